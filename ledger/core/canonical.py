@@ -1,0 +1,120 @@
+"""Canonical bytes: RFC 8785 (JCS) objects, one a line, and the strict reader that refuses everything else.
+
+The standard library's JSON with sorted ASCII keys and no floats equals RFC 8785 on our records
+(the tests hold it to the `rfc8785` package). This module knows bytes and lines, not what records mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from ledger.core.errors import FormatError
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Largest JSON integer a reader with doubles keeps exactly (RFC 8785, section 3.2.2.3)."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+_PLAIN = re.compile(rb"(?:[^\\\x00-\x1f\x7f]|\\[\"\\])*")
+_UNCLEAN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_HINT = "Restore the file from git; the ledger writes canonical lines only, so an editor or another tool changed it."
+
+
+def encode(value: object) -> bytes:
+    """The canonical bytes of a JSON value without a line end (RFC 8785; floats are refused by the records)."""
+    return _ENCODER.encode(value).encode()
+
+
+def sha256_hex(data: bytes) -> str:
+    """Lowercase hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def clean_text(text: str) -> str:
+    """`text` with control characters and lone surrogates replaced by U+FFFD, as every collector must do."""
+    return _UNCLEAN.sub("\ufffd", text)
+
+
+def is_clean(text: str) -> bool:
+    """Whether `text` holds no control character (U+0000-U+001F, U+007F) and no lone surrogate."""
+    return _UNCLEAN.search(text) is None
+
+
+def _refuse_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FormatError(f"duplicate key {twice!r}")
+    return found
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise FormatError(f"number {text[:40]} has a fraction, an exponent or no finite value")
+
+
+def _bounded_integer(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_SAFE_INTEGER:
+        raise FormatError(f"integer {text[:40]} lies outside ±(2^53-1)")
+    return int(text)
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The object of one canonical line (without its line end).
+
+    Raises FormatError for anything but exactly the canonical bytes of one flat-enough JSON object: bad UTF-8, a BOM,
+    duplicate keys, fractions, exponents, control characters, other spacing or key order.
+    """
+    if not raw:
+        raise FormatError("blank line")
+    try:
+        value = json.loads(
+            raw.decode("utf-8", errors="strict"),
+            object_pairs_hook=_refuse_pairs,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+            parse_int=_bounded_integer,
+        )
+    except UnicodeDecodeError as error:
+        raise FormatError(f"not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise FormatError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not JSON: {error.msg} (column {error.colno})") from None
+    if not isinstance(value, dict):
+        raise FormatError("not a JSON object")
+    if not _PLAIN.fullmatch(raw):
+        raise FormatError('control character, or an escape other than \\" and \\\\')
+    try:
+        canonical = encode(value)
+    except UnicodeEncodeError:
+        raise FormatError("lone surrogate") from None
+    if canonical != raw:
+        raise FormatError("not in canonical form (RFC 8785: keys sorted, no spaces, shortest escapes)")
+    return value
+
+
+def split_lines(data: bytes, path: str) -> list[bytes]:
+    """The lines of a log, split at the byte `\\n` and nowhere else, without their line ends.
+
+    Raises FormatError when the last line has no line end: a torn write.
+    """
+    if not data:
+        return []
+    lines = data.split(b"\n")
+    if lines.pop() != b"":
+        raise FormatError("last line has no line end (torn write?)", path=path, line=len(lines) + 1, hint=_HINT)
+    return lines
+
+
+def read_objects(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number (from 1) and object; FormatError names path and line."""
+    for number, raw in enumerate(split_lines(data, path), start=1):
+        try:
+            yield number, decode(raw)
+        except FormatError as error:
+            error.hint = error.hint or _HINT
+            raise error.at(path, number) from None

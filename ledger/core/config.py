@@ -1,0 +1,179 @@
+"""What people write: ledger.yaml, scopes/<scope_id>.yaml and weights/<policy>.yaml as strict models.
+
+Knows the shape of a node's settings, not YAML: the store reads the files and hands plain values in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ledger.core.errors import ConfigError
+from ledger.core.records import ALGORITHM, WeightTable, explain
+from ledger.core.values import (
+    Address,
+    AmountCredits,
+    Name,
+    Node,
+    Scope,
+    Text,
+    Timestamp,
+    checksummed,
+    parse_time,
+)
+
+DEFAULT_SCOPE = "default"
+DEFAULT_ANCHOR = "2026-01-05"
+
+ConfigTime = Annotated[Timestamp, BeforeValidator(lambda value: parse_time(value) if isinstance(value, str) else value)]
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError('put the address in quotes, "0x…": unquoted it is a number')
+    return checksummed(value) if isinstance(value, str) else value
+
+
+ConfigWallet = Annotated[Address, BeforeValidator(_quoted)]
+PersonId = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+def _path(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/") or "\\" in value:
+        raise ValueError("must be a path inside the node, such as weights/default.yaml")
+    return value
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys and mistyped values are refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, value: Any) -> Any:
+        """YAML lists arrive as tuples, so that settings cannot change once read."""
+        if isinstance(value, Mapping):
+            return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return value
+
+    @classmethod
+    def load(cls, value: object, path: str) -> Self:
+        """The settings of one file; ConfigError names the file and the first key that is wrong."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise ConfigError(explain(error), path=path, hint="See docs/operate.md for every key.") from None
+
+
+class EpochSettings(Settings):
+    """Length, alignment and patience of the node's windows."""
+
+    length_days: Annotated[int, Field(ge=1, le=366)] = 7
+    anchor: ConfigTime = parse_time(DEFAULT_ANCHOR)
+    grace_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 24
+
+    @model_validator(mode="after")
+    def _midnight(self) -> Self:
+        if not self.anchor.endswith("T00:00:00.000Z"):
+            raise ValueError("anchor must be a date, 00:00 UTC")
+        return self
+
+
+class NodeSettings(Settings):
+    """`ledger.yaml`: the node itself."""
+
+    node_id: Node
+    name: Text
+    site_url: Annotated[Text, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    epoch: EpochSettings = EpochSettings()
+
+
+class Person(Settings):
+    """Someone who may decide on the record, by the name that `--actor` and the log use."""
+
+    id: PersonId
+    github_id: Annotated[int, Field(ge=1)] | None = None
+
+
+class Approver(Person):
+    """A person who signs. Several wallets are one person and count once (APPROVERS_PER_SCOPE)."""
+
+    wallets: Annotated[tuple[ConfigWallet, ...], Field(min_length=1)]
+
+
+class PoolSettings(Settings):
+    """What each epoch receives unless somebody records it by hand. Credits, as text."""
+
+    base_issuance: AmountCredits | None = None
+
+
+class SourceSettings(Settings):
+    """One configured source of a scope: which adapter, under which name, with the adapter's own options."""
+
+    source: Name
+    name: Name
+    options: dict[str, Any] = {}
+
+
+class Route(Settings):
+    """A rule that claims events of one source; an empty list does not restrict. Patterns as in a shell (`*`, `?`)."""
+
+    source: Name
+    repositories: tuple[Text, ...] = ()
+    paths: tuple[Text, ...] = ()
+    labels: tuple[Text, ...] = ()
+    channels: tuple[Text, ...] = ()
+
+
+class ScopeSettings(Settings):
+    """`scopes/<scope_id>.yaml`: one governance and payout domain."""
+
+    scope_id: Scope
+    name: Text = ""
+    start: ConfigTime | None = None
+    weights: Annotated[Text, AfterValidator(_path)] = "weights/default.yaml"
+    approvers: tuple[Approver, ...] = ()
+    threshold: Annotated[int, Field(ge=1, le=999)] = 1
+    curators: tuple[Person, ...] = ()
+    pool: PoolSettings = PoolSettings()
+    sources: tuple[SourceSettings, ...] = ()
+    routing: tuple[Route, ...] = ()
+    overlap: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        wallets = [wallet for person in self.approvers for wallet in person.wallets]
+        if len(wallets) != len(set(wallets)):
+            raise ValueError("approvers: a wallet is listed twice")
+        people = [person.id for person in self.approvers]
+        if len(people) != len(set(people)):
+            raise ValueError("approvers: an id is listed twice")
+        if self.approvers and self.threshold > len(self.approvers):
+            raise ValueError(f"threshold: {self.threshold} is larger than the {len(self.approvers)} approvers")
+        names = [source.name for source in self.sources]
+        if len(names) != len(set(names)):
+            raise ValueError("sources: a name is used twice")
+        return self
+
+    @property
+    def wallets(self) -> tuple[Address, ...]:
+        """All approvers' addresses, sorted: what review pins."""
+        return tuple(sorted(wallet for person in self.approvers for wallet in person.wallets))
+
+    def person_of(self, wallet: str) -> Approver | None:
+        """The approver who holds `wallet`, if anyone does now."""
+        return next((person for person in self.approvers if wallet in person.wallets), None)
+
+    def may_decide(self, actor: str) -> bool:
+        """Whether `actor` is an approver or curator of the scope."""
+        return any(person.id == actor for person in (*self.approvers, *self.curators))
+
+
+class WeightPolicy(Settings):
+    """`weights/<policy>.yaml`: what each kind of event is worth, in milli-units (1000 is one unit)."""
+
+    algorithm: Literal["weight-sum-v0"] = ALGORITHM
+    weights: WeightTable

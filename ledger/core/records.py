@@ -1,0 +1,422 @@
+"""Every record of a node's files as a strict, frozen model (specification, section 4).
+
+A record knows its fields and its own hash, not where it is stored. `read` takes the decoded object of a line and
+refuses unknown, missing and mistyped fields; `encode` gives the canonical bytes without a line end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ledger.core import canonical
+from ledger.core.errors import FormatError
+from ledger.core.values import (
+    META_KEY_PATTERN,
+    NAME_PATTERN,
+    SIGNATURE_PATTERN,
+    WIRE,
+    Account,
+    AmountCredits,
+    AmountUnits,
+    Count,
+    EventKey,
+    EventType,
+    Flat,
+    Hash,
+    Name,
+    Node,
+    Number,
+    Reason,
+    Scope,
+    Sha256,
+    Text,
+    Time,
+    User,
+    Uuid,
+    Wallet,
+    Weight,
+)
+
+ALGORITHM: Literal["weight-sum-v0"] = "weight-sum-v0"
+STATES = ("open", "review", "finalized")
+State = Literal["open", "review", "finalized"]
+ComponentId = Literal["base_issuance", "kpi_bonus_v0", "top_up"]
+CurationAction = Literal["include", "exclude", "weight", "resolve", "note"]
+Share = Annotated[str, Field(pattern=r"^(0\.[0-9]{6}|1\.000000)$")]
+WeightTable = dict[Annotated[str, Field(pattern=NAME_PATTERN[:-1] + ":" + META_KEY_PATTERN[1:])], Weight]
+"""`source:event_type` to milli-units."""
+
+
+def explain(error: ValidationError) -> str:
+    """The first complaint of a validation in one line: which field, what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "record"
+    text = {"extra_forbidden": "unknown field", "missing": "missing field"}.get(first["type"], first["msg"])
+    return f"{field}: {text.removeprefix('Value error, ')}"
+
+
+class Record(BaseModel):
+    """Base of all records: strict types, no unknown fields, never changed once made."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+
+    node_id: Node
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """The record of a decoded line; FormatError names the first field that is wrong."""
+        try:
+            return cls.model_validate(value, context=WIRE, by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise FormatError(explain(error)) from None
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object of the record: amounts as text, names as in the file."""
+        return self.model_dump(by_alias=True)
+
+    def encode(self) -> bytes:
+        """The canonical bytes, without a line end (RFC 8785)."""
+        return canonical.encode(self.fields())
+
+
+class Epoch(Record):
+    """`epoch.json`: written once, at open. Pins the window and the weights by content."""
+
+    algorithm: Literal["weight-sum-v0"]
+    epoch_id: Number
+    opened_at: Time
+    period_end: Time
+    period_start: Time
+    schema_: Literal["epoch/1"] = Field(default="epoch/1", alias="schema")
+    scope_id: Scope
+    weight_config: WeightTable
+    weight_config_hash: Sha256
+    weight_policy: Text
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.period_start >= self.period_end:
+            raise ValueError("period_start is not before period_end")
+        if self.weight_config_hash != weight_config_hash(self.weight_config):
+            raise ValueError("weight_config_hash is not the hash of weight_config")
+        return self
+
+
+class ActivityEvent(Record):
+    """One immutable fact that a source reported (`activity.jsonl`)."""
+
+    artifact_url: Text
+    event_time: Time
+    event_type: EventType
+    id: EventKey
+    ingested_at: Time
+    metadata: Flat
+    payload_hash: Sha256
+    platform_login: Text | None
+    platform_user_id: Account
+    producer: Name
+    producer_version: Text
+    retrieved_at: Time
+    scope_id: Scope
+    source: Name
+
+
+class Binding(Record):
+    """One line of `data/identities.jsonl`: an account is bound to, or unbound from, a user."""
+
+    action: Literal["bind", "unbind"]
+    actor: Reason
+    at: Time
+    evidence: Text
+    external_id: Account
+    login: Text | None
+    provider: Name
+    seq: Number
+    user_id: User
+
+
+class EpochRecord(Record):
+    """Base of the records in an epoch's folder."""
+
+    epoch_id: Number
+    scope_id: Scope
+
+
+class LogRecord(EpochRecord):
+    """Base of the numbered append-only logs: `seq` counts 1, 2, 3 … in its file."""
+
+    seq: Number
+
+
+class Curation(LogRecord):
+    """One decision on an event (`curation.jsonl`). The latest line of an action group wins."""
+
+    action: CurationAction
+    actor: Reason
+    at: Time
+    event_id: EventKey
+    evidence: Text | None
+    note: Reason | None
+    user_id: User | None
+    weight_override_milli: Weight | None
+
+    @model_validator(mode="after")
+    def _fields_fit_action(self) -> Self:
+        if (self.user_id is not None) != (self.action == "resolve"):
+            raise ValueError("user_id goes with resolve, and only with it")
+        if self.weight_override_milli is not None and self.action != "weight":
+            raise ValueError("weight_override_milli goes with weight only")
+        if self.note is None and self.action != "resolve":
+            raise ValueError("a reason (note) is required")
+        return self
+
+
+class Override(LogRecord):
+    """One decision on a user's final units (`overrides.jsonl`); null clears. Milli-units."""
+
+    actor: Reason
+    at: Time
+    evidence: Text | None
+    final_units: AmountUnits | None
+    reason: Reason
+    user_id: User
+
+
+class PoolComponent(EpochRecord):
+    """One recorded part of the epoch's credit budget (`pool.jsonl`); never changes (POOL_IMMUTABLE)."""
+
+    algorithm_version: Text
+    amount_credits: AmountCredits
+    component_id: ComponentId
+    computed_at: Time
+    evidence_ref: Text | None
+    id: Uuid
+    inputs: Flat
+
+    @model_validator(mode="after")
+    def _top_up_has_evidence(self) -> Self:
+        if self.component_id == "top_up" and not (self.evidence_ref or "").strip():
+            raise ValueError("top_up needs evidence_ref")
+        return self
+
+
+class Transition(EpochRecord):
+    """One step of the epoch's life (`transitions.jsonl`, EPOCH_THREE_PHASE).
+
+    A line to `review` pins approvers, their hash, threshold and gaps (APPROVERS_PINNED_AT_REVIEW); the line to
+    `finalized` carries the statement's hash. Fields that do not belong to a step are absent from its line.
+    """
+
+    actor: Reason
+    at: Time
+    from_: State | None = Field(alias="from")
+    to: State
+    approver_set_hash: Sha256 | None = None
+    approvers: tuple[Wallet, ...] | None = None
+    gaps: tuple[Text, ...] | None = None
+    threshold: Number | None = None
+    statement_hash: Sha256 | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: tuple(v) if k in ("approvers", "gaps") and isinstance(v, list) else v for k, v in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _fields_fit_step(self) -> Self:
+        pins = (self.approver_set_hash, self.approvers, self.gaps, self.threshold)
+        if any((pin is not None) != (self.to == "review") for pin in pins):
+            raise ValueError("approvers, approver_set_hash, threshold and gaps go with review, all of them")
+        if (self.statement_hash is not None) != (self.to == "finalized"):
+            raise ValueError("statement_hash goes with finalized, and only with it")
+        if self.approvers is not None:
+            if self.approvers != tuple(sorted(set(self.approvers))):
+                raise ValueError("approvers are not sorted and unique")
+            if self.approver_set_hash != approver_set_hash(self.approvers):
+                raise ValueError("approver_set_hash is not the hash of approvers")
+        return self
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object; fields that do not belong to the step are left out, `from` stays when null."""
+        found = self.model_dump(by_alias=True)
+        return {name: value for name, value in found.items() if value is not None or name == "from"}
+
+
+class Interval(BaseModel):
+    """A closed stretch of time `[from, to)` of a stream that was read in full."""
+
+    model_config = Record.model_config
+
+    from_: Time = Field(alias="from")
+    to: Time
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.from_ >= self.to:
+            raise ValueError("from is not before to")
+        return self
+
+
+class Cursor(LogRecord):
+    """What one stream of a source has covered so far (`cursors.jsonl`, CURSOR_STATE_PERSISTED); the last line counts.
+
+    `covered` are sorted, disjoint intervals; `state` is the adapter's own flat note (null when it needs none).
+    """
+
+    at: Time
+    covered: tuple[Interval, ...]
+    source: Name
+    state: Flat | None
+    stream: Reason
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and isinstance(value.get("covered"), list):
+            return {**value, "covered": tuple(value["covered"])}
+        return value
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        for before, after in zip(self.covered, self.covered[1:], strict=False):
+            if before.to >= after.from_:
+                raise ValueError("covered intervals are not sorted and apart")
+        return self
+
+
+class Collection(LogRecord):
+    """What one run saw of one stream (`collection.jsonl`), so that under-collection differs from a quiet week.
+
+    `events_seen` of `[covered_from, covered_to)`; `events_stated` is the source's own count where it states one;
+    `counts` are further whole numbers by name (what a stated rule left out, for example).
+    """
+
+    at: Time
+    counts: Flat
+    covered_from: Time
+    covered_to: Time
+    errors: tuple[Text, ...]
+    events_seen: Count
+    events_stated: Count | None
+    gaps: tuple[Text, ...]
+    source: Name
+    stream: Reason
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: tuple(v) if k in ("errors", "gaps") and isinstance(v, list) else v for k, v in value.items()}
+        return value
+
+
+class Allocation(EpochRecord):
+    """One user's milli-units (`allocations.jsonl`): proposed by the weights and, where set, final by decision."""
+
+    activity_count: Count
+    final_units: AmountUnits | None
+    override_reason: Text | None
+    proposed_units: AmountUnits
+    user_id: User
+
+    @property
+    def units(self) -> int:
+        """`final_units` where set, else `proposed_units` (milli-units)."""
+        return self.proposed_units if self.final_units is None else self.final_units
+
+
+class IdentitiesPin(BaseModel):
+    """The bindings log as it stood: its lines and the SHA-256 of that prefix."""
+
+    model_config = Record.model_config
+
+    sha256: Sha256
+    size: Count
+
+
+class Payout(BaseModel):
+    """One line of the payout table: credits, the share cut to six decimals, milli-units."""
+
+    model_config = Record.model_config
+
+    amount_credits: AmountCredits
+    share: Share
+    total_units: AmountUnits
+    user_id: User
+
+
+class Statement(EpochRecord):
+    """`statement.json`: the payout table and all that it was computed from, by hash. No time, no tool version."""
+
+    activity_count: Count
+    activity_root: Sha256
+    algorithm: Literal["weight-sum-v0"]
+    allocation_set_hash: Sha256
+    approver_set_hash: Sha256
+    curation_hash: Sha256
+    gaps: tuple[Text, ...]
+    identities: IdentitiesPin
+    overrides_hash: Sha256
+    payouts: tuple[Payout, ...]
+    period_end: Time
+    period_start: Time
+    pool_hash: Sha256
+    pool_total_credits: AmountCredits
+    previous_statement_hash: Sha256 | None
+    schema_: Literal["statement/1"] = Field(default="statement/1", alias="schema")
+    statement_id: Uuid
+    supersedes_statement_id: Uuid | None
+    threshold: Number
+    undistributed_credits: AmountCredits
+    unresolved_count: Count
+    version: Number
+    weight_config_hash: Sha256
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: tuple(v) if k in ("payouts", "gaps") and isinstance(v, list) else v for k, v in value.items()}
+        return value
+
+    def file_bytes(self) -> bytes:
+        """The bytes of `statement.json`."""
+        return self.encode() + b"\n"
+
+    @property
+    def statement_hash(self) -> Hash:
+        """SHA-256 of the file's bytes."""
+        return Hash(canonical.sha256_hex(self.file_bytes()))
+
+
+class Signature(EpochRecord):
+    """One counted signature (`signatures.jsonl`): the signer is recovered, never claimed."""
+
+    evidence: Text
+    signature: Annotated[str, Field(pattern=SIGNATURE_PATTERN)]
+    signed_at: Time
+    signer_wallet: Wallet
+    statement_hash: Sha256
+
+
+def weight_config_hash(weights: Mapping[str, int]) -> Hash:
+    """SHA-256 of the weight table in canonical form."""
+    return Hash(canonical.sha256_hex(canonical.encode(dict(weights))))
+
+
+def approver_set_hash(approvers: tuple[str, ...]) -> Hash:
+    """SHA-256 of the lower-cased, sorted addresses joined by `,`."""
+    return Hash(canonical.sha256_hex(",".join(sorted(address.lower() for address in approvers)).encode()))
+
+
+PAYLOAD_FIELDS = ("artifact_url", "event_time", "event_type", "id", "metadata", "platform_user_id", "source")
+
+
+def payload_hash(fields: Mapping[str, Any]) -> Hash:
+    """SHA-256 of the canonical object of exactly the payload's seven fields, whatever else `fields` holds."""
+    return Hash(canonical.sha256_hex(canonical.encode({name: fields[name] for name in PAYLOAD_FIELDS})))

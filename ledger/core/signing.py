@@ -1,0 +1,74 @@
+"""The text that approvers sign, and who signed it (EIP-191, SIGNATURE_SCOPE_BOUND).
+
+The text is always rebuilt from the statement, never taken from the message that brought the signature.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from ledger.core.errors import SignatureError
+from ledger.core.records import Statement
+from ledger.core.values import Address
+
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of secp256k1 (SEC 2); a signature with s above its half is malleable and refused (EIP-2)."""
+
+
+def signed_text(statement: Statement) -> str:
+    """The exact text of the specification's section 6: seven lines, no line end after the last."""
+    return "\n".join(
+        (
+            "Cogni Payout Statement",
+            f"Node: {statement.node_id}",
+            f"Scope: {statement.scope_id}",
+            f"Epoch: {statement.epoch_id}",
+            f"Allocation Hash: {statement.allocation_set_hash}",
+            f"Pool Total: {statement.pool_total_credits}",
+            f"Statement Hash: {statement.statement_hash}",
+        )
+    )
+
+
+def normalize_signature(signature: str) -> str:
+    """The one accepted form: 0x, 130 lowercase hex digits, v 27 or 28 (0/1 is put right), s in the lower half.
+
+    Raises SignatureError for any other text, so that one signature has exactly one spelling.
+    """
+    text = signature.strip()
+    if re.fullmatch(r"0x[0-9a-fA-F]{130}", text, re.ASCII) is None:
+        raise SignatureError(
+            f"a signature is 0x and 130 hex digits (65 bytes), not {len(text)} characters",
+            hint="Copy the whole answer of the wallet's personal_sign; compact (EIP-2098) forms are not accepted.",
+        )
+    raw = bytes.fromhex(text[2:])
+    r, s, v = int.from_bytes(raw[:32]), int.from_bytes(raw[32:64]), raw[64]
+    v = v + 27 if v in (0, 1) else v
+    if v not in (27, 28):
+        raise SignatureError(f"the signature's last byte v is {v}; it must be 27 or 28", hint="Use personal_sign.")
+    if not 0 < r < CURVE_ORDER or not 0 < s <= CURVE_ORDER // 2:
+        raise SignatureError(
+            "the signature's r or s is out of range (s must lie in the lower half, EIP-2)",
+            hint="Sign again with an up-to-date wallet; a changed copy of another signature looks like this.",
+        )
+    return "0x" + (raw[:64] + bytes([v])).hex()
+
+
+def recover_signer(text: str, signature: str) -> Address:
+    """The checksummed address whose key signed `text` by personal_sign; `signature` in normalized form.
+
+    Raises SignatureError when it is malformed or no key can be recovered.
+    """
+    if normalize_signature(signature) != signature:
+        raise SignatureError("the signature is not in its stored form (lowercase, v 27 or 28)")
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    try:
+        return cast(Address, Account.recover_message(encode_defunct(text=text), signature=signature))
+    except Exception as error:  # eth-keys raises several unrelated classes for points that are not on the curve
+        raise SignatureError(
+            f"no signer can be recovered from the signature ({type(error).__name__})",
+            hint="Copy the whole signature again.",
+        ) from None
