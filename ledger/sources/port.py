@@ -1,0 +1,122 @@
+"""The port that every collector implements: a thin `fetch` that reads the world and a pure `parse` that makes events.
+
+A source knows its outside world and this file. It must not know the store, the epochs or other sources; it never
+writes. Invariants it serves: ACTIVITY_IDEMPOTENT (deterministic ids), PROVENANCE_REQUIRED, CURSOR_STATE_PERSISTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from ledger.core.config import Settings
+from ledger.core.values import Timestamp
+from ledger.core.windows import Window
+
+Raw = Mapping[str, Any]
+"""One item as the source gave it, enough for `parse` to work on alone (replayable as JSON)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """The payload of an activity event, before node, scope and provenance are added.
+
+    `id` follows the specification's table. `facets` say where it came from, for routing only, and are not stored:
+    `repositories`, `paths`, `labels`, `channels`, each a tuple of text.
+    """
+
+    artifact_url: str
+    event_time: Timestamp
+    event_type: str
+    id: str
+    metadata: Mapping[str, str | int | bool | None]
+    platform_login: str | None
+    platform_user_id: str
+    source: str
+    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCursor:
+    """What one stream has covered: sorted closed intervals, and the adapter's own flat note (its resume token).
+
+    The flow stores it only after the events that it stands for (Airbyte, dlt: promote after the data is safe).
+    """
+
+    covered: tuple[Window, ...] = ()
+    state: Mapping[str, str | int | bool | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a source: items to parse, and what is known once they are stored.
+
+    `covered`: the stretch of time that has now been read in full (None: not yet known to be complete).
+    `state`: replaces the cursor's note when not None. `stated`: how many events the source itself claims for the
+    window, where it does; `counts`: further whole numbers for the run's record (what a stated rule left out);
+    `gaps`: what could not be read although it should have been, in words, without stopping the rest.
+    """
+
+    items: Sequence[Raw]
+    retrieved_at: Timestamp
+    covered: Window | None = None
+    state: Mapping[str, str | int | bool | None] | None = None
+    stated: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What the caller lends a source: clock, secret, environment, who is bound, where to cache, whom to tell.
+
+    `secret` keys the hashes of private ids and texts (None: not set; a source that needs it raises
+    CredentialsError). `wait` pauses for so many seconds and is how a source obeys rate limits; tests replace it.
+    """
+
+    node_id: str
+    scope_id: str
+    node_root: str
+    cache_dir: str
+    now: Callable[[], Timestamp]
+    environ: Mapping[str, str]
+    secret: bytes | None = None
+    bound: frozenset[str] = frozenset()
+    tell: Callable[[str], None] = lambda _text: None
+    wait: Callable[[float], None] = lambda _seconds: None
+
+
+class Source(Protocol):
+    """One configured collector. Constructed by `Source(name, options, context)` with validated options."""
+
+    kind: ClassVar[str]
+    """The adapter's name, `source` of its events."""
+    version: ClassVar[str]
+    """Provenance: changes whenever the same raw item would give another event."""
+    Options: ClassVar[type[Settings]]
+    """The strict model of the options in a scope's file."""
+
+    def __init__(self, name: str, options: Any, context: SourceContext) -> None: ...
+
+    @classmethod
+    def origins(cls, options: Any) -> frozenset[str]:
+        """What it reads, as comparable text (a repository, a guild, a file): routing asks which scopes claim it."""
+        ...
+
+    def streams(self) -> Sequence[str]:
+        """The independent parts, each with a cursor of its own, in a fixed order."""
+        ...
+
+    def fetch(self, stream: str, window: Window, cursor: StreamCursor) -> Iterator[Page]:
+        """Read what `window` holds and the cursor has not covered, oldest first, page by page.
+
+        `window.start` may lie far back (catch-up, look-back); items outside it are dropped by the caller, never by
+        an error. A back-fill passes an empty cursor and an explicit window. Deterministic for an unchanged world.
+        Raises SourceError (what was yielded before stays), CredentialsError.
+        """
+        ...
+
+    def parse(self, raw: Raw) -> Iterable[SourceEvent]:
+        """The events of one raw item: pure, deterministic, without clock or network; none for what rules exclude."""
+        ...

@@ -1,0 +1,41 @@
+"""Which adapter answers to which name: ours by a line here, third parties' by the entry point group `ledger.sources`.
+
+Adapters are imported only when used, so that a node without Discord needs no Discord client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from ledger.core.errors import ConfigError
+from ledger.sources.port import Source
+
+BUILT_IN = {
+    "discord": "ledger.sources.discord:DiscordSource",
+    "file": "ledger.sources.file:FileSource",
+    "git": "ledger.sources.git:GitSource",
+    "github": "ledger.sources.github:GitHubSource",
+}
+
+
+def available() -> list[str]:
+    """The names of all adapters, sorted; a third party cannot replace one of ours."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group="ledger.sources"))})
+
+
+def source_class(kind: str) -> type[Source]:
+    """The adapter's class; ConfigError for an unknown name or a missing client library."""
+    target = BUILT_IN.get(kind)
+    try:
+        if target is not None:
+            module, _, name = target.partition(":")
+            return getattr(import_module(module), name)  # type: ignore[no-any-return]
+        for point in entry_points(group="ledger.sources", name=kind):
+            return point.load()  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise ConfigError(
+            f"the source `{kind}` needs a library that is not installed ({error.name})",
+            hint=f"Install it with: pip install 'contribution-ledger[{kind}]'",
+        ) from None
+    raise ConfigError(f"there is no source `{kind}`", hint=f"Available: {', '.join(available())}. See docs/sources.md.")
