@@ -1,0 +1,52 @@
+# Everything here needs only Python 3.11+, pip, make and git; each target sets itself up in .venv first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test verify lint bench lock clean
+
+help:  ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(STAMP)  ## the whole story on this clone's own history, without any account
+	$(BIN)/ledger demo
+
+test: $(STAMP)  ## the test suite, on all cores
+	$(BIN)/pytest -n auto -q
+
+verify: $(STAMP)  ## recompute the committed example node; a difference means that the format broke
+	$(BIN)/ledger verify --node tests/golden
+
+lint: $(STAMP)  ## style, types, import rules, workflow security, documentation links
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict ledger
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/zizmor --offline --pedantic --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+bench: $(STAMP)  ## benchmarks, as a table of ratios
+	$(BIN)/python -m benchmarks
+
+lock:  ## after a change of dependencies: write both lock files anew (needs uv)
+	uv lock
+	uv export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
+
+clean:  ## remove what the commands built; .venv stays
+	rm -rf build dist demo-node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# The environment is as new as its lock: hashes are checked, and the project itself goes in without a build download.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: no '$(PYTHON)' on PATH; try make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else \
+	  "make: this needs Python 3.11 to 3.14, but $(PYTHON) is %d.%d; try make PYTHON=/path/to/python3.11" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
