@@ -1,0 +1,71 @@
+"""Every write to a node: append to a log, write a file once, replace a derived file. Call inside `write_lock`.
+
+ACTIVITY_APPEND_ONLY: an append reads what is there, adds whole canonical lines at the end and swaps the file in one
+act. Writing the same again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ledger.core.errors import FormatError
+from ledger.core.records import Record
+from ledger.store import layout
+from ledger.store.files import read_file, write_file
+from ledger.store.node import EpochFolder
+
+
+def append_records(root: Path, relative: str, records: Sequence[Record]) -> None:
+    """Add `records` as canonical lines at the end of a log; nothing happens for none."""
+    if records:
+        append_lines(root, relative, [record.encode() for record in records])
+
+
+def append_lines(root: Path, relative: str, lines: Iterable[bytes]) -> None:
+    """Add canonical lines (without line ends) at the end of a log; FormatError when its last line is torn."""
+    before = read_file(root, relative) or b""
+    if before and not before.endswith(b"\n"):
+        raise FormatError("last line has no line end (torn write?)", path=relative, hint="Restore the file from git.")
+    write_file(root, relative, before + b"".join(line + b"\n" for line in lines))
+
+
+def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = layout.SHARD_LIMIT) -> None:
+    """Add canonical event lines to the activity log, opening the next shard where a line would pass `limit` bytes.
+
+    Shards are written in order, each in one act: a run killed in between leaves a prefix of the log.
+    """
+    if not lines:
+        return
+    number = max(1, len(folder.shards()))
+    size = len(folder.read(layout.shard_name(number)))
+    batch: list[bytes] = []
+    for line in lines:
+        if size and size + len(line) + 1 > limit:
+            _write_shard(folder, number, batch)
+            number, size, batch = number + 1, 0, []
+        batch.append(line)
+        size += len(line) + 1
+    _write_shard(folder, number, batch)
+
+
+def _write_shard(folder: EpochFolder, number: int, batch: list[bytes]) -> None:
+    if batch:
+        append_lines(folder.root, folder.path(layout.shard_name(number)), batch)
+
+
+def write_once(root: Path, relative: str, data: bytes) -> None:
+    """Write a file that never changes; the same bytes again are fine, others are refused."""
+    before = read_file(root, relative)
+    if before is not None and before != data:
+        raise FormatError("is written once and already holds something else", path=relative)
+    if before is None:
+        write_file(root, relative, data)
+
+
+def write_derived(root: Path, relative: str, data: bytes) -> bool:
+    """Bring a derived file to `data`; returns whether anything changed."""
+    if read_file(root, relative) == data:
+        return False
+    write_file(root, relative, data)
+    return True

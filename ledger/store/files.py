@@ -1,0 +1,106 @@
+"""Safe bytes on disk: reads that follow no link, writes that are whole or not there, one writer at a time.
+
+A write goes to a temporary file beside, fsync, rename, fsync of the folder. A killed run leaves the old file or the
+new one, and perhaps a temporary file that the next writer removes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.core.errors import FormatError, InputError, StateError
+from ledger.store.layout import LOCK, is_scratch
+
+
+def read_file(root: Path, relative: str) -> bytes | None:
+    """The bytes of a node's file, None when it does not exist.
+
+    Raises InputError for a link anywhere on the way, and for anything but a plain file.
+    """
+    check_no_link(root, relative)
+    try:
+        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=relative) from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError("is not a plain file", path=relative)
+        return file.read()
+
+
+def check_no_link(root: Path, relative: str) -> None:
+    """Raise InputError when a folder between `root` and the file is a symbolic link, or the path leaves the node."""
+    parts = relative.split("/")
+    if relative.startswith("/") or ".." in parts:
+        raise InputError("path leads out of the node", path=relative)
+    at = root
+    for part in parts:
+        at = at / part
+        if at.is_symlink():
+            raise FormatError(
+                "symbolic links are not allowed",
+                path=at.relative_to(root).as_posix(),
+                rule="WRITES_VIA_WORKFLOW",
+                hint="Replace the link by a plain file, or restore the folder from git.",
+            )
+
+
+def write_file(root: Path, relative: str, data: bytes) -> None:
+    """Replace (or make) a node's file as one act: temporary file beside, fsync, rename, fsync of the folder."""
+    check_no_link(root, relative)
+    target = root / relative
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(temporary, target)  # noqa: PTH105 - the call that tests interrupt on purpose
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def write_lock(root: Path) -> Iterator[None]:
+    """Hold the node's one write lock (`data/.lock`); removes what a killed run left behind.
+
+    Raises StateError when another run on this machine holds it.
+    """
+    check_no_link(root, LOCK)
+    path = root / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(
+                "another ledger command is writing to this node", hint="Wait for it to end, then run this again."
+            ) from None
+        _remove_leftovers(root)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(root: Path) -> None:
+    for folder, _, names in os.walk(root / "data"):
+        for name in names:
+            if name.endswith(".tmp") and is_scratch(name):
+                (Path(folder) / name).unlink()

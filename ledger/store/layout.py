@@ -1,0 +1,76 @@
+"""Where each file of a node lies, what kind it is, and which names are allowed (specification, section 3).
+
+One place for every path: node, guard, verify and site ask here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+NODE_FILE = "ledger.yaml"
+IDENTITIES = "data/identities.jsonl"
+EPOCHS = "data/epochs"
+LOCK = "data/.lock"
+SHARD_LIMIT = 40_000_000
+"""Bytes: the line that would take an activity log past this opens the next shard."""
+
+Kind = Literal["once", "log", "derived", "later"]
+EPOCH_FILES: dict[str, Kind] = {
+    "epoch.json": "once",
+    "activity.jsonl": "log",
+    "cursors.jsonl": "log",
+    "collection.jsonl": "log",
+    "curation.jsonl": "log",
+    "overrides.jsonl": "log",
+    "pool.jsonl": "log",
+    "transitions.jsonl": "log",
+    "allocations.jsonl": "derived",
+    "statement.json": "derived",
+    "signatures.jsonl": "log",
+}
+"""Every file of an epoch's folder. once: never changes; log: append-only; derived: written anew until finalized;
+later: append-only facts that may come after finalize."""
+
+FOLDER_PATTERN = r"(?!0000)[0-9]{4}|[1-9][0-9]{4,8}"
+_SHARD = re.compile(r"activity-(?!000[01])([0-9]{4})\.jsonl")
+_TEMPORARY = re.compile(r"\.[a-z0-9._-]+\.tmp")
+NAME_PATTERN = r"[a-z0-9._-]+"
+
+
+def folder_name(epoch_id: int) -> str:
+    """The epoch's folder: at least four digits."""
+    return f"{epoch_id:04d}"
+
+
+def epoch_path(scope_id: str, epoch_id: int) -> str:
+    """The epoch's folder, relative to the node."""
+    return f"{EPOCHS}/{scope_id}/{folder_name(epoch_id)}"
+
+
+def scope_path(scope_id: str) -> str:
+    """The scope's settings, relative to the node."""
+    return f"scopes/{scope_id}.yaml"
+
+
+def shard_name(number: int) -> str:
+    """The file of the activity log's shard 1, 2, 3 …"""
+    return "activity.jsonl" if number == 1 else f"activity-{number:04d}.jsonl"
+
+
+def shard_number(name: str) -> int | None:
+    """The inverse of `shard_name`; None for any other file."""
+    if name == "activity.jsonl":
+        return 1
+    match = _SHARD.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def kind_of(name: str) -> Kind | None:
+    """What kind of file `name` is in an epoch's folder; None when no such file exists."""
+    return "log" if shard_number(name) is not None else EPOCH_FILES.get(name)
+
+
+def is_scratch(path: str) -> bool:
+    """Whether `path` is a run's own scratch (lock or temporary file), which git ignores and the next run removes."""
+    return path == LOCK or _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None

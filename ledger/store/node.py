@@ -1,0 +1,348 @@
+"""A node on disk: its settings, its scopes, its epochs and their logs, each record with its file and line.
+
+Reads only (writes: `ledger.store.append`). It checks form and place (NODE_SCOPED, SCOPE_SCOPED, SCOPE_VALIDATED),
+not what the records mean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from ledger.core.canonical import decode, read_objects, sha256_hex
+from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
+from ledger.core.errors import ConfigError, FormatError, InputError
+from ledger.core.lifecycle import state_of
+from ledger.core.records import (
+    ActivityEvent,
+    Allocation,
+    Binding,
+    Collection,
+    Curation,
+    Cursor,
+    Epoch,
+    LogRecord,
+    Override,
+    PoolComponent,
+    Record,
+    Signature,
+    State,
+    Statement,
+    Transition,
+)
+from ledger.core.values import SCOPE_PATTERN, Hash
+from ledger.core.windows import Window
+from ledger.store import layout
+from ledger.store.files import read_file
+from ledger.store.yamlfile import load_yaml
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class EpochFolder:
+    """One epoch's folder. Every read goes to the disk; nothing is cached, so that it is never stale."""
+
+    root: Path
+    node_id: str
+    scope_id: str
+    epoch_id: int
+
+    @property
+    def relative(self) -> str:
+        """The folder's path inside the node."""
+        return layout.epoch_path(self.scope_id, self.epoch_id)
+
+    def path(self, name: str) -> str:
+        """A file's path inside the node."""
+        return f"{self.relative}/{name}"
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; empty when it does not exist."""
+        return read_file(self.root, self.path(name)) or b""
+
+    def hash_of(self, name: str) -> Hash:
+        """SHA-256 of a log's bytes; a log that does not exist counts as empty."""
+        return Hash(sha256_hex(self.read(name)))
+
+    def exists(self) -> bool:
+        """Whether the epoch was opened: its first transition is on record."""
+        return bool(self.read("transitions.jsonl"))
+
+    def epoch(self) -> Epoch:
+        """`epoch.json`; FormatError when it is missing or is not this epoch's."""
+        data = read_file(self.root, self.path("epoch.json"))
+        if data is None:
+            raise FormatError("epoch.json is missing", path=self.path("epoch.json"), hint="Restore it from git.")
+        return self._single(Epoch, "epoch.json", data)
+
+    def statement(self) -> Statement | None:
+        """The drafted or final statement, None before review."""
+        data = read_file(self.root, self.path("statement.json"))
+        return None if data is None else self._single(Statement, "statement.json", data)
+
+    def _single(self, model: type[R], name: str, data: bytes) -> R:
+        path = self.path(name)
+        try:
+            if not data.endswith(b"\n"):
+                raise FormatError("file has no line end (torn write?)")
+            record = model.read(decode(data[:-1]))
+            check_place(record, self.node_id, self.scope_id, self.epoch_id)
+        except FormatError as error:
+            raise error.at(path, 1) from None
+        return record
+
+    def _log(self, name: str, model: type[R]) -> list[R]:
+        path, found = self.path(name), []
+        for number, value in read_objects(self.read(name), path):
+            try:
+                record = model.read(value)
+                check_place(record, self.node_id, self.scope_id, self.epoch_id)
+                if isinstance(record, LogRecord) and record.seq != number:
+                    raise FormatError(f"seq is {record.seq}, expected {number}")
+            except FormatError as error:
+                raise error.at(path, number) from None
+            found.append(record)
+        return found
+
+    def transitions(self) -> list[Transition]:
+        """All steps, oldest first."""
+        return self._log("transitions.jsonl", Transition)
+
+    def state(self) -> State:
+        """Where the epoch stands."""
+        try:
+            return state_of(self.transitions())
+        except FormatError as error:
+            if error.path == "transitions.jsonl":
+                error.path = self.path("transitions.jsonl")
+            raise
+
+    def curation(self) -> list[Curation]:
+        """All decisions on events, oldest first."""
+        return self._log("curation.jsonl", Curation)
+
+    def overrides(self) -> list[Override]:
+        """All decisions on final units, oldest first."""
+        return self._log("overrides.jsonl", Override)
+
+    def pool(self) -> list[PoolComponent]:
+        """All pool components; FormatError when one is recorded twice (POOL_UNIQUE_PER_TYPE)."""
+        components = self._log("pool.jsonl", PoolComponent)
+        seen: set[str] = set()
+        for number, component in enumerate(components, start=1):
+            if component.component_id in seen:
+                raise FormatError(
+                    f"{component.component_id} is recorded twice",
+                    rule="POOL_UNIQUE_PER_TYPE",
+                    path=self.path("pool.jsonl"),
+                    line=number,
+                )
+            seen.add(component.component_id)
+        return components
+
+    def signatures(self) -> list[Signature]:
+        """All signatures, also those over older statements."""
+        return self._log("signatures.jsonl", Signature)
+
+    def cursors(self) -> list[Cursor]:
+        """All cursor lines, oldest first."""
+        return self._log("cursors.jsonl", Cursor)
+
+    def collections(self) -> list[Collection]:
+        """What each run saw, oldest first."""
+        return self._log("collection.jsonl", Collection)
+
+    def allocations(self) -> list[Allocation]:
+        """The derived allocations as stored."""
+        return self._log("allocations.jsonl", Allocation)
+
+    def shards(self) -> list[Path]:
+        """The activity log's files, in order; empty when nothing was collected. No gap in the numbers."""
+        found: list[Path] = []
+        while (path := self.root / self.path(layout.shard_name(len(found) + 1))).is_file():
+            found.append(path)
+        return found
+
+    def events(self) -> Iterator[tuple[str, int, ActivityEvent]]:
+        """Each event with its shard's name and line, in order (small epochs; large ones go through compute)."""
+        for shard in self.shards():
+            path = self.path(shard.name)
+            for number, value in read_objects(self.read(shard.name), path):
+                try:
+                    event = ActivityEvent.read(value)
+                    check_place(event, self.node_id, self.scope_id, None)
+                except FormatError as error:
+                    raise error.at(path, number) from None
+                yield shard.name, number, event
+
+    def window(self) -> Window:
+        """The epoch's window."""
+        epoch = self.epoch()
+        return Window(epoch.period_start, epoch.period_end)
+
+
+def check_place(record: Record, node_id: str, scope_id: str | None, epoch_id: int | None) -> None:
+    """FormatError unless the record belongs to this node, scope and epoch (NODE_SCOPED, SCOPE_SCOPED)."""
+    if record.node_id != node_id:
+        raise FormatError(f"record of another node ({record.node_id})", rule="NODE_SCOPED")
+    if scope_id is not None and getattr(record, "scope_id", scope_id) != scope_id:
+        raise FormatError(f"record of another scope ({getattr(record, 'scope_id', '')})", rule="SCOPE_SCOPED")
+    if epoch_id is not None and getattr(record, "epoch_id", epoch_id) != epoch_id:
+        raise FormatError(f"record of another epoch ({getattr(record, 'epoch_id', '')})", rule="SCOPE_SCOPED")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: `root` and its settings. Made by `load_node`."""
+
+    root: Path
+    settings: NodeSettings
+
+    @property
+    def node_id(self) -> str:
+        """The node's UUID."""
+        return self.settings.node_id
+
+    @cached_property
+    def scopes(self) -> dict[str, ScopeSettings]:
+        """All scopes by id, `default` first, then sorted."""
+        folder = self.root / "scopes"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        found = {}
+        for name in sorted(names, key=lambda name: (name != f"{DEFAULT_SCOPE}.yaml", name)):
+            relative = f"scopes/{name}"
+            stem = name.removesuffix(".yaml")
+            if not name.endswith(".yaml") or re.fullmatch(SCOPE_PATTERN, stem) is None or not name.isascii():
+                raise ConfigError("is not <scope_id>.yaml with an id of a-z, 0-9 and -", path=relative)
+            scope = ScopeSettings.load(load_yaml(self.root, relative), relative)
+            if scope.scope_id != stem:
+                raise ConfigError(f"scope_id is {scope.scope_id!r}, but the file is named {name}", path=relative)
+            found[stem] = scope
+        return found
+
+    def scope(self, scope_id: str) -> ScopeSettings:
+        """One scope's settings; InputError for an unknown one (SCOPE_VALIDATED)."""
+        if scope_id not in self.scopes:
+            raise InputError(
+                f"there is no scope {scope_id!r} in this node",
+                rule="SCOPE_VALIDATED",
+                path=layout.scope_path(scope_id) if re.fullmatch(SCOPE_PATTERN, scope_id) else None,
+                hint=f"Known scopes: {', '.join(self.scopes) or 'none'}.",
+            )
+        return self.scopes[scope_id]
+
+    def weight_policy(self, path: str) -> WeightPolicy:
+        """A weight policy by its path inside the node."""
+        return WeightPolicy.load(load_yaml(self.root, path), path)
+
+    def epoch(self, scope_id: str, epoch_id: int) -> EpochFolder:
+        """The folder of an epoch, opened or not."""
+        return EpochFolder(self.root, self.node_id, scope_id, epoch_id)
+
+    def epochs(self, scope_id: str) -> list[EpochFolder]:
+        """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
+        folder = self.root / layout.EPOCHS / scope_id
+        ids = sorted(int(name) for name in os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208
+        found = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
+        opened = [epoch for epoch in found if epoch.exists()]
+        for expected, epoch in enumerate(opened, start=1):
+            if epoch.epoch_id != expected:
+                raise FormatError(f"epoch {expected} is missing before it", path=epoch.relative)
+        return opened
+
+    def bindings(self) -> list[Binding]:
+        """The whole bindings log, oldest first."""
+        return self.bindings_prefix(None)[1]
+
+    def bindings_prefix(self, size: int | None) -> tuple[bytes, list[Binding]]:
+        """The bytes and records of the first `size` lines (None: all); FormatError when there are fewer."""
+        data = read_file(self.root, layout.IDENTITIES) or b""
+        found = []
+        end = 0
+        for number, value in read_objects(data, layout.IDENTITIES):
+            if size is not None and number > size:
+                break
+            try:
+                record = Binding.read(value)
+                check_place(record, self.node_id, None, None)
+                if record.seq != number:
+                    raise FormatError(f"seq is {record.seq}, expected {number}")
+            except FormatError as error:
+                raise error.at(layout.IDENTITIES, number) from None
+            found.append(record)
+            end = data.index(b"\n", end) + 1
+        if size is not None and len(found) < size:
+            raise FormatError(f"log has {len(found)} lines, {size} are pinned", path=layout.IDENTITIES)
+        return data[:end], found
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder from `start` upwards that holds `ledger.yaml`; InputError when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / layout.NODE_FILE).is_file():
+            return folder
+    raise InputError(
+        f"no {layout.NODE_FILE} in {start} or above it",
+        hint="Go into a node, name one with --node DIR, or make one with `ledger init DIR`.",
+    )
+
+
+def load_node(root: Path) -> Node:
+    """The node at `root`, after checking names, modes and links of everything under `data/`."""
+    check_tree(root)
+    settings = NodeSettings.load(load_yaml(root, layout.NODE_FILE), layout.NODE_FILE)
+    return Node(root, settings)
+
+
+def check_tree(root: Path) -> None:
+    """Refuse what may not lie under `data/`: links, programs, odd names, unknown files (specification, section 2)."""
+    for path, mode in walk(root, "data"):
+        if not layout.is_scratch(path):
+            check_entry(path, mode)
+
+
+def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
+    """Every file (and link) below a folder with its mode, sorted; a linked folder is one entry."""
+    folder = root / relative
+    if folder.is_symlink():
+        yield relative, stat.S_IFLNK
+        return
+    if not folder.is_dir():
+        return
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = f"{relative}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(root, path)
+        else:
+            yield path, entry.stat(follow_symlinks=False).st_mode
+
+
+_ENTRY = re.compile(rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})/({layout.NAME_PATTERN})", re.ASCII)
+
+
+def check_entry(path: str, mode: int) -> None:
+    """FormatError unless a file under `data/` has a known name and is a plain file without the executable bit."""
+    hint = "Remove it, or restore the folder from git; only ledger commands write under data/."
+    if stat.S_ISLNK(mode):
+        raise FormatError("symbolic links are not allowed", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
+    if not stat.S_ISREG(mode):
+        raise FormatError("is not a plain file", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
+    if mode & 0o111:
+        raise FormatError("is marked executable", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
+    if path == layout.IDENTITIES or path == "data/epochs/.gitkeep":
+        return
+    match = _ENTRY.fullmatch(path)
+    if match is None or layout.kind_of(match[3]) is None:
+        raise FormatError(
+            "is no file of a node (lower-case ASCII names, the files of the specification only)",
+            path=path,
+            rule="WRITES_VIA_WORKFLOW",
+            hint=hint,
+        )

@@ -1,0 +1,91 @@
+"""YAML that people write, read narrowly: what looks like text stays text, and nothing clever is allowed.
+
+Only null, true, false and decimal integers are resolved; floats, duplicate keys, anchors, tags and merges are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ledger.core.canonical import MAX_SAFE_INTEGER
+from ledger.core.errors import ConfigError
+from ledger.store.files import read_file
+
+_HINT = "See docs/operate.md for the form of this file."
+
+
+class _Narrow(yaml.SafeLoader):
+    """A SafeLoader that resolves four kinds of plain scalars and leaves the rest as text."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - as PyYAML declares it
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed", problem_mark=event.start_mark)
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise yaml.MarkedYAMLError(problem=f"tag {tag} is not allowed", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+                raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > 17 or abs(int(node.value)) > MAX_SAFE_INTEGER:
+        raise yaml.MarkedYAMLError(
+            problem=f"number {node.value[:40]} is outside ±(2^53-1); put amounts in quotes",
+            problem_mark=node.start_mark,
+        )
+    return int(node.value)
+
+
+def _refused(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> None:
+    raise yaml.MarkedYAMLError(
+        problem=f"{node.value[:60]} is not allowed here: whole decimal numbers only, text in quotes",
+        problem_mark=node.start_mark,
+    )
+
+
+def _resolver(tag: str, pattern: str, first: str) -> None:
+    _Narrow.add_implicit_resolver(tag, re.compile(pattern, re.ASCII), list(first))
+
+
+_resolver("tag:yaml.org,2002:null", r"^(?:~|null|)$", "~n\0")
+_Narrow.yaml_implicit_resolvers.setdefault("", []).extend(_Narrow.yaml_implicit_resolvers.get("\0", []))
+_resolver("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf")
+_resolver("tag:yaml.org,2002:int", r"^(?:0|-?[1-9][0-9]*)$", "-0123456789")
+_resolver("!refused", r"^[-+]?(?:\.[0-9]+|[0-9][0-9_]*\.[0-9_]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789")
+_resolver("!refused", r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$", "-+0123456789")
+_resolver("!refused", r"^[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)$", "-+.")
+_resolver("!refused", r"^0x[0-9a-fA-F]+$", "0")
+_Narrow.add_constructor("tag:yaml.org,2002:int", _integer)
+_Narrow.add_constructor("!refused", _refused)
+
+
+def load_yaml(root: Path, relative: str) -> object:
+    """The plain value of one YAML file of the node; ConfigError names file, line and what is not allowed."""
+    data = read_file(root, relative)
+    if data is None:
+        raise ConfigError("file is missing", path=relative, hint="`ledger init` writes a complete node.")
+    try:
+        return yaml.load(data.decode("utf-8"), Loader=_Narrow)  # noqa: S506 - a SafeLoader, narrowed further
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8", path=relative, hint=_HINT) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ConfigError(error.problem or "not YAML", path=relative, line=line, hint=_HINT) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"not YAML: {str(error)[:200]}", path=relative, hint=_HINT) from None
