@@ -1,5 +1,6 @@
 # Everything here needs only Python 3.11+, pip, make and git; each target sets itself up in .venv first.
 PYTHON ?= python3
+UV     ?= uv
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
@@ -32,9 +33,9 @@ lint: $(STAMP)  ## style, types, import rules, workflow security, documentation 
 bench: $(STAMP)  ## benchmarks, as a table of ratios
 	$(BIN)/python -m benchmarks
 
-lock:  ## after a change of dependencies: write both lock files anew (needs uv)
-	uv lock
-	uv export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
+lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
+	$(UV) lock
+	$(UV) export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
 
 clean:  ## remove what the commands built; .venv stays
 	rm -rf build dist demo-node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
