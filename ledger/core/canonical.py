@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """Largest JSON integer a reader with doubles keeps exactly (RFC 8785, section 3.2.2.3)."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
-_PLAIN = re.compile(rb"(?:[^\\\x00-\x1f\x7f]|\\[\"\\])*")
+_PLAIN = re.compile(rb"[^\\\x00-\x1f\x7f]*(?:\\[\"\\][^\\\x00-\x1f\x7f]*)*")
 _UNCLEAN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _HINT = "Restore the file from git; the ledger writes canonical lines only, so an editor or another tool changed it."
 
@@ -46,9 +47,8 @@ def is_clean(text: str) -> bool:
 def _refuse_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FormatError(f"duplicate key {twice!r}")
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise FormatError(f"duplicate key {twice[:40]!r}")
     return found
 
 
@@ -62,6 +62,14 @@ def _bounded_integer(text: str) -> int:
     return int(text)
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_refuse_pairs,
+    parse_float=_refuse_number,
+    parse_constant=_refuse_number,
+    parse_int=_bounded_integer,
+)
+
+
 def decode(raw: bytes) -> dict[str, Any]:
     """The object of one canonical line (without its line end).
 
@@ -70,14 +78,11 @@ def decode(raw: bytes) -> dict[str, Any]:
     """
     if not raw:
         raise FormatError("blank line")
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise FormatError("starts with a byte order mark (BOM)")
     try:
-        value = json.loads(
-            raw.decode("utf-8", errors="strict"),
-            object_pairs_hook=_refuse_pairs,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-            parse_int=_bounded_integer,
-        )
+        value = _DECODER.decode(raw.decode("utf-8", errors="strict"))
+        canonical = _ENCODER.encode(value)
     except UnicodeDecodeError as error:
         raise FormatError(f"not UTF-8 (byte {error.start})") from None
     except RecursionError:
@@ -86,13 +91,9 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise FormatError(f"not JSON: {error.msg} (column {error.colno})") from None
     if not isinstance(value, dict):
         raise FormatError("not a JSON object")
-    if not _PLAIN.fullmatch(raw):
+    if not _PLAIN.fullmatch(raw):  # checked before the comparison, which an escaped lone surrogate would not survive
         raise FormatError('control character, or an escape other than \\" and \\\\')
-    try:
-        canonical = encode(value)
-    except UnicodeEncodeError:
-        raise FormatError("lone surrogate") from None
-    if canonical != raw:
+    if canonical.encode() != raw:
         raise FormatError("not in canonical form (RFC 8785: keys sorted, no spaces, shortest escapes)")
     return value
 

@@ -250,7 +250,7 @@ class Transition(EpochRecord):
 class Interval(BaseModel):
     """A closed stretch of time `[from, to)` of a stream that was read in full."""
 
-    model_config = Record.model_config
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
 
     from_: Time = Field(alias="from")
     to: Time

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
@@ -36,7 +36,7 @@ from ledger.core.records import (
     Statement,
     Transition,
 )
-from ledger.core.values import SCOPE_PATTERN, Hash
+from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.files import read_file
@@ -45,14 +45,27 @@ from ledger.store.yamlfile import load_yaml
 R = TypeVar("R", bound=Record)
 
 
+class Place(TypedDict):
+    """Which node, scope and epoch a record belongs to (NODE_SCOPED, SCOPE_SCOPED)."""
+
+    node_id: NodeId
+    scope_id: ScopeId
+    epoch_id: int
+
+
 @dataclass(frozen=True)
 class EpochFolder:
     """One epoch's folder. Every read goes to the disk; nothing is cached, so that it is never stale."""
 
     root: Path
-    node_id: str
-    scope_id: str
+    node_id: NodeId
+    scope_id: ScopeId
     epoch_id: int
+
+    @property
+    def place(self) -> Place:
+        """The fields that every record in the folder carries."""
+        return {"node_id": self.node_id, "scope_id": self.scope_id, "epoch_id": self.epoch_id}
 
     @property
     def relative(self) -> str:
@@ -206,7 +219,7 @@ class Node:
     settings: NodeSettings
 
     @property
-    def node_id(self) -> str:
+    def node_id(self) -> NodeId:
         """The node's UUID."""
         return self.settings.node_id
 
@@ -244,7 +257,7 @@ class Node:
 
     def epoch(self, scope_id: str, epoch_id: int) -> EpochFolder:
         """The folder of an epoch, opened or not."""
-        return EpochFolder(self.root, self.node_id, scope_id, epoch_id)
+        return EpochFolder(self.root, self.node_id, ScopeId(scope_id), epoch_id)
 
     def epochs(self, scope_id: str) -> list[EpochFolder]:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""

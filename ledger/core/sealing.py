@@ -1,0 +1,76 @@
+"""From what a source reported to the line that is stored: validated, hashed, canonical (PROVENANCE_REQUIRED)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from ledger.core.canonical import encode, sha256_hex
+from ledger.core.errors import FormatError
+from ledger.core.records import ActivityEvent, explain
+from ledger.core.values import EventId, Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who produced an event, for which node and scope, and when it was fetched and taken in."""
+
+    node_id: str
+    scope_id: str
+    producer: str
+    producer_version: str
+    retrieved_at: Timestamp
+    ingested_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One event ready to append: its key, its payload's hash and its canonical line (without a line end)."""
+
+    id: EventId
+    payload_hash: str
+    line: bytes
+
+
+def seal(
+    event_id: EventId,
+    artifact_url: str,
+    event_time: Timestamp,
+    event_type: str,
+    metadata: Mapping[str, str | int | bool | None],
+    platform_login: str | None,
+    platform_user_id: str,
+    source: str,
+    provenance: Provenance,
+) -> Sealed:
+    """The stored line of an event; FormatError names the field that breaks the form."""
+    payload = {
+        "artifact_url": artifact_url,
+        "event_time": event_time,
+        "event_type": event_type,
+        "id": event_id,
+        "metadata": metadata,
+        "platform_user_id": platform_user_id,
+        "source": source,
+    }
+    try:
+        digest = sha256_hex(encode(payload))
+        fields = {
+            **payload,
+            "ingested_at": provenance.ingested_at,
+            "node_id": provenance.node_id,
+            "payload_hash": digest,
+            "platform_login": platform_login,
+            "producer": provenance.producer,
+            "producer_version": provenance.producer_version,
+            "retrieved_at": provenance.retrieved_at,
+            "scope_id": provenance.scope_id,
+        }
+        ActivityEvent.model_validate(fields)
+    except ValidationError as error:
+        raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None
+    except (UnicodeEncodeError, TypeError, ValueError) as error:
+        raise FormatError(f"event {event_id!r} cannot be written: {error}", rule="PROVENANCE_REQUIRED") from None
+    return Sealed(event_id, digest, encode(fields))

@@ -1,0 +1,72 @@
+"""Collect: open what is due, read its sources, move it to review after grace, and catch up window by window.
+
+Never dead-locks: when the next epoch must wait for the one in review, the run says so and ends well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger.core.errors import LedgerError
+from ledger.flows.ingest import Ingest, StreamReport
+from ledger.flows.opening import Waiting, open_epoch
+from ledger.flows.review import due_for_review, review
+from ledger.flows.session import Session
+from ledger.store.files import write_lock
+from ledger.store.node import EpochFolder
+
+
+@dataclass
+class Collected:
+    """One epoch that this run worked on."""
+
+    folder: EpochFolder
+    opened: bool
+    reports: list[StreamReport] = field(default_factory=list)
+    reviewed: bool = False
+    held_back: LedgerError | None = None
+
+
+@dataclass
+class CollectRun:
+    """Everything a run did: the epochs it touched, in order, and why it stopped."""
+
+    epochs: list[Collected] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+
+    @property
+    def reports(self) -> list[StreamReport]:
+        """All streams of all epochs, in order."""
+        return [report for epoch in self.epochs for report in epoch.reports]
+
+
+def collect(
+    session: Session, scope_id: str | None = None, source: str | None = None, ingest: Ingest | None = None
+) -> CollectRun:
+    """Bring the scope (None: every scope) up to date; takes the write lock."""
+    run = CollectRun()
+    ingest = ingest or Ingest(session)
+    with write_lock(session.node.root):
+        for each in session.scope_ids(scope_id):
+            _catch_up(session, each, source, ingest, run)
+    return run
+
+
+def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Ingest, run: CollectRun) -> None:
+    while True:
+        before = len(session.node.epochs(scope_id))
+        folder = open_epoch(session, scope_id)
+        if isinstance(folder, Waiting):
+            run.waiting.append(folder)
+            return
+        done = Collected(folder, opened=folder.epoch_id > before)
+        run.epochs.append(done)
+        done.reports = ingest.run(folder, source)
+        if not due_for_review(session, folder):
+            return
+        try:
+            review(session, folder, ingest, reports=done.reports if source is None else None)
+        except LedgerError as error:
+            done.held_back = error
+            return
+        done.reviewed = True

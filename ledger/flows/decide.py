@@ -1,0 +1,165 @@
+"""What people decide, on the record: curation of events, overrides of units, pool components.
+
+Holds CURATION_FREEZE_ON_FINALIZE, POOL_IMMUTABLE and POOL_UNIQUE_PER_TYPE. Each act checks, appends one line, and in
+review drafts the statement anew. The same decision again changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.core.errors import InputError
+from ledger.core.identity import known_users
+from ledger.core.lifecycle import require
+from ledger.core.records import Curation, CurationAction, Override, PoolComponent, Record
+from ledger.core.values import UserId
+from ledger.flows.drafting import Draft, preview, redraft_if_reviewed
+from ledger.flows.review import make_component
+from ledger.flows.session import Session
+from ledger.store.append import append_records
+from ledger.store.files import write_lock
+from ledger.store.node import EpochFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The line that stands, whether this run added it, and the new draft where the epoch is in review."""
+
+    record: Record
+    added: bool
+    draft: Draft | None
+
+
+def curate(
+    session: Session,
+    folder: EpochFolder,
+    action: CurationAction,
+    event_id: str,
+    *,
+    note: str | None = None,
+    user_id: str | None = None,
+    weight_milli: int | None = None,
+    evidence: str | None = None,
+) -> Decided:
+    """Include, exclude, weigh (milli-units; None clears), resolve or annotate one event of the epoch."""
+    with write_lock(session.node.root):
+        require("curate", folder.state(), folder.epoch_id)
+        actor = session.decider(session.node.scope(folder.scope_id))
+        lines = folder.curation()
+        record = Curation.read(
+            {
+                **folder.place,
+                "action": action,
+                "actor": actor,
+                "at": session.now,
+                "event_id": event_id,
+                "evidence": evidence,
+                "note": note,
+                "seq": len(lines) + 1,
+                "user_id": user_id,
+                "weight_override_milli": weight_milli,
+            }
+        )
+        _require_event(session, folder, event_id)
+        if user_id is not None:
+            _require_user(session, user_id)
+        group = ("include", "exclude") if action in ("include", "exclude") else (action,)
+        standing = [line for line in lines if line.event_id == event_id and line.action in group]
+        return _decide(session, folder, "curation.jsonl", standing[-1] if standing else None, record)
+
+
+def override(
+    session: Session,
+    folder: EpochFolder,
+    user_id: str,
+    units_milli: int | None,
+    reason: str,
+    evidence: str | None = None,
+) -> Decided:
+    """Set a user's final milli-units in the epoch, or clear the override with None."""
+    with write_lock(session.node.root):
+        require("override", folder.state(), folder.epoch_id)
+        actor = session.decider(session.node.scope(folder.scope_id))
+        lines = folder.overrides()
+        record = Override.read(
+            {
+                **folder.place,
+                "actor": actor,
+                "at": session.now,
+                "evidence": evidence,
+                "final_units": None if units_milli is None else str(units_milli),
+                "reason": reason,
+                "seq": len(lines) + 1,
+                "user_id": user_id,
+            }
+        )
+        _require_user(session, user_id)
+        standing = [line for line in lines if line.user_id == user_id]
+        return _decide(session, folder, "overrides.jsonl", standing[-1] if standing else None, record)
+
+
+def add_component(
+    session: Session, folder: EpochFolder, component_id: str, amount: int, evidence: str | None = None
+) -> Decided:
+    """Record a pool component (credits) in the epoch, once."""
+    with write_lock(session.node.root):
+        require("pool", folder.state(), folder.epoch_id)
+        session.decider(session.node.scope(folder.scope_id))
+        record = make_component(session, folder, component_id, amount, evidence=evidence, inputs={})
+        for standing in folder.pool():
+            if standing.component_id == component_id:
+                same = (standing.amount_credits, standing.evidence_ref) == (amount, evidence)
+                if not same:
+                    raise InputError(
+                        f"{component_id} is already recorded with {standing.amount_credits} credits; it never changes",
+                        rule="POOL_UNIQUE_PER_TYPE",
+                        path=folder.path("pool.jsonl"),
+                        hint="Correct an amount by another component (top_up) with evidence.",
+                    )
+                return Decided(standing, added=False, draft=redraft_if_reviewed(session, folder))
+        return _append(session, folder, "pool.jsonl", record)
+
+
+def _decide(
+    session: Session, folder: EpochFolder, name: str, standing: Curation | Override | None, record: Curation | Override
+) -> Decided:
+    volatile = {"at", "seq"}
+    if standing is not None and standing.model_dump(exclude=volatile) == record.model_dump(exclude=volatile):
+        return Decided(standing, added=False, draft=redraft_if_reviewed(session, folder))
+    return _append(session, folder, name, record)
+
+
+def _append(session: Session, folder: EpochFolder, name: str, record: Curation | Override | PoolComponent) -> Decided:
+    """Append, after proving that all totals still fit: a decision must never leave an epoch that cannot be drafted."""
+    _prove_totals(session, folder, name, record)
+    append_records(folder.root, folder.path(name), [record])
+    return Decided(record, added=True, draft=redraft_if_reviewed(session, folder))
+
+
+def _prove_totals(session: Session, folder: EpochFolder, name: str, record: Record) -> None:
+    from ledger.core.payout import bounded_sum
+
+    if isinstance(record, PoolComponent):
+        bounded_sum((record.amount_credits, *(line.amount_credits for line in folder.pool())), "pool credits")
+    elif isinstance(record, Override) and record.final_units is not None:
+        others = [row.units for row in preview(session, folder).evaluation.allocations if row.user_id != record.user_id]
+        bounded_sum((record.final_units, *others), "units")
+
+
+def _require_event(session: Session, folder: EpochFolder, event_id: str) -> None:
+    loaded = session.engine.load(folder, folder.epoch())
+    if loaded.find(event_id) is None:
+        raise InputError(
+            f"epoch {folder.epoch_id} of {folder.scope_id} has no event {event_id}",
+            path=folder.path("activity.jsonl"),
+            hint="`ledger show epoch` lists the events; an event is curated in the epoch that holds it.",
+        )
+
+
+def _require_user(session: Session, user_id: str) -> None:
+    if UserId(user_id) not in known_users(session.node.bindings()):
+        raise InputError(
+            f"no user {user_id} in the bindings log",
+            path="data/identities.jsonl",
+            hint="`ledger identity list` shows the users; `ledger identity bind` makes one.",
+        )

@@ -1,0 +1,57 @@
+"""Keep an epoch's derived files in step with its stored ones: allocations and statement, from review on.
+
+PAYOUT_DETERMINISTIC: the figures come from `ledger.compute.derive` alone. A draft that changes voids the signatures
+over the one before, and this is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.compute.derive import Derived, derive
+from ledger.core.lifecycle import Pin
+from ledger.flows.session import Session
+from ledger.store.append import write_derived
+from ledger.store.node import EpochFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement as it now stands on disk, whether it just changed, and how many signatures that made void."""
+
+    derived: Derived
+    changed: bool
+    voided: int
+
+
+def preview(session: Session, folder: EpochFolder, pin: Pin | None = None) -> Derived:
+    """The epoch's figures as they would be now; writes nothing. Open epochs are provisional."""
+    return derive(session.engine, session.node, folder, pin=pin)
+
+
+def as_stated(session: Session, folder: EpochFolder) -> Derived:
+    """The figures over the bindings that the stored statement pins; as of now when there is none."""
+    statement = folder.statement()
+    size = statement.identities.size if statement else None
+    return derive(session.engine, session.node, folder, identities_size=size)
+
+
+def draft(session: Session, folder: EpochFolder) -> Draft:
+    """Write the statement and allocations of an epoch in review anew, over the bindings as they are now.
+
+    Call inside the write lock.
+    """
+    before = folder.statement()
+    derived = preview(session, folder)
+    changed = False
+    for name, data in derived.files.items():
+        changed |= write_derived(folder.root, folder.path(name), data)
+    voided = 0
+    if before is not None and before.statement_hash != derived.statement.statement_hash:
+        voided = sum(signature.statement_hash == before.statement_hash for signature in folder.signatures())
+    return Draft(derived, changed, voided)
+
+
+def redraft_if_reviewed(session: Session, folder: EpochFolder) -> Draft | None:
+    """After a decision: a new draft while in review, nothing while the epoch is open."""
+    return draft(session, folder) if folder.state() == "review" else None

@@ -1,0 +1,156 @@
+"""Bind accounts to users, and say who is unresolved and what they would be owed (IDENTITY_BEST_EFFORT).
+
+One account resolves to at most one user at a time. A binding never changes a finalized epoch: each statement pins the
+log as it stood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.compute.derive import derive
+from ledger.core.errors import InputError
+from ledger.core.evaluate import UnresolvedAccount
+from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
+from ledger.core.records import Binding
+from ledger.core.values import UserId, checksummed
+from ledger.flows.session import Session
+from ledger.store import layout
+from ledger.store.append import append_records
+from ledger.store.files import write_lock
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The user of an account and whether this run changed the log."""
+
+    user_id: UserId
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one unresolved account would earn in one epoch, in milli-units and in that epoch's state."""
+
+    scope_id: str
+    epoch_id: int
+    state: str
+    account: UnresolvedAccount
+
+
+def account_key(provider: str, external_id: str) -> AccountKey:
+    """The account as the log writes it: a wallet with its EIP-55 checksum (ADDRESS_CHECKSUMMED)."""
+    if provider == "wallet":
+        try:
+            return provider, checksummed(external_id)
+        except ValueError as error:
+            raise InputError(str(error), rule="ADDRESS_CHECKSUMMED") from None
+    return provider, external_id
+
+
+def bind(
+    session: Session,
+    provider: str,
+    external_id: str,
+    *,
+    user_id: str | None = None,
+    login: str | None = None,
+    evidence: str = "",
+    actor: str,
+) -> Bound:
+    """Bind an account to a user (None: a new one). Binding it again to the same user changes nothing.
+
+    Raises InputError when the account belongs to someone else, or the named user does not exist.
+    """
+    with write_lock(session.node.root):
+        account = account_key(provider, external_id)
+        log = session.node.bindings()
+        bound = resolve_accounts(log).get(account)
+        wanted = UserId(user_id) if user_id else bound or new_user_id(session.node.node_id, *account)
+        if bound == wanted:
+            return Bound(wanted, added=False)
+        if bound is not None:
+            raise InputError(
+                f"{provider} account {external_id} is bound to user {bound}",
+                path=layout.IDENTITIES,
+                hint="Unbind it first, with evidence: one account resolves to at most one user at a time.",
+            )
+        if user_id and wanted not in known_users(log) and wanted != new_user_id(session.node.node_id, *account):
+            raise InputError(
+                f"no user {user_id} in the bindings log",
+                path=layout.IDENTITIES,
+                hint="Leave out --user to make a new user from this account; `ledger identity list` shows all.",
+            )
+        _append(session, "bind", account, wanted, login, evidence, actor, len(log) + 1)
+        return Bound(wanted, added=True)
+
+
+def unbind(session: Session, provider: str, external_id: str, *, evidence: str, actor: str) -> Bound:
+    """Take an account from its user; InputError when nobody holds it."""
+    with write_lock(session.node.root):
+        account = account_key(provider, external_id)
+        log = session.node.bindings()
+        user = resolve_accounts(log).get(account)
+        if user is None:
+            last = [line for line in log if (line.provider, line.external_id) == account]
+            if last:
+                return Bound(last[-1].user_id, added=False)
+            raise InputError(f"{provider} account {external_id} was never bound", path=layout.IDENTITIES)
+        _append(session, "unbind", account, user, None, evidence, actor, len(log) + 1)
+        return Bound(user, added=True)
+
+
+def _append(
+    session: Session,
+    action: str,
+    account: AccountKey,
+    user: str,
+    login: str | None,
+    evidence: str,
+    actor: str,
+    seq: int,
+) -> None:
+    record = Binding.read(
+        {
+            "action": action,
+            "actor": actor,
+            "at": session.now,
+            "evidence": evidence,
+            "external_id": account[1],
+            "login": login,
+            "node_id": session.node.node_id,
+            "provider": account[0],
+            "seq": seq,
+            "user_id": user,
+        }
+    )
+    append_records(session.node.root, layout.IDENTITIES, [record])
+
+
+def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
+    """Accounts that nobody has bound up to now, per epoch that holds included events of theirs, oldest first."""
+    node = session.node
+    bound = resolve_accounts(node.bindings())
+    found = []
+    for scope in session.scope_ids(scope_id):
+        for folder in node.epochs(scope):
+            statement = folder.statement()
+            derived = derive(
+                session.engine, node, folder, identities_size=statement.identities.size if statement else None
+            )
+            state = folder.state()
+            found += [
+                Owed(scope, folder.epoch_id, state, account)
+                for account in derived.evaluation.unresolved
+                if (account.source, account.platform_user_id) not in bound
+            ]
+    return found
+
+
+def display_names(session: Session) -> dict[UserId, str]:
+    """A readable name per user: the last login that one of his bindings carries."""
+    names: dict[UserId, str] = {}
+    for line in session.node.bindings():
+        if line.login and line.action == "bind":
+            names[line.user_id] = line.login
+    return names

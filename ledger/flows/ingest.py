@@ -1,0 +1,353 @@
+"""Bring what one scope's sources report into its open epoch: route, skip what is known, append, then the cursors.
+
+Holds ACTIVITY_IDEMPOTENT, PROVENANCE_REQUIRED, CURSOR_STATE_PERSISTED and SCOPE_VALIDATED. Events are on disk before
+the cursor that stands for them, so that a run killed anywhere is completed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ledger.core.canonical import clean_text
+from ledger.core.config import ScopeSettings, SourceSettings
+from ledger.core.errors import CredentialsError, InputError, LedgerError
+from ledger.core.identity import resolve_accounts
+from ledger.core.lifecycle import require
+from ledger.core.records import Collection, Cursor, Interval
+from ledger.core.routing import claimants, scoped_id
+from ledger.core.sealing import Provenance, Sealed, seal
+from ledger.core.values import Timestamp
+from ledger.core.windows import Window, merge, whole_hour
+from ledger.flows.session import Session
+from ledger.sources.port import Page, Source, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.registry import source_class
+from ledger.store.append import append_activity, append_records
+from ledger.store.node import EpochFolder
+
+FLUSH_EVERY = 50_000
+"""Events held in memory before they are written: bounds memory, and how much a killed run repeats."""
+
+
+@dataclass
+class StreamReport:
+    """What one stream of one source brought in this run."""
+
+    source: str
+    name: str
+    stream: str
+    seen: int = 0
+    added: int = 0
+    late: int = 0
+    known: int = 0
+    elsewhere: int = 0
+    later: int = 0
+    before_start: int = 0
+    changed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+    error: LedgerError | None = None
+
+
+KnownEvents = dict[str, str]
+"""Event id to payload hash, over the whole node."""
+
+
+class Ingest:
+    """One run's sources and the ids it knows; used for every window that the run catches up."""
+
+    def __init__(self, session: Session, wait: Callable[[float], None] = time.sleep) -> None:
+        self._session = session
+        self._wait = wait
+        self._sources: dict[tuple[str, str], Source] = {}
+        self._known: KnownEvents | None = None
+        self._origins: dict[tuple[str, str], frozenset[str]] = {}
+
+    def known(self) -> KnownEvents:
+        """Every event of the node so far."""
+        if self._known is None:
+            node = self._session.node
+            shards = [
+                shard for scope_id in node.scopes for folder in node.epochs(scope_id) for shard in folder.shards()
+            ]
+            self._known = self._session.engine.known_ids(shards)
+        return self._known
+
+    def source(self, scope: ScopeSettings, entry: SourceSettings) -> Source:
+        """The configured source, made once per run so that it may keep what it read."""
+        key = (scope.scope_id, entry.name)
+        if key not in self._sources:
+            session = self._session
+            kind = source_class(entry.source)
+            options = kind.Options.load(entry.options, f"scopes/{scope.scope_id}.yaml")
+            secret = session.environ.get("LEDGER_SECRET")
+            self._sources[key] = kind(
+                entry.name,
+                options,
+                SourceContext(
+                    node_id=session.node.node_id,
+                    scope_id=scope.scope_id,
+                    node_root=str(session.node.root),
+                    cache_dir=str(cache_dir(session.environ)),
+                    now=lambda: session.now,
+                    environ=session.environ,
+                    secret=secret.encode() if secret else None,
+                    bound=frozenset(
+                        account
+                        for provider, account in resolve_accounts(session.node.bindings())
+                        if provider == entry.source
+                    ),
+                    tell=session.tell,
+                    wait=self._wait,
+                ),
+            )
+        return self._sources[key]
+
+    def origins(self, scope: ScopeSettings, entry: SourceSettings) -> frozenset[str]:
+        """What a configured source reads, as comparable text."""
+        key = (scope.scope_id, entry.name)
+        if key not in self._origins:
+            kind = source_class(entry.source)
+            options = kind.Options.load(entry.options, f"scopes/{scope.scope_id}.yaml")
+            self._origins[key] = kind.origins(options)
+        return self._origins[key]
+
+    def run(self, folder: EpochFolder, only: str | None = None) -> list[StreamReport]:
+        """Read every source of the epoch's scope up to its end (or now) and append what is new.
+
+        A source that fails is reported (`StreamReport.error`) and does not stop the others; what it gave before stays.
+        """
+        session = self._session
+        require("ingest", folder.state(), folder.epoch_id)
+        scope = session.node.scope(folder.scope_id)
+        entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]
+        if only is not None and not entries:
+            raise InputError(
+                f"scope {scope.scope_id} has no source {only!r}",
+                path=f"scopes/{scope.scope_id}.yaml",
+                hint=f"It has: {', '.join(entry.name for entry in scope.sources) or 'none'}.",
+            )
+        reports = []
+        for entry in entries:
+            try:
+                streams = self.source(scope, entry).streams()
+            except LedgerError as error:
+                reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
+                continue
+            for stream in streams:
+                reports.append(_Run(self, session, folder, scope, entry, stream).read())
+        return reports
+
+
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """Where sources may keep clones: LEDGER_CACHE, else the user's cache folder."""
+    if environ.get("LEDGER_CACHE"):
+        return Path(environ["LEDGER_CACHE"])
+    base = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/tmp"), ".cache")  # noqa: PTH118, S108
+    return Path(base) / "contribution-ledger"
+
+
+class _Run:
+    """One stream of one source into one epoch."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        session: Session,
+        folder: EpochFolder,
+        scope: ScopeSettings,
+        entry: SourceSettings,
+        stream: str,
+    ) -> None:
+        self.ingest, self.session, self.folder, self.scope = ingest, session, folder, scope
+        self.entry, self.stream = entry, stream
+        self.source = ingest.source(scope, entry)
+        self.epoch = folder.epoch()
+        self.report = StreamReport(entry.source, entry.name, stream)
+        self.buffer: list[Sealed] = []
+        self.pending: dict[str, str] = {}
+        self.order: dict[object, list[str]] = {}
+
+    def read(self) -> StreamReport:
+        """Fetch, append, then record what was covered."""
+        start = self.session.node.epoch(self.scope.scope_id, 1).epoch().period_start
+        end = min(self.epoch.period_end, self.session.now)
+        if start >= end:
+            return self.report
+        before = last_cursor(self.session, self.folder, self.entry.source, self.stream)
+        after, stated = before, None
+        counts: dict[str, int] = {}
+        try:
+            for page in self.source.fetch(self.stream, Window(start, end), before):
+                self._take(page, start)
+                after = advance(after, page, end)
+                stated = page.stated if page.stated is not None else stated
+                counts.update(page.counts)
+                self.report.gaps.extend(clean_text(gap) for gap in page.gaps)
+        except LedgerError as error:
+            self.report.error = error
+        self._flush()
+        self._record(before, after, Window(start, end), stated, counts)
+        return self.report
+
+    def _take(self, page: Page, start: Timestamp) -> None:
+        provenance = Provenance(
+            node_id=self.folder.node_id,
+            scope_id=self.scope.scope_id,
+            producer=self.source.kind,
+            producer_version=self.source.version,
+            retrieved_at=page.retrieved_at,
+            ingested_at=self.session.now,
+        )
+        known, end, report = self.ingest.known(), self.epoch.period_end, self.report
+        for raw in page.items:
+            for event in self.source.parse(raw):
+                if event.event_time >= end:
+                    report.later += 1
+                    continue
+                if event.event_time < start:
+                    report.before_start += 1
+                    continue
+                order = self._claimants(event)
+                if self.scope.scope_id not in order:
+                    if order:
+                        report.elsewhere += 1
+                    else:
+                        report.refused.append(event.id)
+                    continue
+                report.seen += 1
+                event_id = scoped_id(event.id, self.scope.scope_id, order)
+                sealed = seal(
+                    event_id,
+                    event.artifact_url,
+                    event.event_time,
+                    event.event_type,
+                    event.metadata,
+                    event.platform_login,
+                    event.platform_user_id,
+                    event.source,
+                    provenance,
+                )
+                before = known.get(event_id) or self.pending.get(event_id)
+                if before is not None:
+                    report.known += 1
+                    if before != sealed.payload_hash:
+                        report.changed.append(event_id)
+                    continue
+                self.pending[event_id] = sealed.payload_hash
+                self.buffer.append(sealed)
+                report.late += event.event_time < self.epoch.period_start
+                if len(self.buffer) >= FLUSH_EVERY:
+                    self._flush()
+
+    def _claimants(self, event: SourceEvent) -> Sequence[str]:
+        """Who claims the event; remembered per combination of facets, which repeat."""
+        key = tuple(sorted(event.facets.items()))
+        if key not in self.order:
+            mine = self.ingest.origins(self.scope, self.entry)
+            scopes = list(self.session.node.scopes.values())
+            self.order[key] = claimants(scopes, event.source, event.facets, self._delivers(scopes, mine))
+        return self.order[key]
+
+    def _delivers(self, scopes: list[ScopeSettings], mine: frozenset[str]) -> Callable[[SourceSettings], bool]:
+        shared = {
+            id(entry)
+            for scope in scopes
+            for entry in scope.sources
+            if entry.source == self.entry.source and self.ingest.origins(scope, entry) & mine
+        }
+        return lambda entry: id(entry) in shared
+
+    def _flush(self) -> None:
+        if not self.buffer:
+            return
+        append_activity(self.folder, [sealed.line for sealed in self.buffer])
+        self.ingest.known().update(self.pending)
+        self.report.added += len(self.buffer)
+        self.buffer, self.pending = [], {}
+        self.session.tell(f"{self.scope.scope_id}/{self.entry.name}: {self.report.added} events")
+
+    def _record(
+        self, before: StreamCursor, after: StreamCursor, asked: Window, stated: int | None, counts: Mapping[str, int]
+    ) -> None:
+        """The completeness record and, last of all, the cursor; nothing when the run learned nothing new."""
+        report = self.report
+        moved = after != before
+        if not (moved or report.added or report.error or report.gaps):
+            return
+        covered = [window for window in before.covered if window.end <= asked.end]
+        start = min(max([self.epoch.period_start, *(window.end for window in covered)]), asked.end)
+        if start >= asked.end:
+            start = min(self.epoch.period_start, asked.start)
+        logs = self.folder
+        collections, cursors = logs.collections(), logs.cursors()
+        append_records(
+            logs.root,
+            logs.path("collection.jsonl"),
+            [
+                Collection(
+                    **logs.place,
+                    seq=len(collections) + 1,
+                    at=self.session.now,
+                    counts=dict(counts),
+                    covered_from=start,
+                    covered_to=asked.end,
+                    errors=(clean_text(str(report.error)),) if report.error else (),
+                    events_seen=report.seen,
+                    events_stated=stated,
+                    gaps=tuple(report.gaps),
+                    source=self.entry.source,
+                    stream=self.stream,
+                )
+            ],
+        )
+        if moved:
+            append_records(
+                logs.root,
+                logs.path("cursors.jsonl"),
+                [
+                    Cursor(
+                        **logs.place,
+                        seq=len(cursors) + 1,
+                        at=self.session.now,
+                        covered=tuple(Interval(from_=window.start, to=window.end) for window in after.covered),
+                        source=self.entry.source,
+                        state=None if after.state is None else dict(after.state),
+                        stream=self.stream,
+                    )
+                ],
+            )
+
+
+def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str) -> StreamCursor:
+    """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
+    for epoch_id in range(folder.epoch_id, 0, -1):
+        for line in reversed(session.node.epoch(folder.scope_id, epoch_id).cursors()):
+            if line.source == source and line.stream == stream:
+                covered = tuple(Window(interval.from_, interval.to) for interval in line.covered)
+                return StreamCursor(covered, line.state)
+    return StreamCursor()
+
+
+def advance(cursor: StreamCursor, page: Page, end: Timestamp) -> StreamCursor:
+    """The cursor after a page. Coverage of a week that still runs is claimed in whole hours only.
+
+    So looking again within the hour learns nothing new and writes nothing; what lies after is read again next time.
+    """
+    covered = list(cursor.covered)
+    if page.covered is not None:
+        claimed = end if end.endswith("T00:00:00.000Z") else whole_hour(end)
+        upto = min(page.covered.end, claimed)
+        if page.covered.start < upto:
+            covered = merge([*covered, Window(page.covered.start, upto)])
+    return StreamCursor(tuple(covered), page.state if page.state is not None else cursor.state)
+
+
+def raise_failures(reports: Sequence[StreamReport]) -> None:
+    """Raise the first failure of a run, credentials first, once everything else is safe on disk."""
+    failed = [report.error for report in reports if report.error is not None]
+    for error in sorted(failed, key=lambda error: not isinstance(error, CredentialsError)):
+        raise error

@@ -1,0 +1,84 @@
+"""Open the epoch that is due: windows follow one another without a gap, one active epoch per scope.
+
+Holds ONE_ACTIVE_EPOCH, EPOCH_WINDOW_UNIQUE and WEIGHTS_INTEGER_ONLY (weights are pinned here, by content).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.core.records import ALGORITHM, Epoch, Transition, weight_config_hash
+from ledger.core.windows import Window, next_window, window_holding
+from ledger.flows.session import Session
+from ledger.store.append import append_records
+from ledger.store.files import write_file
+from ledger.store.node import EpochFolder
+
+RUN_ACTOR = "ledger"
+"""The actor of steps that the calendar takes, not a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why no epoch can be collected now, in words, and what would change that."""
+
+    scope_id: str
+    reason: str
+    hint: str
+
+
+def first_window(session: Session, scope_id: str) -> Window:
+    """The window of epoch 1: the one that holds the scope's `start`, by default the present."""
+    settings = session.node.settings.epoch
+    start = session.node.scope(scope_id).start or session.now
+    return window_holding(start, settings.anchor, settings.length_days)
+
+
+def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
+    """The epoch that is open, or the due one after opening it, or why there is none. Call inside the write lock."""
+    node, scope = session.node, session.node.scope(scope_id)
+    epochs = node.epochs(scope_id)
+    states = [folder.state() for folder in epochs[-2:]]
+    if "open" in states:
+        return epochs[-2:][states.index("open")]
+    if states and states[-1] == "review" and (not scope.overlap or "review" in states[:-1]):
+        waiting = epochs[-1]
+        return Waiting(
+            scope_id,
+            f"epoch {waiting.epoch_id} is in review; the next one opens once it is finalized",
+            "Sign and finalize it; nothing is lost meanwhile: the next run catches up from where this one stands.",
+        )
+    if epochs:
+        window = next_window(epochs[-1].window(), node.settings.epoch.length_days)
+    else:
+        window = first_window(session, scope_id)
+    if window.start > session.now:
+        return Waiting(scope_id, f"the next window begins at {window.start}", "Nothing is due; run again then.")
+    return _open(session, node.epoch(scope_id, len(epochs) + 1), window)
+
+
+def _open(session: Session, folder: EpochFolder, window: Window) -> EpochFolder:
+    """Write `epoch.json`, then the first transition: the act that opens the epoch, so a killed run may repeat it."""
+    scope = session.node.scope(folder.scope_id)
+    weights = dict(session.node.weight_policy(scope.weights).weights)
+    epoch = Epoch(
+        **folder.place,
+        algorithm=ALGORITHM,
+        opened_at=session.now,
+        period_start=window.start,
+        period_end=window.end,
+        weight_config=weights,
+        weight_config_hash=weight_config_hash(weights),
+        weight_policy=scope.weights,
+    )
+    step = Transition(
+        **folder.place,
+        actor=RUN_ACTOR,
+        at=session.now,
+        from_=None,
+        to="open",
+    )
+    write_file(folder.root, folder.path("epoch.json"), epoch.encode() + b"\n")
+    append_records(folder.root, folder.path("transitions.jsonl"), [step])
+    session.tell(f"{folder.scope_id}: opened epoch {folder.epoch_id}, {window}")
+    return folder

@@ -1,0 +1,196 @@
+"""Close ingestion and draft the statement: open to review, or pin the approvers anew (`--repin`).
+
+Holds INGESTION_CLOSED_ON_REVIEW, APPROVERS_PINNED_AT_REVIEW and POOL_REQUIRES_BASE: an epoch must never enter a state
+that it cannot leave, so everything that finalize needs is checked before the first byte is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger.compute.derive import derive, provisional_pin
+from ledger.core.errors import ConfigError, StateError
+from ledger.core.lifecycle import Pin, pin_of, require
+from ledger.core.records import PoolComponent, Transition
+from ledger.core.values import Credits, name_uuid
+from ledger.core.windows import HOUR, later
+from ledger.flows.drafting import Draft, as_stated, draft
+from ledger.flows.ingest import Ingest, StreamReport
+from ledger.flows.opening import RUN_ACTOR
+from ledger.flows.session import Session
+from ledger.store.append import append_records
+from ledger.store.node import EpochFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """The outcome: the draft, what the last collection brought, and whether the epoch had been in review before."""
+
+    draft: Draft
+    reports: Sequence[StreamReport]
+    already: bool
+
+
+def due_for_review(session: Session, folder: EpochFolder) -> bool:
+    """Whether the window has ended and the node's grace has passed."""
+    grace = session.node.settings.epoch.grace_hours * HOUR
+    return later(folder.window().end, grace) <= session.now
+
+
+def check_ready(session: Session, folder: EpochFolder) -> Pin:
+    """What review would pin; raises the precise error when finalize could not follow."""
+    scope = session.node.scope(folder.scope_id)
+    path = f"scopes/{scope.scope_id}.yaml"
+    if not scope.approvers:
+        raise ConfigError(
+            f"scope {scope.scope_id} has no approvers, so nobody could sign",
+            rule="APPROVERS_PER_SCOPE",
+            path=path,
+            hint="List at least one approver with a wallet, then run this again.",
+        )
+    recorded = any(component.component_id == "base_issuance" for component in folder.pool())
+    if scope.pool.base_issuance is None and not recorded:
+        raise ConfigError(
+            "base issuance is neither configured nor recorded",
+            rule="POOL_REQUIRES_BASE",
+            path=path,
+            hint="Set pool.base_issuance, or record it: ledger pool add base_issuance AMOUNT.",
+        )
+    if (
+        folder.epoch_id > 1
+        and (state := session.node.epoch(folder.scope_id, folder.epoch_id - 1).state()) != "finalized"
+    ):
+        raise StateError(
+            f"epoch {folder.epoch_id - 1} is still in {state}; statements follow one another",
+            rule="ONE_ACTIVE_EPOCH",
+            hint=f"Finalize epoch {folder.epoch_id - 1} first.",
+        )
+    return provisional_pin(scope)
+
+
+def review(
+    session: Session,
+    folder: EpochFolder,
+    ingest: Ingest,
+    *,
+    accepted_gaps: Sequence[str] = (),
+    actor: str = RUN_ACTOR,
+    reports: Sequence[StreamReport] | None = None,
+) -> Reviewed:
+    """Collect a last time up to the window's end, record the base issuance, close ingestion, draft the statement.
+
+    `accepted_gaps` names sources that may fail or be incomplete. `reports`: the last collection, where the caller has
+    just made it over all sources. Call inside the write lock. Running it again in review completes a killed run and
+    changes nothing else.
+    """
+    if folder.state() == "review":
+        stated = as_stated(session, folder)
+        if all(folder.read(name) == data for name, data in stated.files.items()):
+            return Reviewed(Draft(stated, changed=False, voided=0), (), already=True)
+        return Reviewed(draft(session, folder), (), already=True)
+    require("review", folder.state(), folder.epoch_id)
+    end = folder.window().end
+    if session.now < end:
+        raise StateError(
+            f"epoch {folder.epoch_id} runs until {end}",
+            rule="INGESTION_CLOSED_ON_REVIEW",
+            hint="Its window must end before review; nothing was changed.",
+        )
+    pin = check_ready(session, folder)
+    if reports is None:
+        reports = ingest.run(folder)
+    gaps = _gaps(reports, accepted_gaps)
+    pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))
+    base = _base_issuance(session, folder)
+    derive(session.engine, session.node, folder, pin=pin)  # every total must fit before the epoch may leave `open`
+    append_records(folder.root, folder.path("pool.jsonl"), base)
+    append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "open", pin, actor)])
+    session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is in review")
+    return Reviewed(draft(session, folder), reports, already=False)
+
+
+def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
+    """Pin the scope's present approvers and threshold anew; None when they are pinned already.
+
+    The statement changes with its approver set, which voids the signatures so far. Call inside the write lock.
+    """
+    require("repin", folder.state(), folder.epoch_id)
+    now = check_ready(session, folder)
+    pinned = pin_of(folder.transitions())
+    gaps = pinned.gaps if pinned else ()
+    if pinned and (pinned.approvers, pinned.threshold) == (now.approvers, now.threshold):
+        draft(session, folder)
+        return None
+    pin = Pin(now.approvers, now.approver_set_hash, now.threshold, gaps)
+    append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "review", pin, actor)])
+    return draft(session, folder)
+
+
+def _gaps(reports: Sequence[StreamReport], accepted: Sequence[str]) -> list[str]:
+    """The gaps to pin, in words; StateError names every incomplete source that nobody accepted."""
+    found: dict[str, list[str]] = {}
+    for report in reports:
+        troubles = [*report.gaps, *([str(report.error)] if report.error else [])]
+        if troubles:
+            found.setdefault(report.name, []).extend(troubles)
+    open_gaps = sorted(set(found) - set(accepted))
+    if open_gaps:
+        raise StateError(
+            "the last collection is incomplete: " + "; ".join(f"{name}: {found[name][0]}" for name in open_gaps),
+            rule="INGESTION_CLOSED_ON_REVIEW",
+            hint="Mend the source and run this again, or accept the gap by name, on the record: "
+            + " ".join(f"--accept-gap {name}" for name in open_gaps),
+        )
+    return sorted(f"{name}: {trouble}" for name, troubles in found.items() for trouble in sorted(set(troubles)))
+
+
+def _base_issuance(session: Session, folder: EpochFolder) -> list[PoolComponent]:
+    if any(component.component_id == "base_issuance" for component in folder.pool()):
+        return []
+    amount = session.node.scope(folder.scope_id).pool.base_issuance
+    return [
+        make_component(
+            session, folder, "base_issuance", amount or Credits(0), evidence=f"scopes/{folder.scope_id}.yaml", inputs={}
+        )
+    ]
+
+
+def make_component(
+    session: Session,
+    folder: EpochFolder,
+    component_id: str,
+    amount: int,
+    *,
+    evidence: str | None,
+    inputs: dict[str, str | int | bool | None],
+) -> PoolComponent:
+    """A pool component of the epoch; its id is UUIDv5(node_id, `<scope>/<epoch>/<component>`)."""
+    return PoolComponent.read(
+        {
+            **folder.place,
+            "algorithm_version": "fixed-v0",
+            "amount_credits": str(amount),
+            "component_id": component_id,
+            "computed_at": session.now,
+            "evidence_ref": evidence,
+            "id": name_uuid(folder.node_id, f"{folder.scope_id}/{folder.epoch_id}/{component_id}"),
+            "inputs": inputs,
+        }
+    )
+
+
+def _step(session: Session, folder: EpochFolder, from_: str, pin: Pin, actor: str) -> Transition:
+    return Transition.read(
+        {
+            **folder.place,
+            "actor": actor,
+            "approver_set_hash": pin.approver_set_hash,
+            "approvers": list(pin.approvers),
+            "at": session.now,
+            "from": from_,
+            "gaps": list(pin.gaps),
+            "threshold": pin.threshold,
+            "to": "review",
+        }
+    )

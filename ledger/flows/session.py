@@ -1,0 +1,105 @@
+"""What every act needs: the node, the clock, the engine, who acts, whom to tell. One session, one command.
+
+The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.core.config import ScopeSettings
+from ledger.core.errors import InputError, UsageError
+from ledger.core.values import Timestamp
+from ledger.store.node import EpochFolder, Node, load_node
+
+if TYPE_CHECKING:
+    from ledger.compute.engine import Engine
+
+
+def _silent(_text: str) -> None:
+    return None
+
+
+@dataclass
+class Session:
+    """One run over one node. `now` is the moment at which all acts of the run happen."""
+
+    node: Node
+    now: Timestamp
+    environ: Mapping[str, str] = field(default_factory=dict)
+    actor: str | None = None
+    tell: Callable[[str], None] = _silent
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine over this node's files, started when first needed."""
+        from ledger.compute.engine import Engine
+
+        return Engine(self.node.root)
+
+    def close(self) -> None:
+        """Stop the engine if it was started."""
+        if "engine" in self.__dict__:
+            self.engine.close()
+
+    def scope_id(self, asked: str | None) -> str:
+        """The scope asked for, or the only one there is; InputError or UsageError otherwise."""
+        if asked is None:
+            if len(self.node.scopes) != 1:
+                raise UsageError(
+                    "this node has several scopes", hint=f"Add --scope with one of: {self._scope_names()}."
+                )
+            return next(iter(self.node.scopes))
+        return self.node.scope(asked).scope_id
+
+    def _scope_names(self) -> str:
+        return ", ".join(self.node.scopes)
+
+    def scope_ids(self, asked: str | None) -> list[str]:
+        """The scope asked for, or all."""
+        return [self.node.scope(asked).scope_id] if asked is not None else list(self.node.scopes)
+
+    def folder(self, scope_id: str, epoch_id: int | None) -> EpochFolder:
+        """The epoch asked for, or the oldest one that is not finalized (else the last); InputError if none."""
+        epochs = self.node.epochs(scope_id)
+        if not epochs:
+            raise InputError(f"scope {scope_id} has no epoch yet", hint="`ledger collect` opens the one that is due.")
+        if epoch_id is not None:
+            for folder in epochs:
+                if folder.epoch_id == epoch_id:
+                    return folder
+            raise InputError(f"scope {scope_id} has no epoch {epoch_id}", hint=f"It has 1 to {len(epochs)}.")
+        return next((folder for folder in epochs[-2:] if folder.state() != "finalized"), epochs[-1])
+
+    def decider(self, scope: ScopeSettings) -> str:
+        """Who decides: `--actor`, else the scope's only approver or curator; refuses anyone else."""
+        people = sorted({person.id for person in (*scope.approvers, *scope.curators)})
+        actor = self.actor or (people[0] if len(people) == 1 else None)
+        if actor is None:
+            raise UsageError(
+                "who decides?", hint=f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people) or 'nobody'}."
+            )
+        if not scope.may_decide(actor):
+            raise InputError(
+                f"{actor} is neither approver nor curator of scope {scope.scope_id}",
+                rule="APPROVERS_PER_SCOPE",
+                path=f"scopes/{scope.scope_id}.yaml",
+                hint=f"These may decide: {', '.join(people) or 'nobody yet'}.",
+            )
+        return actor
+
+
+def open_session(
+    root: Path,
+    now: Timestamp,
+    *,
+    environ: Mapping[str, str] | None = None,
+    actor: str | None = None,
+    tell: Callable[[str], None] = _silent,
+) -> Session:
+    """A session over the node at `root`, whose tree is checked first."""
+    return Session(load_node(root), now, environ or {}, actor, tell)

@@ -1,0 +1,229 @@
+"""Take in signatures that wallets made, and close the epoch once enough people signed.
+
+Holds SIGNATURE_SCOPE_BOUND, APPROVERS_PER_SCOPE, APPROVERS_PINNED_AT_REVIEW, POOL_REQUIRES_BASE, ADMIN_FINALIZES_ONCE
+and EPOCH_FINALIZE_IDEMPOTENT. People are counted, not keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.core.errors import CredentialsError, InputError, SignatureError, StateError
+from ledger.core.lifecycle import pin_of, require
+from ledger.core.records import Signature, Statement
+from ledger.core.signing import normalize_signature, recover_signer, signed_text
+from ledger.core.values import Address
+from ledger.flows.drafting import as_stated
+from ledger.flows.session import Session
+from ledger.store.append import append_records
+from ledger.store.files import write_lock
+from ledger.store.node import EpochFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature on record and whether this run added it."""
+
+    signature: Signature
+    person: str
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Who has signed the statement as it stands: people (sorted), of how many, and signatures that are void."""
+
+    people: tuple[str, ...]
+    threshold: int
+    void: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether enough people signed."""
+        return len(self.people) >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """The closed epoch's statement and whether this run closed it."""
+
+    statement: Statement
+    already: bool
+
+
+def current_statement(session: Session, folder: EpochFolder) -> Statement:
+    """The drafted statement, proved to be what the stored files give; StateError when it is stale or missing."""
+    derived = as_stated(session, folder)
+    for name, data in derived.files.items():
+        if folder.read(name) != data:
+            raise StateError(
+                f"{name} is not what the stored records give",
+                rule="PAYOUT_DETERMINISTIC",
+                path=folder.path(name),
+                hint="Run `ledger statement` to draft it anew (signatures over the old draft become void).",
+            )
+    return derived.statement
+
+
+def sign(session: Session, folder: EpochFolder, signature: str, evidence: str = "") -> Signed:
+    """Add one wallet's signature over the present statement; the signer is recovered, never claimed."""
+    with write_lock(session.node.root):
+        state = folder.state()
+        if state == "finalized":
+            return _already_signed(folder, signature)
+        require("sign", state, folder.epoch_id)
+        statement = current_statement(session, folder)
+        stored = normalize_signature(signature)
+        wallet = recover_signer(signed_text(statement), stored)
+        person = check_signer(session, folder, wallet)
+        for line in folder.signatures():
+            if line.statement_hash != statement.statement_hash:
+                continue
+            if line.signer_wallet == wallet:
+                return Signed(line, person, added=False)
+            other = session.node.scope(folder.scope_id).person_of(line.signer_wallet)
+            if other is not None and other.id == person:
+                raise SignatureError(
+                    f"{person} has signed already, with wallet {line.signer_wallet}",
+                    rule="APPROVERS_PER_SCOPE",
+                    hint="People are counted, not keys; another approver must sign.",
+                )
+        record = Signature(
+            **folder.place,
+            evidence=evidence,
+            signature=stored,
+            signed_at=session.now,
+            signer_wallet=wallet,
+            statement_hash=statement.statement_hash,
+        )
+        append_records(folder.root, folder.path("signatures.jsonl"), [record])
+        return Signed(record, person, added=True)
+
+
+def _already_signed(folder: EpochFolder, signature: str) -> Signed:
+    stored = normalize_signature(signature)
+    for line in folder.signatures():
+        if line.signature == stored:
+            return Signed(line, line.signer_wallet, added=False)
+    require("sign", "finalized", folder.epoch_id)
+    raise AssertionError("a finalized epoch takes no signature")
+
+
+def check_signer(session: Session, folder: EpochFolder, wallet: Address) -> str:
+    """The person behind a recovered wallet; SignatureError unless pinned at review and still in the scope's file."""
+    pin = pin_of(folder.transitions())
+    if pin is None or wallet not in pin.approvers:
+        raise SignatureError(
+            f"the signature is by {wallet}, who is no approver pinned for epoch {folder.epoch_id}",
+            rule="APPROVERS_PINNED_AT_REVIEW",
+            hint="Sign exactly the text of `ledger statement --message` with an approver's wallet. A signature over "
+            "another text (an older statement, another epoch) looks like that of a stranger.",
+        )
+    person = session.node.scope(folder.scope_id).person_of(wallet)
+    if person is None:
+        raise SignatureError(
+            f"{wallet} was pinned at review but has since left the scope's file",
+            rule="APPROVERS_PINNED_AT_REVIEW",
+            path=f"scopes/{folder.scope_id}.yaml",
+            hint="An approver who was removed no longer counts.",
+        )
+    return person.id
+
+
+def sign_with_keystore(
+    session: Session, folder: EpochFolder, keystore: Path, password: Callable[[], str], evidence: str = ""
+) -> Signed:
+    """Sign the present statement with an encrypted keystore file (Web3 Secret Storage) and add the signature."""
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    require("sign", folder.state(), folder.epoch_id)
+    text = signed_text(current_statement(session, folder))
+    try:
+        content = keystore.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"keystore cannot be read: {error}", path=str(keystore)) from None
+    try:
+        key = Account.decrypt(content, password())
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        raise CredentialsError(
+            f"the keystore does not open: {error}", path=str(keystore), hint="Check the password and the file."
+        ) from None
+    signed = Account.sign_message(encode_defunct(text=text), key)
+    return sign(session, folder, "0x" + signed.signature.hex().removeprefix("0x"), evidence)
+
+
+def tally(session: Session, folder: EpochFolder, statement: Statement) -> Tally:
+    """Count the people behind the stored signatures over `statement`, by the pin and the scope's present file."""
+    text, people, void = signed_text(statement), set(), 0
+    for number, line in enumerate(folder.signatures(), start=1):
+        if line.statement_hash != statement.statement_hash:
+            void += 1
+            continue
+        if recover_signer(text, line.signature) != line.signer_wallet:
+            raise SignatureError(
+                f"the stored signature is not by {line.signer_wallet}",
+                rule="SIGNATURE_SCOPE_BOUND",
+                path=folder.path("signatures.jsonl"),
+                line=number,
+                hint="Restore the log from git.",
+            )
+        try:
+            people.add(check_signer(session, folder, line.signer_wallet))
+        except SignatureError:
+            void += 1
+    return Tally(tuple(sorted(people)), statement_threshold(folder), void)
+
+
+def statement_threshold(folder: EpochFolder) -> int:
+    """How many people must sign, as pinned at review."""
+    pin = pin_of(folder.transitions())
+    return pin.threshold if pin else 1
+
+
+def finalize(session: Session, folder: EpochFolder) -> Finalized:
+    """Close the epoch for good; a second time returns the same statement and changes nothing."""
+    with write_lock(session.node.root):
+        state = folder.state()
+        stored = folder.statement()
+        if state == "finalized" and stored is not None:
+            return Finalized(stored, already=True)
+        require("finalize", state, folder.epoch_id)
+        statement = current_statement(session, folder)
+        if not any(component.component_id == "base_issuance" for component in folder.pool()):
+            raise StateError(
+                "the pool has no base_issuance",
+                rule="POOL_REQUIRES_BASE",
+                path=folder.path("pool.jsonl"),
+                hint="Record it: ledger pool add base_issuance AMOUNT.",
+            )
+        count = tally(session, folder, statement)
+        if not count.reached:
+            void = f" ({count.void} over an older statement or by people who left do not count)" if count.void else ""
+            raise StateError(
+                f"{len(count.people)} of {count.threshold} approvers signed this statement{void}",
+                rule="APPROVERS_PER_SCOPE",
+                hint="Get the missing signatures over the text of `ledger statement --message`.",
+            )
+        _close(session, folder, statement)
+        return Finalized(statement, already=False)
+
+
+def _close(session: Session, folder: EpochFolder, statement: Statement) -> None:
+    from ledger.core.records import Transition
+    from ledger.flows.opening import RUN_ACTOR
+
+    step = Transition.read(
+        {
+            **folder.place,
+            "actor": session.actor or RUN_ACTOR,
+            "at": session.now,
+            "from": "review",
+            "statement_hash": statement.statement_hash,
+            "to": "finalized",
+        }
+    )
+    append_records(folder.root, folder.path("transitions.jsonl"), [step])
+    session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is finalized")
