@@ -1,0 +1,181 @@
+"""What counts and what is kept of a Discord message: pure functions over the API's own objects.
+
+Holds the specification's rule that no text is stored: a message is reduced to its length and a keyed hash as soon
+as it arrives, and its author to a keyed id. Knows no client, clock or disk. Field names, numbers of types and
+permission bits are those of Discord's API version 10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.core.canonical import clean_text
+from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
+from ledger.sources.port import Raw, SourceEvent
+
+KINDS = {
+    0: "text",
+    2: "voice",
+    5: "announcement",
+    10: "announcement_thread",
+    11: "public_thread",
+    12: "private_thread",
+    13: "stage",
+    15: "forum",
+    16: "media",
+}
+"""Channel types that hold messages or posts, by Discord's number."""
+SILENT_KINDS = frozenset({4, 14})
+"""Categories and directories: known, and never with a message in them."""
+PARENTS = frozenset({"text", "announcement", "forum", "media"})
+"""Kinds that hold threads, and that are read when the scope lists no channels."""
+POSTS_ONLY = frozenset({"forum", "media"})
+"""Kinds whose messages all lie in threads (posts)."""
+
+ADMINISTRATOR = 1 << 3
+VIEW_CHANNEL = 1 << 10
+READ_MESSAGE_HISTORY = 1 << 16
+MANAGE_THREADS = 1 << 34
+
+_DISCORD_EPOCH_MS = 1_420_070_400_000
+_ORDINARY, _REPLY = 0, 19
+
+
+def first_id(time: Timestamp) -> int:
+    """The smallest snowflake of the millisecond `time` (a snowflake is milliseconds since 2015, then 22 bits)."""
+    return max(0, to_milliseconds(time) - _DISCORD_EPOCH_MS) << 22
+
+
+def time_of(snowflake: int) -> Timestamp:
+    """When the thing with this id was made, to the millisecond."""
+    return from_milliseconds((snowflake >> 22) + _DISCORD_EPOCH_MS)
+
+
+def keyed_account(secret: bytes, account: str) -> str:
+    """HMAC-SHA-256 (hex) of an account id under the node's secret: what `ids: keyed` publishes in its stead."""
+    return hmac.new(secret, account.encode(), hashlib.sha256).hexdigest()
+
+
+def keyed_text(secret: bytes, message_id: str, text: str) -> str:
+    """HMAC-SHA-256 (hex) of a message's cleaned text under the node's secret, bound to the message.
+
+    The id is part of what is hashed, because otherwise anybody could post a guess and compare: the same text, or an
+    account's id written as a message, would show the same hash as somebody else's text or as that account's keyed id.
+    """
+    return hmac.new(secret, f"text:{message_id}:{clean_text(text)}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where messages stand: a channel or a thread. `head` is the last message's id as Discord states it, or None."""
+
+    id: int
+    kind: str
+    parent_id: int | None
+    head: int | None
+
+    @classmethod
+    def of(cls, channel: Mapping[str, Any]) -> Place | None:
+        """The place of a channel object; None for types without messages and for types that we do not know."""
+        kind = KINDS.get(channel["type"])
+        if kind is None:
+            return None
+        parent = channel.get("parent_id") if kind.endswith("thread") else None
+        head = channel.get("last_message_id")
+        return cls(int(channel["id"]), kind, int(parent) if parent else None, int(head) if head else None)
+
+
+def left_out(message: Mapping[str, Any]) -> str | None:
+    """Which rule leaves a message out, by the name of its count, or None: `webhooks`, `bots`, `system_messages`.
+
+    Ordinary messages and replies of people count. Everything that Discord itself writes does not: joins, pins, boosts,
+    the notice that a thread was created (type 18) and the copy of its starter (type 21), which stands in the parent.
+    """
+    if message.get("webhook_id") is not None:
+        return "webhooks"
+    author = message["author"]
+    if author.get("bot"):
+        return "bots"
+    if message["type"] not in (_ORDINARY, _REPLY) or author.get("system"):
+        return "system_messages"
+    return None
+
+
+def reduce_message(message: Mapping[str, Any], guild: str, place: Place, secret: bytes, keyed: bool) -> Raw:
+    """What leaves this room of a message: no text, no name but the login, and no account id where `keyed`."""
+    reference = message.get("message_reference") or {}
+    author = message["author"]
+    return {
+        "account": keyed_account(secret, author["id"]) if keyed else author["id"],
+        "attachments": len(message.get("attachments") or ()),
+        "channel": str(place.id),
+        "guild": guild,
+        "id": message["id"],
+        "kind": place.kind,
+        "length": len(message["content"]),
+        "login": clean_text(author.get("username") or "") or None,
+        "parent": None if place.parent_id is None else str(place.parent_id),
+        "reactions": sum(reaction["count"] for reaction in message.get("reactions") or ()),
+        "reply_to": reference.get("message_id") if message["type"] == _REPLY else None,
+        "text_hmac": keyed_text(secret, message["id"], message["content"]),
+    }
+
+
+def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
+    """The `message_sent` event of a reduced message (specification, section 4)."""
+    guild, channel, message = raw["guild"], raw["channel"], raw["id"]
+    parent = raw["parent"]
+    return SourceEvent(
+        artifact_url=f"https://discord.com/channels/{guild}/{channel}/{message}",
+        event_time=time_of(int(message)),
+        event_type="message_sent",
+        id=f"discord:message:{guild}:{channel}:{message}",
+        metadata={
+            "attachment_count": raw["attachments"],
+            "channel_id": channel,
+            "channel_kind": raw["kind"],
+            "length": raw["length"],
+            "parent_id": parent,
+            "reaction_count": raw["reactions"],
+            "reply_to": raw["reply_to"],
+            "text_hmac": raw["text_hmac"],
+            "thread_id": channel if parent is not None else None,
+        },
+        platform_login=raw["login"] if show_login else None,
+        platform_user_id=raw["account"],
+        source="discord",
+        facets={"channels": (channel,) if parent is None else (channel, parent)},
+    )
+
+
+def permissions(guild: Mapping[str, Any], member: Mapping[str, Any], channel: Mapping[str, Any]) -> int:
+    """What a member may do in a channel, as bits, by Discord's order: everyone, roles, then the member itself."""
+    everyone, user, roles = guild["id"], member["user"]["id"], set(member["roles"])
+    if guild.get("owner_id") == user:
+        return ~0
+    bits = 0
+    for role in guild["roles"]:
+        if role["id"] == everyone or role["id"] in roles:
+            bits |= int(role["permissions"])
+    if bits & ADMINISTRATOR:
+        return ~0
+    overwrites = channel.get("permission_overwrites") or ()
+    for group in (
+        [o for o in overwrites if o["id"] == everyone],
+        [o for o in overwrites if o["id"] in roles],
+        [o for o in overwrites if o["id"] == user],
+    ):
+        bits = _overwritten(bits, group)
+    return bits
+
+
+def _overwritten(bits: int, group: Iterable[Mapping[str, Any]]) -> int:
+    denied = allowed = 0
+    for overwrite in group:
+        denied |= int(overwrite["deny"])
+        allowed |= int(overwrite["allow"])
+    return bits & ~denied | allowed

@@ -1,0 +1,274 @@
+"""The Discord collector: which channels are read, from where on, and what is said about what was not read.
+
+One stream for the guild as a whole and one a channel; a channel's threads belong to its stream. Serves
+ACTIVITY_IDEMPOTENT (ids are snowflakes), CURSOR_STATE_PERSISTED (each page carries where to go on) and the rule that
+no text is stored: pages hold reduced messages only. Anti-spam rules are not known here; they work at computing time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from ledger.core.config import Settings
+from ledger.core.errors import CredentialsError, SourceError
+from ledger.core.values import Timestamp
+from ledger.core.windows import Window, gaps, later
+from ledger.sources.discord import rules, walk
+from ledger.sources.discord.rules import Place
+from ledger.sources.discord.session import Denied, Gone, Session
+from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
+
+LOOK_BACK_MS = 600_000
+"""How far before an uncovered stretch is read again: a message may become visible later than its id says."""
+
+
+def _text(value: object) -> object:
+    """Ids are numbers to people: YAML may bring them without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Snowflake = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
+
+
+class DiscordOptions(Settings):
+    """A Discord source in a scope's file. `channels` empty: all text, announcement, forum and media channels.
+
+    `logins`, `ids` and `consent` decide what the public log shows for ever; docs/privacy.md says what each publishes.
+    `consent: bound` records only messages of accounts that are bound to a user, others as a count a channel and day.
+    `max_wait_seconds` bounds the sum of all waits of a run.
+    """
+
+    guild: Snowflake
+    channels: tuple[Snowflake, ...] = ()
+    private_threads: bool = False
+    logins: Literal["hide", "show"] = "hide"
+    ids: Literal["keyed", "plain"] = "keyed"
+    consent: Literal["bound", "all"] = "bound"
+    max_wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """The guild as it stood when the run began to read it."""
+
+    taken_at: Timestamp
+    channels: Mapping[int, Mapping[str, Any]]
+    active: Sequence[Mapping[str, Any]]
+    allowed: Mapping[int, int]
+
+    def may_read(self, channel: int) -> bool:
+        """Whether history comes at all: without the permission Discord gives empty lists, not errors."""
+        needed = rules.VIEW_CHANNEL | rules.READ_MESSAGE_HISTORY
+        return self.allowed[channel] & needed == needed
+
+
+class DiscordSource:
+    """Messages of people in one guild, as `message_sent` events."""
+
+    kind: ClassVar[str] = "discord"
+    version: ClassVar[str] = "1"
+    Options: ClassVar[type[Settings]] = DiscordOptions
+
+    def __init__(self, name: str, options: DiscordOptions, context: SourceContext) -> None:
+        self.name = name
+        self._options = options
+        self._context = context
+        self._session: Session | None = None
+        self._snapshot: _Snapshot | None = None
+
+    @classmethod
+    def origins(cls, options: DiscordOptions) -> frozenset[str]:
+        """The guild."""
+        return frozenset({f"discord:{options.guild}"})
+
+    def streams(self) -> Sequence[str]:
+        """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age."""
+        snapshot = self._look()
+        listed = [int(channel) for channel in self._options.channels] or [
+            channel for channel, facts in snapshot.channels.items()
+            if rules.KINDS.get(facts["type"]) in rules.PARENTS and snapshot.allowed[channel] & rules.VIEW_CHANNEL
+        ]  # fmt: skip
+        return [f"guild:{self._options.guild}", *(f"channel:{channel}" for channel in sorted(set(listed)))]
+
+    def close(self) -> None:
+        """Ends the session with Discord; the next question opens a new one. Otherwise it ends with this object."""
+        if self._session is not None:
+            self._session.close()
+        self._session = self._snapshot = None
+
+    def fetch(self, stream: str, window: Window, cursor: StreamCursor) -> Iterator[Page]:
+        """The messages of one stream, oldest first in each channel and thread, one page an answer of Discord.
+
+        A channel that may not be read gives one page with the gap in words and covers nothing.
+        """
+        snapshot = self._look()
+        end = min(window.end, snapshot.taken_at)
+        if end <= window.start:
+            return
+        window = Window(window.start, end)
+        kind, _, number = stream.partition(":")
+        if kind == "guild":
+            yield self._guild_page(window)
+            return
+        facts = snapshot.channels.get(int(number))
+        place = None if facts is None else Place.of(facts)
+        if place is None:
+            yield self._gap(f"channel {number} is not in the guild, or holds no messages")
+        elif not snapshot.may_read(place.id):
+            yield self._gap(f"channel {number}: the bot lacks VIEW_CHANNEL or READ_MESSAGE_HISTORY")
+        else:
+            for target, resume in _targets(window, cursor):
+                yield from self._channel(place, target, window.start, cursor, resume)
+
+    def parse(self, raw: Raw) -> Iterable[SourceEvent]:
+        """The one event of a reduced message; messages that the rules leave out never become raw items."""
+        return (rules.event_of(raw, show_login=self._options.logins == "show"),)
+
+    def _look(self) -> _Snapshot:
+        """The guild now, once a run; refuses to go on where Discord would show less than people wrote."""
+        if self._snapshot is not None:
+            return self._snapshot
+        if not self._context.secret:
+            raise CredentialsError(
+                "the Discord source needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
+            )
+        guild = self._options.guild
+        session = self._open()
+        if not session.sees_content:
+            raise SourceError(
+                "the bot's message content intent is off, so Discord would show every message as empty",
+                hint="Turn on Message Content Intent in the developer portal, under Bot. See docs/sources.md.",
+            )
+        taken_at = self._context.now()
+        facts, member = session.guild(guild), session.member(guild)
+        channels = {int(channel["id"]): channel for channel in session.channels(guild)}
+        self._snapshot = _Snapshot(
+            taken_at=taken_at,
+            channels=channels,
+            active=session.active_threads(guild),
+            allowed={number: rules.permissions(facts, member, channel) for number, channel in channels.items()},
+        )
+        return self._snapshot
+
+    def _open(self) -> Session:
+        if self._session is None:
+            self._session = Session(self._context, float(self._options.max_wait_seconds))
+        return self._session
+
+    def _gap(self, why: str) -> Page:
+        return Page((), self._context.now(), gaps=(why,))
+
+    def _guild_page(self, window: Window) -> Page:
+        """What the guild's channels are: counts of those that stay out by rule, gaps for those that we cannot know."""
+        snapshot = self._look()
+        counts: Counter[str] = Counter()
+        unknown = []
+        for number, channel in sorted(snapshot.channels.items()):
+            kind = rules.KINDS.get(channel["type"])
+            if kind is None and channel["type"] not in rules.SILENT_KINDS:
+                unknown.append(f"channel {number} has type {channel['type']}, which this version cannot read")
+            elif kind is not None and not snapshot.allowed[number] & rules.VIEW_CHANNEL:
+                counts["channels_hidden_from_the_bot"] += 1
+            elif kind in ("voice", "stage") and str(number) not in self._options.channels:
+                counts["voice_channels_not_listed"] += 1
+        if not self._options.private_threads:
+            counts["private_threads"] = sum(thread["type"] == 12 for thread in snapshot.active)
+        return Page((), self._context.now(), window, counts=+counts, gaps=tuple(unknown))
+
+    def _channel(
+        self, place: Place, target: Window, earliest: Timestamp, cursor: StreamCursor, resume: tuple[int, int]
+    ) -> Iterator[Page]:
+        """One stretch of a channel and its threads. `resume`: the place and message id that were reached before."""
+        session, since = self._open(), max(earliest, later(target.start, -LOOK_BACK_MS))
+        first, stop = rules.first_id(since), rules.first_id(target.end)
+        parts, missing = self._parts(session, place, since, sure=not cursor.covered)
+        for part in parts:
+            if part.id < resume[0] or _nothing_new(part, first, stop, target, cursor):
+                continue
+            after = max(first - 1, resume[1]) if part.id == resume[0] else first - 1
+            try:
+                for found, reached in walk.messages(session, part, after, stop):
+                    items, counts = self._reduced(found, part, target.start)
+                    state = {"from": target.start, "to": target.end, "place": str(part.id), "after": str(reached)}
+                    yield Page(items, self._context.now(), state=state, counts=counts)
+            except Denied as error:
+                if part.id == place.id:
+                    yield self._gap(error.message)
+                    return
+                missing.append(error.message)
+            except Gone:
+                if part.id == place.id:
+                    raise
+        head = place.head or 0
+        state = {"head": str(head), "since": target.start} if head < stop else {}
+        yield Page((), self._context.now(), target, state, gaps=tuple(missing))
+
+    def _parts(self, session: Session, place: Place, since: Timestamp, *, sure: bool) -> tuple[list[Place], list[str]]:
+        """The channel itself, then its threads that may hold messages from `since` on, by id; and gaps in words."""
+        own = [] if place.kind in rules.POSTS_ONLY else [place]
+        if place.kind not in rules.PARENTS:
+            return own, []
+        snapshot = self._look()
+        private = self._options.private_threads and place.kind == "text"
+        kinds = ["public"]
+        if private:
+            kinds.append("private" if snapshot.allowed[place.id] & rules.MANAGE_THREADS else "joined")
+        threads = {int(t["id"]): t for t in snapshot.active if int(t["parent_id"]) == place.id}
+        missing: list[str] = []
+        for kind in kinds:
+            try:
+                archive = walk.archived(session, place.id, kind, since, sure=sure)
+            except Denied as error:
+                missing.append(error.message)
+            else:
+                threads |= archive.threads
+                missing += archive.gaps
+        parts = [part for number in sorted(threads) if (part := Place.of(threads[number])) is not None]
+        return own + [part for part in parts if private or part.kind != "private_thread"], missing
+
+    def _reduced(
+        self, found: Sequence[Mapping[str, Any]], place: Place, start: Timestamp
+    ) -> tuple[list[Raw], Mapping[str, int]]:
+        """The items of a page, and how many messages which rule left out (from `start` on: look-back counts once)."""
+        options, secret = self._options, self._context.secret or b""
+        items: list[Raw] = []
+        counts: Counter[str] = Counter()
+        for message in found:
+            time = rules.time_of(int(message["id"]))
+            reason = rules.left_out(message)
+            if reason is None:
+                raw = rules.reduce_message(message, options.guild, place, secret, options.ids == "keyed")
+                if options.consent == "all" or raw["account"] in self._context.bound:
+                    items.append(raw)
+                    continue
+                reason = f"not_bound_{time[:10].replace('-', '_')}"
+            if time >= start:
+                counts[reason] += 1
+        return items, counts
+
+
+def _targets(window: Window, cursor: StreamCursor) -> Iterator[tuple[Window, tuple[int, int]]]:
+    """What is not covered yet, each with the place and message that an interrupted run reached in it (or 0, 0)."""
+    state = cursor.state or {}
+    begun, until = str(state.get("from", "")), Timestamp(str(state.get("to", "")))
+    for gap in gaps(window, list(cursor.covered)):
+        start = gap.start
+        if "place" in state and begun <= start < until <= gap.end:
+            yield Window(start, until), (int(str(state["place"])), int(str(state["after"])))
+            start = until
+        if start < gap.end:
+            yield Window(start, gap.end), (0, 0)
+
+
+def _nothing_new(part: Place, first: int, stop: int, target: Window, cursor: StreamCursor) -> bool:
+    """Whether Discord's own word on the last message of a place spares the request for its messages."""
+    state = cursor.state or {}
+    if part.id >= stop or (part.head is not None and part.head < first):
+        return True
+    unchanged = part.parent_id is None and str(state.get("head")) == str(part.head or 0)
+    return unchanged and str(state.get("since")) <= target.start
