@@ -27,7 +27,9 @@ from ledger.sources.port import SourceContext
 PAGE = 100
 """Messages or threads a page: the most that Discord gives."""
 ATTEMPTS = 6
-REQUEST_SECONDS = 120.0
+LIMIT_SECONDS = 60.0
+"""Rate limits up to this long are waited for inside the client; longer ones here, where each wait is told."""
+REQUEST_SECONDS = 180.0
 """How long one answer may take, the client's own waits and repetitions included."""
 SLOW_SECONDS = 2.0
 """An answer that took longer than this was a wait, whatever the reason, and counts as one."""
@@ -90,7 +92,7 @@ class Session:
             raise
 
     async def _login(self, token: str) -> discord.Client:
-        client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=30.0)
+        client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=LIMIT_SECONDS)
         self._clients.append(client)
         try:
             await client.login(token)

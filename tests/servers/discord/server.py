@@ -79,8 +79,8 @@ class DiscordServer:
     """
 
     guild: Guild
-    rate_limit: tuple[int, float] = (1_000_000, 60.0)
-    global_limit: tuple[int, float] = (1_000_000, 60.0)
+    rate_limit: tuple[int, float] = (1_000_000, 5.0)
+    global_limit: tuple[int, float] = (1_000_000, 5.0)
     requests: list[Request] = field(default_factory=list)
     base_url: str = ""
     _plan: list[_Planned] = field(default_factory=list)
@@ -92,6 +92,10 @@ class DiscordServer:
         Faults for the same request are used up in the order in which they were planned.
         """
         self._plan.append(_Planned(re.compile(pattern), fault, skip, times))
+
+    def heal(self) -> None:
+        """Forgets all faults that are still planned."""
+        self._plan.clear()
 
     def count(self, pattern: str = "") -> int:
         """How many requests matched `pattern`, failed ones included."""
