@@ -42,6 +42,7 @@ STEPS: frozenset[tuple[State | None, State]] = frozenset(
 )
 """Every step there is; `review` to `review` pins the approvers anew."""
 
+_IS = {"open": "open", "review": "in review", "finalized": "finalized"}
 _NEXT = {
     "open": "It is still open: run `ledger review` once its window has ended.",
     "review": "It is in review: nothing new can enter; decide, sign and finalize it.",
@@ -52,9 +53,9 @@ _NEXT = {
 def require(act: Act, state: State, epoch_id: int) -> None:
     """Raise StateError, naming the rule and the next step, unless `act` is allowed in `state`."""
     if state not in ALLOWED[act]:
-        wanted = " or ".join(sorted(ALLOWED[act]))
+        wanted = " or ".join(_IS[state] for state in sorted(ALLOWED[act]))
         raise StateError(
-            f"epoch {epoch_id} is {state}; `{act}` is allowed only while it is {wanted}",
+            f"epoch {epoch_id} is {_IS[state]}; `{act}` is allowed only while it is {wanted}",
             hint=_NEXT[state],
             rule=RULE[act],
         )

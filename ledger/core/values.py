@@ -20,7 +20,9 @@ MAX_AMOUNT = 2**63 - 1
 """Largest amount of units or credits, totals included: a signed 64-bit integer."""
 
 AMOUNT_PATTERN = r"^(0|[1-9][0-9]{0,18})$"
-TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+TIMESTAMP_PATTERN = (  # hours end at 23 and seconds at 59: libraries disagree on 24:00 and on leap seconds
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$"
+)
 HASH_PATTERN = r"^[0-9a-f]{64}$"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 SCOPE_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -133,10 +135,13 @@ Flat = dict[
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """The canonical text of an aware moment, cut (not rounded) to milliseconds."""
+    """The canonical text of an aware moment, cut (not rounded) to milliseconds; ValueError outside years 1 to 9999."""
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone")
-    utc = moment.astimezone(UTC)
+    try:
+        utc = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("time lies outside the years 1 to 9999 in UTC") from None
     return Timestamp(f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z".rjust(24, "0"))
 
 
