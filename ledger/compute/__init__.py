@@ -1,5 +1,5 @@
-"""DuckDB over the logs: one `.sql` file a query, whose header says its inputs, columns, units and invariants.
+"""DuckDB over the logs: proves each activity line, and turns events, bindings and decisions into units.
 
-The engine proves lines canonical, joins and sums in exact integers (ALL_MATH_BIGINT); splitting a pool stays in core.
-It must not write to the node, reach the network or build SQL from text that came from outside.
+The same rules as `ledger.core.evaluate`, fast; a test holds both to the same values. Each query is a file in `sql/`
+that says what it computes. Nothing here writes to a node.
 """

@@ -1,0 +1,133 @@
+"""One locked-down DuckDB connection for one node.
+
+Untrusted bytes go through it, so it reads the node's directory and nothing else, and nobody can unlock it. Queries
+are the files in `sql/`; values reach them as bound parameters only. It must not know what a flow does with the answers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from ledger.compute.loaded import LoadedEpoch
+from ledger.core.errors import FormatError, LedgerError
+from ledger.core.records import Epoch
+from ledger.store.files import check_no_link
+from ledger.store.node import EpochFolder
+
+__all__ = ["Engine", "LoadedEpoch"]
+
+Row = tuple[Any, ...]
+ROWS_AT_A_TIME = 20_000
+
+
+@cache
+def query(name: str) -> str:
+    """The text of `sql/<name>.sql`."""
+    return (files("ledger.compute") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Engine:
+    """Serves any number of epochs of the node at `root`, one loaded at a time. A context manager.
+
+    `memory_limit` is DuckDB's own; past it, it spills to a temporary directory. `threads`: None takes all cores.
+    Raises LedgerError, never a DuckDB error.
+    """
+
+    def __init__(self, root: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+        self._root = root.resolve()
+        self._spill = tempfile.TemporaryDirectory(prefix="ledger-")
+        spill = Path(self._spill.name).resolve()
+        self._nothing = spill / "empty.jsonl"
+        self._nothing.touch()
+        self._loaded: LoadedEpoch | None = None
+        self._database = duckdb.connect(":memory:")
+        settings: dict[str, object] = {} if threads is None else {"threads": threads}
+        settings |= {
+            "memory_limit": memory_limit,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+            "allowed_directories": [str(self._root), str(spill)],
+            "enable_external_access": False,
+            "lock_configuration": True,
+        }
+        for name, value in settings.items():
+            self._database.execute(f"SET {name} = $value", {"value": value})
+        self._database.execute("CREATE TABLE seen (id VARCHAR, log VARCHAR)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives memory and the spill directory back."""
+        self._database.close()
+        self._spill.cleanup()
+
+    def load(self, folder: EpochFolder, epoch: Epoch, *, identities_size: int | None = None) -> LoadedEpoch:
+        """Reads and hashes an epoch's activity log and proves its form; the epoch loaded before is let go.
+
+        `identities_size`: how many lines of the bindings log count (None: all of it as it stands).
+        """
+        self._loaded = None
+        self._loaded = LoadedEpoch(self, folder, epoch, identities_size)
+        return self._loaded
+
+    def known_ids(self, shards: Sequence[Path]) -> dict[str, str]:
+        """Event id to payload hash over the given logs, for collecting. The logs are not checked here."""
+        return dict(self.rows("known_ids", shards=self.paths(shards)))
+
+    def holds(self, loaded: LoadedEpoch) -> bool:
+        """Whether the tables are those of `loaded`."""
+        return self._loaded is None or self._loaded is loaded
+
+    def paths(self, paths: Sequence[Path]) -> list[str]:
+        """The files as DuckDB is to read them, links refused; a log that does not exist counts as empty."""
+        found = []
+        for path in paths:
+            relative = path.resolve().relative_to(self._root).as_posix() if path.is_absolute() else path.as_posix()
+            check_no_link(self._root, relative)
+            if (self._root / relative).is_file():
+                found.append(str(self._root / relative))
+        return found or [str(self._nothing)]
+
+    def rows(self, name: str, **parameters: object) -> Iterator[Row]:
+        """The rows of a query, a batch at a time, in the query's order."""
+        cursor = self._execute(query(name), parameters)
+        while batch := cursor.fetchmany(ROWS_AT_A_TIME):
+            yield from batch
+
+    def materialise(self, name: str, **parameters: object) -> None:
+        """Makes the query's rows the table of the same name, in place of an older one."""
+        self._execute(f"CREATE OR REPLACE TABLE {name} AS {query(name)}", parameters).fetchall()
+
+    def remember(self, log: str) -> None:
+        """Makes the loaded events' ids the ones seen in `log`, for the search across epochs."""
+        self._execute("DELETE FROM seen WHERE log = $log", {"log": log}).fetchall()
+        self._execute("INSERT INTO seen SELECT id, $log FROM events WHERE canonical", {"log": log}).fetchall()
+
+    def _execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._database.cursor().execute(text, parameters)
+        except duckdb.OutOfMemoryException as error:
+            raise LedgerError(f"DuckDB ran out of memory: {_first(error)}", hint="Raise memory_limit.") from error
+        except duckdb.Error as error:
+            raise FormatError(f"DuckDB cannot read the data: {_first(error)}", hint="Restore it from git.") from error
+
+
+def _first(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]

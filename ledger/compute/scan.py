@@ -1,0 +1,103 @@
+"""One pass over a log's bytes: its Merkle root and its extent, independent of DuckDB.
+
+Reads in blocks, so that memory stays flat whatever the log's size. The root never depends on how the query engine
+splits or decodes lines; the extent, held against what the engine saw, proves that both saw the same lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.core import canonical
+from ledger.core.errors import FormatError
+from ledger.core.merkle import leaf_hash, root_of_hashes
+from ledger.core.values import Hash
+
+BLOCK = 1 << 18
+"""Bytes read at a time: small enough that the allocator reuses them (a large block costs a page fault a page)."""
+SUBTREE = 1 << 16
+"""Leaves folded at a time: a power of two, so that each fold is a whole subtree of the RFC's tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a log's bytes came to: the root over all shards, and lines and bytes of each shard."""
+
+    root: Hash
+    lines: tuple[int, ...]
+    octets: tuple[int, ...]
+
+
+def line_blocks(shard: Path) -> Iterator[list[bytes]]:
+    """The shard's lines without line ends, a block at a time; a last line without one is a block of its own."""
+    rest: list[bytes] = []
+    with shard.open("rb") as file:
+        while block := file.read(BLOCK):
+            lines = block.split(b"\n")
+            rest.append(lines[0])
+            if len(lines) > 1:
+                lines[0] = b"".join(rest)
+                rest = [lines.pop()]
+                yield lines
+    if last := b"".join(rest):
+        yield [last]
+
+
+def scan(shards: Sequence[Path]) -> Extent:
+    """Hash and measure a log (RFC 9162, section 2.1: a leaf is a line without its line end)."""
+    leaves: list[bytes] = []
+    subtrees: list[bytes] = []
+    counts = []
+    for shard in shards:
+        count = 0
+        for lines in line_blocks(shard):
+            count += len(lines)
+            leaves.extend(map(leaf_hash, lines))
+            while len(leaves) >= SUBTREE:
+                subtrees.append(bytes.fromhex(root_of_hashes(leaves[:SUBTREE])))
+                del leaves[:SUBTREE]
+        counts.append(count)
+    if leaves:
+        subtrees.append(bytes.fromhex(root_of_hashes(leaves)))
+    return Extent(root_of_hashes(subtrees), tuple(counts), tuple(shard.stat().st_size for shard in shards))
+
+
+def pick_lines(shard: Path, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """The lines of the given numbers (from 1, rising), each with its number."""
+    wanted = iter(numbers)
+    number = next(wanted, None)
+    done = 0
+    for lines in line_blocks(shard):
+        while number is not None and number <= done + len(lines):
+            yield number, lines[number - done - 1]
+            number = next(wanted, None)
+        if number is None:
+            return
+        done += len(lines)
+
+
+def broken_lines(shard: Path, path: str) -> Iterator[FormatError]:
+    """Why the shard is no sequence of text lines: bad UTF-8, control bytes, blank lines, a BOM, a torn last line."""
+    number = 0
+    for lines in line_blocks(shard):
+        for raw in lines:
+            number += 1
+            if not raw or b"\r" in raw or b"\0" in raw or raw.startswith(b"\xef\xbb\xbf") or not _is_text(raw):
+                try:
+                    canonical.decode(raw)
+                except FormatError as error:
+                    error.at(path, number)
+                    yield error
+    with shard.open("rb") as file:
+        if number and file.seek(-1, 2) and file.read(1) != b"\n":
+            yield FormatError("last line has no line end (torn write?)", path=path, line=number)
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+-- One row for each line of an epoch's activity log, in log order (the table's rowid counts them from 0).
+--
+-- Inputs   $shards       paths of the log's shards, in order
+--          $node_id, $scope_id, $period_end (canonical time)
+-- Output   id … platform_login   fields as text, NULL where the line is no JSON object
+--          octets        BIGINT, bytes of the line without its line end
+--          canonical     BOOLEAN, the line is exactly what its own fields give when written again (RFC 8785)
+--          sound         BOOLEAN, canonical, and every field is of its type, within its bounds, of this node and scope,
+--                        before the window's end, and the payload hash is right
+-- Invariants  PROVENANCE_REQUIRED, NODE_SCOPED, SCOPE_SCOPED: a row that is sound holds them. A row that is not goes
+--             to ledger.core, which decides and explains; this query may be stricter than core, never laxer.
+--
+-- Why this proves the form: keys of the STRUCT are in canonical order and to_json writes shortest escapes and no
+-- spaces, so equality leaves no room for another order, a duplicate, unknown or missing key, another type, a
+-- fraction, or an exponent. Left to check by pattern: null, control characters and the inside of metadata.
+WITH lines AS (
+    SELECT line
+    FROM read_csv(
+        $shards,
+        columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none',
+        hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
+    )
+),
+parsed AS (
+    SELECT
+        line,
+        try(from_json(line, '{
+            "artifact_url": "VARCHAR", "event_time": "VARCHAR", "event_type": "VARCHAR", "id": "VARCHAR",
+            "ingested_at": "VARCHAR", "metadata": "JSON", "node_id": "VARCHAR", "payload_hash": "VARCHAR",
+            "platform_login": "VARCHAR", "platform_user_id": "VARCHAR", "producer": "VARCHAR",
+            "producer_version": "VARCHAR", "retrieved_at": "VARCHAR", "scope_id": "VARCHAR", "source": "VARCHAR"
+        }')) AS e
+    FROM lines
+),
+written AS (
+    SELECT e, strlen(line) AS octets, coalesce(line = to_json(e)::VARCHAR, false) AS canonical
+    FROM parsed
+)
+SELECT
+    e.id,
+    e.source,
+    e.event_type,
+    e.event_time,
+    e.artifact_url,
+    e.platform_user_id,
+    e.platform_login,
+    octets,
+    canonical,
+    coalesce(
+        canonical
+        AND e.node_id = $node_id
+        AND e.scope_id = $scope_id
+        AND e.event_time < $period_end
+        AND regexp_full_match(e.id, '[!-~]+') AND strlen(e.id) <= 512
+        AND regexp_full_match(e.platform_user_id, '[!-~]+') AND strlen(e.platform_user_id) <= 256
+        AND regexp_full_match(e.event_type, '[a-z][a-z0-9_]{0,62}')
+        AND regexp_full_match(e.source, '[a-z][a-z0-9_-]{0,62}')
+        AND regexp_full_match(e.producer, '[a-z][a-z0-9_-]{0,62}')
+        AND NOT regexp_matches(e.artifact_url, '[\x00-\x1f\x7f]')
+        AND NOT regexp_matches(e.producer_version, '[\x00-\x1f\x7f]')
+        AND NOT regexp_matches(coalesce(e.platform_login, ''), '[\x00-\x1f\x7f]')
+        AND e.event_time >= '0001'
+        AND e.ingested_at >= '0001'
+        AND e.retrieved_at >= '0001'
+        AND strlen(e.event_time) = 24
+        AND strlen(e.ingested_at) = 24
+        AND strlen(e.retrieved_at) = 24
+        AND strftime(try_cast(e.event_time AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.event_time
+        AND strftime(try_cast(e.ingested_at AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.ingested_at
+        AND strftime(try_cast(e.retrieved_at AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.retrieved_at
+        -- A flat object; integers of 16 digits, which may pass 2^53-1, are left to ledger.core.
+        AND regexp_full_match(
+            e.metadata,
+            '\{(?:"[a-z][a-z0-9_]*":(?:"(?:[^"\\\x00-\x1f\x7f]|\\["\\])*"|0|-?[1-9][0-9]{0,14}|true|false|null)(?:,"[a-z][a-z0-9_]*":(?:"(?:[^"\\\x00-\x1f\x7f]|\\["\\])*"|0|-?[1-9][0-9]{0,14}|true|false|null))*)?\}'
+        )
+        AND coalesce(
+            list_bool_and(
+                list_transform(
+                    list_zip(json_keys(e.metadata), json_keys(e.metadata)[2:], true), lambda pair: pair[1] < pair[2]
+                )
+            ),
+            true
+        )
+        AND sha256(
+            to_json(
+                {
+                    'artifact_url': e.artifact_url, 'event_time': e.event_time, 'event_type': e.event_type, 'id': e.id,
+                    'metadata': e.metadata, 'platform_user_id': e.platform_user_id, 'source': e.source
+                }
+            )::VARCHAR
+        ) = e.payload_hash,
+        false
+    ) AS sound
+FROM written

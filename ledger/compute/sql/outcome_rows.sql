@@ -1,0 +1,23 @@
+-- Everything that an outcome shows, in log order.
+--
+-- Inputs   tables events, outcomes; $period_start (canonical time); $id one event's id (NULL: all)
+-- Output   number (rowid of events), then the fields of core's EventOutcome from `id` on, in its order; units BIGINT
+--          milli-units, late BOOLEAN (its time lies before the window)
+SELECT
+    number,
+    id,
+    source,
+    event_type,
+    event_time,
+    artifact_url,
+    platform_user_id,
+    platform_login,
+    user_id,
+    included,
+    units,
+    weight_source,
+    event_time < $period_start AS late
+FROM outcomes
+JOIN events ON events.rowid = number
+WHERE $id::VARCHAR IS NULL OR id = $id
+ORDER BY number

@@ -1,0 +1,23 @@
+-- What each event of the loaded epoch comes to, in log order (specification, section 5, rule 1).
+--
+-- Inputs   tables events, accounts, decisions; $kinds (`source:event_type`) and $weights (milli-units) of the epoch,
+--          two lists of one length
+-- Output   number (rowid of events), user_id (NULL: unresolved), included, units BIGINT milli-units,
+--          weight_source 'decision', 'policy' or 'none'
+-- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding
+WITH policy AS (
+    SELECT unnest($kinds::VARCHAR[]) AS kind, unnest($weights::BIGINT[]) AS weight
+)
+SELECT
+    events.rowid AS number,
+    coalesce(decisions.user_id, accounts.user_id) AS user_id,
+    coalesce(decisions.included, true) AS included,
+    coalesce(decisions.weight, policy.weight, 0) AS units,
+    CASE
+        WHEN decisions.weight IS NOT NULL THEN 'decision' WHEN policy.weight IS NOT NULL THEN 'policy' ELSE 'none'
+    END AS weight_source
+FROM events
+LEFT JOIN decisions ON decisions.id = events.id
+LEFT JOIN accounts ON accounts.source = events.source AND accounts.platform_user_id = events.platform_user_id
+LEFT JOIN policy ON policy.kind = events.source || ':' || events.event_type
+ORDER BY number

@@ -1,0 +1,15 @@
+-- Events and units by kind.
+--
+-- Inputs   tables events, outcomes
+-- Output   source, event_type, event_count BIGINT (all), counted_count BIGINT (included and resolved),
+--          units HUGEINT milli-units of the counted ones
+SELECT
+    source,
+    event_type,
+    count(*) AS event_count,
+    count(*) FILTER (included AND user_id IS NOT NULL) AS counted_count,
+    coalesce(sum(units) FILTER (included AND user_id IS NOT NULL), 0) AS units
+FROM outcomes
+JOIN events ON events.rowid = number
+GROUP BY source, event_type
+ORDER BY source, event_type
