@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from ledger.core import canonical
 from ledger.core.errors import FormatError
@@ -38,6 +38,7 @@ from ledger.core.values import (
     Uuid,
     Wallet,
     Weight,
+    name_uuid,
 )
 
 ALGORITHM: Literal["weight-sum-v0"] = "weight-sum-v0"
@@ -68,6 +69,8 @@ class Record(BaseModel):
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
         """The record of a decoded line; FormatError names the first field that is wrong."""
+        if "schema_" in cls.__pydantic_fields__ and "schema" not in value:  # its default is for code, not for files
+            raise FormatError("schema: missing field")
         try:
             return cls.model_validate(value, context=WIRE, by_alias=True, by_name=False)
         except ValidationError as error:
@@ -197,7 +200,9 @@ class PoolComponent(EpochRecord):
     inputs: Flat
 
     @model_validator(mode="after")
-    def _top_up_has_evidence(self) -> Self:
+    def _consistent(self) -> Self:
+        if self.id != name_uuid(self.node_id, f"{self.scope_id}/{self.epoch_id}/{self.component_id}"):
+            raise ValueError("id is not the UUIDv5 of node, scope, epoch and component")
         if self.component_id == "top_up" and not (self.evidence_ref or "").strip():
             raise ValueError("top_up needs evidence_ref")
         return self
@@ -228,7 +233,9 @@ class Transition(EpochRecord):
         return value
 
     @model_validator(mode="after")
-    def _fields_fit_step(self) -> Self:
+    def _fields_fit_step(self, info: ValidationInfo) -> Self:
+        if info.context == WIRE and any(getattr(self, name) is None for name in self.model_fields_set - {"from_"}):
+            raise ValueError("a field that does not belong to the step is left out, not null")
         pins = (self.approver_set_hash, self.approvers, self.gaps, self.threshold)
         if any((pin is not None) != (self.to == "review") for pin in pins):
             raise ValueError("approvers, approver_set_hash, threshold and gaps go with review, all of them")
@@ -239,6 +246,8 @@ class Transition(EpochRecord):
                 raise ValueError("approvers are not sorted and unique")
             if self.approver_set_hash != approver_set_hash(self.approvers):
                 raise ValueError("approver_set_hash is not the hash of approvers")
+            if self.threshold is not None and self.threshold > len(self.approvers):
+                raise ValueError(f"threshold {self.threshold} is larger than the {len(self.approvers)} approvers")
         return self
 
     def fields(self) -> dict[str, Any]:

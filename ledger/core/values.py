@@ -11,7 +11,15 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NewType
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+)
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, is_clean
 from ledger.core.errors import InputError
@@ -105,6 +113,14 @@ def _stored_address(value: str) -> str:
     return value
 
 
+def _flat_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)
+    if value is None or (isinstance(value, int) and abs(value) <= MAX_SAFE_INTEGER):  # a bool is an int
+        return value
+    raise ValueError("must be text, a whole number within ±(2^53-1), true, false or null")
+
+
 AmountUnits = Annotated[
     Units, BeforeValidator(_amount), Field(ge=0, le=MAX_AMOUNT), PlainSerializer(str, return_type=str)
 ]
@@ -127,10 +143,8 @@ Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Text = Annotated[str, AfterValidator(_clean)]
 Reason = Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), AfterValidator(_clean)]
 Wallet = Annotated[Address, StringConstraints(pattern=ADDRESS_PATTERN), AfterValidator(_stored_address)]
-Flat = dict[
-    Annotated[str, StringConstraints(pattern=META_KEY_PATTERN)],
-    Text | Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)] | bool | None,
-]
+FlatValue = Annotated[str | int | bool | None, PlainValidator(_flat_value)]
+Flat = dict[Annotated[str, StringConstraints(pattern=META_KEY_PATTERN)], FlatValue]
 """A flat object: text, integers within ±(2^53-1), booleans or null."""
 
 

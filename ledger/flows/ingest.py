@@ -168,7 +168,7 @@ class _Run:
         self.epoch = folder.epoch()
         self.report = StreamReport(entry.source, entry.name, stream)
         self.buffer: list[Sealed] = []
-        self.pending: dict[str, str] = {}
+        self.pending: KnownEvents = {}
         self.order: dict[object, list[str]] = {}
 
     def read(self) -> StreamReport:

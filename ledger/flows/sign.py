@@ -12,12 +12,15 @@ from pathlib import Path
 
 from ledger.core.errors import CredentialsError, InputError, SignatureError, StateError
 from ledger.core.lifecycle import pin_of, require
-from ledger.core.records import Signature, Statement
+from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.core.values import Address
+from ledger.flows.checksums import checksums
 from ledger.flows.drafting import as_stated
+from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
-from ledger.store.append import append_records
+from ledger.store import layout
+from ledger.store.append import append_records, write_derived
 from ledger.store.files import write_lock
 from ledger.store.node import EpochFolder
 
@@ -212,9 +215,6 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
 
 
 def _close(session: Session, folder: EpochFolder, statement: Statement) -> None:
-    from ledger.core.records import Transition
-    from ledger.flows.opening import RUN_ACTOR
-
     step = Transition.read(
         {
             **folder.place,
@@ -225,5 +225,8 @@ def _close(session: Session, folder: EpochFolder, statement: Statement) -> None:
             "to": "finalized",
         }
     )
-    append_records(folder.root, folder.path("transitions.jsonl"), [step])
+    closed = folder.read("transitions.jsonl") + step.encode() + b"\n"
+    sums = checksums(folder, {"transitions.jsonl": closed}).encode()
+    write_derived(folder.root, folder.path(layout.CHECKSUMS), sums)
+    append_records(folder.root, folder.path("transitions.jsonl"), [step])  # the one act that closes the epoch
     session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is finalized")

@@ -11,6 +11,7 @@ from typing import Literal
 NODE_FILE = "ledger.yaml"
 IDENTITIES = "data/identities.jsonl"
 EPOCHS = "data/epochs"
+CHECKSUMS = "sha256sums.txt"
 LOCK = "data/.lock"
 SHARD_LIMIT = 40_000_000
 """Bytes: the line that would take an activity log past this opens the next shard."""
@@ -28,6 +29,7 @@ EPOCH_FILES: dict[str, Kind] = {
     "allocations.jsonl": "derived",
     "statement.json": "derived",
     "signatures.jsonl": "log",
+    CHECKSUMS: "derived",
 }
 """Every file of an epoch's folder. once: never changes; log: append-only; derived: written anew until finalized;
 later: append-only facts that may come after finalize."""

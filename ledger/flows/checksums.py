@@ -1,0 +1,26 @@
+"""`sha256sums.txt`: what a finalized folder holds, for `sha256sum -c`, so that a changed byte is named without git.
+
+The statement already pins what is paid for; this list also covers the rest of the folder (cursors, collection,
+transitions, signatures, times of opening). The activity log is left to the statement's Merkle root.
+"""
+
+from __future__ import annotations
+
+from ledger.core.canonical import sha256_hex
+from ledger.store import layout
+from ledger.store.node import EpochFolder, walk
+
+
+def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> str:
+    """`sha256sum` lines over the folder's files that the statement does not pin by the activity root, sorted by name.
+
+    `pending`: bytes of files that are about to be written.
+    """
+    names = {path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative)} | (pending or {}).keys()
+    return "".join(
+        f"{sha256_hex((pending or {}).get(name) or folder.read(name))}  {name}\n"
+        for name in sorted(names)
+        if layout.kind_of(name) in ("once", "log", "derived")
+        and layout.shard_number(name) is None
+        and name != layout.CHECKSUMS
+    )

@@ -1,0 +1,385 @@
+"""One epoch recomputed from its stored files: a verdict for each invariant, with everything that speaks against it.
+
+Reads only. A check that cannot apply yet says so; it never counts as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeVar
+
+from ledger.compute.derive import Derived, derive
+from ledger.compute.loaded import LoadedEpoch
+from ledger.core.canonical import sha256_hex
+from ledger.core.errors import LedgerError
+from ledger.core.evaluate import Finding
+from ledger.core.identity import known_users
+from ledger.core.invariants import INVARIANTS
+from ledger.core.lifecycle import Pin, pin_of, state_of
+from ledger.core.records import Signature, Statement, Transition
+from ledger.core.signing import recover_signer, signed_text
+from ledger.core.values import name_uuid
+from ledger.flows.checksums import checksums
+from ledger.flows.session import Session
+from ledger.store import layout
+from ledger.store.files import read_file
+from ledger.store.node import EpochFolder
+
+T = TypeVar("T")
+Verdict = Literal["pass", "fail", "not yet"]
+
+RULE_OF_FILE = {
+    "epoch.json": "WEIGHTS_INTEGER_ONLY",
+    "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+    "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+    "pool.jsonl": "POOL_IMMUTABLE",
+    "transitions.jsonl": "EPOCH_THREE_PHASE",
+    "signatures.jsonl": "SIGNATURE_SCOPE_BOUND",
+    "cursors.jsonl": "CURSOR_STATE_PERSISTED",
+    "collection.jsonl": "CURSOR_STATE_PERSISTED",
+    "allocations.jsonl": "PAYOUT_DETERMINISTIC",
+    "statement.json": "PAYOUT_DETERMINISTIC",
+    "identities.jsonl": "IDENTITY_BEST_EFFORT",
+}
+"""The invariant that a file which cannot be read breaks, where the error names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant's verdict for one epoch, with everything that speaks against it."""
+
+    invariant: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch's verdicts, one for each invariant, in the specification's order."""
+
+    scope_id: str
+    epoch_id: int
+    state: str
+    statement_hash: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.verdict != "fail" for check in self.checks)
+
+
+def as_finding(error: LedgerError) -> Finding:
+    """A refused file or line as a finding, under the invariant that the error names or its file stands for."""
+    name = (error.path or "").rpartition("/")[2]
+    default = "PROVENANCE_REQUIRED" if layout.shard_number(name) else "WRITES_VIA_WORKFLOW"
+    rule = error.rule if error.rule in INVARIANTS else RULE_OF_FILE.get(name, default)
+    return Finding(rule, error.message, error.path or "", error.line)
+
+
+class EpochCheck:
+    """Collects findings by invariant for one epoch."""
+
+    def __init__(self, session: Session, folder: EpochFolder) -> None:
+        self.session, self.node, self.folder = session, session.node, folder
+        self.findings: list[Finding] = []
+        self.state = "unreadable"
+
+    def report(self) -> EpochReport:
+        """Run every check; what cannot be read is a finding, and the rest goes on."""
+        folder = self.folder
+        transitions = self._lines(folder.transitions)
+        self.state = self._one(lambda: state_of(transitions)) or "unreadable"
+        self._transitions(transitions)
+        pin = pin_of(transitions)
+        statement = self._one(folder.statement)
+        derived = self._one(lambda: self._derive(statement, pin))
+        self._activity(derived, transitions)
+        self._decisions(derived, transitions)
+        self._pool()
+        self._lines(folder.cursors)
+        self._lines(folder.collections)
+        if self.state in ("review", "finalized"):
+            self._derived_files(derived, statement)
+        if self.state == "finalized":
+            self._finalized(transitions, statement)
+        if statement is not None and pin is not None:
+            self._signatures(statement, pin)
+        hash_ = statement.statement_hash if statement else None
+        return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks())
+
+    def _derive(self, statement: Statement | None, pin: Pin | None) -> Derived:
+        size = statement.identities.size if statement else None
+        return derive(self.session.engine, self.node, self.folder, identities_size=size, pin=pin)
+
+    def _one(self, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except LedgerError as error:
+            self._add(as_finding(error.at(self.folder.relative)))
+            return None
+
+    def _lines(self, read: Callable[[], list[T]]) -> list[T]:
+        return self._one(read) or []
+
+    def _add(self, finding: Finding) -> None:
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def _differ(
+        self, rule: str, message: str, name: str, expected: object, actual: object, line: int | None = 1
+    ) -> None:
+        if expected != actual:
+            self._add(Finding(rule, message, self.folder.path(name), line, str(expected), str(actual)))
+
+    def _transitions(self, steps: Sequence[Transition]) -> None:
+        closing = [number for number, step in enumerate(steps, start=1) if step.to == "finalized"]
+        if len(closing) > 1:
+            self._differ(
+                "ADMIN_FINALIZES_ONCE", "closed more than once", "transitions.jsonl", 1, len(closing), closing[-1]
+            )
+        for number, (before, after) in enumerate(pairwise(steps), start=2):
+            if after.at < before.at:
+                self._differ(
+                    "EPOCH_THREE_PHASE",
+                    "step lies before the one before it",
+                    "transitions.jsonl",
+                    before.at,
+                    after.at,
+                    number,
+                )
+
+    def _activity(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
+        """Form, hashes, provenance and place of every event, by the engine."""
+        loaded = derived.loaded if derived else self._one(lambda: self._load())
+        if loaded is None:
+            return
+        for finding in loaded.findings:
+            self._add(finding)
+        closed = next((step.at for step in steps if step.to == "review"), None)
+        if closed is not None:
+            for finding in loaded.ingested_after(closed):
+                self._add(finding)
+
+    def _load(self) -> LoadedEpoch:
+        return self.session.engine.load(self.folder, self.folder.epoch())
+
+    def _decisions(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
+        closed = next((step.at for step in steps if step.to == "finalized"), None)
+        curation, overrides = self._lines(self.folder.curation), self._lines(self.folder.overrides)
+        for name, lines in (("curation.jsonl", curation), ("overrides.jsonl", overrides)):
+            for line in lines:
+                if closed is not None and line.at > closed:
+                    self._add(
+                        Finding(
+                            "CURATION_FREEZE_ON_FINALIZE",
+                            "decision after finalize",
+                            self.folder.path(name),
+                            line.seq,
+                            f"at most {closed}",
+                            line.at,
+                        )
+                    )
+        if derived is None:
+            return
+        size = derived.statement.identities.size
+        users = known_users(self._lines(lambda: self.node.bindings_prefix(size)[1]))
+        named = [("curation.jsonl", line.seq, line.user_id) for line in curation if line.user_id is not None]
+        named += [("overrides.jsonl", line.seq, line.user_id) for line in overrides]
+        for name, seq, user in named:
+            if user not in users:
+                self._add(
+                    Finding(
+                        "IDENTITY_BEST_EFFORT",
+                        "names a user that the bindings log does not know",
+                        self.folder.path(name),
+                        seq,
+                        "a user of the bindings log",
+                        user,
+                    )
+                )
+
+    def _pool(self) -> None:
+        components = self._lines(self.folder.pool)
+        for number, line in enumerate(components, start=1):
+            name = f"{self.folder.scope_id}/{self.folder.epoch_id}/{line.component_id}"
+            self._differ(
+                "POOL_REPRODUCIBLE",
+                "component's id",
+                "pool.jsonl",
+                name_uuid(self.folder.node_id, name),
+                line.id,
+                number,
+            )
+        if self.state == "finalized" and not any(line.component_id == "base_issuance" for line in components):
+            self._differ("POOL_REQUIRES_BASE", "component missing", "pool.jsonl", "base_issuance", "none", None)
+
+    def _derived_files(self, derived: Derived | None, statement: Statement | None) -> None:
+        """The stored statement and allocations against what the stored records give, field by field."""
+        if derived is None:
+            self._add(
+                Finding("PAYOUT_DETERMINISTIC", "cannot be recomputed (see above)", self.folder.path("statement.json"))
+            )
+            return
+        if statement is None:
+            self._differ("PAYOUT_DETERMINISTIC", "statement", "statement.json", "a statement", "none", None)
+        else:
+            wanted, stored = derived.statement.fields(), statement.fields()
+            for name, rule in STATEMENT_RULES.items():
+                self._differ(rule, f"statement.{name}", "statement.json", wanted[name], stored[name])
+            for name in wanted.keys() - STATEMENT_RULES.keys() - {"payouts"}:
+                self._differ("PAYOUT_DETERMINISTIC", f"statement.{name}", "statement.json", wanted[name], stored[name])
+            for due, paid in zip(wanted["payouts"], stored["payouts"], strict=False):
+                self._differ("PAYOUT_DETERMINISTIC", f"payout of {due['user_id']}", "statement.json", due, paid)
+        for name, data in derived.files.items():
+            self._same_bytes(name, data)
+
+    def _same_bytes(self, name: str, wanted: bytes) -> None:
+        stored = self.folder.read(name)
+        if stored == wanted:
+            return
+        if stored.replace(b"\r\n", b"\n") == wanted:
+            message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
+            self._add(Finding("PAYOUT_DETERMINISTIC", message, self.folder.path(name)))
+            return
+        pairs = zip(wanted.split(b"\n"), stored.split(b"\n"), strict=False)
+        number = next(
+            (n for n, (a, b) in enumerate(pairs, start=1) if a != b), min(wanted.count(b"\n"), stored.count(b"\n")) + 1
+        )
+        self._differ(
+            "PAYOUT_DETERMINISTIC",
+            f"{name} is not what the records give",
+            name,
+            sha256_hex(wanted),
+            sha256_hex(stored),
+            number,
+        )
+
+    def _finalized(self, steps: Sequence[Transition], statement: Statement | None) -> None:
+        pinned = next((step.statement_hash for step in steps if step.statement_hash), None)
+        actual = statement.statement_hash if statement else None
+        self._differ("EPOCH_FINALIZE_IDEMPOTENT", "statement hash that was closed", "statement.json", pinned, actual)
+        wanted = read_file(self.node.root, self.folder.path(layout.CHECKSUMS))
+        if wanted is None:
+            self._differ("EPOCH_FINALIZE_IDEMPOTENT", "file", layout.CHECKSUMS, "a file", "none", None)
+            return
+        found = checksums(self.folder)
+        stored = wanted.decode("utf-8", "replace").splitlines(keepends=True)
+        for line in sorted({*found.splitlines(keepends=True)} ^ {*stored}):
+            name = line.rstrip("\n").partition("  ")[2]
+            now = next((mine.split()[0] for mine in found.splitlines() if mine.endswith(f"  {name}")), "no file")
+            then = next((mine.split()[0] for mine in stored if mine.rstrip("\n").endswith(f"  {name}")), "no file")
+            known = name if layout.kind_of(name) else layout.CHECKSUMS
+            self._differ("EPOCH_FINALIZE_IDEMPOTENT", f"{known} changed after finalize", known, then, now, None)
+        if found.encode() != wanted:
+            self._differ(
+                "EPOCH_FINALIZE_IDEMPOTENT",
+                "list of checksums",
+                layout.CHECKSUMS,
+                sha256_hex(found.encode()),
+                sha256_hex(wanted),
+                None,
+            )
+
+    def _signatures(self, statement: Statement, pin: Pin) -> None:
+        self._differ(
+            "APPROVERS_PINNED_AT_REVIEW",
+            "approver set",
+            "statement.json",
+            pin.approver_set_hash,
+            statement.approver_set_hash,
+        )
+        text, signers = signed_text(statement), set()
+        for number, line in enumerate(self._lines(self.folder.signatures), start=1):
+            if line.statement_hash != statement.statement_hash:
+                continue  # over an older draft: kept on record, counts for nothing
+            self._signature(number, line, text, pin)
+            if line.signer_wallet in signers:
+                self._differ("APPROVERS_PER_SCOPE", "signer counted twice", "signatures.jsonl", 1, 2, number)
+            signers.add(line.signer_wallet)
+        if self.state == "finalized" and len(signers & set(pin.approvers)) < pin.threshold:
+            self._differ(
+                "APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, len(signers), None
+            )
+
+    def _signature(self, number: int, line: Signature, text: str, pin: Pin) -> None:
+        path = self.folder.path("signatures.jsonl")
+        try:
+            signer = str(recover_signer(text, line.signature))
+        except LedgerError as error:
+            signer = error.message
+        if signer != line.signer_wallet:
+            self._add(
+                Finding(
+                    "SIGNATURE_SCOPE_BOUND",
+                    "signature is not by its signer over this statement",
+                    path,
+                    number,
+                    line.signer_wallet,
+                    signer,
+                )
+            )
+        if line.signer_wallet not in pin.approvers:
+            self._add(
+                Finding(
+                    "APPROVERS_PINNED_AT_REVIEW",
+                    "signer was not pinned",
+                    path,
+                    number,
+                    ",".join(pin.approvers),
+                    line.signer_wallet,
+                )
+            )
+
+    def _checks(self) -> tuple[Check, ...]:
+        checks = []
+        for name in INVARIANTS:
+            against = tuple(finding for finding in self.findings if finding.rule == name)
+            waiting = name in NOT_YET.get(self.state, ())
+            verdict: Verdict = "fail" if against else "not yet" if waiting else "pass"
+            checks.append(Check(name, verdict, against))
+        return tuple(checks)
+
+
+STATEMENT_RULES = {
+    "activity_root": "ACTIVITY_APPEND_ONLY",
+    "activity_count": "ACTIVITY_APPEND_ONLY",
+    "curation_hash": "CURATION_FREEZE_ON_FINALIZE",
+    "overrides_hash": "CURATION_FREEZE_ON_FINALIZE",
+    "pool_hash": "POOL_IMMUTABLE",
+    "pool_total_credits": "POOL_REPRODUCIBLE",
+    "identities": "IDENTITY_BEST_EFFORT",
+    "unresolved_count": "IDENTITY_BEST_EFFORT",
+    "approver_set_hash": "APPROVERS_PINNED_AT_REVIEW",
+    "threshold": "APPROVERS_PINNED_AT_REVIEW",
+    "weight_config_hash": "WEIGHTS_INTEGER_ONLY",
+}
+"""Which invariant a field of the statement stands for; every other field is PAYOUT_DETERMINISTIC."""
+
+NOT_YET = {
+    "open": frozenset(
+        {
+            "ADMIN_FINALIZES_ONCE",
+            "APPROVERS_PER_SCOPE",
+            "APPROVERS_PINNED_AT_REVIEW",
+            "CURATION_FREEZE_ON_FINALIZE",
+            "EPOCH_FINALIZE_IDEMPOTENT",
+            "INGESTION_CLOSED_ON_REVIEW",
+            "PAYOUT_DETERMINISTIC",
+            "POOL_REQUIRES_BASE",
+            "SIGNATURE_SCOPE_BOUND",
+        }
+    ),
+    "review": frozenset(
+        {
+            "ADMIN_FINALIZES_ONCE",
+            "APPROVERS_PER_SCOPE",
+            "CURATION_FREEZE_ON_FINALIZE",
+            "EPOCH_FINALIZE_IDEMPOTENT",
+            "POOL_REQUIRES_BASE",
+        }
+    ),
+}
+"""Invariants that an epoch in this state cannot meet yet; they are told apart from those that hold."""

@@ -1,0 +1,42 @@
+"""ADAPTERS_NOT_IN_CORE, checked on the code that runs: what the modules of `ledger.core` import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib.resources import files
+
+PURE = frozenset(
+    [
+        "__future__",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "eth_account",
+        "eth_utils",
+        "fnmatch",
+        "hashlib",
+        "json",
+        "ledger",
+        "pydantic",
+        "re",
+        "typing",
+        "uuid",
+    ]
+)
+"""What core may import: no client, no clock, no disk, no environment."""
+
+
+def impure_imports() -> Iterator[tuple[str, str]]:
+    """Each import of a core module that is not pure: the module's file and the name imported."""
+    for module in sorted(files("ledger.core").iterdir(), key=lambda path: path.name):
+        if not module.name.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                top = name.partition(".")[0]
+                if top not in PURE or (top == "ledger" and not name.startswith("ledger.core")):
+                    yield f"ledger/core/{module.name}", name
