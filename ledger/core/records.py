@@ -38,7 +38,6 @@ from ledger.core.values import (
     Uuid,
     Wallet,
     Weight,
-    name_uuid,
 )
 
 ALGORITHM: Literal["weight-sum-v0"] = "weight-sum-v0"
@@ -200,9 +199,7 @@ class PoolComponent(EpochRecord):
     inputs: Flat
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.id != name_uuid(self.node_id, f"{self.scope_id}/{self.epoch_id}/{self.component_id}"):
-            raise ValueError("id is not the UUIDv5 of node, scope, epoch and component")
+    def _top_up_has_evidence(self) -> Self:
         if self.component_id == "top_up" and not (self.evidence_ref or "").strip():
             raise ValueError("top_up needs evidence_ref")
         return self
