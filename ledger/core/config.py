@@ -41,7 +41,7 @@ PersonId = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
 def _path(value: str) -> str:
-    if value.startswith("/") or ".." in value.split("/") or "\\" in value:
+    if {"", ".", ".."} & set(value.split("/")) or "\\" in value:
         raise ValueError("must be a path inside the node, such as weights/default.yaml")
     return value
 
@@ -151,6 +151,9 @@ class ScopeSettings(Settings):
         people = [person.id for person in self.approvers]
         if len(people) != len(set(people)):
             raise ValueError("approvers: an id is listed twice")
+        accounts = [person.github_id for person in self.approvers if person.github_id is not None]
+        if len(accounts) != len(set(accounts)):
+            raise ValueError("approvers: a github_id is listed twice")
         if self.approvers and self.threshold > len(self.approvers):
             raise ValueError(f"threshold: {self.threshold} is larger than the {len(self.approvers)} approvers")
         names = [source.name for source in self.sources]
