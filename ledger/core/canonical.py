@@ -11,15 +11,20 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from ledger.core.errors import FormatError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest JSON integer a reader with doubles keeps exactly (RFC 8785, section 3.2.2.3)."""
+MAX_DEPTH = 32
+"""Deepest nesting that is read at all; no record needs more than three."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 _PLAIN = re.compile(rb"[^\\\x00-\x1f\x7f]*(?:\\[\"\\][^\\\x00-\x1f\x7f]*)*")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _UNCLEAN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _HINT = "Restore the file from git; the ledger writes canonical lines only, so an editor or another tool changed it."
 
@@ -62,6 +67,15 @@ def _bounded_integer(text: str) -> int:
     return int(text)
 
 
+def _depth(raw: bytes) -> int:
+    """How deep brackets outside strings nest: counted, for the parser's recursion crashes Python on hostile lines.
+
+    The interpreter's own limit is no defence: the libraries behind eth-account raise it to 100,000 when imported.
+    """
+    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    return max(accumulate(1 if mark in b"[{" else -1 for mark in brackets), default=0)
+
+
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_refuse_pairs,
     parse_float=_refuse_number,
@@ -80,20 +94,19 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise FormatError("blank line")
     if raw.startswith(b"\xef\xbb\xbf"):
         raise FormatError("starts with a byte order mark (BOM)")
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise FormatError("nested too deeply")
     try:
         value = _DECODER.decode(raw.decode("utf-8", errors="strict"))
-        canonical = _ENCODER.encode(value)
     except UnicodeDecodeError as error:
         raise FormatError(f"not UTF-8 (byte {error.start})") from None
-    except RecursionError:
-        raise FormatError("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise FormatError(f"not JSON: {error.msg} (column {error.colno})") from None
     if not isinstance(value, dict):
         raise FormatError("not a JSON object")
-    if not _PLAIN.fullmatch(raw):  # checked before the comparison, which an escaped lone surrogate would not survive
+    if not _PLAIN.fullmatch(raw):
         raise FormatError('control character, or an escape other than \\" and \\\\')
-    if canonical.encode() != raw:
+    if encode(value) != raw:
         raise FormatError("not in canonical form (RFC 8785: keys sorted, no spaces, shortest escapes)")
     return value
 

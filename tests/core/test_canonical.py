@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.canonical import (
+    MAX_DEPTH,
     MAX_SAFE_INTEGER,
     clean_text,
     decode,
@@ -178,14 +179,32 @@ def test_nothing_but_the_byte_lf_ends_a_line(not_an_end: str) -> None:
     assert list(read_objects(encode(value) + b"\n", "x")) == [(1, value)]
 
 
-def test_every_depth_either_reads_or_is_refused_without_a_crash() -> None:
-    """Reading and writing again recurse; neither may escape as a RecursionError near the interpreter's limit."""
-    for depth in range(1, sys.getrecursionlimit() + 100):
-        value = b"[" * depth + b"]" * depth
-        try:
-            assert encode(decode(b'{"a":' + value + b"}")) == b'{"a":' + value + b"}"
-        except FormatError as error:
-            assert error.message == "nested too deeply"
+def test_nesting_is_bounded_whatever_the_interpreter_would_stand() -> None:
+    """Importing eth-account raises the recursion limit to 100,000, at which a deep line crashes the parser itself."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"), (b"[0,", b"]"), (b'["[",', b"]"), (b'["\\"",', b"]")):
+            for depth in (1, MAX_DEPTH - 1):
+                inner = opening * depth + b"0" + closing * depth
+                assert encode(decode(b'{"a":' + inner + b"}")) == b'{"a":' + inner + b"}"
+            for depth in (MAX_DEPTH, 1000, 200_000):
+                with pytest.raises(FormatError, match="nested too deeply"):
+                    decode(b'{"a":' + opening * depth)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_brackets_in_text_and_side_by_side_are_not_depth() -> None:
+    value = {"a": "[{" * 100, "b": '"[' * 100, "c": "\\" * 7 + "[" * 100, "d": [[]] * 100, "e": [{}] * 100}
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("unit", [b'\\"', b'"', b"\\", b'["', b'["\\'])
+def test_measuring_depth_takes_linear_time_on_hostile_lines(unit: bytes) -> None:
+    """A pattern that backtracks over half-open strings would need days for these half megabytes."""
+    with pytest.raises(FormatError):
+        decode(b'{"a":' + b"[]" * 40 + b'"' + unit * (500_000 // len(unit)))
 
 
 def test_a_duplicate_among_very_many_keys_is_found_at_once() -> None:
