@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-SHARD_BYTES = 40_000_000
-"""A log goes on in its next shard once it is this long (FORMATS section 3)."""
+from ledger.store.layout import SHARD_LIMIT, shard_name
+
 NODE = str(uuid.UUID(int=0x4F1E_6A00_0000_4000_8000_0000_0000_0001))
 SCOPE = "default"
 ANCHOR = datetime(2026, 1, 5, tzinfo=UTC)
@@ -35,10 +35,6 @@ class BigEpoch:
     events: int
     size: int
     """Bytes of all shards together."""
-
-    @property
-    def identities(self) -> Path:
-        return self.root / "data/identities.jsonl"
 
 
 def _line(value: object) -> str:
@@ -85,7 +81,7 @@ def activity_lines(events: int, users: int, epoch_id: int = 1, seed: int = 7) ->
         )
 
 
-def write_shards(folder: Path, lines: Iterator[str], shard_bytes: int = SHARD_BYTES) -> tuple[Path, ...]:
+def write_shards(folder: Path, lines: Iterator[str], shard_bytes: int = SHARD_LIMIT) -> tuple[Path, ...]:
     """Writes the lines to activity.jsonl, activity-0002.jsonl, … and returns the paths in log order."""
     folder.mkdir(parents=True, exist_ok=True)
     shards = [folder / "activity.jsonl"]
@@ -93,9 +89,9 @@ def write_shards(folder: Path, lines: Iterator[str], shard_bytes: int = SHARD_BY
     written = 0
     for line in lines:
         raw = line.encode()
-        if written >= shard_bytes:
+        if written + len(raw) > shard_bytes:
             out.close()
-            shards.append(folder / f"activity-{len(shards) + 1:04d}.jsonl")
+            shards.append(folder / shard_name(len(shards) + 1))
             out, written = shards[-1].open("wb"), 0
         written += out.write(raw)
     out.close()

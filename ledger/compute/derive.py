@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.compute.engine import Engine, LoadedEpoch
+from ledger.compute.engine import Engine
+from ledger.compute.loaded import LoadedEpoch
 from ledger.core.canonical import sha256_hex
 from ledger.core.config import ScopeSettings
 from ledger.core.evaluate import Evaluation

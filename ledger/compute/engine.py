@@ -42,7 +42,7 @@ class Engine:
     """
 
     def __init__(self, root: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
-        self._root = root.resolve()
+        self.root = root.resolve()
         self._spill = tempfile.TemporaryDirectory(prefix="ledger-")
         spill = Path(self._spill.name).resolve()
         self._nothing = spill / "empty.jsonl"
@@ -57,7 +57,7 @@ class Engine:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            "allowed_directories": [str(self._root), str(spill)],
+            "allowed_directories": [str(self.root), str(spill)],
             "enable_external_access": False,
             "lock_configuration": True,
         }
@@ -99,10 +99,10 @@ class Engine:
         """The files as DuckDB is to read them, links refused; a log that does not exist counts as empty."""
         found = []
         for path in paths:
-            relative = path.resolve().relative_to(self._root).as_posix() if path.is_absolute() else path.as_posix()
-            check_no_link(self._root, relative)
-            if (self._root / relative).is_file():
-                found.append(str(self._root / relative))
+            relative = path.resolve().relative_to(self.root).as_posix() if path.is_absolute() else path.as_posix()
+            check_no_link(self.root, relative)
+            if (self.root / relative).is_file():
+                found.append(str(self.root / relative))
         return found or [str(self._nothing)]
 
     def rows(self, name: str, **parameters: object) -> Iterator[Row]:

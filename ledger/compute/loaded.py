@@ -19,13 +19,14 @@ from ledger.core.errors import FormatError, StateError
 from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount
 from ledger.core.payout import bounded_sum
 from ledger.core.records import Allocation, Epoch
-from ledger.core.values import Hash, Units
+from ledger.core.values import Hash, Timestamp, Units
 from ledger.store.layout import IDENTITIES
 from ledger.store.node import EpochFolder
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
 
+_HINT = "Restore the log from git; the ledger writes canonical lines only, so an editor or another tool changed it."
 MOST_FINDINGS = 100
 """Findings of one kind that are told one by one; a log that is wrong throughout needs no million of them."""
 
@@ -70,13 +71,21 @@ class LoadedEpoch:
     def findings(self) -> tuple[Finding, ...]:
         """All that is wrong with the log by itself, and ids that an epoch checked before on this engine holds too.
 
-        PROVENANCE_REQUIRED, NODE_SCOPED, SCOPE_SCOPED, ACTIVITY_IDEMPOTENT, EPOCH_WINDOW_UNIQUE, and the canonical
-        form (WRITES_VIA_WORKFLOW). Asking also remembers the ids for the epochs after.
+        PROVENANCE_REQUIRED (the form of a line included), NODE_SCOPED, SCOPE_SCOPED, ACTIVITY_IDEMPOTENT,
+        EPOCH_WINDOW_UNIQUE. Asking also remembers the ids for the epochs after.
         """
         self._must_be_loaded()
         if self._refusal is not None:
             return tuple(self._broken())
         return (*self._unsound(), *self._repeated())
+
+    def ingested_after(self, closed: Timestamp) -> Iterator[Finding]:
+        """Events that were taken in after `closed`, the moment of review (INGESTION_CLOSED_ON_REVIEW)."""
+        self._must_be_loaded()
+        if self._refusal is None:
+            for number, at in self._engine.rows("ingested_after", closed=closed, most=MOST_FINDINGS):
+                path, line = self._where(number)
+                yield Finding("INGESTION_CLOSED_ON_REVIEW", "event after review began", path, line, closed, at)
 
     def evaluate(self) -> Evaluation:
         """Units per user, what is unresolved, and totals.
@@ -136,16 +145,10 @@ class LoadedEpoch:
         """Fills the table of outcomes from bindings, decisions and weights as they lie on disk."""
         self._must_be_loaded()
         if self._refusal is not None:
-            raise next((FormatError(f.message, path=f.path, line=f.line) for f in self._broken()), self._refusal)
+            raise self._error(next(self._broken()))
         for number, canonical in self._engine.rows("suspects"):
             if not canonical:
-                shard, line = self._place(number)
-                raise FormatError(
-                    "not in canonical form",
-                    path=self._folder.path(self._shards[shard].name),
-                    line=line,
-                    hint="`ledger verify` says more.",
-                )
+                raise self._error(next(self._judged([number])))
         engine, folder = self._engine, self._folder
         folder.curation()  # core refuses what SQL would read too kindly
         engine.materialise("accounts", path=engine.paths([folder.root / IDENTITIES]), size=self._identities_size)
@@ -171,22 +174,28 @@ class LoadedEpoch:
         for shard in self._shards:
             for error in broken_lines(shard, self._folder.path(shard.name)):
                 found = True
-                yield Finding("WRITES_VIA_WORKFLOW", error.message, error.path or "", error.line)
+                yield Finding("PROVENANCE_REQUIRED", error.message, error.path or "", error.line)
         if not found and self._refusal is not None:
-            yield Finding("WRITES_VIA_WORKFLOW", self._refusal.message, self._folder.path("activity.jsonl"))
+            yield Finding("PROVENANCE_REQUIRED", self._refusal.message, self._folder.path("activity.jsonl"))
 
     def _unsound(self) -> Iterator[Finding]:
         left = MOST_FINDINGS
-        suspects = [self._place(number) for number, _ in self._engine.rows("suspects")]
-        for shard, places in groupby(suspects, key=lambda place: place[0]):
+        for finding in self._judged([number for number, _ in self._engine.rows("suspects")]):
+            yield finding
+            left -= 1
+            if not left:
+                yield Finding(finding.rule, "more lines are wrong; these are the first", finding.path)
+                return
+
+    def _judged(self, numbers: list[int]) -> Iterator[Finding]:
+        """What core says of these lines of the log (from 0, rising)."""
+        for shard, places in groupby(map(self._place, numbers), key=lambda place: place[0]):
             path = self._folder.path(self._shards[shard].name)
             for line, raw in pick_lines(self._shards[shard], [line for _, line in places]):
-                for finding in judge(raw, self._epoch, path, line):
-                    yield finding
-                    left -= 1
-                    if not left:
-                        yield Finding(finding.rule, "more lines are wrong; these are the first", path)
-                        return
+                yield from judge(raw, self._epoch, path, line)
+
+    def _error(self, finding: Finding) -> FormatError:
+        return FormatError(finding.message, rule=finding.rule, path=finding.path, line=finding.line, hint=_HINT)
 
     def _repeated(self) -> Iterator[Finding]:
         log = self._folder.relative
