@@ -12,6 +12,7 @@ from ledger.compute.derive import Derived, derive
 from ledger.core.lifecycle import Pin
 from ledger.flows.session import Session
 from ledger.store.append import write_derived
+from ledger.store.files import write_lock
 from ledger.store.node import EpochFolder
 
 
@@ -55,3 +56,16 @@ def draft(session: Session, folder: EpochFolder) -> Draft:
 def redraft_if_reviewed(session: Session, folder: EpochFolder) -> Draft | None:
     """After a decision: a new draft while in review, nothing while the epoch is open."""
     return draft(session, folder) if folder.state() == "review" else None
+
+
+def stated_or_draft(session: Session, folder: EpochFolder, *, refresh: bool = False) -> Draft:
+    """The statement as it stands; in review a stale or missing draft is written anew first (`refresh`: in any case).
+
+    Takes the write lock only when it must write.
+    """
+    stated = as_stated(session, folder)
+    stale = any(folder.read(name) != data for name, data in stated.files.items())
+    if folder.state() != "review" or not (stale or refresh):
+        return Draft(stated, changed=False, voided=0)
+    with write_lock(session.node.root):
+        return draft(session, folder)

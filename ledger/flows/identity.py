@@ -6,9 +6,11 @@ log as it stood.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.compute.derive import derive
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
@@ -39,7 +41,9 @@ class Owed:
 
 
 def account_key(provider: str, external_id: str) -> AccountKey:
-    """The account as the log writes it: a wallet with its EIP-55 checksum (ADDRESS_CHECKSUMMED)."""
+    """The account as the log writes it: wallets with their EIP-55 checksum (ADDRESS_CHECKSUMMED), git addresses hashed."""
+    if provider == "git" and "@" in external_id:
+        return provider, sha256_hex(external_id.lower().encode())
     if provider == "wallet":
         try:
             return provider, checksummed(external_id)
@@ -81,8 +85,34 @@ def bind(
                 path=layout.IDENTITIES,
                 hint="Leave out --user to make a new user from this account; `ledger identity list` shows all.",
             )
-        _append(session, "bind", account, wanted, login, evidence, actor, len(log) + 1)
+        append_records(
+            session.node.root,
+            layout.IDENTITIES,
+            [_record(session, "bind", account, wanted, login, evidence, actor, len(log) + 1)],
+        )
         return Bound(wanted, added=True)
+
+
+def bind_all(session: Session, provider: str, accounts: Mapping[str, str | None], *, evidence: str, actor: str) -> None:
+    """Bind many accounts `external_id: login`, each to a new user of its own, in one act; bound ones are left alone."""
+    with write_lock(session.node.root):
+        log = session.node.bindings()
+        bound = resolve_accounts(log)
+        new = [account for account in sorted(accounts) if (provider, account) not in bound]
+        records = [
+            _record(
+                session,
+                "bind",
+                (provider, account),
+                new_user_id(session.node.node_id, provider, account),
+                accounts[account],
+                evidence,
+                actor,
+                len(log) + number,
+            )
+            for number, account in enumerate(new, start=1)
+        ]
+        append_records(session.node.root, layout.IDENTITIES, records)
 
 
 def unbind(session: Session, provider: str, external_id: str, *, evidence: str, actor: str) -> Bound:
@@ -96,11 +126,15 @@ def unbind(session: Session, provider: str, external_id: str, *, evidence: str, 
             if last:
                 return Bound(last[-1].user_id, added=False)
             raise InputError(f"{provider} account {external_id} was never bound", path=layout.IDENTITIES)
-        _append(session, "unbind", account, user, None, evidence, actor, len(log) + 1)
+        append_records(
+            session.node.root,
+            layout.IDENTITIES,
+            [_record(session, "unbind", account, user, None, evidence, actor, len(log) + 1)],
+        )
         return Bound(user, added=True)
 
 
-def _append(
+def _record(
     session: Session,
     action: str,
     account: AccountKey,
@@ -109,8 +143,8 @@ def _append(
     evidence: str,
     actor: str,
     seq: int,
-) -> None:
-    record = Binding.read(
+) -> Binding:
+    return Binding.read(
         {
             "action": action,
             "actor": actor,
@@ -124,7 +158,6 @@ def _append(
             "user_id": user,
         }
     )
-    append_records(session.node.root, layout.IDENTITIES, [record])
 
 
 def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
@@ -154,3 +187,24 @@ def display_names(session: Session) -> dict[UserId, str]:
         if line.login and line.action == "bind":
             names[line.user_id] = line.login
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAccount:
+    """One bound account with its user and the login that its binding carries."""
+
+    user_id: UserId
+    provider: str
+    external_id: str
+    login: str
+
+
+def bound_accounts(session: Session) -> list[BoundAccount]:
+    """Every account that is bound now, sorted by user and account."""
+    log = session.node.bindings()
+    logins = {(line.provider, line.external_id): line.login or "" for line in log}
+    accounts = resolve_accounts(log).items()
+    return [
+        BoundAccount(user, account[0], account[1], logins[account])
+        for account, user in sorted(accounts, key=lambda item: (item[1], item[0]))
+    ]

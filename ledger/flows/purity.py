@@ -7,22 +7,10 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 PURE = frozenset(
-    [
-        "__future__",
-        "collections",
-        "dataclasses",
-        "datetime",
-        "eth_account",
-        "eth_utils",
-        "fnmatch",
-        "hashlib",
-        "json",
-        "ledger",
-        "pydantic",
-        "re",
-        "typing",
-        "uuid",
-    ]
+    {
+        *("__future__", "collections", "dataclasses", "datetime", "fnmatch", "hashlib", "json", "re", "typing", "uuid"),
+        *("eth_account", "eth_utils", "ledger", "pydantic"),
+    }
 )
 """What core may import: no client, no clock, no disk, no environment."""
 

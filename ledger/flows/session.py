@@ -6,6 +6,7 @@ The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import InputError, UsageError
 from ledger.core.values import Timestamp
-from ledger.store.node import EpochFolder, Node, load_node
+from ledger.store.files import write_lock
+from ledger.store.layout import NODE_FILE
+from ledger.store.node import EpochFolder, Node, find_root, load_node
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
@@ -103,3 +106,17 @@ def open_session(
 ) -> Session:
     """A session over the node at `root`, whose tree is checked first."""
     return Session(load_node(root), now, environ or {}, actor, tell)
+
+
+def find_node(node_dir: Path | None) -> Path:
+    """The root of the node named, or of the nearest one upwards from here; InputError when there is none."""
+    if node_dir is None:
+        return find_root(Path.cwd())
+    if not (node_dir / NODE_FILE).is_file():
+        raise InputError(f"no {NODE_FILE} in {node_dir}", hint="Name a node's folder, or make one: ledger init DIR.")
+    return node_dir.resolve()
+
+
+def locked(session: Session) -> AbstractContextManager[None]:
+    """The node's write lock, for a caller that puts several acts into one."""
+    return write_lock(session.node.root)

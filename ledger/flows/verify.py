@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
@@ -111,3 +112,10 @@ def _unknown_scopes(node: Node) -> list[Finding]:
         for name in names
         if name not in node.scopes
     ]
+
+
+def guard(root: Path, base: str, head: str | None, epoch_branch: tuple[str, int] | None) -> list[Finding]:
+    """Whether the change from `base` to `head` (None: the working tree) is one that the log allows; see the store."""
+    from ledger.store.guard import guard as compare
+
+    return compare(root, base, head, epoch_branch=epoch_branch)

@@ -263,8 +263,9 @@ class Node:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
         folder = self.root / layout.EPOCHS / scope_id
         ids = sorted(int(name) for name in os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208
-        found = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
-        opened = [epoch for epoch in found if epoch.exists()]
+        opened = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
+        if opened and not opened[-1].exists():
+            opened.pop()  # a run was killed while it opened the epoch; the next one completes it
         for expected, epoch in enumerate(opened, start=1):
             if epoch.epoch_id != expected:
                 raise FormatError(f"epoch {expected} is missing before it", path=epoch.relative)

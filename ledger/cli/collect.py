@@ -1,0 +1,82 @@
+"""`ledger collect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.output import emit, note, out, plain, safe_text
+
+
+@click.command()
+@options(node_option, scope_option, now_option, json_option)
+@click.option("--source", metavar="NAME", help="Only this source, by its name or kind in the scope's file.")
+def collect(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, source: str | None) -> None:
+    """Open the epoch that is due, read its sources from where they stopped, append what is new.
+
+    Moves an epoch to review by itself once its window and the node's grace have passed, and catches up over past
+    windows in order. Run it as often as you like: what is known is skipped.
+
+    Example: ledger collect --scope default
+    """
+    from ledger.flows.collect import collect as flow
+    from ledger.flows.ingest import raise_failures
+
+    with session(node_dir, now) as run:
+        result = flow(run, scope_id, source)
+    if as_json:
+        emit(
+            "collect/1",
+            {
+                "epochs": [
+                    {
+                        "scope_id": epoch.folder.scope_id,
+                        "epoch_id": epoch.folder.epoch_id,
+                        "opened": epoch.opened,
+                        "reviewed": epoch.reviewed,
+                        "held_back": str(epoch.held_back) if epoch.held_back else None,
+                        "streams": [{**plain(r), "error": str(r.error) if r.error else None} for r in epoch.reports],
+                    }
+                    for epoch in result.epochs
+                ],
+                "waiting": result.waiting,
+            },
+        )
+    else:
+        for epoch in result.epochs:
+            name = f"{epoch.folder.scope_id}/{epoch.folder.epoch_id}"
+            for report in epoch.reports:
+                out(safe_text(f"{name}  {report.stream}: {describe(report.__dict__)}"))
+            if epoch.reviewed:
+                out(f"{name}  is now in review: `ledger statement --message` gives the text to sign")
+            if not epoch.reports and not epoch.reviewed:
+                out(f"{name}  has no sources to read")
+        for waiting in result.waiting:
+            out(f"{waiting.scope_id}  waits: {waiting.reason}. {waiting.hint}")
+    for report in result.reports:
+        for event_id in report.changed:
+            note(f"changed upstream, kept as first recorded: {event_id}")
+        for event_id in report.refused:
+            note(f"refused, no scope claims it: {event_id}")
+        for gap in report.gaps:
+            note(f"incomplete: {report.stream}: {gap}")
+    raise_failures(result.reports)
+    for epoch in result.epochs:
+        if epoch.held_back is not None:
+            raise epoch.held_back
+
+
+def describe(report: dict[str, object]) -> str:
+    """A stream's run in words."""
+    words = (
+        ("added", "{} new"),
+        ("late", "{} of them late"),
+        ("known", "{} known already"),
+        ("elsewhere", "{} belong to other scopes"),
+        ("later", "{} belong to later windows"),
+        ("before_start", "{} lie before the scope's start"),
+    )
+    parts = [text.format(report[name]) for name, text in words if report[name]]
+    return ", ".join(parts) if parts else "nothing new"

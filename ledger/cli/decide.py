@@ -1,0 +1,181 @@
+"""`ledger curate`, `ledger override` and `ledger pool`: decisions, each with a reason and on the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger.cli.options import (
+    actor_option,
+    epoch_option,
+    json_option,
+    node_option,
+    now_option,
+    options,
+    scope_option,
+    session,
+)
+from ledger.cli.output import emit, note, out
+from ledger.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.flows.decide import Decided
+
+decision_options = options(node_option, scope_option, epoch_option, actor_option, now_option, json_option)
+reason_option = click.option("--reason", required=True, help="Why; it is published with the decision.")
+evidence_option = click.option("--evidence", help="A link that shows it.")
+
+
+def _run(given: dict[str, Any], act: Callable[[Any, Any], Decided], as_json: bool) -> None:
+    with session(given["node_dir"], given["now"], given["actor"]) as run:
+        result = act(run, run.folder(run.scope_id(given["scope_id"]), given["epoch_id"]))
+    if as_json:
+        draft = result.draft
+        emit(
+            "decision/1",
+            {
+                "record": result.record,
+                "changed": result.added,
+                "statement_hash": draft.derived.statement.statement_hash if draft else None,
+                "voided_signatures": draft.voided if draft else 0,
+            },
+        )
+        return
+    out(result.record.encode().decode())
+    note("recorded" if result.added else "nothing changed: this decision stands already")
+    tell_draft(result.draft)
+
+
+def tell_draft(draft: Any) -> None:
+    """Say that the statement changed, and which signatures that voids."""
+    if draft is not None and draft.changed:
+        note(f"the statement changed: {draft.derived.statement.statement_hash}")
+        if draft.voided:
+            note(f"{draft.voided} signature(s) over the statement before no longer count; ask the approvers again")
+
+
+@click.group()
+def curate() -> None:
+    """Decide on one event: whether it counts, for how much, for whom."""
+
+
+def _curation(name: str, **fixed: Any) -> Callable[..., None]:
+    def command(event_id: str, as_json: bool, **given: Any) -> None:
+        from ledger.flows.decide import curate as flow
+
+        values = {
+            "note": given.get("reason"),
+            "user_id": given.get("user_id"),
+            "weight_milli": given.get("milli"),
+            "evidence": given.get("evidence"),
+        }
+        _run(given, lambda run, folder: flow(run, folder, fixed["action"], event_id, **values), as_json)
+
+    command.__name__ = name
+    return command
+
+
+def _add(name: str, help_text: str, *extra: Callable[..., Any]) -> None:
+    function = _curation(name, action=name)
+    function.__doc__ = help_text
+    for decorate in (*reversed(extra), evidence_option):
+        function = decorate(function)
+    curate.command(name)(click.argument("event_id")(decision_options(function)))
+
+
+_add(
+    "include",
+    "Count the event again.\n\nExample: ledger curate include git:commit:0123… --reason 'is ours'",
+    reason_option,
+)
+_add(
+    "exclude",
+    "Do not count the event.\n\nExample: ledger curate exclude git:commit:0123… --reason 'imported'",
+    reason_option,
+)
+_add(
+    "note",
+    "Put a remark on the record.\n\nExample: ledger curate note git:commit:0123… --reason 'see #7'",
+    reason_option,
+)
+_add(
+    "resolve",
+    "Say whose event it is, whatever its account is bound to.\n\n"
+    "Example: ledger curate resolve file:minutes:3 --user 0f1e…",
+    click.option("--user", "user_id", required=True, metavar="UUID", help="A user of the bindings log."),
+    click.option("--reason", help="Why; it is published with the decision."),
+)
+
+
+@curate.command("weight")
+@decision_options
+@click.argument("event_id")
+@click.argument("milli", metavar="MILLI")
+@reason_option
+@evidence_option
+def weight(event_id: str, milli: str, reason: str, evidence: str | None, as_json: bool, **given: Any) -> None:
+    """Set what the event counts for, in milli-units (1000 is one unit); `-` clears it.
+
+    Example: ledger curate weight git:commit:0123… 12000 --reason "a month's work in one commit"
+    """
+    from ledger.flows.decide import curate as flow
+
+    value = None if milli == "-" else amount(milli, 2**53 - 1)
+    _run(
+        given,
+        lambda run, folder: flow(run, folder, "weight", event_id, note=reason, weight_milli=value, evidence=evidence),
+        as_json,
+    )
+
+
+@click.command()
+@decision_options
+@click.argument("user_id", metavar="USER")
+@click.argument("units", metavar="UNITS")
+@reason_option
+@evidence_option
+def override(user_id: str, units: str, reason: str, evidence: str | None, as_json: bool, **given: Any) -> None:
+    """Set a user's final units for the epoch, in milli-units; `-` clears it.
+
+    Example: ledger override 0f1e… 20000 --reason "agreed in the assembly"
+    """
+    from ledger.flows.decide import override as flow
+
+    value = None if units == "-" else amount(units)
+    _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, evidence), as_json)
+
+
+@click.group()
+def pool() -> None:
+    """The epoch's credit budget, component by component; a recorded one never changes."""
+
+
+@pool.command("add")
+@decision_options
+@click.argument("component", type=click.Choice(["base_issuance", "kpi_bonus_v0", "top_up"]))
+@click.argument("credits", metavar="AMOUNT")
+@evidence_option
+def pool_add(component: str, credits: str, evidence: str | None, as_json: bool, **given: Any) -> None:
+    """Record a component of AMOUNT credits. `top_up` needs --evidence.
+
+    Example: ledger pool add top_up 500 --evidence https://example.org/vote/12
+    """
+    from ledger.flows.decide import add_component as flow
+
+    value = amount(credits)
+    _run(given, lambda run, folder: flow(run, folder, component, value, evidence), as_json)
+
+
+def amount(text: str, most: int = 2**63 - 1) -> int:
+    """A whole number from the command line; UsageError otherwise."""
+    from ledger.core.values import parse_amount
+
+    try:
+        value = parse_amount(text)
+    except ValueError as error:
+        raise UsageError(str(error), rule="ALL_MATH_BIGINT") from None
+    if value > most:
+        raise UsageError(f"{text} is more than {most}", rule="ALL_MATH_BIGINT")
+    return value

@@ -1,0 +1,100 @@
+"""Options that many commands share, and the session that they stand for."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ledger.cli.output import note
+from ledger.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.core.values import Timestamp
+    from ledger.flows.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NumberType(click.ParamType[int]):
+    """A number that names something: ASCII digits only, so that no path trick hides in it."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The integer; a usage error otherwise."""
+        from ledger.core.values import parse_number
+
+        try:
+            return parse_number(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+NUMBER = NumberType()
+
+node_option = click.option(
+    "--node",
+    "node_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The node's folder (default: the nearest one upwards that holds ledger.yaml).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+now_option = click.option(
+    "--now", envvar="LEDGER_NOW", metavar="TIME", help="Use this time instead of the clock, for tests and replays."
+)
+scope_option = click.option("--scope", "scope_id", metavar="SCOPE", help="The scope (default: the only one).")
+epoch_option = click.option(
+    "--epoch", "epoch_id", type=NUMBER, metavar="N", help="The epoch (default: the oldest that is not finalized)."
+)
+actor_option = click.option(
+    "--actor",
+    envvar="LEDGER_ACTOR",
+    metavar="ID",
+    help="Who decides: an approver's or curator's id in the scope's file.",
+)
+
+
+def options(*shared: Callable[[F], F]) -> Callable[[F], F]:
+    """Several shared options at once, in reading order."""
+    return lambda function: functools.reduce(lambda f, option: option(f), reversed(shared), function)
+
+
+def moment(text: str | None) -> Timestamp:
+    """The time of the run: `--now`, or the clock."""
+    from ledger.core.values import parse_time, timestamp
+
+    if text is None:
+        return timestamp(datetime.now(UTC))
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise UsageError(f"--now: {error}", hint="For example 2026-01-12T00:00:00Z.") from None
+
+
+@contextmanager
+def session(
+    node_dir: Path | None, now: str | None = None, actor: str | None = None, quiet: bool = False
+) -> Iterator[Session]:
+    """The session of one command over its node; the engine is stopped at the end."""
+    from ledger.flows.session import find_node, open_session
+
+    opened = open_session(
+        find_node(node_dir),
+        moment(now),
+        environ=dict(os.environ),
+        actor=actor,
+        tell=(lambda _text: None) if quiet else note,
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,87 @@
+"""Printing: data on stdout, everything else on stderr, and hostile text made harmless in one place.
+
+No name, title or message from outside reaches a terminal or a workflow log except through `safe_text`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from ledger.core.errors import LedgerError
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def safe_text(text: object, limit: int = 2000) -> str:
+    """`text` on one line: control, bidi and invisible characters as `\\u{...}`, cut at `limit` characters."""
+    shown = "".join(
+        f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _INVISIBLE else char for char in str(text)[:limit]
+    )
+    return shown if len(str(text)) <= limit else shown + "…"
+
+
+def out(text: object = "") -> None:
+    """One line of data on stdout. Text from outside must have gone through `safe_text`."""
+    click.echo(str(text))
+
+
+def note(text: object) -> None:
+    """One line for the person at the terminal, on stderr, made safe."""
+    click.echo(safe_text(text), err=True)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: dataclasses and records as objects, amounts as the text that the records use."""
+    if hasattr(value, "fields") and callable(value.fields):
+        return value.fields()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(by_alias=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value
+
+
+def emit(schema: str, data: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, with its schema's name."""
+    click.echo(json.dumps({"schema": schema, **plain(data)}, ensure_ascii=True, indent=2, sort_keys=True))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Aligned columns on stdout, made safe; numbers (int) to the right."""
+    cells = [[safe_text(cell, 120) for cell in row] for row in rows]
+    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(head)]
+    right = [bool(cells) and all(row[i].replace(".", "").isdigit() for row in cells) for i in range(len(head))]
+    for row in [list(head), *cells]:
+        line = "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        out(line.rstrip())
+
+
+def fail(error: LedgerError) -> int:
+    """Tell an error: what, where, which rule, what to do next; as data too with --json. Returns its exit code."""
+    if "--json" in sys.argv:
+        emit(
+            "error/1",
+            {
+                "message": error.message,
+                "path": error.path,
+                "line": error.line,
+                "rule": error.rule,
+                "hint": error.hint,
+                "exit_code": error.exit_code,
+            },
+        )
+    note(f"error: {error}")
+    if error.hint:
+        note(f"  → {error.hint}")
+    return error.exit_code

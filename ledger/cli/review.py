@@ -1,0 +1,199 @@
+"""`ledger review`, `statement`, `sign`, `finalize`: from an ended week to a closed epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ledger.cli.decide import tell_draft
+from ledger.cli.options import (
+    actor_option,
+    epoch_option,
+    json_option,
+    node_option,
+    now_option,
+    options,
+    scope_option,
+    session,
+)
+from ledger.cli.output import emit, note, out
+from ledger.core.errors import UsageError
+
+epoch_options = options(node_option, scope_option, epoch_option, now_option, json_option)
+
+
+@click.command()
+@epoch_options
+@actor_option
+@click.option(
+    "--accept-gap",
+    "gaps",
+    multiple=True,
+    metavar="SOURCE",
+    help="Accept, on the record, that this source is incomplete.",
+)
+@click.option("--repin", is_flag=True, help="Pin the scope's present approvers anew; voids the signatures so far.")
+def review(
+    node_dir: Path | None,
+    scope_id: str | None,
+    epoch_id: int | None,
+    now: str | None,
+    as_json: bool,
+    actor: str | None,
+    gaps: tuple[str, ...],
+    repin: bool,
+) -> None:
+    """Collect a last time, close the epoch to new activity, pin its approvers and draft the statement.
+
+    `ledger collect` does this by itself once the window and the node's grace have passed.
+
+    Example: ledger review --accept-gap chat
+    """
+    from ledger.flows.ingest import Ingest
+    from ledger.flows.opening import RUN_ACTOR
+    from ledger.flows.review import repin as repin_flow
+    from ledger.flows.review import review as flow
+    from ledger.flows.session import locked
+
+    with session(node_dir, now, actor) as run:
+        folder = run.folder(run.scope_id(scope_id), epoch_id)
+        with locked(run):
+            if repin:
+                draft = repin_flow(run, folder, run.actor or RUN_ACTOR)
+                changed = draft is not None
+            else:
+                result = flow(run, folder, Ingest(run), accepted_gaps=gaps, actor=run.actor or RUN_ACTOR)
+                draft, changed = result.draft, not result.already or result.draft.changed
+        statement = folder.statement()
+    hash_ = statement.statement_hash if statement else None
+    if as_json:
+        emit("review/1", {"epoch_id": folder.epoch_id, "statement_hash": hash_, "changed": changed})
+        return
+    out(hash_)
+    if not changed:
+        note(f"nothing changed: epoch {folder.epoch_id} is in review already")
+    else:
+        tell_draft(draft)
+        note("next: `ledger statement --message` gives the text to sign")
+
+
+@click.command()
+@epoch_options
+@click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
+@click.option("--refresh", is_flag=True, help="Draft anew over the bindings as they are now (in review).")
+def statement(
+    node_dir: Path | None,
+    scope_id: str | None,
+    epoch_id: int | None,
+    now: str | None,
+    as_json: bool,
+    message: bool,
+    refresh: bool,
+) -> None:
+    """The statement as it stands: provisional while open, the draft in review, final once finalized.
+
+    Example: ledger statement --message | my-wallet sign
+    """
+    from ledger.core.signing import signed_text
+    from ledger.flows.drafting import stated_or_draft
+
+    with session(node_dir, now) as run:
+        folder = run.folder(run.scope_id(scope_id), epoch_id)
+        state = folder.state()
+        if message and state == "open":
+            raise UsageError(
+                f"epoch {folder.epoch_id} is open; there is nothing to sign yet", hint="`ledger review` comes first."
+            )
+        draft = stated_or_draft(run, folder, refresh=refresh)
+        found = draft.derived.statement
+    tell_draft(draft)
+    if message and not as_json:
+        click.echo(signed_text(found), nl=False)
+    elif as_json:
+        text = signed_text(found) if state != "open" else None
+        emit(
+            "statement-view/1",
+            {"state": state, "statement": found, "statement_hash": found.statement_hash, "message": text},
+        )
+    else:
+        if state == "open":
+            note("provisional: the epoch is still open")
+        out(found.encode().decode())
+        note(f"statement hash {found.statement_hash}")
+
+
+@click.command()
+@epoch_options
+@click.option(
+    "--signature", metavar="0x…", help="What a wallet's personal_sign gave over `ledger statement --message`."
+)
+@click.option(
+    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
+)
+@click.option("--evidence", default="", help="Where the signature came from (a link).")
+def sign(
+    node_dir: Path | None,
+    scope_id: str | None,
+    epoch_id: int | None,
+    now: str | None,
+    as_json: bool,
+    signature: str | None,
+    keystore: Path | None,
+    evidence: str,
+) -> None:
+    """Add a signature over the statement. The signer is recovered from it, never claimed.
+
+    With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD.
+
+    Example: ledger sign --signature 0x1b2c…
+    """
+    from ledger.flows.sign import sign as flow
+    from ledger.flows.sign import sign_with_keystore
+
+    if (signature is None) == (keystore is None):
+        raise UsageError("give either --signature or --keystore")
+    with session(node_dir, now) as run:
+        folder = run.folder(run.scope_id(scope_id), epoch_id)
+        if keystore is not None:
+            result = sign_with_keystore(run, folder, keystore, lambda: _password(run.environ), evidence)
+        else:
+            result = flow(run, folder, signature or "", evidence)
+    if as_json:
+        emit("signature/1", {"signature": result.signature, "person": result.person, "changed": result.added})
+        return
+    out(result.signature.encode().decode())
+    note(f"signed by {result.person}" if result.added else "nothing changed: this signature is on record already")
+
+
+def _password(environ: Any) -> str:
+    given = environ.get("LEDGER_KEYSTORE_PASSWORD")
+    return str(given) if given is not None else str(click.prompt("Keystore password", hide_input=True, err=True))
+
+
+@click.command()
+@epoch_options
+@actor_option
+def finalize(
+    node_dir: Path | None, scope_id: str | None, epoch_id: int | None, now: str | None, as_json: bool, actor: str | None
+) -> None:
+    """Check pool and signatures, then close the epoch for good.
+
+    Example: ledger finalize --scope default --epoch 3
+    """
+    from ledger.flows.sign import finalize as flow
+
+    with session(node_dir, now, actor) as run:
+        folder = run.folder(run.scope_id(scope_id), epoch_id)
+        result = flow(run, folder)
+    found = result.statement
+    if as_json:
+        emit("finalize/1", {"statement": found, "statement_hash": found.statement_hash, "changed": not result.already})
+        return
+    out(found.statement_hash)
+    note(
+        f"nothing changed: epoch {folder.epoch_id} was finalized before"
+        if result.already
+        else f"epoch {folder.epoch_id} is finalized"
+    )

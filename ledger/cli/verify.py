@@ -1,0 +1,108 @@
+"""`ledger verify` and `ledger guard`: checks that anyone can run; neither needs a network or a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger.cli.options import epoch_option, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.output import emit, note, out, plain, safe_text
+from ledger.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.core.evaluate import Finding
+
+MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
+
+
+@click.command()
+@options(node_option, scope_option, epoch_option, now_option, json_option)
+@click.option("--quiet", "-q", is_flag=True, help="One line per epoch; invariants only where they fail.")
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    node_dir: Path | None,
+    scope_id: str | None,
+    epoch_id: int | None,
+    now: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Recompute everything from stored data and print a verdict for each invariant and epoch.
+
+    Ends with exit code 1 when anything differs, naming the file, the line, what was expected and what is there.
+
+    Example: ledger verify --scope default --epoch 3
+    """
+    from ledger.flows.verify import verify as flow
+
+    with session(node_dir, now, quiet=True) as run:
+        result = flow(run, scope_id, epoch_id)
+    if as_json:
+        emit("verify/1", {"ok": result.ok, **plain(result)})
+        return 0 if result.ok else 1
+    for epoch in result.epochs:
+        mark = MARK["pass" if epoch.ok else "fail"]
+        out(f"{mark} {epoch.scope_id}/{epoch.epoch_id} {epoch.state} {epoch.statement_hash or ''}".rstrip())
+        for check in epoch.checks:
+            if not quiet or check.verdict == "fail":
+                later = " (not yet: the epoch is " + epoch.state + ")" if check.verdict == "not yet" else ""
+                out(f"  {MARK[check.verdict]} {check.invariant}{later}")
+            for finding in check.findings:
+                _tell(finding)
+    for finding in result.findings:
+        out(f"FAIL {finding.rule}")
+        _tell(finding)
+    count = len(result.epochs)
+    out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}")
+    return 0 if result.ok else 1
+
+
+def _tell(finding: Finding) -> None:
+    place = finding.path + (f":{finding.line}" if finding.line else "")
+    out(safe_text(f"       {place}: {finding.message}"))
+    if finding.expected is not None or finding.actual is not None:
+        out(safe_text(f"         expected {finding.expected}"))
+        out(safe_text(f"         actual   {finding.actual}"))
+
+
+@click.command()
+@options(node_option, json_option)
+@click.option("--base", required=True, metavar="REV", help="The git revision that the change starts from.")
+@click.option("--head", metavar="REV", help="The revision that it ends with (default: the working tree).")
+@click.option("--epoch-branch", metavar="SCOPE/N", help="Also refuse any change outside this epoch's folder.")
+def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epoch_branch: str | None) -> int:
+    """Is the change from REV to the working tree one that the log allows?
+
+    Append-only logs, files written once, forward-only states, nothing foreign under data/. Trusts nobody.
+
+    Example: ledger guard --base origin/main
+    """
+    from ledger.flows.session import find_node
+    from ledger.flows.verify import guard as flow
+
+    findings: list[Finding] = flow(find_node(node_dir), base, head, _branch(epoch_branch))
+    if as_json:
+        emit("guard/1", {"ok": not findings, "findings": findings})
+    else:
+        for finding in findings:
+            out(f"FAIL {finding.rule}")
+            _tell(finding)
+        out("allowed" if not findings else f"REFUSED: {len(findings)} finding(s)")
+        if findings:
+            note("the change is not one that the ledger's own commands make; restore the files named and use them")
+    return 1 if findings else 0
+
+
+def _branch(text: str | None) -> Any:
+    from ledger.core.values import parse_number
+
+    if text is None:
+        return None
+    scope, _, number = text.partition("/")
+    try:
+        return scope, parse_number(number)
+    except ValueError as error:
+        raise UsageError(f"--epoch-branch: {error}", hint="For example default/3.") from None
