@@ -69,3 +69,8 @@ def main() -> int:
         return 141
     except OSError as error:
         return fail(LedgerError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+    except Exception as error:
+        if os.environ.get("LEDGER_DEBUG"):
+            raise
+        hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it."
+        return fail(LedgerError(f"internal error: {type(error).__name__}: {error}", hint=hint))

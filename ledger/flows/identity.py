@@ -41,7 +41,7 @@ class Owed:
 
 
 def account_key(provider: str, external_id: str) -> AccountKey:
-    """The account as the log writes it: wallets with their EIP-55 checksum (ADDRESS_CHECKSUMMED), git addresses hashed."""
+    """The account as the log writes it: a wallet checksummed (ADDRESS_CHECKSUMMED), a git address hashed."""
     if provider == "git" and "@" in external_id:
         return provider, sha256_hex(external_id.lower().encode())
     if provider == "wallet":

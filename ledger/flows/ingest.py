@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ledger.core.canonical import clean_text
 from ledger.core.config import ScopeSettings, SourceSettings
-from ledger.core.errors import CredentialsError, InputError, LedgerError
+from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
 from ledger.core.records import Collection, Cursor, Interval
@@ -189,6 +189,11 @@ class _Run:
                 self.report.gaps.extend(clean_text(gap) for gap in page.gaps)
         except LedgerError as error:
             self.report.error = error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self.report.error = SourceError(
+                f"the source failed on what it read ({type(error).__name__}: {error})",
+                hint="What was read before is kept. This is a mistake in the source; please report it.",
+            )
         self._flush()
         self._record(before, after, Window(start, end), stated, counts)
         return self.report

@@ -8,7 +8,19 @@ from importlib.resources import files
 
 PURE = frozenset(
     {
-        *("__future__", "collections", "dataclasses", "datetime", "fnmatch", "hashlib", "json", "re", "typing", "uuid"),
+        *(
+            "__future__",
+            "collections",
+            "dataclasses",
+            "datetime",
+            "fnmatch",
+            "hashlib",
+            "itertools",
+            "json",
+            "re",
+            "typing",
+            "uuid",
+        ),
         *("eth_account", "eth_utils", "ledger", "pydantic"),
     }
 )
