@@ -105,7 +105,7 @@ class Approver(Person):
 
 
 class PoolSettings(Settings):
-    """What each epoch receives unless somebody records it by hand. Credits, as text."""
+    """What each epoch receives unless somebody records it by hand. Credits: text, or a whole number as YAML has it."""
 
     base_issuance: AmountCredits | None = None
 
