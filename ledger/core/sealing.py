@@ -1,4 +1,8 @@
-"""From what a source reported to the line that is stored: validated, hashed, canonical (PROVENANCE_REQUIRED)."""
+"""From what a source reported to the line that is stored: validated, hashed, canonical (PROVENANCE_REQUIRED).
+
+The one place where records are written a million at a time, hence by `to_json`: on a validated event whose keys stand
+in sorted order it gives the bytes of `canonical.encode` (a test holds it to them) in a sixth of the time.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
-from ledger.core.canonical import encode, sha256_hex
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.records import ActivityEvent, explain
 from ledger.core.values import EventId, Timestamp
@@ -46,31 +51,41 @@ def seal(
     provenance: Provenance,
 ) -> Sealed:
     """The stored line of an event; FormatError names the field that breaks the form."""
-    payload = {
-        "artifact_url": artifact_url,
-        "event_time": event_time,
-        "event_type": event_type,
-        "id": event_id,
-        "metadata": metadata,
-        "platform_user_id": platform_user_id,
-        "source": source,
-    }
     try:
-        digest = sha256_hex(encode(payload))
+        flat = dict(sorted(metadata.items()))
+        digest = sha256_hex(
+            to_json(
+                {
+                    "artifact_url": artifact_url,
+                    "event_time": event_time,
+                    "event_type": event_type,
+                    "id": event_id,
+                    "metadata": flat,
+                    "platform_user_id": platform_user_id,
+                    "source": source,
+                }
+            )
+        )
         fields = {
-            **payload,
+            "artifact_url": artifact_url,
+            "event_time": event_time,
+            "event_type": event_type,
+            "id": event_id,
             "ingested_at": provenance.ingested_at,
+            "metadata": flat,
             "node_id": provenance.node_id,
             "payload_hash": digest,
             "platform_login": platform_login,
+            "platform_user_id": platform_user_id,
             "producer": provenance.producer,
             "producer_version": provenance.producer_version,
             "retrieved_at": provenance.retrieved_at,
             "scope_id": provenance.scope_id,
+            "source": source,
         }
         ActivityEvent.model_validate(fields)
     except ValidationError as error:
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None
-    except (UnicodeEncodeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise FormatError(f"event {event_id!r} cannot be written: {error}", rule="PROVENANCE_REQUIRED") from None
-    return Sealed(event_id, digest, encode(fields))
+    return Sealed(event_id, digest, to_json(fields))

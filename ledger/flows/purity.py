@@ -21,7 +21,7 @@ PURE = frozenset(
             "typing",
             "uuid",
         ),
-        *("eth_account", "eth_utils", "ledger", "pydantic"),
+        *("eth_account", "eth_utils", "ledger", "pydantic", "pydantic_core"),
     }
 )
 """What core may import: no client, no clock, no disk, no environment."""
