@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ledger.core.canonical import clean_text
 from ledger.core.config import ScopeSettings, SourceSettings
-from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
+from ledger.core.errors import CredentialsError, FormatError, InputError, LedgerError, SourceError
 from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
 from ledger.core.records import Collection, Cursor, Interval
@@ -224,6 +224,11 @@ class _Run:
                         report.refused.append(event.id)
                     continue
                 report.seen += 1
+                if "#" in event.id:
+                    raise FormatError(
+                        f"the source made the id {event.id!r}; `#` is kept for events that several scopes claim",
+                        hint="Rename the row or stream that it comes from.",
+                    )
                 event_id = scoped_id(event.id, self.scope.scope_id, order)
                 sealed = seal(
                     event_id,

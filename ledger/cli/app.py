@@ -1,0 +1,76 @@
+"""The commands as one group, and the place where every error ends: as words and an exit code, never a traceback.
+
+Command modules import flows inside their functions, so that no command loads more than it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ledger import __version__
+from ledger.cli import collect, decide, demo, identity, init, review, site, status, verify
+from ledger.cli.output import emit, fail
+from ledger.core.errors import LedgerError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="ledger", message="%(prog)s %(version)s")
+def ledger() -> None:
+    """An open ledger of contributions: what happened, how it was valued, who gets paid, so that anyone can recheck it.
+
+    Start with `ledger demo`, or make your own node with `ledger init DIR`. Every command works on the nearest folder
+    upwards that holds ledger.yaml, or on the one named with --node. Data goes to stdout, everything else to stderr.
+
+    Exit codes: 0 ok; 1 a check found a difference; 2 usage; 3 input invalid or missing; 4 credentials needed.
+    """
+
+
+for _command in (
+    demo.demo,
+    init.init,
+    collect.collect,
+    status.status,
+    status.show,
+    identity.identity,
+    decide.curate,
+    decide.override,
+    decide.pool,
+    review.review,
+    review.statement,
+    review.sign,
+    review.finalize,
+    verify.verify,
+    verify.guard,
+    site.site,
+):
+    ledger.add_command(_command)
+
+
+def run() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = ledger.main(standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except LedgerError as error:
+        return fail(error)
+    except click.exceptions.Abort:
+        click.echo("interrupted; run the same command again to go on", err=True)
+        return 130
+    except click.ClickException as error:
+        if "--json" in sys.argv:
+            emit("error/1", {"message": error.format_message(), "exit_code": error.exit_code})
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return fail(LedgerError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+    except Exception as error:
+        if os.environ.get("LEDGER_DEBUG"):
+            raise
+        hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it."
+        return fail(LedgerError(f"internal error: {type(error).__name__}: {error}", hint=hint))
