@@ -109,6 +109,23 @@ _add(
 )
 
 
+@curate.command("policy")
+@decision_options
+def policy(as_json: bool, **given: Any) -> None:
+    """Apply the scope's written anti-spam rules now; review does it by itself.
+
+    Example: ledger curate policy --scope default
+    """
+    from ledger.flows.policy import apply_now
+
+    with session(given["node_dir"], given["now"], given["actor"]) as run:
+        count = apply_now(run, run.folder(run.scope_id(given["scope_id"]), given["epoch_id"]))
+    if as_json:
+        emit("policy/1", {"excluded": count})
+    else:
+        note(f"{count} more event(s) left out by the rules; `ledger show epoch` lists each with its reason")
+
+
 @curate.command("weight")
 @decision_options
 @click.argument("event_id")

@@ -15,6 +15,7 @@ from ledger.core.records import ALGORITHM, WeightTable, explain
 from ledger.core.values import (
     Address,
     AmountCredits,
+    EventType,
     Name,
     Node,
     Scope,
@@ -128,6 +129,16 @@ class Route(Settings):
     channels: tuple[Text, ...] = ()
 
 
+class SpamRule(Settings):
+    """A written rule about what does not count: per account, channel and UTC day; an empty list does not restrict."""
+
+    source: Name
+    event_types: tuple[EventType, ...] = ()
+    most_per_day: Annotated[int, Field(ge=1)] | None = None
+    least_length: Annotated[int, Field(ge=1)] | None = None
+    channels: tuple[Text, ...] = ()
+
+
 class ScopeSettings(Settings):
     """`scopes/<scope_id>.yaml`: one governance and payout domain."""
 
@@ -141,6 +152,7 @@ class ScopeSettings(Settings):
     pool: PoolSettings = PoolSettings()
     sources: tuple[SourceSettings, ...] = ()
     routing: tuple[Route, ...] = ()
+    spam: tuple[SpamRule, ...] = ()
     overlap: bool = False
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from ledger.core.windows import HOUR, later
 from ledger.flows.drafting import Draft, as_stated, draft
 from ledger.flows.ingest import Ingest, StreamReport
 from ledger.flows.opening import RUN_ACTOR
+from ledger.flows.policy import apply_policy
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder
@@ -102,6 +103,7 @@ def review(
         reports = ingest.run(folder)
     gaps = _gaps(reports, accepted_gaps)
     pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))
+    apply_policy(session, folder)
     base = _base_issuance(session, folder)
     derive(session.engine, session.node, folder, pin=pin)  # every total must fit before the epoch may leave `open`
     append_records(folder.root, folder.path("pool.jsonl"), base)

@@ -1,0 +1,56 @@
+"""Apply a scope's written anti-spam rules to an epoch, as curation on the record: nothing hidden, all can be undone."""
+
+from __future__ import annotations
+
+from ledger.core.lifecycle import require
+from ledger.core.records import Curation
+from ledger.core.spam import POLICY_ACTOR, policy_exclusions
+from ledger.flows.drafting import redraft_if_reviewed
+from ledger.flows.session import Session
+from ledger.store.append import append_records
+from ledger.store.files import write_lock
+from ledger.store.layout import scope_path
+from ledger.store.node import EpochFolder
+
+
+def policy_decisions(session: Session, folder: EpochFolder) -> list[Curation]:
+    """The exclusions that the rules ask for and that are not on record; a person's word on an event goes first."""
+    rules = session.node.scope(folder.scope_id).spam
+    if not rules:
+        return []
+    lines = folder.curation()
+    decided = {line.event_id for line in lines if line.action in ("include", "exclude")}
+    wanted = policy_exclusions(rules, (event for _, _, event in folder.events()))
+    new = [(event_id, reason) for event_id, reason in wanted if event_id not in decided]
+    return [
+        Curation(
+            **folder.place,
+            action="exclude",
+            actor=POLICY_ACTOR,
+            at=session.now,
+            event_id=event_id,
+            evidence=scope_path(folder.scope_id),
+            note=reason,
+            seq=len(lines) + number,
+            user_id=None,
+            weight_override_milli=None,
+        )
+        for number, (event_id, reason) in enumerate(new, start=1)
+    ]
+
+
+def apply_policy(session: Session, folder: EpochFolder) -> int:
+    """Record what the rules ask for; returns how many events they left out now. Call inside the write lock."""
+    require("curate", folder.state(), folder.epoch_id)
+    new = policy_decisions(session, folder)
+    append_records(folder.root, folder.path("curation.jsonl"), new)
+    return len(new)
+
+
+def apply_now(session: Session, folder: EpochFolder) -> int:
+    """Apply the rules as one act of its own, with a new draft where the epoch is in review."""
+    with write_lock(session.node.root):
+        count = apply_policy(session, folder)
+        if count:
+            redraft_if_reviewed(session, folder)
+        return count
