@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ledger.core.values import name_uuid, parse_time
+from ledger.flows.start import NodePlan, init_node
 from ledger.store.layout import SHARD_LIMIT, shard_name
 
 NODE = str(uuid.UUID(int=0x4F1E_6A00_0000_4000_8000_0000_0000_0001))
@@ -182,10 +184,25 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
         for seq in range(1, min(users, 50))
     ]
     (folder / "overrides.jsonl").write_text("".join(map(_line, overrides)), encoding="utf-8", newline="\n")
+    place = {"epoch_id": epoch_id, "node_id": NODE, "scope_id": SCOPE}
+    issuance = {
+        "algorithm_version": "config/1",
+        "amount_credits": "1000000",
+        "component_id": "base_issuance",
+        "computed_at": _time(start),
+        "evidence_ref": None,
+        "id": name_uuid(NODE, f"{SCOPE}/{epoch_id}/base_issuance"),
+        "inputs": {},
+        **place,
+    }
+    opened = {"actor": "ledger", "at": _time(start), "from": None, "to": "open", **place}
+    for name, record in (("pool.jsonl", issuance), ("transitions.jsonl", opened)):
+        (folder / name).write_text(_line(record), encoding="utf-8", newline="\n")
     return BigEpoch(root, folder, shards, events, sum(shard.stat().st_size for shard in shards))
 
 
 def write_node(root: Path, *, events: int, users: int, epochs: int = 1) -> list[BigEpoch]:
-    """`epochs` epochs of `events` events each, and the bindings log that they share."""
+    """A node with `epochs` open epochs of `events` events each, and the bindings log that they share."""
+    init_node(root, NodePlan(name="Benchmark", start=parse_time(_time(ANCHOR)), node_id=NODE))
     write_identities(root, users)
     return [write_epoch(root, events=events, users=users, epoch_id=number) for number in range(1, epochs + 1)]

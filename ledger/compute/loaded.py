@@ -52,13 +52,12 @@ class LoadedEpoch:
                     scope_id=epoch.scope_id,
                     period_end=epoch.period_end,
                 )
-                seen = next(engine.rows("extent"))
+                ((*seen, self._unsound_lines),) = engine.rows("extent")
             except FormatError as error:
-                seen, self._refusal = None, error
+                seen, self._unsound_lines, self._refusal = [], 0, error
             extent = hashing.result()
         self._ends = tuple(accumulate(extent.lines))
-        self._octets = sum(extent.octets)
-        if self._refusal is None and seen != (self.activity_count, self._octets):
+        if self._refusal is None and seen != [self.activity_count, sum(extent.octets)]:
             self._refusal = FormatError("the log is no sequence of text lines", path=folder.path("activity.jsonl"))
         self.activity_root: Hash = extent.root
 
@@ -146,7 +145,7 @@ class LoadedEpoch:
         self._must_be_loaded()
         if self._refusal is not None:
             raise self._error(next(self._broken()))
-        for number, canonical in self._engine.rows("suspects"):
+        for number, canonical in self._suspects():
             if not canonical:
                 raise self._error(next(self._judged([number])))
         engine, folder = self._engine, self._folder
@@ -180,12 +179,17 @@ class LoadedEpoch:
 
     def _unsound(self) -> Iterator[Finding]:
         left = MOST_FINDINGS
-        for finding in self._judged([number for number, _ in self._engine.rows("suspects")]):
+        for finding in self._judged([number for number, _ in self._suspects()]):
             yield finding
             left -= 1
             if not left:
                 yield Finding(finding.rule, "more lines are wrong; these are the first", finding.path)
                 return
+
+    def _suspects(self) -> Iterator[tuple[int, bool]]:
+        """The lines (from 0) that SQL doubts, and whether they are canonical all the same."""
+        if self._unsound_lines:  # a query costs a millisecond or two: much, over hundreds of small epochs
+            yield from self._engine.rows("suspects")
 
     def _judged(self, numbers: list[int]) -> Iterator[Finding]:
         """What core says of these lines of the log (from 0, rising)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import MAX_SAFE_INTEGER, encode
 from ledger.core.records import (
     ActivityEvent,
     Binding,
@@ -20,14 +21,15 @@ from ledger.core.records import (
     payload_hash,
     weight_config_hash,
 )
-from ledger.core.values import MAX_AMOUNT, MAX_SAFE_INTEGER, name_uuid
+from ledger.core.values import MAX_AMOUNT, NodeId, ScopeId, Timestamp, name_uuid
 from ledger.store.layout import IDENTITIES, shard_name
 from ledger.store.node import EpochFolder
 
-NODE = "4f1e6a00-0000-4000-8000-000000000001"
+NODE = NodeId("4f1e6a00-0000-4000-8000-000000000001")
+SCOPE = ScopeId("default")
 OTHER_NODE = "4f1e6a00-0000-4000-8000-000000000002"
 AT = "2026-01-12T00:00:00.000Z"
-START, END = "2026-01-05T00:00:00.000Z", "2026-01-12T00:00:00.000Z"
+START, END = Timestamp("2026-01-05T00:00:00.000Z"), Timestamp("2026-01-12T00:00:00.000Z")
 
 
 def user(number: int) -> str:
@@ -82,7 +84,7 @@ class Case:
             opened_at=START,
             period_end=END,
             period_start=START,
-            scope_id="default",
+            scope_id=SCOPE,
             weight_config=self.weights,
             weight_config_hash=weight_config_hash(self.weights),
             weight_policy="weights/default.yaml",
@@ -90,7 +92,7 @@ class Case:
 
     def shards(self) -> list[list[dict[str, Any]]]:
         edges = [0, *sorted(cut for cut in self.cuts if cut < len(self.events)), len(self.events)]
-        return [self.events[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        return [self.events[a:b] for a, b in pairwise(edges)]
 
     def records(self, model: type[Record], rows: Iterable[dict[str, Any]]) -> list[Any]:
         return [model.read(row) for row in rows]
@@ -112,7 +114,7 @@ class Case:
 
     def write(self, root: Path) -> EpochFolder:
         """Puts the epoch on disk in place of an older one."""
-        folder = EpochFolder(root, NODE, "default", self.epoch_id)
+        folder = EpochFolder(root, NODE, SCOPE, self.epoch_id)
         home = root / folder.relative
         home.mkdir(parents=True, exist_ok=True)
         for old in home.iterdir():
@@ -152,7 +154,24 @@ def write_log(root: Path, data: bytes, *more: bytes) -> EpochFolder:
     return folder
 
 
-HOSTILE = ("\u2028", "\u0085", "\ufeff", '"', "\\", "\\n", "\\u0041", "'", "%s", "{}", ",", "\ufffd", "𝔘", "é", "NULL", "$x")
+HOSTILE = (
+    "\u2028",
+    "\u0085",
+    "\ufeff",
+    '"',
+    "\\",
+    "\\n",
+    "\\u0041",
+    "'",
+    "%s",
+    "{}",
+    ",",
+    "\ufffd",
+    "𝔘",
+    "é",
+    "NULL",
+    "$x",
+)
 texts = st.lists(
     st.one_of(st.sampled_from(HOSTILE), st.characters(exclude_categories=["Cs", "Cc"]).filter(lambda c: c != "\x7f")),
     max_size=6,

@@ -1,7 +1,7 @@
 -- Who each bound account belongs to, as the bindings log stood after its first $size lines.
 --
 -- Inputs   $path   the bindings log (checked line by line elsewhere), $size how many of its lines count (NULL: all)
--- Output   source, platform_user_id, user_id: one row per account that is bound then; the latest line of it decides
+-- Table    source, platform_user_id, user_id: one row per account that is bound then; the latest line of it decides
 -- Invariants  one account resolves to at most one user at a time
 WITH lines AS (
     SELECT line, row_number() OVER () AS number
@@ -28,4 +28,3 @@ latest AS (
 SELECT source, platform_user_id, b.user_id AS user_id
 FROM latest
 WHERE b.action = 'bind'
-ORDER BY source, platform_user_id

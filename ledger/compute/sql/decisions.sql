@@ -1,7 +1,7 @@
 -- What the curation log decides about each event that it names; events that nobody collected do no harm.
 --
 -- Inputs   $path   the epoch's curation log (checked line by line elsewhere)
--- Output   id, included BOOLEAN (NULL: not decided), weight BIGINT milli-units (NULL: the policy's),
+-- Table    id, included BOOLEAN (NULL: not decided), weight BIGINT milli-units (NULL: the policy's),
 --          user_id (NULL: the binding's)
 -- Invariants  the latest line of an action group wins, include and exclude being one group; a null weight clears
 WITH lines AS (
@@ -28,4 +28,3 @@ SELECT
     arg_max(c.user_id, number) FILTER (c.action = 'resolve') AS user_id
 FROM curation
 GROUP BY c.event_id
-ORDER BY id

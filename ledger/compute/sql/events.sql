@@ -2,7 +2,7 @@
 --
 -- Inputs   $shards       paths of the log's shards, in order
 --          $node_id, $scope_id, $period_end (canonical time)
--- Output   id … ingested_at   fields as text, NULL where the line is no JSON object
+-- Table    id … ingested_at   fields as text, NULL where the line is no JSON object
 --          octets        BIGINT, bytes of the line without its line end
 --          canonical     BOOLEAN, the line is exactly what its own fields give when written again (RFC 8785)
 --          sound         BOOLEAN, canonical, and every field is of its type, within its bounds, of this node and scope,

@@ -1,4 +1,4 @@
--- Every id of the given logs with its payload hash, in log order.
+-- Every id of the given logs with its payload hash, for a dictionary.
 --
 -- Inputs   $shards   paths of activity logs
 -- Output   id, payload_hash (hex)

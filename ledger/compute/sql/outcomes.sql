@@ -1,8 +1,8 @@
--- What each event of the loaded epoch comes to, in log order (specification, section 5, rule 1).
+-- What each event of the loaded epoch comes to (specification, section 5, rule 1).
 --
 -- Inputs   tables events, accounts, decisions; $kinds (`source:event_type`) and $weights (milli-units) of the epoch,
 --          two lists of one length
--- Output   number (rowid of events), user_id (NULL: unresolved), included, units BIGINT milli-units,
+-- Table    number (rowid of events), user_id (NULL: unresolved), included, units BIGINT milli-units,
 --          weight_source 'decision', 'policy' or 'none'
 -- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding
 WITH policy AS (
@@ -20,4 +20,3 @@ FROM events
 LEFT JOIN decisions ON decisions.id = events.id
 LEFT JOIN accounts ON accounts.source = events.source AND accounts.platform_user_id = events.platform_user_id
 LEFT JOIN policy ON policy.kind = events.source || ':' || events.event_type
-ORDER BY number

@@ -1,7 +1,7 @@
 -- The final units that people decided on, by user.
 --
 -- Inputs   $path   the epoch's overrides log (checked line by line elsewhere)
--- Output   user_id, final_units BIGINT milli-units, reason
+-- Table    user_id, final_units BIGINT milli-units, reason
 -- Invariants  the latest line of a user wins; one that clears (null) leaves no row
 WITH lines AS (
     SELECT line, row_number() OVER () AS number
@@ -23,4 +23,3 @@ latest AS (
 SELECT user_id, o.final_units AS final_units, o.reason AS reason
 FROM latest
 WHERE o.final_units IS NOT NULL
-ORDER BY user_id

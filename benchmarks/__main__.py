@@ -1,0 +1,38 @@
+"""`python -m benchmarks`: measures and prints one table; exit 1 when a figure misses its bound."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.rows import ROWS, Bench
+
+
+def main() -> int:
+    """Runs the rows that were asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events of the large epoch")
+    parser.add_argument("--largest", type=int, default=1_000_000, help="up to how many events growth is shown")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(row.__name__ for row in ROWS))
+    asked = parser.parse_args()
+    unknown = set(asked.rows) - {row.__name__ for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="ledger-bench-") as scratch:
+        bench = Bench(Path(scratch), asked.events, asked.largest)
+        for measure in ROWS:
+            if asked.rows and measure.__name__ not in asked.rows:
+                continue
+            for row in measure(bench):
+                bound = "" if row.most is None else f"{'<=' if row.ok else 'MISSED'} {row.most:g} {row.unit}"
+                sys.stdout.write(f"{row.name:58}{row.figure:10.2f} {row.unit:3} {bound}\n")
+                sys.stdout.flush()
+                missed += not row.ok
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The rows of the table. A new row: one generator function that yields `Row`s, and its name in `ROWS`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.generate import BigEpoch, write_node
+from benchmarks.measure import python, run
+
+USERS = 10_000
+SMALL_EPOCHS = 520
+SMALL_EVENTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured figure beside the bound that it is held to (`None`: told, not judged)."""
+
+    name: str
+    figure: float
+    unit: str
+    most: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the figure keeps its bound."""
+        return self.most is None or self.figure <= self.most
+
+
+@dataclass
+class Bench:
+    """What the rows share: where nodes are generated, how large the large one is, how large the largest."""
+
+    scratch: Path
+    events: int
+    largest: int
+
+    @cached_property
+    def big(self) -> BigEpoch:
+        """One epoch of `events` events, generated once."""
+        return self.node(self.events)
+
+    def node(self, events: int) -> BigEpoch:
+        """One epoch of so many events in a node of its own."""
+        return write_node(self.scratch / f"node-{events}", events=events, users=USERS)[0]
+
+
+def sha256sum(epoch: BigEpoch) -> float:
+    """Seconds that `sha256sum` takes over the epoch's activity log."""
+    return run(["sha256sum", *map(str, epoch.shards)], times=3).seconds
+
+
+def start_up(_: Bench) -> Iterator[Row]:
+    """The command line's start beside the bare interpreter's."""
+    bare = python("-c", "pass", times=9).seconds
+    version = python("-m", "ledger", "--version", times=9).seconds
+    yield Row("ledger --version, over python -c pass", (version - bare) * 1000, "ms", 60)
+
+
+def verify(bench: Bench) -> Iterator[Row]:
+    """`ledger verify` of one large epoch, as a process, beside sha256sum of the same bytes."""
+    epoch = bench.big
+    yield Row(f"activity of {epoch.events:,} events", epoch.size / 1e6, "MB")
+    baseline = sha256sum(epoch)
+    yield Row("sha256sum of it", baseline, "s")
+    whole = python("-m", "ledger", "verify", "--node", str(epoch.root), times=2)
+    yield Row("ledger verify, over sha256sum", whole.seconds / baseline, "×", 4)
+    yield Row("ledger verify, peak memory", whole.peak / 1e9, "GB", 1.5)
+
+
+def evaluate(bench: Bench) -> Iterator[Row]:
+    """Allocation and payout after load, and the engine alone beside sha256sum."""
+    epoch = bench.big
+    engine = python("-m", "benchmarks.work", str(epoch.root), times=2)
+    stages = json.loads(engine.output)
+    yield Row("engine alone (load, check, evaluate), over sha256sum", engine.seconds / sha256sum(epoch), "×", 4)
+    yield Row(f"allocation and payout of {USERS:,} users, over load", stages["evaluate"] / stages["load"], "×", 0.25)
+
+
+def growth(bench: Bench) -> Iterator[Row]:
+    """Time and memory an event, from small to largest."""
+    sizes = [size for size in (10_000, 100_000, 1_000_000, 3_000_000) if size <= bench.largest]
+    for size in sizes:
+        epoch = bench.big if size == bench.events else bench.node(size)
+        engine = python("-m", "benchmarks.work", str(epoch.root))
+        yield Row(f"engine, {size:,} events", engine.seconds, "s")
+        yield Row(f"engine, {size:,} events, over sha256sum", engine.seconds / sha256sum(epoch), "×")
+        yield Row(f"engine, {size:,} events, peak memory", engine.peak / 1e9, "GB", 1.5)
+
+
+def small_epochs(bench: Bench) -> Iterator[Row]:
+    """Ten years of quiet weeks on one engine."""
+    root = bench.scratch / "small"
+    write_node(root, events=SMALL_EVENTS, users=100, epochs=SMALL_EPOCHS)
+    stages = json.loads(python("-m", "benchmarks.work", str(root)).output)
+    each = sum(stages.values()) / SMALL_EPOCHS
+    yield Row(f"one of {SMALL_EPOCHS} epochs of {SMALL_EVENTS} events", each * 1000, "ms", 30)
+
+
+ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (start_up, verify, evaluate, small_epochs, growth)

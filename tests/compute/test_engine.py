@@ -1,0 +1,200 @@
+"""The engine reads the node and nothing else, computes without floats, and hashes what lies on disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.compute import scan
+from ledger.compute.engine import Engine, query
+from ledger.core.errors import FormatError, LedgerError, StateError
+from ledger.core.merkle import EMPTY_ROOT, merkle_root
+from tests.compute.nodes import Case, event, line, write_log
+
+SQL = sorted(path.stem for path in Path(scan.__file__).with_name("sql").glob("*.sql"))
+PARAMETERS: dict[str, dict[str, object]] = {
+    "events": {"shards": [], "node_id": "", "scope_id": "", "period_end": ""},
+    "accounts": {"path": [], "size": 1},
+    "decisions": {"path": []},
+    "overrides": {"path": []},
+    "outcomes": {"kinds": ["a:b"], "weights": [1]},
+    "outcome_rows": {"period_start": "", "id": None},
+    "ingested_after": {"closed": "", "most": 1},
+    "repeated": {"most": 1},
+    "seen_before": {"log": "", "most": 1},
+    "known_ids": {"shards": []},
+}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with Engine(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def loaded(engine: Engine) -> Engine:
+    case = Case(events=[event(1)])
+    engine.load(case.write(engine.root), case.epoch).evaluate()
+    return engine
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_no_query_has_a_floating_column(loaded: Engine, name: str) -> None:
+    parameters = {key: loaded.paths([]) if value == [] else value for key, value in PARAMETERS.get(name, {}).items()}
+    columns = loaded.execute(f"DESCRIBE {query(name)}", parameters).fetchall()
+    assert columns
+    assert not [column for column in columns if re.search(r"DOUBLE|FLOAT|REAL", column[1])]
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_every_query_says_what_it_computes_and_in_which_order(name: str) -> None:
+    text = query(name)
+    assert re.match(r"-- \w.*\n(--.*\n)*-- Inputs .*\n(--.*\n)*-- (Output|Table) ", text)
+    one_row, dictionary = {"extent"}, {"known_ids"}
+    assert ("ORDER BY" in text) != ("-- Table" in text or name in one_row | dictionary)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM glob('/etc/*')",
+        "COPY (SELECT 1) TO '/tmp/ledger-leak.csv'",
+        "ATTACH '/tmp/ledger-leak.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SELECT * FROM read_csv('https://example.org/x.csv')",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "SET allowed_directories = ['/']",
+        "SET memory_limit = '9GB'",
+        "RESET memory_limit",
+        "PRAGMA threads = 9",
+    ],
+)
+def test_nothing_outside_the_node_is_read_written_or_unlocked(loaded: Engine, text: str) -> None:
+    with pytest.raises(LedgerError, match=r"disabled|locked"):
+        loaded.execute(text, {})
+
+
+def test_a_path_that_climbs_out_of_the_node_is_refused(engine: Engine) -> None:
+    with pytest.raises(LedgerError, match="disabled"):
+        list(engine.rows("known_ids", shards=[f"{engine.root}/../secret.jsonl"]))
+
+
+def test_a_log_that_is_a_link_is_refused(engine: Engine, tmp_path: Path) -> None:
+    folder = Case(events=[event(1)]).write(engine.root)
+    shard = folder.shards()[0]
+    shard.rename(tmp_path / "elsewhere.jsonl")
+    shard.symlink_to(tmp_path / "elsewhere.jsonl")
+    with pytest.raises(LedgerError, match="symbolic links"):
+        engine.load(folder, Case().epoch)
+
+
+def test_a_python_variable_is_no_table(loaded: Engine) -> None:
+    secret = duckdb.connect().sql("SELECT 1")
+    with pytest.raises(LedgerError, match="does not exist"):
+        loaded.execute("SELECT * FROM secret", {})
+    assert secret is not None
+
+
+def test_an_epoch_without_any_log_is_empty_and_right(engine: Engine) -> None:
+    case = Case()
+    loaded = engine.load(case.write(engine.root), case.epoch)
+    evaluation = loaded.evaluate()
+    assert loaded.findings == ()
+    assert (evaluation.activity_count, evaluation.activity_root) == (0, EMPTY_ROOT)
+    assert not (evaluation.allocations or evaluation.totals or evaluation.unresolved)
+
+
+def test_a_node_in_a_folder_with_pattern_characters_is_read_literally(tmp_path: Path) -> None:
+    root = tmp_path / "a [b]*{c,d} ü"
+    root.mkdir()
+    case = Case(events=[event(1)])
+    with Engine(root) as engine:
+        assert engine.load(case.write(root), case.epoch).evaluate().activity_count == 1
+
+
+def test_an_epoch_that_was_let_go_says_so_instead_of_answering_for_another(engine: Engine) -> None:
+    one, two = Case(events=[event(1)]), Case(events=[event(2)], epoch_id=2)
+    old = engine.load(one.write(engine.root), one.epoch)
+    engine.load(two.write(engine.root), two.epoch)
+    for ask in (old.evaluate, old.outcomes, lambda: old.findings):
+        with pytest.raises(StateError, match="another epoch was loaded"):
+            ask()
+
+
+def test_outcomes_that_are_being_read_survive_other_queries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.compute.engine.ROWS_AT_A_TIME", 2)
+    case = Case(events=[event(number) for number in range(1, 8)])
+    loaded = engine.load(case.write(engine.root), case.epoch)
+    ids = []
+    for outcome in loaded.outcomes():
+        found = loaded.find(outcome.id)
+        assert found == outcome
+        ids.append(outcome.id)
+    assert ids == [fields["id"] for fields in case.events]
+
+
+def test_known_ids_come_with_their_payload_hashes(engine: Engine) -> None:
+    events = [event(number) for number in range(1, 4)]
+    folder = write_log(engine.root, line(events[0]), line(events[1]) + line(events[2]))
+    assert engine.known_ids(folder.shards()) == {fields["id"]: fields["payload_hash"] for fields in events}
+    assert engine.known_ids([]) == {}
+
+
+def test_known_ids_of_a_broken_log_are_refused(engine: Engine) -> None:
+    with pytest.raises(FormatError, match="DuckDB cannot read"):
+        engine.known_ids(write_log(engine.root, b"{torn").shards())
+
+
+def test_a_log_that_the_engine_saw_otherwise_than_the_hash_is_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(shards: list[Path]) -> scan.Extent:
+        extent = scan.scan(shards)
+        return scan.Extent(extent.root, extent.lines, tuple(size + 1 for size in extent.octets))
+
+    monkeypatch.setattr("ledger.compute.loaded.scan", other)
+    case = Case(events=[event(1)])
+    loaded = engine.load(case.write(engine.root), case.epoch)
+    assert [finding.rule for finding in loaded.findings] == ["PROVENANCE_REQUIRED"]
+    with pytest.raises(FormatError, match="no sequence of text lines"):
+        loaded.evaluate()
+
+
+@given(data=st.lists(st.sampled_from([b"", b"a", b"\xff", b"bb" * 9, b"\r"]), max_size=40), block=st.integers(1, 9))
+def test_the_root_does_not_depend_on_how_bytes_are_read(
+    tmp_path_factory: pytest.TempPathFactory, data: list[bytes], block: int
+) -> None:
+    shard = tmp_path_factory.mktemp("scan") / "activity.jsonl"
+    shard.write_bytes(b"".join(each + b"\n" for each in data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "BLOCK", block)
+        patch.setattr(scan, "SUBTREE", 4)
+        extent = scan.scan([shard])
+        picked = [raw for _, raw in scan.pick_lines(shard, range(1, len(data) + 1))]
+    assert extent == scan.Extent(merkle_root(data), (len(data),), (shard.stat().st_size,))
+    assert picked == data
+
+
+def test_the_spill_directory_goes_away_with_the_engine(tmp_path: Path) -> None:
+    with Engine(tmp_path) as engine:
+        spill = Path(engine.paths([])[0]).parent
+        assert spill.is_dir()
+    assert not spill.exists()
+
+
+def test_an_engine_that_runs_out_of_memory_says_so(tmp_path: Path) -> None:
+    case = Case(events=[event(1, artifact_url="x" * 3_000_000)])
+    folder = case.write(tmp_path)
+    with Engine(tmp_path, memory_limit="1MB") as engine, pytest.raises(LedgerError, match="out of memory"):
+        engine.load(folder, case.epoch)
