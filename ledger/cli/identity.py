@@ -79,6 +79,72 @@ def unbind(
     _tell(result.user_id, result.added, "unbound from", as_json)
 
 
+account_options = options(node_option, now_option, json_option)
+user_option = click.option(
+    "--user", "user_id", metavar="UUID", help="The user to join; left out, a new one is made from this account."
+)
+
+
+@identity.command("challenge")
+@account_options
+@click.argument("provider")
+@click.argument("external_id")
+@user_option
+def challenge(
+    node_dir: Path | None, now: str | None, as_json: bool, provider: str, external_id: str, user_id: str | None
+) -> None:
+    """Print what proves that an account is yours: the text that a wallet signs, the code that any other account posts.
+
+    Example: ledger identity challenge github 1234567
+    """
+    from ledger.flows.proof import challenge as flow
+
+    with session(node_dir, now) as run:
+        asked = flow(run, provider, external_id, user_id)
+    if as_json:
+        emit("challenge/1", {"text": asked.text, "code": asked.code, "user_id": asked.user_id, "nonce": asked.nonce})
+    elif provider == "wallet":
+        click.echo(asked.text, nl=False)
+        note("")
+        note("sign this text, then: ledger identity prove wallet ADDRESS --signature 0x…")
+    else:
+        out(asked.code)
+        note("post exactly this from the account where the ledger collects, run `ledger collect`, then:")
+        note(f"  ledger identity prove {provider} {external_id} --event EVENT")
+
+
+@identity.command("prove")
+@account_options
+@click.argument("provider")
+@click.argument("external_id")
+@user_option
+@click.option("--login", help="A readable name for the account.")
+@click.option(
+    "--signature", "signatures", multiple=True, metavar="0x…", help="A wallet's signature over the challenge."
+)
+@click.option("--event", "events", multiple=True, metavar="EVENT", help="A collected event whose text is the code.")
+def prove(
+    node_dir: Path | None,
+    now: str | None,
+    as_json: bool,
+    provider: str,
+    external_id: str,
+    user_id: str | None,
+    login: str | None,
+    signatures: tuple[str, ...],
+    events: tuple[str, ...],
+) -> None:
+    """Bind your own account, by the answers to its challenge. Joining an existing user takes one of his accounts too.
+
+    Example: ledger identity prove github 1234567 --event github:comment:owner/repo:99
+    """
+    from ledger.flows.proof import prove as flow
+
+    with session(node_dir, now) as run:
+        result = flow(run, provider, external_id, user_id=user_id, login=login, signatures=signatures, events=events)
+    _tell(result.user_id, result.added, "bound to", as_json)
+
+
 @identity.command("list")
 @options(node_option, json_option)
 def list_(node_dir: Path | None, as_json: bool) -> None:
@@ -98,15 +164,36 @@ def list_(node_dir: Path | None, as_json: bool) -> None:
 
 @identity.command("unresolved")
 @options(node_option, scope_option, now_option, json_option)
-def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
-    """Accounts that nobody has bound, and the units that their events would earn, per epoch.
+@click.option("--owed", is_flag=True, help="One line an account over all finalized epochs, with credits at their rate.")
+def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, owed: bool) -> None:
+    """Accounts that nobody had bound, and the units that their events would earn, per epoch.
 
-    Example: ledger identity unresolved
+    With --owed: what accounts earned in epochs that are closed, bound since then or not, from which approvers can
+    decide a top_up. The credits are units times that epoch's credits per unit, cut.
+
+    Example: ledger identity unresolved --owed
     """
     from ledger.core.values import units_text
+    from ledger.flows.identity import owed_totals
     from ledger.flows.identity import unresolved as view
 
     with session(node_dir, now) as run:
+        if owed:
+            totals = owed_totals(run, scope_id)
+            if as_json:
+                emit(
+                    "owed/1",
+                    {"accounts": [{**plain(t), "units": str(t.units), "credits": str(t.credits)} for t in totals]},
+                )
+            else:
+                table(
+                    ("source", "account", "login", "user", "epochs", "units", "credits"),
+                    [
+                        (t.source, t.account, t.login or "", t.user_id or "", t.epochs, units_text(t.units), t.credits)
+                        for t in totals
+                    ],
+                )
+            return
         rows = view(run, scope_id)
     if as_json:
         data = [plain(row) for row in rows]

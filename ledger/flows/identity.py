@@ -7,7 +7,7 @@ log as it stood.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.compute.derive import derive
 from ledger.core.canonical import sha256_hex
@@ -178,6 +178,43 @@ def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
                 if (account.source, account.platform_user_id) not in bound
             ]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class OwedTotal:
+    """What one account's unresolved events would have earned in finalized epochs: milli-units and credits, cut."""
+
+    source: str
+    account: str
+    login: str | None
+    user_id: UserId | None
+    epochs: int
+    units: int
+    credits: int
+
+
+def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal]:
+    """Per account, over all finalized epochs of the scope(s); `user_id` is who has bound it since, if anyone."""
+    node, bound = session.node, resolve_accounts(session.node.bindings())
+    found: dict[AccountKey, OwedTotal] = {}
+    for scope in session.scope_ids(scope_id):
+        for folder in node.epochs(scope):
+            statement = folder.statement()
+            if folder.state() != "finalized" or statement is None or not statement.unresolved_count:
+                continue
+            derived = derive(session.engine, node, folder, identities_size=statement.identities.size)
+            total = sum(payout.total_units for payout in statement.payouts)
+            for account in derived.evaluation.unresolved:
+                key = (account.source, account.platform_user_id)
+                before = found.get(key) or OwedTotal(*key, None, bound.get(key), 0, 0, 0)
+                found[key] = replace(
+                    before,
+                    login=account.platform_login or before.login,
+                    epochs=before.epochs + 1,
+                    units=before.units + account.units,
+                    credits=before.credits + (account.units * statement.pool_total_credits // total if total else 0),
+                )
+    return [found[key] for key in sorted(found)]
 
 
 def display_names(session: Session) -> dict[UserId, str]:

@@ -1,0 +1,63 @@
+"""How people bind their own accounts: one challenge text, and what counts as an answer to it.
+
+The text names node, user, account and a nonce that grows with every line of the bindings log about that account, so
+that an answer works once (no replay after an unbind). A wallet signs the text (EIP-191); any other account posts the
+text's code in a place that the ledger collects. Pure: no log, no disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from ledger.core.canonical import sha256_hex
+from ledger.core.identity import AccountKey
+from ledger.core.records import ActivityEvent, Binding
+from ledger.core.values import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A wish to bind `account` to `user_id`, as of `nonce` earlier lines about the account."""
+
+    node_id: str
+    user_id: UserId
+    account: AccountKey
+    nonce: int
+
+    @property
+    def text(self) -> str:
+        """What a wallet signs: five lines, no line end after the last."""
+        return "\n".join(
+            (
+                "Contribution Ledger Identity Proof",
+                f"Node: {self.node_id}",
+                f"User: {self.user_id}",
+                f"Account: {self.account[0]}:{self.account[1]}",
+                f"Nonce: {self.nonce}",
+            )
+        )
+
+    @property
+    def code(self) -> str:
+        """What any other account posts, as the whole text of a message or the title of a commit."""
+        return f"ledger-bind-{sha256_hex(self.text.encode())[:24]}"
+
+
+def nonce_of(bindings: list[Binding], account: AccountKey) -> int:
+    """How many lines of the log are about `account`."""
+    return sum((line.provider, line.external_id) == account for line in bindings)
+
+
+def event_says(event: ActivityEvent, code: str, secret: bytes | None) -> bool:
+    """Whether the event's text is exactly `code`: a title, a published SHA-256, or a keyed hash under `secret`."""
+    found = event.metadata
+    if found.get("title") == code or found.get("text_sha256") == sha256_hex(code.encode()):
+        return True
+    keyed = found.get("text_hmac")
+    if secret is None or not isinstance(keyed, str):
+        return False
+    message = event.id.partition("#")[0].rpartition(":")[2]
+    wanted = hmac.new(secret, f"text:{message}:{code}".encode(), hashlib.sha256).hexdigest()
+    return hmac.compare_digest(wanted, keyed)

@@ -1,0 +1,108 @@
+"""Let people bind their own accounts: print a challenge, check the answers, record the binding with its evidence.
+
+A new user needs the account's own answer. To join a user who exists, an account that is his already must answer too,
+so that nobody slips an account or a wallet under somebody else's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ledger.core.errors import InputError, SignatureError
+from ledger.core.identity import AccountKey, new_user_id, resolve_accounts
+from ledger.core.proof import Challenge, event_says, nonce_of
+from ledger.core.records import ActivityEvent
+from ledger.core.signing import normalize_signature, recover_signer
+from ledger.core.values import UserId
+from ledger.flows.identity import Bound, account_key, bind
+from ledger.flows.session import Session
+from ledger.store.layout import IDENTITIES
+
+
+def challenge(session: Session, provider: str, external_id: str, user_id: str | None = None) -> Challenge:
+    """The challenge for binding an account to a user (None: a new one of its own).
+
+    Raises InputError when the account is bound, or the user does not exist.
+    """
+    account = account_key(provider, external_id)
+    log = session.node.bindings()
+    bound = resolve_accounts(log)
+    if account in bound:
+        raise InputError(
+            f"{provider} account {external_id} is bound to user {bound[account]}",
+            path=IDENTITIES,
+            hint="An approver can unbind it, with evidence, if it belongs to someone else.",
+        )
+    fresh = new_user_id(session.node.node_id, *account)
+    user = UserId(user_id) if user_id else fresh
+    if user != fresh and user not in bound.values():
+        raise InputError(
+            f"user {user} has no bound account", path=IDENTITIES, hint="`ledger identity list` shows users."
+        )
+    return Challenge(session.node.node_id, user, account, nonce_of(log, account))
+
+
+def prove(
+    session: Session,
+    provider: str,
+    external_id: str,
+    *,
+    user_id: str | None = None,
+    login: str | None = None,
+    signatures: Sequence[str] = (),
+    events: Sequence[str] = (),
+) -> Bound:
+    """Check the answers to the account's challenge and bind it.
+
+    `signatures`: by wallets over the challenge's text; `events`: collected messages or commits whose text is its code.
+    Raises InputError or SignatureError that names the answer that is missing or wrong; nothing is written then.
+    """
+    asked = challenge(session, provider, external_id, user_id)
+    bound = resolve_accounts(session.node.bindings())
+    evidence: dict[AccountKey, str] = {}
+    for signature in signatures:
+        stored = normalize_signature(signature)
+        evidence["wallet", recover_signer(asked.text, stored)] = f"eip191:{stored}"
+    for event_id in events:
+        event = _event(session, event_id)
+        if not event_says(event, asked.code, _secret(session)):
+            raise InputError(
+                f"event {event_id} does not say {asked.code}",
+                hint="Post exactly the code, alone, then collect; `ledger identity challenge` prints it.",
+            )
+        evidence[event.source, event.platform_user_id] = f"event:{event_id}"
+    if asked.account not in evidence:
+        raise SignatureError(
+            f"no answer comes from {provider} account {external_id} itself",
+            hint="A wallet signs the text of `ledger identity challenge`; any other account posts its code.",
+        )
+    owner = [proof for account, proof in evidence.items() if bound.get(account) == asked.user_id]
+    is_new = asked.user_id == new_user_id(session.node.node_id, *asked.account) and asked.user_id not in bound.values()
+    if not is_new and not owner:
+        raise SignatureError(
+            f"no answer comes from an account that user {asked.user_id} has already",
+            hint="Answer the same challenge also from one of that user's accounts, or ask an approver to bind it.",
+        )
+    proofs = " ".join(sorted({evidence[asked.account], *owner}))
+    return bind(
+        session,
+        *asked.account,
+        user_id=None if is_new else asked.user_id,
+        login=login,
+        evidence=f"proof nonce={asked.nonce} {proofs}",
+        actor="self",
+    )
+
+
+def _event(session: Session, event_id: str) -> ActivityEvent:
+    for scope in session.node.scopes:
+        for folder in reversed(session.node.epochs(scope)):
+            for _, _, event in folder.events():
+                if event.id == event_id:
+                    return event
+    raise InputError(f"no epoch holds event {event_id}", hint="Run `ledger collect` after posting the code.")
+
+
+def _secret(session: Session) -> bytes | None:
+    text = session.environ.get("LEDGER_SECRET")
+    return text.encode() if text else None
