@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.compute.derive import Derived, derive
+from ledger.core.errors import FormatError
 from ledger.core.lifecycle import Pin
 from ledger.flows.session import Session
 from ledger.store.append import write_derived
@@ -37,13 +38,26 @@ def as_stated(session: Session, folder: EpochFolder) -> Derived:
     return derive(session.engine, session.node, folder, identities_size=size)
 
 
+def require_sound(derived: Derived) -> Derived:
+    """The same figures, refused with the first finding when the activity log is not what the form demands."""
+    for finding in derived.loaded.findings:
+        raise FormatError(
+            finding.message,
+            rule=finding.rule,
+            path=finding.path,
+            line=finding.line,
+            hint="`ledger verify` lists everything that is wrong; restore the log from git.",
+        )
+    return derived
+
+
 def draft(session: Session, folder: EpochFolder) -> Draft:
     """Write the statement and allocations of an epoch in review anew, over the bindings as they are now.
 
     Call inside the write lock.
     """
     before = folder.statement()
-    derived = preview(session, folder)
+    derived = require_sound(preview(session, folder))
     changed = False
     for name, data in derived.files.items():
         changed |= write_derived(folder.root, folder.path(name), data)

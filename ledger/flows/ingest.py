@@ -94,6 +94,7 @@ class Ingest:
                     cache_dir=str(cache_dir(session.environ)),
                     now=lambda: session.now,
                     environ=session.environ,
+                    scope_start=session.node.epoch(scope.scope_id, 1).epoch().period_start,
                     secret=secret.encode() if secret else None,
                     bound=frozenset(
                         account

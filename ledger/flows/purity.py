@@ -15,6 +15,7 @@ PURE = frozenset(
             "datetime",
             "fnmatch",
             "hashlib",
+            "hmac",
             "itertools",
             "json",
             "re",

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.compute.derive import derive, provisional_pin
+from ledger.compute.derive import provisional_pin
 from ledger.core.errors import ConfigError, StateError
 from ledger.core.lifecycle import Pin, pin_of, require
 from ledger.core.records import PoolComponent, Transition
 from ledger.core.values import Credits, name_uuid
 from ledger.core.windows import HOUR, later
-from ledger.flows.drafting import Draft, as_stated, draft
+from ledger.flows.drafting import Draft, as_stated, draft, preview, require_sound
 from ledger.flows.ingest import Ingest, StreamReport
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
@@ -105,7 +105,7 @@ def review(
     pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))
     apply_policy(session, folder)
     base = _base_issuance(session, folder)
-    derive(session.engine, session.node, folder, pin=pin)  # every total must fit before the epoch may leave `open`
+    require_sound(preview(session, folder, pin))  # every line and total must be right before the epoch leaves `open`
     append_records(folder.root, folder.path("pool.jsonl"), base)
     append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "open", pin, actor)])
     session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is in review")

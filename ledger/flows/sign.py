@@ -16,7 +16,7 @@ from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.core.values import Address
 from ledger.flows.checksums import checksums
-from ledger.flows.drafting import as_stated
+from ledger.flows.drafting import as_stated, require_sound
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
 from ledger.store import layout
@@ -58,7 +58,7 @@ class Finalized:
 
 def current_statement(session: Session, folder: EpochFolder) -> Statement:
     """The drafted statement, proved to be what the stored files give; StateError when it is stale or missing."""
-    derived = as_stated(session, folder)
+    derived = require_sound(as_stated(session, folder))
     for name, data in derived.files.items():
         if folder.read(name) != data:
             raise StateError(

@@ -14,6 +14,7 @@ from ledger.core.config import Settings
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window
 
+EARLIEST = Timestamp("0001-01-01T00:00:00.000Z")
 Raw = Mapping[str, Any]
 """One item as the source gave it, enough for `parse` to work on alone (replayable as JSON)."""
 
@@ -71,8 +72,9 @@ class Page:
 class SourceContext:
     """What the caller lends a source: clock, secret, environment, who is bound, where to cache, whom to tell.
 
-    `secret` keys the hashes of private ids and texts (None: not set; a source that needs it raises
-    CredentialsError). `wait` pauses for so many seconds and is how a source obeys rate limits; tests replace it.
+    `scope_start`: where the scope's first window begins; nothing earlier belongs to the ledger. `secret` keys the
+    hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `wait` pauses for
+    so many seconds and is how a source obeys rate limits; tests replace it.
     """
 
     node_id: str
@@ -81,6 +83,7 @@ class SourceContext:
     cache_dir: str
     now: Callable[[], Timestamp]
     environ: Mapping[str, str]
+    scope_start: Timestamp = EARLIEST
     secret: bytes | None = None
     bound: frozenset[str] = frozenset()
     tell: Callable[[str], None] = lambda _text: None

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
@@ -277,24 +277,30 @@ class Node:
 
     def bindings_prefix(self, size: int | None) -> tuple[bytes, list[Binding]]:
         """The bytes and records of the first `size` lines (None: all); FormatError when there are fewer."""
-        data = read_file(self.root, layout.IDENTITIES) or b""
-        found = []
-        end = 0
-        for number, value in read_objects(data, layout.IDENTITIES):
-            if size is not None and number > size:
-                break
-            try:
-                record = Binding.read(value)
-                check_place(record, self.node_id, None, None)
-                if record.seq != number:
-                    raise FormatError(f"seq is {record.seq}, expected {number}")
-            except FormatError as error:
-                raise error.at(layout.IDENTITIES, number) from None
-            found.append(record)
-            end = data.index(b"\n", end) + 1
-        if size is not None and len(found) < size:
-            raise FormatError(f"log has {len(found)} lines, {size} are pinned", path=layout.IDENTITIES)
-        return data[:end], found
+        prefix, records = parse_bindings(read_file(self.root, layout.IDENTITIES) or b"", self.node_id, size)
+        return prefix, list(records)
+
+
+@lru_cache(maxsize=8)
+def parse_bindings(data: bytes, node_id: str, size: int | None) -> tuple[bytes, tuple[Binding, ...]]:
+    """The first `size` lines (None: all) of a bindings log and their records; remembered, since every epoch asks."""
+    found = []
+    end = 0
+    for number, value in read_objects(data, layout.IDENTITIES):
+        if size is not None and number > size:
+            break
+        try:
+            record = Binding.read(value)
+            check_place(record, node_id, None, None)
+            if record.seq != number:
+                raise FormatError(f"seq is {record.seq}, expected {number}")
+        except FormatError as error:
+            raise error.at(layout.IDENTITIES, number) from None
+        found.append(record)
+        end = data.index(b"\n", end) + 1
+    if size is not None and len(found) < size:
+        raise FormatError(f"log has {len(found)} lines, {size} are pinned", path=layout.IDENTITIES)
+    return data[:end], tuple(found)
 
 
 def find_root(start: Path) -> Path:

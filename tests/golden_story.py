@@ -1,0 +1,179 @@
+"""How `tests/golden` was made: the public flows, step by step, with fixed times and published test keys.
+
+The committed node is the contract, not this script: `ledger verify --node tests/golden` must pass for ever. Run
+`python -m tests.golden_story DIR` to play the story again; the bytes must come out the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.messages import encode_defunct
+
+from ledger.core.canonical import sha256_hex
+from ledger.core.signing import signed_text
+from ledger.core.values import Timestamp, parse_time
+from ledger.flows.collect import collect
+from ledger.flows.decide import add_component, curate, override
+from ledger.flows.identity import bind, unbind
+from ledger.flows.session import Session, open_session
+from ledger.flows.sign import current_statement, finalize, sign
+from ledger.store.node import EpochFolder
+
+GOLDEN = Path(__file__).parent / "golden"
+KEYS = {name: sha256_hex(f"golden node, test key of {name}".encode()) for name in ("ann", "ben", "ben-2", "cleo")}
+"""Published on purpose: these wallets exist for this test only."""
+
+LEDGER = """node_id: "6f2d1c6e-6a8e-5d43-9d0c-7b1f4b8f2a10"
+name: "Golden node"
+site_url: ""
+epoch:
+  length_days: 7
+  anchor: "2026-01-05"
+  grace_hours: 24
+"""
+DEFAULT = """scope_id: default
+name: "The cooperative"
+start: "2026-01-05"
+weights: weights/default.yaml
+approvers:
+  - id: ann
+    wallets: ["{ann}"]
+  - id: ben
+    wallets: ["{ben}", "{ben-2}"]
+threshold: 2
+curators:
+  - id: cleo
+pool:
+  base_issuance: "10000"
+sources:
+  - source: file
+    name: work
+    options:
+      path: contributions/work.csv
+"""
+DESIGN = """scope_id: design
+name: "The studio"
+start: "2026-01-05"
+weights: weights/design.yaml
+approvers:
+  - id: cleo
+    wallets: ["{cleo}"]
+threshold: 1
+pool:
+  base_issuance: "100"
+sources:
+  - source: file
+    name: studio
+    options:
+      path: contributions/design.jsonl
+"""
+WEIGHTS = """algorithm: weight-sum-v0
+weights:
+  file:community: 2000
+  file:design: 4000
+  file:governance: 4000
+  file:operations: 3000
+"""
+
+
+def wallet(name: str) -> str:
+    """The checksummed address of a test key."""
+    return str(Account.from_key(KEYS[name]).address)
+
+
+def write_settings(root: Path) -> None:
+    """The node's settings, as an operator would write them."""
+    wallets = {name: wallet(name) for name in KEYS}
+    files = {
+        "ledger.yaml": LEDGER,
+        "scopes/default.yaml": DEFAULT.format_map(wallets),
+        "scopes/design.yaml": DESIGN.format_map(wallets),
+        "weights/default.yaml": WEIGHTS,
+        "weights/design.yaml": "algorithm: weight-sum-v0\nweights:\n  file:design: 1000\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    shutil.copytree(GOLDEN / "contributions", root / "contributions", dirs_exist_ok=True)
+
+
+def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
+    """Sign the present statement with these test keys."""
+    text = signed_text(current_statement(session, folder))
+    for person in people:
+        signature = Account.sign_message(encode_defunct(text=text), KEYS[person]).signature.hex()
+        sign(session, folder, "0x" + signature.removeprefix("0x"), f"https://example.org/review/{person}")
+
+
+def play(root: Path) -> None:
+    """Three epochs of the cooperative and one of the studio."""
+    write_settings(root)
+    session = open_session(root, Timestamp("2026-01-06T00:00:00.000Z"), environ={})
+    try:
+        _play(session)
+    finally:
+        session.close()
+
+
+def at(session: Session, time: str, actor: str | None = None) -> None:
+    """Move the story's clock and choose who acts."""
+    session.now, session.actor = parse_time(time), actor
+
+
+def _play(session: Session) -> None:
+    node = session.node
+    users = {
+        name: bind(session, "file", name, login=name, evidence=f"https://example.org/people/{name}", actor="ann").user_id
+        for name in ("alice", "bob", "carol", "dave")
+    }
+    first, second, third = (node.epoch("default", number) for number in (1, 2, 3))
+
+    at(session, "2026-01-13T00:00:00Z")
+    collect(session, "default")
+    at(session, "2026-01-13T01:00:00Z", "ann")
+    curate(session, first, "exclude", "file:work:w4", note="counted in the studio already", evidence="https://example.org/4")
+    curate(session, first, "weight", "file:work:w3", note="only half of it was done", weight_milli=1500)
+    curate(session, first, "note", "file:work:w1", note="minutes were approved on 2026-01-12")
+    sign_as(session, first, "ann")
+    at(session, "2026-01-13T02:00:00Z", "cleo")
+    override(session, first, users["dave"], 2000, "held the keys all week", "https://example.org/keys")
+    sign_as(session, first, "ann", "ben-2")
+    at(session, "2026-01-13T03:00:00Z", "ann")
+    finalize(session, first)
+
+    at(session, "2026-01-20T00:00:00Z")
+    collect(session, "default")
+    at(session, "2026-01-20T01:00:00Z", "ben")
+    add_component(session, second, "top_up", 333, "https://example.org/vote/1")
+    curate(session, second, "exclude", "file:work:w7", note="by mistake")
+    curate(session, second, "include", "file:work:w7", note="it was right after all")
+    curate(session, second, "weight", "file:work:w6", note="typo", weight_milli=9)
+    curate(session, second, "weight", "file:work:w6", note="clears the typo", weight_milli=None)
+    override(session, second, users["bob"], 1, "typo")
+    override(session, second, users["bob"], None, "clears the typo")
+    sign_as(session, second, "ann", "ben")
+    finalize(session, second)
+
+    at(session, "2026-01-21T00:00:00Z")
+    bind(session, "file", "erin", user_id=users["carol"], login="erin", evidence="same person, late proof", actor="ben")
+    unbind(session, "file", "dave", evidence="left the cooperative", actor="ann")
+    at(session, "2026-01-27T00:00:00Z")
+    collect(session, "default")
+    sign_as(session, third, "ann", "ben")
+    finalize(session, third)
+
+    studio = node.epoch("design", 1)
+    at(session, "2026-01-27T01:00:00Z")
+    collect(session, "design")
+    at(session, "2026-01-27T02:00:00Z", "cleo")
+    curate(session, studio, "resolve", "file:studio:d2", user_id=users["bob"])
+    sign_as(session, studio, "cleo")
+    finalize(session, studio)
+
+
+if __name__ == "__main__":
+    play(Path(sys.argv[1]).resolve())
