@@ -56,6 +56,9 @@ def verify(
         out(f"FAIL {finding.rule}")
         _tell(finding)
     count = len(result.epochs)
+    if not count and result.ok:
+        out(f"nothing to verify yet: node {result.node_id} has no epoch")
+        return 0
     out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}")
     return 0 if result.ok else 1
 
