@@ -130,7 +130,7 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
     first, last = times[stray], times[-1 - stray]
     length = 7 if later(first, 28 * DAY) <= last else 1
     windows = [window_holding(max(first, later(last, -MOST_WINDOWS * length * DAY)), anchor, length)]
-    while last not in windows[-1] or len(windows) < 3:
+    while windows[-1].end <= last or len(windows) < 3:
         windows.append(next_window(windows[-1], length))
     clock = later(last, 1000) if last in windows[-1] else later(windows[-1].start, HOUR)
     return length, windows, min(clock, windows[-1].end)
