@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, plain, safe_text
+from ledger.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.core.windows import Window
 
 
 @click.command()
 @options(node_option, scope_option, now_option, json_option)
 @click.option("--source", metavar="NAME", help="Only this source, by its name or kind in the scope's file.")
-def collect(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, source: str | None) -> None:
+@click.option("--backfill", metavar="FROM..TO", help="Look again at a closed stretch of time; finds count as late.")
+def collect(
+    node_dir: Path | None,
+    scope_id: str | None,
+    now: str | None,
+    as_json: bool,
+    source: str | None,
+    backfill: str | None,
+) -> None:
     """Open the epoch that is due, read its sources from where they stopped, append what is new.
 
     Moves an epoch to review by itself once its window and the node's grace have passed, and catches up over past
@@ -21,11 +34,15 @@ def collect(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 
     Example: ledger collect --scope default
     """
+    from ledger.flows.collect import backfill as look_again
     from ledger.flows.collect import collect as flow
     from ledger.flows.ingest import raise_failures
 
     with session(node_dir, now) as run:
-        result = flow(run, scope_id, source)
+        if backfill is not None:
+            result = look_again(run, run.scope_id(scope_id), _window(backfill), source)
+        else:
+            result = flow(run, scope_id, source)
     if as_json:
         emit(
             "collect/1",
@@ -66,6 +83,18 @@ def collect(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
     for epoch in result.epochs:
         if epoch.held_back is not None:
             raise epoch.held_back
+
+
+def _window(text: str) -> Window:
+    from ledger.core.errors import LedgerError
+    from ledger.core.values import parse_time
+    from ledger.core.windows import Window
+
+    start, _, end = text.partition("..")
+    try:
+        return Window(parse_time(start), parse_time(end))
+    except (ValueError, LedgerError) as error:
+        raise UsageError(f"--backfill: {error}", hint="For example 2026-01-05..2026-01-12.") from None
 
 
 def describe(report: dict[str, object]) -> str:

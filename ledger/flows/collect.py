@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.core.errors import LedgerError
+from ledger.core.windows import Window
 from ledger.flows.ingest import Ingest, StreamReport
 from ledger.flows.opening import Waiting, open_epoch
 from ledger.flows.review import due_for_review, review
@@ -54,6 +55,7 @@ def collect(
 
 def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Ingest, run: CollectRun) -> None:
     while True:
+        ingest.check(scope_id, source)
         before = len(session.node.epochs(scope_id))
         folder = open_epoch(session, scope_id)
         if isinstance(folder, Waiting):
@@ -70,3 +72,16 @@ def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Inges
             done.held_back = error
             return
         done.reviewed = True
+
+
+def backfill(session: Session, scope_id: str, window: Window, source: str | None = None) -> CollectRun:
+    """Look again at a window that is closed; what was missed enters the open epoch as late. Takes the write lock."""
+    ingest, run = Ingest(session), CollectRun()
+    with write_lock(session.node.root):
+        ingest.check(scope_id, source)
+        folder = open_epoch(session, scope_id)
+        if isinstance(folder, Waiting):
+            run.waiting.append(folder)
+        else:
+            run.epochs.append(Collected(folder, False, ingest.run(folder, source, window)))
+    return run

@@ -22,8 +22,9 @@ from ledger.core.routing import claimants, scoped_id
 from ledger.core.sealing import Provenance, Sealed, seal
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
+from ledger.flows.opening import first_window
 from ledger.flows.session import Session
-from ledger.sources.port import Page, Source, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.port import Checked, Page, Source, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
@@ -94,7 +95,7 @@ class Ingest:
                     cache_dir=str(cache_dir(session.environ)),
                     now=lambda: session.now,
                     environ=session.environ,
-                    scope_start=session.node.epoch(scope.scope_id, 1).epoch().period_start,
+                    scope_start=first_window(session, scope.scope_id).start,
                     secret=secret.encode() if secret else None,
                     bound=frozenset(
                         account
@@ -116,14 +117,35 @@ class Ingest:
             self._origins[key] = kind.origins(options)
         return self._origins[key]
 
-    def run(self, folder: EpochFolder, only: str | None = None) -> list[StreamReport]:
+    def check(self, scope_id: str, only: str | None = None) -> None:
+        """Let each source judge what people wrote for it: a wrong row stops the run before anything is written."""
+        scope = self._session.node.scope(scope_id)
+        for entry in self._entries(scope, only):
+            source = self.source(scope, entry)
+            if isinstance(source, Checked):
+                source.check()
+
+    def run(self, folder: EpochFolder, only: str | None = None, backfill: Window | None = None) -> list[StreamReport]:
         """Read every source of the epoch's scope up to its end (or now) and append what is new.
 
-        A source that fails is reported (`StreamReport.error`) and does not stop the others; what it gave before stays.
+        `backfill`: look again at this window instead, from nothing; it never moves a cursor. A source that fails is
+        reported (`StreamReport.error`) and does not stop the others; what it gave before stays.
         """
         session = self._session
         require("ingest", folder.state(), folder.epoch_id)
         scope = session.node.scope(folder.scope_id)
+        reports = []
+        for entry in self._entries(scope, only):
+            try:
+                streams = self.source(scope, entry).streams()
+            except LedgerError as error:
+                reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
+                continue
+            for stream in streams:
+                reports.append(_Run(self, session, folder, scope, entry, stream).read(backfill))
+        return reports
+
+    def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
         entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]
         if only is not None and not entries:
             raise InputError(
@@ -131,16 +153,7 @@ class Ingest:
                 path=f"scopes/{scope.scope_id}.yaml",
                 hint=f"It has: {', '.join(entry.name for entry in scope.sources) or 'none'}.",
             )
-        reports = []
-        for entry in entries:
-            try:
-                streams = self.source(scope, entry).streams()
-            except LedgerError as error:
-                reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
-                continue
-            for stream in streams:
-                reports.append(_Run(self, session, folder, scope, entry, stream).read())
-        return reports
+        return entries
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
@@ -172,13 +185,17 @@ class _Run:
         self.pending: KnownEvents = {}
         self.order: dict[object, list[str]] = {}
 
-    def read(self) -> StreamReport:
+    def read(self, backfill: Window | None = None) -> StreamReport:
         """Fetch, append, then record what was covered."""
-        start = self.session.node.epoch(self.scope.scope_id, 1).epoch().period_start
+        start = first_window(self.session, self.scope.scope_id).start
         end = min(self.epoch.period_end, self.session.now)
+        if backfill is not None:
+            start, end = max(start, backfill.start), min(end, backfill.end)
         if start >= end:
             return self.report
-        before = last_cursor(self.session, self.folder, self.entry.source, self.stream)
+        before = StreamCursor()
+        if backfill is None:
+            before = last_cursor(self.session, self.folder, self.entry.source, self.stream)
         after, stated = before, None
         counts: dict[str, int] = {}
         try:
@@ -196,7 +213,12 @@ class _Run:
                 hint="What was read before is kept. This is a mistake in the source; please report it.",
             )
         self._flush()
-        self._record(before, after, Window(start, end), stated, counts)
+        if backfill is not None:
+            self._record(Window(start, end), stated, counts)
+        elif after != before or self.report.added or self.report.error or self.report.gaps:
+            self._record(self._news(before, Window(start, end)), stated, counts)
+            if after != before:
+                self._advance(after)
         return self.report
 
     def _take(self, page: Page, start: Timestamp) -> None:
@@ -281,56 +303,43 @@ class _Run:
         self.buffer, self.pending = [], {}
         self.session.tell(f"{self.scope.scope_id}/{self.entry.name}: {self.report.added} events")
 
-    def _record(
-        self, before: StreamCursor, after: StreamCursor, asked: Window, stated: int | None, counts: Mapping[str, int]
-    ) -> None:
-        """The completeness record and, last of all, the cursor; nothing when the run learned nothing new."""
-        report = self.report
-        moved = after != before
-        if not (moved or report.added or report.error or report.gaps):
-            return
-        covered = [window for window in before.covered if window.end <= asked.end]
-        start = min(max([self.epoch.period_start, *(window.end for window in covered)]), asked.end)
-        if start >= asked.end:
-            start = min(self.epoch.period_start, asked.start)
-        logs = self.folder
-        collections, cursors = logs.collections(), logs.cursors()
-        append_records(
-            logs.root,
-            logs.path("collection.jsonl"),
-            [
-                Collection(
-                    **logs.place,
-                    seq=len(collections) + 1,
-                    at=self.session.now,
-                    counts=dict(counts),
-                    covered_from=start,
-                    covered_to=asked.end,
-                    errors=(clean_text(str(report.error)),) if report.error else (),
-                    events_seen=report.seen,
-                    events_stated=stated,
-                    gaps=tuple(report.gaps),
-                    source=self.entry.source,
-                    stream=self.stream,
-                )
-            ],
+    def _news(self, before: StreamCursor, asked: Window) -> Window:
+        """The stretch that this run looked at for the first time; the whole epoch so far where nothing is new."""
+        known = [window.end for window in before.covered if window.end < asked.end]
+        return Window(max([min(self.epoch.period_start, asked.start), *known]), asked.end)
+
+    def _record(self, covered: Window, stated: int | None, counts: Mapping[str, int]) -> None:
+        """The completeness record of this run."""
+        folder, report = self.folder, self.report
+        line = Collection(
+            **folder.place,
+            seq=len(folder.collections()) + 1,
+            at=self.session.now,
+            counts=dict(counts),
+            covered_from=covered.start,
+            covered_to=covered.end,
+            errors=(clean_text(str(report.error)),) if report.error else (),
+            events_seen=report.seen,
+            events_stated=stated,
+            gaps=tuple(report.gaps),
+            source=self.entry.source,
+            stream=self.stream,
         )
-        if moved:
-            append_records(
-                logs.root,
-                logs.path("cursors.jsonl"),
-                [
-                    Cursor(
-                        **logs.place,
-                        seq=len(cursors) + 1,
-                        at=self.session.now,
-                        covered=tuple(Interval(from_=window.start, to=window.end) for window in after.covered),
-                        source=self.entry.source,
-                        state=None if after.state is None else dict(after.state),
-                        stream=self.stream,
-                    )
-                ],
-            )
+        append_records(folder.root, folder.path("collection.jsonl"), [line])
+
+    def _advance(self, after: StreamCursor) -> None:
+        """The cursor, last of all: everything that it stands for is on disk."""
+        folder = self.folder
+        line = Cursor(
+            **folder.place,
+            seq=len(folder.cursors()) + 1,
+            at=self.session.now,
+            covered=tuple(Interval(from_=window.start, to=window.end) for window in after.covered),
+            source=self.entry.source,
+            state=None if after.state is None else dict(after.state),
+            stream=self.stream,
+        )
+        append_records(folder.root, folder.path("cursors.jsonl"), [line])
 
 
 def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str) -> StreamCursor:

@@ -28,7 +28,10 @@ class Waiting:
 
 
 def first_window(session: Session, scope_id: str) -> Window:
-    """The window of epoch 1: the one that holds the scope's `start`, by default the present."""
+    """The window of epoch 1: as it was opened, else the one that holds the scope's `start`, by default the present."""
+    first = session.node.epoch(scope_id, 1)
+    if first.exists():
+        return first.window()
     settings = session.node.settings.epoch
     start = session.node.scope(scope_id).start or session.now
     return window_holding(start, settings.anchor, settings.length_days)

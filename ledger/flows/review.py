@@ -100,6 +100,7 @@ def review(
         )
     pin = check_ready(session, folder)
     if reports is None:
+        ingest.check(folder.scope_id)
         reports = ingest.run(folder)
     gaps = _gaps(reports, accepted_gaps)
     pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))

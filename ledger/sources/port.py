@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ledger.core.config import Settings
 from ledger.core.values import Timestamp
@@ -122,4 +122,13 @@ class Source(Protocol):
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The events of one raw item: pure, deterministic, without clock or network; none for what rules exclude."""
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A source whose input people write by hand: it can be judged before anything is read or written."""
+
+    def check(self) -> None:
+        """Raise InputError naming file, line and field of the first thing that is wrong."""
         ...
