@@ -1,0 +1,70 @@
+"""A scope's written rules: what they leave out, in which order, and what a cap counts apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.core.config import ScopeSettings, SpamRule
+from ledger.core.records import ActivityEvent
+from ledger.core.spam import policy_exclusions
+from tests.core.samples import record
+
+
+def message(number: int, **changes: Any) -> ActivityEvent:
+    metadata = {"channel_id": "7", "parent_id": None, "length": 20, **changes.pop("metadata", {})}
+    event = record(
+        "event",
+        source="discord",
+        event_type="message_sent",
+        id=f"discord:message:1:7:{number}",
+        event_time=f"2026-01-06T00:00:{number:02d}.000Z",
+        platform_user_id="a",
+        metadata=metadata,
+        **changes,
+    )
+    assert isinstance(event, ActivityEvent)
+    return event
+
+
+def rules(*given: dict[str, Any]) -> tuple[SpamRule, ...]:
+    return ScopeSettings.load({"scope_id": "default", "spam": list(given)}, "scopes/default.yaml").spam
+
+
+def left_out(given: tuple[SpamRule, ...], *events: ActivityEvent) -> dict[str, str]:
+    return {event_id.rpartition(":")[2]: reason for event_id, reason in policy_exclusions(given, events)}
+
+
+def test_a_cap_keeps_the_first_of_the_day_whatever_the_order_of_the_log() -> None:
+    cap = rules({"source": "discord", "most_per_day": 2})
+    events = [message(n) for n in (3, 1, 4, 2)]
+    assert list(left_out(cap, *events)) == ["3", "4"]
+    assert left_out(cap, *events) == left_out(cap, *reversed(events))
+    assert "more than 2 on one day" in left_out(cap, *events)["3"]
+
+
+def test_threads_count_with_their_channel_and_other_channels_apart() -> None:
+    cap = rules({"source": "discord", "most_per_day": 1})
+    thread = message(2, metadata={"channel_id": "99", "parent_id": "7"})
+    elsewhere = message(3, metadata={"channel_id": "8"})
+    assert list(left_out(cap, message(1), thread, elsewhere)) == ["2"]
+
+
+def test_what_is_too_short_does_not_use_up_the_cap() -> None:
+    both = rules({"source": "discord", "most_per_day": 1, "least_length": 5})
+    found = left_out(both, message(1, metadata={"length": 4}), message(2), message(3))
+    assert found["1"] == "policy: shorter than 5 characters"
+    assert "2" not in found
+    assert "3" in found
+
+
+def test_only_listed_channels_count_where_channels_are_listed() -> None:
+    listed = rules({"source": "discord", "channels": ["7"]})
+    thread_of_it = message(2, metadata={"channel_id": "99", "parent_id": "7"})
+    assert list(left_out(listed, message(1), thread_of_it, message(3, metadata={"channel_id": "8"}))) == ["3"]
+
+
+def test_rules_of_another_source_or_kind_leave_an_event_alone() -> None:
+    other = rules(
+        {"source": "github", "most_per_day": 1}, {"source": "discord", "event_types": ["x"], "least_length": 99}
+    )
+    assert left_out(other, message(1), message(2)) == {}
