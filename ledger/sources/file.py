@@ -71,9 +71,7 @@ class FileSource:
         if min(window.end, now) <= window.start:
             return
         window = Window(window.start, min(window.end, now))
-        if self._table is None:
-            self._table = read_table(self._context.node_root, self._options.path, now)
-        table = self._table
+        table = self._read()
         unchanged = (cursor.state or {}).get("sha256") == table.sha256
         parts = gaps(window, list(cursor.covered)) if unchanged else [window]
         due = [row for part in parts for row in table.within(part)]
@@ -82,6 +80,15 @@ class FileSource:
             yield Page(due[at : at + PAGE_SIZE], now)
         counts = {"rows_repeated": table.repeated} if table.repeated and not unchanged else {}
         yield Page(due[last:], now, covered=window, state={"sha256": table.sha256}, stated=len(due), counts=counts)
+
+    def check(self) -> None:
+        """Hold every row to its rules now, before the run writes anything."""
+        self._read()
+
+    def _read(self) -> Table:
+        if self._table is None:
+            self._table = read_table(self._context.node_root, self._options.path, self._context.scope_start)
+        return self._table
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a row."""

@@ -67,9 +67,10 @@ class Table:
         return self.rows[bisect_left(self.times, window.start) : bisect_left(self.times, window.end)]
 
 
-def read_table(root: str, path: str, now: Timestamp) -> Table:
+def read_table(root: str, path: str, start: Timestamp) -> Table:
     """All rows of the file `path` under `root`; SourceError names the first row that breaks a rule.
 
+    No row may lie before `start`, where the scope's first window begins; rows of windows to come wait for them.
     A row keeps its fields as written, but its time is in canonical form and its texts are clean of control characters.
     """
     data = _read(root, path)
@@ -81,7 +82,7 @@ def read_table(root: str, path: str, now: Timestamp) -> Table:
     repeated = 0
     for line, row in _csv_rows(lines, path) if path.endswith(".csv") else _jsonl_rows(lines, path):
         try:
-            row["time"] = _checked(row, now)
+            row["time"] = _checked(row, start)
             shape = tuple(row)
             if shape not in further:  # most rows of a file have the same fields: their names are judged once
                 further[shape] = _further_fields(row)
@@ -111,7 +112,7 @@ def _quoted(value: object) -> str:
     return ascii(value)[:60]
 
 
-def _checked(row: Row, now: Timestamp) -> Timestamp:
+def _checked(row: Row, start: Timestamp) -> Timestamp:
     """The row's time in canonical form; ValueError says which field that every row needs is not as it must be."""
     try:
         fits = _ALL_TEXTS.fullmatch("\n".join([row["id"], row["event_type"], row["account"], row["evidence"]]))
@@ -120,8 +121,8 @@ def _checked(row: Row, now: Timestamp) -> Timestamp:
         fits = None
     if fits is None:
         raise ValueError(_complaint(row))
-    if time > now:
-        raise ValueError(f"time: {time} lies in the future (it is {now}), outside every window")
+    if time < start:
+        raise ValueError(f"time: {time} lies outside every window: the scope's first one begins at {start}")
     return time
 
 
