@@ -6,13 +6,16 @@ with its line and field named. Serves ACTIVITY_IDEMPOTENT (ids are row ids) and 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from ledger.core.config import Settings
+from ledger.core.errors import SourceError
 from ledger.core.values import Text
 from ledger.core.windows import Window, gaps
 from ledger.sources.file_rows import FIELDS, Table, read_table
@@ -65,7 +68,7 @@ class FileSource:
     def fetch(self, stream: str, window: Window, cursor: StreamCursor) -> Iterator[Page]:
         """The rows of the window by time: those not covered yet, or all where the file is another than it was.
 
-        SourceError names the line and field of the first bad row, before anything is yielded.
+        InputError names the line and field of the first bad row, before anything is yielded; SourceError: no file.
         """
         now = self._context.now()
         if min(window.end, now) <= window.start:
@@ -82,12 +85,18 @@ class FileSource:
         yield Page(due[last:], now, covered=window, state={"sha256": table.sha256}, stated=len(due), counts=counts)
 
     def check(self) -> None:
-        """Hold every row to its rules now, before the run writes anything."""
-        self._read()
+        """Raise InputError for the first bad row. A file that cannot be read at all is for `fetch` to report."""
+        with suppress(SourceError):
+            self._read()
 
     def _read(self) -> Table:
+        """The file's rows, read once."""
         if self._table is None:
-            self._table = read_table(self._context.node_root, self._options.path, self._context.scope_start)
+            context = self._context
+            self._table = read_table(context.node_root, self._options.path, context.scope_start)
+            ahead = self._table.times[bisect_left(self._table.times, context.now()) :]
+            if ahead:
+                context.tell(f"{self.name}: {len(ahead)} rows wait for their week, the last one until {ahead[-1]}")
         return self._table
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:

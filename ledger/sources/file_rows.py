@@ -21,7 +21,7 @@ from sys import intern
 from typing import Any
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, clean_text, is_clean, sha256_hex
-from ledger.core.errors import SourceError
+from ledger.core.errors import InputError, SourceError
 from ledger.core.values import ACCOUNT_PATTERN, META_KEY_PATTERN, TYPE_PATTERN, Timestamp, parse_time
 from ledger.core.windows import Window
 
@@ -52,7 +52,7 @@ _ALL_TEXTS = re.compile("\n".join(pattern for pattern, _ in _TEXTS.values()))
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows in order of time (`times[i]` is that of `rows[i]`), those of one time as they stand in the file.
+    """A file's rows in order of time, then id; `times[i]` is that of `rows[i]`.
 
     `sha256` is the file's; `repeated` counts rows that stand in it again, equal in every field.
     """
@@ -68,10 +68,11 @@ class Table:
 
 
 def read_table(root: str, path: str, start: Timestamp) -> Table:
-    """All rows of the file `path` under `root`; SourceError names the first row that breaks a rule.
+    """All rows of the file `path` under `root`; InputError names the first row that breaks a rule.
 
     No row may lie before `start`, where the scope's first window begins; rows of windows to come wait for them.
     A row keeps its fields as written, but its time is in canonical form and its texts are clean of control characters.
+    SourceError: there is no file that can be read.
     """
     data = _read(root, path)
     lines = _lines(data, path)
@@ -98,13 +99,12 @@ def read_table(root: str, path: str, start: Timestamp) -> Table:
                 raise ValueError(f"id {row['id']} is also that of line {numbers[first]}, whose content is another")
         except ValueError as error:
             raise _bad(path, line, str(error)) from None
-    order = sorted(range(len(rows)), key=lambda place: rows[place]["time"])
-    rows = [rows[place] for place in order]
+    rows.sort(key=lambda row: (row["time"], row["id"]))
     return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated)
 
 
-def _bad(path: str, line: int, why: str) -> SourceError:
-    return SourceError(why, path=path, line=line, rule="specification, section 4", hint=_HINT)
+def _bad(path: str, line: int, why: str) -> InputError:
+    return InputError(why, path=path, line=line, rule="specification, section 4", hint=_HINT)
 
 
 def _quoted(value: object) -> str:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from ledger.core.sealing import Provenance, seal
@@ -131,7 +131,7 @@ def a_back_fill_gives_all_of_its_window(world: World) -> None:
     """An empty cursor and an explicit window give every event of that window; others are a harmless surplus."""
     complete = whole(world)
     edges = [world.window.start, *_edges(world, complete.events)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         got = take(world, Taken(), Window(start, end)).by_id
         wanted = {event.id for event in complete.events if start <= event.event_time < end}
         assert wanted <= set(got), f"[{start}, {end}) lacks {wanted - set(got)}"
