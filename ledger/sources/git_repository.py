@@ -66,8 +66,8 @@ class Repository:
         self._git_dir = git_dir
         self._environ = {"PATH": environ.get("PATH", os.defpath), **_FIXED, **_READING}
 
-    def check(self) -> None:
-        """Refuse what would be read wrongly or in part; SourceError says what to do instead."""
+    def check(self, deepen: str) -> None:
+        """Refuse what would be read wrongly or in part; SourceError says what to do instead (`deepen`: if shallow)."""
         status, answer = self.ask("rev-parse", "--is-shallow-repository", "--show-object-format")
         if status != 0:
             raise SourceError(
@@ -78,7 +78,7 @@ class Repository:
         if shallow == "true":
             raise SourceError(
                 f"{self.shown} is a shallow clone: history before its cut would be missing without a trace",
-                hint=f"Fetch all of it: `git -C {self.shown} fetch --unshallow` (in Actions: `fetch-depth: 0`).",
+                hint=deepen,
             )
         if hashes != "sha1":
             raise SourceError(
@@ -148,7 +148,7 @@ def local(path: Path, shown: str, environ: Mapping[str, str]) -> Repository:
         raise SourceError(f"there is no folder {shown}", hint="`repository` is a path from the node's root, or a URL.")
     git_dir = path / ".git"
     found = Repository(git_dir if git_dir.exists() else path, shown, environ)
-    found.check()
+    found.check(f"Fetch all of it: `git -C {shown} fetch --unshallow` (in Actions: `fetch-depth: 0`).")
     return found
 
 
@@ -167,28 +167,30 @@ def fetched(
     try:
         if place.is_dir():
             _fetch(place, url, refs, calm, f" Or delete our copy of it, {place}.")
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="new-", dir=place.parent) as beside:
-                fresh = Path(beside) / "clone.git"
-                _transport(fresh, url, calm, "", "init", "--quiet", "--template=")
-                _fetch(fresh, url, refs, calm, "")
-                if not place.exists():  # else another run was faster, and its copy is as good
-                    fresh.rename(place)
+            found = Repository(place, url, environ)
+            found.check(f"The remote is shallow itself: give another, and delete our copy of this one, {place}.")
+            return found
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="new-", dir=place.parent) as beside:
+            fresh = Path(beside) / "clone.git"
+            _transport(fresh, url, calm, "", "init", "--quiet", "--template=")
+            _fetch(fresh, url, refs, calm, "")
+            Repository(fresh, url, environ).check("The remote is shallow itself: give another.")
+            if not place.exists():  # else another run was faster, and its copy is as good
+                fresh.rename(place)
     except OSError as error:
         raise SourceError(
             f"no copy of {url} could be kept in {cache}: {error.strerror}",
             hint="Set LEDGER_CACHE to a folder that you may write to.",
         ) from None
-    found = Repository(place, url, environ)
-    found.check()
-    return found
+    return Repository(place, url, environ)
 
 
 def _fetch(git_dir: Path, url: str, refs: Mapping[str, str], environ: Mapping[str, str], advice: str) -> None:
     specs = [f"+{theirs}:{ours}" for theirs, ours in refs.items()]
-    words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--end-of-options")
-    _transport(git_dir, url, environ, advice, *words, url, *specs)
+    words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+    # Without --update-shallow git leaves a shallow remote's branches out and calls that a success.
+    _transport(git_dir, url, environ, advice, *words, "--update-shallow", "--end-of-options", url, *specs)
 
 
 def _transport(git_dir: Path, url: str, environ: Mapping[str, str], advice: str, *arguments: str) -> None:
