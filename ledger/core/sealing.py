@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError, with_config
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.records import ActivityEvent, explain
 from ledger.core.values import EventId, Timestamp
+
+_FIELDS = TypedDict("_FIELDS", get_type_hints(ActivityEvent, include_extras=True))  # type: ignore[misc]
+_VALIDATE = TypeAdapter(with_config(ActivityEvent.model_config)(_FIELDS)).validator.validate_python
+"""An event's fields by the record's own types, without making the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,7 @@ class Provenance:
     ingested_at: Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """One event ready to append: its key, its payload's hash and its canonical line (without a line end)."""
 
     id: EventId
@@ -83,7 +88,7 @@ def seal(
             "scope_id": provenance.scope_id,
             "source": source,
         }
-        ActivityEvent.model_validate(fields)
+        _VALIDATE(fields)
     except ValidationError as error:
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None
     except (AttributeError, TypeError, ValueError) as error:

@@ -6,9 +6,11 @@ the cursor that stands for them, so that a run killed anywhere is completed by t
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,8 +143,9 @@ class Ingest:
             except LedgerError as error:
                 reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
                 continue
-            for stream in streams:
-                reports.append(_Run(self, session, folder, scope, entry, stream).read(backfill))
+            with _rare_collections():
+                for stream in streams:
+                    reports.append(_Run(self, session, folder, scope, entry, stream).read(backfill))
         return reports
 
     def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
@@ -154,6 +157,17 @@ class Ingest:
                 hint=f"It has: {', '.join(entry.name for entry in scope.sources) or 'none'}.",
             )
         return entries
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for reference cycles rarely: events hold none, and looking costs as much as sealing them."""
+    before = gc.get_threshold()
+    gc.set_threshold(500_000, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
@@ -184,6 +198,8 @@ class _Run:
         self.buffer: list[Sealed] = []
         self.pending: KnownEvents = {}
         self.order: dict[object, list[str]] = {}
+        self.facets: Mapping[str, tuple[str, ...]] | None = None
+        self.claimed: Sequence[str] = ()
 
     def read(self, backfill: Window | None = None) -> StreamReport:
         """Fetch, append, then record what was covered."""
@@ -278,6 +294,12 @@ class _Run:
 
     def _claimants(self, event: SourceEvent) -> Sequence[str]:
         """Who claims the event; remembered per combination of facets, which repeat."""
+        if event.facets is self.facets:
+            return self.claimed
+        self.facets, self.claimed = event.facets, self._ask_claimants(event)
+        return self.claimed
+
+    def _ask_claimants(self, event: SourceEvent) -> Sequence[str]:
         key = tuple(sorted(event.facets.items()))
         if key not in self.order:
             mine = self.ingest.origins(self.scope, self.entry)

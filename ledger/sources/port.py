@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ledger.core.config import Settings
 from ledger.core.values import Timestamp
@@ -19,8 +19,7 @@ Raw = Mapping[str, Any]
 """One item as the source gave it, enough for `parse` to work on alone (replayable as JSON)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
+class SourceEvent(NamedTuple):
     """The payload of an activity event, before node, scope and provenance are added.
 
     `id` follows the specification's table. `facets` say where it came from, for routing only, and are not stored:
@@ -35,7 +34,7 @@ class SourceEvent:
     platform_login: str | None
     platform_user_id: str
     source: str
-    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facets: Mapping[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
