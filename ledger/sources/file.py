@@ -96,7 +96,7 @@ class FileSource:
             self._table = read_table(context.node_root, self._options.path, context.scope_start)
             ahead = self._table.times[bisect_left(self._table.times, context.now()) :]
             if ahead:
-                context.tell(f"{self.name}: {len(ahead)} rows wait for their week, the last one until {ahead[-1]}")
+                context.tell(f"{self.name}: rows that wait for their week: {len(ahead)}, the last until {ahead[-1]}")
         return self._table
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
