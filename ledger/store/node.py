@@ -76,9 +76,13 @@ class EpochFolder:
         """A file's path inside the node."""
         return f"{self.relative}/{name}"
 
+    def stored(self, name: str) -> bytes | None:
+        """A file's bytes, None when it does not exist: the one place where this class reads."""
+        return read_file(self.root, self.path(name))
+
     def read(self, name: str) -> bytes:
         """A file's bytes; empty when it does not exist."""
-        return read_file(self.root, self.path(name)) or b""
+        return self.stored(name) or b""
 
     def hash_of(self, name: str) -> Hash:
         """SHA-256 of a log's bytes; a log that does not exist counts as empty."""
@@ -90,14 +94,14 @@ class EpochFolder:
 
     def epoch(self) -> Epoch:
         """`epoch.json`; FormatError when it is missing or is not this epoch's."""
-        data = read_file(self.root, self.path("epoch.json"))
+        data = self.stored("epoch.json")
         if data is None:
             raise FormatError("epoch.json is missing", path=self.path("epoch.json"), hint="Restore it from git.")
         return self._single(Epoch, "epoch.json", data)
 
     def statement(self) -> Statement | None:
         """The drafted or final statement, None before review."""
-        data = read_file(self.root, self.path("statement.json"))
+        data = self.stored("statement.json")
         return None if data is None else self._single(Statement, "statement.json", data)
 
     def _single(self, model: type[R], name: str, data: bytes) -> R:

@@ -80,6 +80,11 @@ def load_yaml(root: Path, relative: str) -> object:
     data = read_file(root, relative)
     if data is None:
         raise ConfigError("file is missing", path=relative, hint="`ledger init` writes a complete node.")
+    return parse_yaml(data, relative)
+
+
+def parse_yaml(data: bytes, relative: str) -> object:
+    """The plain value of a YAML file's bytes; ConfigError names file, line and what is not allowed."""
     try:
         return yaml.load(data.decode("utf-8"), Loader=_Narrow)  # noqa: S506 - a SafeLoader, narrowed further
     except UnicodeDecodeError:

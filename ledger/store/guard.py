@@ -1,0 +1,237 @@
+"""Is the change from one state to another one that the log allows? Trusts nobody, not even the ledger's own robot.
+
+Byte-prefix rule for logs, equality for files written once, forward-only states, nothing foreign under `data/`, no
+change in a finalized epoch (ACTIVITY_APPEND_ONLY, POOL_IMMUTABLE, EPOCH_THREE_PHASE, INGESTION_CLOSED_ON_REVIEW,
+CURATION_FREEZE_ON_FINALIZE, ONE_ACTIVE_EPOCH, WRITES_VIA_WORKFLOW). Works on two trees without a checkout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
+from ledger.core.errors import InputError, LedgerError
+from ledger.core.evaluate import Finding
+from ledger.store import layout
+from ledger.store.guard_epoch import EpochChange, as_finding, rewritten
+from ledger.store.node import check_entry, parse_bindings
+from ledger.store.trees import PLAIN, Entry, GitTree, Tree, WorkTree, changes, top_of
+from ledger.store.yamlfile import parse_yaml
+
+Change = tuple[Entry | None, Entry | None]
+_EPOCH = re.compile(rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/([^/]+)", re.ASCII)
+_FIXED = ("node_id", "anchor", "length_days")
+
+
+def guard(
+    root: Path, base: str, head: str | None = None, *, epoch_branch: tuple[str, int] | None = None
+) -> list[Finding]:
+    """What the change from `base` to `head` (None: the working tree) does that it may not; empty when all is allowed.
+
+    `epoch_branch`: also refuse any change outside this epoch's folder, anywhere in the repository. Raises InputError
+    for a revision that git does not know.
+    """
+    top, prefix = top_of(root)
+    before = GitTree(top, base)
+    after: Tree = WorkTree(top, prefix, before) if head is None else GitTree(top, head)
+    try:
+        return list(_Guard(prefix, before, after).findings(epoch_branch))
+    finally:
+        before.close()
+        if isinstance(after, GitTree):
+            after.close()
+
+
+class _Guard:
+    """One comparison; paths of findings are relative to the node."""
+
+    def __init__(self, prefix: str, before: Tree, after: Tree) -> None:
+        self.prefix, self.before, self.after = prefix, before, after
+        self.all_changes = changes(before, after)
+        self.changes: dict[str, Change] = {
+            path[len(prefix) :]: change for path, change in self.all_changes.items() if path.startswith(prefix)
+        }
+
+    def findings(self, epoch_branch: tuple[str, int] | None) -> Iterator[Finding]:
+        """Everything that may not be, each with its place and rule."""
+        if epoch_branch is not None:
+            yield from self._outside(layout.epoch_path(*epoch_branch))
+        foreign = list(self._foreign())
+        yield from foreign
+        yield from self._settings()
+        if foreign:
+            return  # what follows reads records, and may rely on names and modes
+        yield from self._bindings()
+        touched = sorted({(match[1], int(match[2])) for path in self.changes if (match := _EPOCH.fullmatch(path))})
+        settings = self._node(self.after)
+        if settings is None:
+            return
+        for scope_id, epoch_id in touched:
+            files = {
+                match[3]: change
+                for path, change in self.changes.items()
+                if (match := _EPOCH.fullmatch(path)) and (match[1], int(match[2])) == (scope_id, epoch_id)
+            }
+            change = EpochChange(settings, scope_id, epoch_id, files, self._read_before, self._read_after)
+            yield from change.findings(self._scope(self.before, scope_id) or self._scope(self.after, scope_id))
+        for scope_id in sorted({scope_id for scope_id, _ in touched}):
+            yield from self._sequence(settings, scope_id)
+
+    def _read_before(self, path: str) -> bytes | None:
+        return self.before.read(self.prefix + path)
+
+    def _read_after(self, path: str) -> bytes | None:
+        return self.after.read(self.prefix + path)
+
+    def _outside(self, folder: str) -> Iterator[Finding]:
+        for path in self.all_changes:
+            if not path.startswith(f"{self.prefix}{folder}/"):
+                yield Finding("WRITES_VIA_WORKFLOW", f"an epoch's branch may change nothing but {folder}", path)
+
+    def _foreign(self) -> Iterator[Finding]:
+        """Names, modes and kinds of files under `data/`; logs and epochs that disappear."""
+        for path, (_, new) in self.changes.items():
+            if path == ".gitattributes":
+                yield from self._attributes()
+            if not (path == "data" or path.startswith("data/")):
+                continue
+            if new is None:
+                if path != "data/epochs/.gitkeep":
+                    yield Finding("ACTIVITY_APPEND_ONLY", "is deleted; the record only ever grows", path)
+                continue
+            if new.mode == 0o160000:
+                yield Finding("WRITES_VIA_WORKFLOW", "submodules are not allowed under data/", path)
+                continue
+            try:
+                check_entry(path, new.mode)
+                if new.mode != PLAIN:
+                    raise InputError(f"has git mode {new.mode:o}, not 100644", rule="WRITES_VIA_WORKFLOW")
+            except LedgerError as error:
+                yield as_finding(error.at(path))
+
+    def _attributes(self) -> Iterator[Finding]:
+        """The root's attributes keep git's hands off line ends under `data/`."""
+        rule = re.compile(rb"^data/\*\* +-text\s*$", re.MULTILINE)
+        if rule.search(self._read_before(".gitattributes") or b"") and not rule.search(
+            self._read_after(".gitattributes") or b""
+        ):
+            yield Finding("WRITES_VIA_WORKFLOW", "must keep the line `data/** -text`", ".gitattributes")
+
+    def _settings(self) -> Iterator[Finding]:
+        """Settings that changed must still be read; what all epochs rest on must not change."""
+        had_epochs = any(path.startswith(f"{self.prefix}data/epochs/") for path in self.before.entries)
+        for path, (_, new) in self.changes.items():
+            if path == layout.NODE_FILE or (path.startswith(("scopes/", "weights/")) and path.count("/") == 1):
+                if new is None:
+                    yield from self._removed(path)
+                    continue
+                try:
+                    self._load(path)
+                except LedgerError as error:
+                    yield as_finding(error.at(path))
+        if had_epochs and layout.NODE_FILE in self.changes:
+            old, now = self._node(self.before), self._node(self.after)
+            if old is not None and now is not None:
+                for name in _FIXED:
+                    then, here = (getattr(each if name == "node_id" else each.epoch, name) for each in (old, now))
+                    if then != here:
+                        yield Finding(
+                            "EPOCH_WINDOW_UNIQUE" if name != "node_id" else "NODE_SCOPED",
+                            f"{name} must stay as it is once an epoch exists",
+                            layout.NODE_FILE,
+                            None,
+                            str(then),
+                            str(here),
+                        )
+
+    def _removed(self, path: str) -> Iterator[Finding]:
+        scope_id = path.removeprefix("scopes/").removesuffix(".yaml")
+        has_epochs = any(entry.startswith(f"{self.prefix}{layout.EPOCHS}/{scope_id}/") for entry in self.after.entries)
+        if path == layout.NODE_FILE or (path.startswith("scopes/") and has_epochs):
+            yield Finding("SCOPE_VALIDATED", "is deleted, but epochs rest on it", path)
+
+    def _load(self, path: str) -> None:
+        data = self._read_after(path)
+        value = parse_yaml(data or b"", path)
+        if path == layout.NODE_FILE:
+            NodeSettings.load(value, path)
+        elif path.startswith("weights/"):
+            WeightPolicy.load(value, path)
+        elif ScopeSettings.load(value, path).scope_id != path.removeprefix("scopes/").removesuffix(".yaml"):
+            raise InputError("scope_id is not the file's name", rule="SCOPE_VALIDATED")
+
+    def _node(self, tree: Tree) -> NodeSettings | None:
+        data = tree.read(self.prefix + layout.NODE_FILE)
+        try:
+            return None if data is None else NodeSettings.load(parse_yaml(data, layout.NODE_FILE), layout.NODE_FILE)
+        except LedgerError:
+            return None  # reported by _settings
+
+    def _scope(self, tree: Tree, scope_id: str) -> ScopeSettings | None:
+        path = layout.scope_path(scope_id)
+        data = tree.read(self.prefix + path)
+        try:
+            return None if data is None else ScopeSettings.load(parse_yaml(data, path), path)
+        except LedgerError:
+            return None
+
+    def _bindings(self) -> Iterator[Finding]:
+        path = layout.IDENTITIES
+        if path not in self.changes:
+            return
+        old, new = self._read_before(path) or b"", self._read_after(path) or b""
+        if not new.startswith(old):
+            yield rewritten(path, old, new)
+        settings = self._node(self.after)
+        if settings is not None and new.startswith(old):
+            try:
+                parse_bindings(new, settings.node_id, None)
+            except LedgerError as error:
+                yield as_finding(error)
+
+    def _sequence(self, settings: NodeSettings, scope_id: str) -> Iterator[Finding]:
+        """EPOCH_WINDOW_UNIQUE and ONE_ACTIVE_EPOCH over the scope's epochs as they are after the change."""
+        scope = self._scope(self.after, scope_id)
+        if scope is None:
+            yield Finding("SCOPE_VALIDATED", "there is no such scope", layout.scope_path(scope_id))
+            return
+        start = f"{self.prefix}{layout.EPOCHS}/{scope_id}/"
+        ids = sorted(
+            {int(path[len(start) :].partition("/")[0]) for path in self.after.entries if path.startswith(start)}
+        )
+        if ids != list(range(1, len(ids) + 1)):
+            yield Finding("EPOCH_WINDOW_UNIQUE", "epochs are not numbered 1, 2, 3 …", f"{layout.EPOCHS}/{scope_id}")
+            return
+        last = [EpochChange(settings, scope_id, number, {}, self._read_after, self._read_after) for number in ids]
+        try:
+            states = [change.after.state() for change in last]
+            active = [state for state in states if state != "finalized"]
+            allowed: tuple[list[str], ...] = ([], ["open"], ["review"])
+            if active not in (*allowed, *([["review", "open"]] if scope.overlap else [])):
+                yield Finding(
+                    "ONE_ACTIVE_EPOCH",
+                    f"{len(active)} epochs are not finalized",
+                    f"{layout.EPOCHS}/{scope_id}",
+                    None,
+                    "one",
+                    ", ".join(active),
+                )
+            if "finalized" in states[len(states) - len(active) :]:
+                yield Finding("ONE_ACTIVE_EPOCH", "an earlier epoch is not finalized", f"{layout.EPOCHS}/{scope_id}")
+            for one, two in pairwise(last):
+                if any(path.startswith(f"{two.after.relative}/") for path in self.changes) and (
+                    one.after.window().end != two.after.window().start
+                ):
+                    yield Finding(
+                        "EPOCH_WINDOW_UNIQUE",
+                        "the window does not follow the one before",
+                        two.after.path("epoch.json"),
+                        1,
+                        one.after.window().end,
+                        two.after.window().start,
+                    )
+        except LedgerError as error:
+            yield as_finding(error)
