@@ -19,7 +19,7 @@ from ledger.core.values import Timestamp, from_milliseconds
 from ledger.core.windows import Window
 from ledger.sources.discord import DiscordOptions, DiscordSource, keyed_account
 from ledger.sources.discord import session as session_module
-from ledger.sources.port import Page, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.port import EARLIEST, Page, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
 from tests.servers.discord import (
     MANAGE_THREADS,
@@ -108,16 +108,18 @@ def source_of(server: DiscordServer, run: Run, now: Timestamp = WEEK.end, **opti
 
 
 def taken(run: Run, stream: str, source: DiscordSource, pages: Iterator[Page]) -> None:
-    """Does with pages what a flow does: events first, then the cursor that stands for them."""
+    """Does with pages what a flow does: events first, then the cursor that stands for them; the last count holds."""
+    counts: dict[str, int] = {}
     for page in pages:
         run.events += [event for raw in page.items for event in source.parse(json.loads(json.dumps(raw)))]
-        run.counts.update(page.counts)
+        counts |= page.counts
         run.gaps += page.gaps
         held = run.cursors.get(stream, StreamCursor())
         run.cursors[stream] = StreamCursor(
             covered=(*held.covered, *([page.covered] if page.covered else [])),
             state=held.state if page.state is None else page.state,
         )
+    run.counts.update(counts)
 
 
 def collect(
@@ -339,6 +341,22 @@ def test_unbound_members_are_a_count_a_day_where_consent_is_needed(server: Disco
     assert [event.platform_user_id for event in run.events] == [keyed_account(SECRET, str(ANNA.id))]
     assert run.counts == {"not_bound_2026_01_05": 3, "not_bound_2026_01_06": 1}
     assert DiscordOptions.load({"guild": "1"}, "x").consent == "bound"
+
+
+def test_counts_are_totals_over_pages_and_threads(server: DiscordServer) -> None:
+    text = server.guild.channel("text")
+    thread = server.guild.thread(text, "thread", at_ms=MONDAY)
+    talk(text, 150, author=server.guild.bot)
+    talk(thread, 150, author=server.guild.bot)
+    assert collect(server).counts["bots"] == 300
+
+
+def test_whoever_posts_a_binding_code_is_recorded_before_being_bound(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    code = channel.say(BEN, "ledger-bind-" + "0a" * 12, at_ms=MONDAY)
+    channel.say(BEN, "see ledger-bind-" + "0a" * 12, at_ms=MONDAY + 1)
+    (event,) = collect(server, consent="bound").events
+    assert event.id.endswith(str(code.id))
 
 
 def test_private_threads_are_read_only_where_the_scope_says_so(server: DiscordServer) -> None:
@@ -686,3 +704,77 @@ def test_a_wrong_guild_is_an_error_that_says_what_to_check(server: DiscordServer
 def test_origins_name_the_guild() -> None:
     options = DiscordOptions.load({"guild": 7}, "x")
     assert DiscordSource.origins(options) == {"discord:7"}
+
+
+def test_a_channel_that_was_quiet_since_before_the_window_costs_no_request(server: DiscordServer) -> None:
+    quiet = server.guild.channel("quiet")
+    talk(quiet, 3, start=MONDAY - HOUR)
+    assert collect(server).cursors[f"channel:{quiet.id}"].covered == (WEEK,)
+    assert server.count("/messages") == 0
+
+
+def test_nothing_is_covered_beyond_the_moment_at_which_the_guild_was_looked_at(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    noon = from_milliseconds(MONDAY + 12 * HOUR)
+    run = collect(server, now=noon)
+    assert {cursor.covered for cursor in run.cursors.values()} == {(Window(WEEK.start, noon),)}
+
+
+def test_what_is_read_again_by_looking_back_is_not_counted_again(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    noon = from_milliseconds(MONDAY + 12 * HOUR)
+    channel.say(server.guild.bot, at_ms=MONDAY + 12 * HOUR - 10)
+    first = collect(server, window=Window(WEEK.start, noon), now=noon)
+    channel.say(server.guild.bot, at_ms=MONDAY + 12 * HOUR + 10)
+    second = collect(server, first)
+    assert (first.counts["bots"], second.counts["bots"]) == (1, 1)
+
+
+def test_slow_answers_count_as_waiting(server: DiscordServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "SLOW_SECONDS", -1.0)
+    server.guild.channel("general")
+    server.fail("/threads/active", rate_limited(1, via=False))
+    with pytest.raises(SourceError, match="bound of 1 s"):
+        collect(server, max_wait_seconds=1)
+
+
+def test_an_archive_page_that_is_empty_but_promises_more_is_asked_for_again(server: DiscordServer) -> None:
+    (thread,) = archived(server, server.guild.channel("forum", 15), [MONDAY + HOUR])
+    promise = status(200, body='{"threads": [], "members": [], "has_more": true}')
+    server.fail("/threads/archived/public", promise, times=3)
+    assert collect(server).ids == names(server, thread)
+
+
+def test_a_channel_is_not_believed_to_be_empty_after_one_contradiction(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    server.fail(r"/messages\?limit=100", empty_page())
+    server.fail(r"/messages\?limit=1$", empty_page())
+    assert collect(server).ids == names(server, channel)
+
+
+def test_a_place_without_a_stated_last_message_is_read_to_its_end(server: DiscordServer) -> None:
+    thread = server.guild.thread(server.guild.channel("general"), "thread", at_ms=MONDAY)
+    talk(thread, 250)
+    thread.last_id = None
+    assert collect(server).ids == names(server, thread)
+
+
+def test_a_window_from_the_beginning_of_time_is_read(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    assert collect(server, window=Window(EARLIEST, WEEK.end)).ids == names(server, channel)
+
+
+def test_looking_again_leaves_the_note_as_it_was_where_nothing_is_new(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    thread = server.guild.thread(channel, "thread", at_ms=MONDAY + 7 * 24 * HOUR - 2000)
+    talk(channel, 3)
+    talk(thread, 1, start=MONDAY + 7 * 24 * HOUR - 1000)
+    first = collect(server)
+    later = from_milliseconds(MONDAY + 7 * 24 * HOUR + 1)
+    second = collect(server, first, Window(WEEK.start, later), later)
+    stream = f"channel:{channel.id}"
+    assert len(second.events) == 1
+    assert first.cursors[stream].state == second.cursors[stream].state

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ MANAGE_THREADS = 1 << 34
 
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 _ORDINARY, _REPLY = 0, 19
+_BINDING_CODE = re.compile(r"ledger-bind-[0-9a-f]{24}")
 
 
 def first_id(time: Timestamp) -> int:
@@ -87,6 +89,11 @@ class Place:
         parent = channel.get("parent_id") if kind.endswith("thread") else None
         head = channel.get("last_message_id")
         return cls(int(channel["id"]), kind, int(parent) if parent else None, int(head) if head else None)
+
+
+def is_binding_code(text: str) -> bool:
+    """Whether a whole message is the code of a binding challenge: who posts it asks to be on the record."""
+    return _BINDING_CODE.fullmatch(text) is not None
 
 
 def left_out(message: Mapping[str, Any]) -> str | None:

@@ -16,8 +16,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, SourceError
-from ledger.core.values import Timestamp
-from ledger.core.windows import Window, gaps, later
+from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
+from ledger.core.windows import Window, gaps
 from ledger.sources.discord import rules, walk
 from ledger.sources.discord.rules import Place
 from ledger.sources.discord.session import Denied, Gone, Session
@@ -39,7 +39,8 @@ class DiscordOptions(Settings):
     """A Discord source in a scope's file. `channels` empty: all text, announcement, forum and media channels.
 
     `logins`, `ids` and `consent` decide what the public log shows for ever; docs/privacy.md says what each publishes.
-    `consent: bound` records only messages of accounts that are bound to a user, others as a count a channel and day.
+    `consent: bound` records only messages of accounts that are bound to a user, and the codes by which people bind
+    themselves; others as a count a channel and day.
     `max_wait_seconds` bounds the sum of all waits of a run.
     """
 
@@ -122,8 +123,9 @@ class DiscordSource:
         elif not snapshot.may_read(place.id):
             yield self._gap(f"channel {number}: the bot lacks VIEW_CHANNEL or READ_MESSAGE_HISTORY")
         else:
+            counts: Counter[str] = Counter()
             for target, resume in _targets(window, cursor):
-                yield from self._channel(place, target, window.start, cursor, resume)
+                yield from self._channel(place, target, window.start, cursor, resume, counts)
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a reduced message; messages that the rules leave out never become raw items."""
@@ -181,21 +183,31 @@ class DiscordSource:
         return Page((), self._context.now(), window, counts=+counts, gaps=tuple(unknown))
 
     def _channel(
-        self, place: Place, target: Window, earliest: Timestamp, cursor: StreamCursor, resume: tuple[int, int]
+        self,
+        place: Place,
+        target: Window,
+        earliest: Timestamp,
+        cursor: StreamCursor,
+        resume: tuple[int, int],
+        counts: Counter[str],
     ) -> Iterator[Page]:
-        """One stretch of a channel and its threads. `resume`: the place and message id that were reached before."""
-        session, since = self._open(), max(earliest, later(target.start, -LOOK_BACK_MS))
+        """One stretch of a channel and its threads. `resume`: the place and message id that were reached before.
+
+        `counts` goes on through the stream: each page carries the totals of the run so far.
+        """
+        session = self._open()
+        since = from_milliseconds(max(to_milliseconds(earliest), to_milliseconds(target.start) - LOOK_BACK_MS))
         first, stop = rules.first_id(since), rules.first_id(target.end)
         parts, missing = self._parts(session, place, since, sure=not cursor.covered)
         for part in parts:
             if part.id < resume[0] or _nothing_new(part, first, stop, target, cursor):
                 continue
-            after = max(first - 1, resume[1]) if part.id == resume[0] else first - 1
+            after = max(0, first - 1, resume[1] if part.id == resume[0] else 0)
             try:
                 for found, reached in walk.messages(session, part, after, stop):
-                    items, counts = self._reduced(found, part, target.start)
+                    items = self._reduced(found, part, target.start, counts)
                     state = {"from": target.start, "to": target.end, "place": str(part.id), "after": str(reached)}
-                    yield Page(items, self._context.now(), state=state, counts=counts)
+                    yield Page(items, self._context.now(), state=state, counts=dict(counts))
             except Denied as error:
                 if part.id == place.id:
                     yield self._gap(error.message)
@@ -204,9 +216,7 @@ class DiscordSource:
             except Gone:
                 if part.id == place.id:
                     raise
-        head = place.head or 0
-        state = {"head": str(head), "since": target.start} if head < stop else {}
-        yield Page((), self._context.now(), target, state, gaps=tuple(missing))
+        yield Page((), self._context.now(), target, _done(place, target, stop, cursor), gaps=tuple(missing))
 
     def _parts(self, session: Session, place: Place, since: Timestamp, *, sure: bool) -> tuple[list[Place], list[str]]:
         """The channel itself, then its threads that may hold messages from `since` on, by id; and gaps in words."""
@@ -232,24 +242,23 @@ class DiscordSource:
         return own + [part for part in parts if private or part.kind != "private_thread"], missing
 
     def _reduced(
-        self, found: Sequence[Mapping[str, Any]], place: Place, start: Timestamp
-    ) -> tuple[list[Raw], Mapping[str, int]]:
-        """The items of a page, and how many messages which rule left out (from `start` on: look-back counts once)."""
+        self, found: Sequence[Mapping[str, Any]], place: Place, start: Timestamp, counts: Counter[str]
+    ) -> list[Raw]:
+        """The items of a page; what a rule left out is counted (from `start` on: looking back counts once)."""
         options, secret = self._options, self._context.secret or b""
         items: list[Raw] = []
-        counts: Counter[str] = Counter()
         for message in found:
             time = rules.time_of(int(message["id"]))
             reason = rules.left_out(message)
             if reason is None:
                 raw = rules.reduce_message(message, options.guild, place, secret, options.ids == "keyed")
-                if options.consent == "all" or raw["account"] in self._context.bound:
+                consents = raw["account"] in self._context.bound or rules.is_binding_code(message["content"])
+                if options.consent == "all" or consents:
                     items.append(raw)
                     continue
                 reason = f"not_bound_{time[:10].replace('-', '_')}"
-            if time >= start:
-                counts[reason] += 1
-        return items, counts
+            counts[reason] += time >= start
+        return items
 
 
 def _targets(window: Window, cursor: StreamCursor) -> Iterator[tuple[Window, tuple[int, int]]]:
@@ -265,10 +274,22 @@ def _targets(window: Window, cursor: StreamCursor) -> Iterator[tuple[Window, tup
             yield Window(start, gap.end), (0, 0)
 
 
+def _seen_before(place: Place, start: Timestamp, cursor: StreamCursor) -> bool:
+    """Whether an earlier run read, from `start` or before, all up to what is still the channel's last message."""
+    state = cursor.state or {}
+    return str(state.get("head")) == str(place.head or 0) and str(state.get("since")) <= start
+
+
 def _nothing_new(part: Place, first: int, stop: int, target: Window, cursor: StreamCursor) -> bool:
     """Whether Discord's own word on the last message of a place spares the request for its messages."""
-    state = cursor.state or {}
     if part.id >= stop or (part.head is not None and part.head < first):
         return True
-    unchanged = part.parent_id is None and str(state.get("head")) == str(part.head or 0)
-    return unchanged and str(state.get("since")) <= target.start
+    return part.parent_id is None and _seen_before(part, target.start, cursor)
+
+
+def _done(place: Place, target: Window, stop: int, cursor: StreamCursor) -> Mapping[str, str]:
+    """The note once a stretch is read: up to which last message, and since when; as it was where nothing is new."""
+    if (place.head or 0) >= stop:
+        return {}
+    since = str((cursor.state or {})["since"]) if _seen_before(place, target.start, cursor) else target.start
+    return {"head": str(place.head or 0), "since": since}
