@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -152,7 +153,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"login": True}, "login"),
     ({"hours": 1.5}, "hours"),
     ({"hours": 2**53}, "hours"),
-    ({"hours": float("inf")}, "hours"),
     ({"tags": ["a"]}, "tags"),
     ({"more": {"a": 1}}, "more"),
     ({"Title": "x"}, "Title"),
@@ -185,15 +185,26 @@ def test_a_missing_field_is_named(tmp_path: Path, form: Callable[..., str], miss
         ("{", "JSON object"),
         ('{"id": "a", "id": "b"}', "twice"),
         ('{"id": "a", "\\u0069d": "b"}', "twice"),
-        ('{"hours": NaN}', "id"),
+        ('{"hours": NaN}', "JSON object"),
         ('{"hours": ' + "9" * 5000 + "}", "JSON object"),
         ("[" * 100_000, "JSON object"),
+        ('{"a":' * 100_000, "JSON object"),
+        ('{"title": "\\ud800"}', "JSON object"),
+        ('{"title": "raw \x1b"}', "JSON object"),
+        ('{"hours": 1, "hours": 1}', "twice"),
+        ('{"title": "a \\"b\\"", "title": "a"}', "twice"),
+        ('{"more": {"a": 1, "a": 1}}', "twice"),
         ("id,time", "JSON object"),
         ('"text"', "JSON object"),
     ],
 )
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, second: str, says: str) -> None:
-    error = complaint(tmp_path, lines(GOOD, second))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)  # as py_ecc does, which comes with eth-account
+    try:
+        error = complaint(tmp_path, lines(GOOD, second))
+    finally:
+        sys.setrecursionlimit(limit)
     assert (error.line, says in error.message) == (2, True)
 
 
@@ -235,10 +246,10 @@ def test_what_spreadsheets_and_editors_add_is_taken_as_it_is_meant(tmp_path: Pat
 
 
 def test_control_characters_are_replaced_before_anything_is_hashed(tmp_path: Path) -> None:
-    row = {**GOOD, "login": "A\x1b[2J", "title": "two\nlines \x7f \ud800 \u2028"}
+    row = {**GOOD, "login": "A\x1b[2J", "title": "two\nlines \x7f \u2028"}
     (event,), _ = collect(tmp_path, lines(row))
     assert event.platform_login == "A\ufffd[2J"
-    assert event.metadata["title"] == "two\ufffdlines \ufffd \ufffd \u2028"
+    assert event.metadata["title"] == "two\ufffdlines \ufffd \u2028"
 
 
 def test_the_same_row_again_is_passed_over_and_counted(tmp_path: Path) -> None:
