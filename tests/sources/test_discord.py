@@ -39,6 +39,7 @@ from tests.servers.discord import (
     html,
     rate_limited,
     reset,
+    rewritten,
     snowflake,
     status,
     truncated,
@@ -778,3 +779,56 @@ def test_looking_again_leaves_the_note_as_it_was_where_nothing_is_new(server: Di
     stream = f"channel:{channel.id}"
     assert len(second.events) == 1
     assert first.cursors[stream].state == second.cursors[stream].state
+
+
+LIES: list[Callable[[list[dict[str, Any]]], object]] = [
+    lambda page: page[::-1],
+    lambda page: [page[0], *page[:-1]],
+    lambda page: [message | {"channel_id": "5"} for message in page],
+    lambda page: [message | {"content": None} for message in page],
+    lambda page: [message | {"author": None} for message in page],
+    lambda page: [message | {"reactions": 7} for message in page],
+    lambda page: [*page[:-1], page[-1] | {"id": str(snowflake(MONDAY - HOUR))}],
+    lambda page: [message | {"id": str(2**64 + n)} for n, message in enumerate(page[::-1])][::-1],
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_page_that_cannot_be_true_is_asked_for_again(
+    lie: Callable[[list[dict[str, Any]]], object], server: DiscordServer
+) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 150)
+    server.fail(r"/messages\?limit=100", rewritten(lie))
+    run = collect(server)
+    assert run.ids == names(server, channel)
+    assert (len(run.events), len(run.waits)) == (150, 1)
+
+
+def test_a_request_that_discord_calls_wrong_is_not_repeated(server: DiscordServer) -> None:
+    talk(server.guild.channel("general"), 3)
+    server.fail("/messages", status(400), times=9)
+    with pytest.raises(SourceError, match="HTTP 400"):
+        collect(server)
+    assert server.count("/messages") == 1
+
+
+def test_a_channel_deleted_in_mid_run_is_not_claimed_as_read(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    server.fail("/messages", status(404))
+    source = source_of(server, Run())
+    with pytest.raises(SourceError, match="knows nothing"):
+        list(source.fetch(f"channel:{channel.id}", WEEK, StreamCursor()))
+    source.close()
+
+
+@pytest.mark.parametrize("cut", [None, 1])
+def test_an_earlier_stretch_that_was_never_read_is_read_later(cut: int | None, server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    talk(channel, 150, start=MONDAY + 50 * HOUR)
+    late = Window(from_milliseconds(MONDAY + 48 * HOUR), WEEK.end)
+    first = collect(server, window=late, cut=cut)
+    second = collect(server, first)
+    assert first.ids | second.ids == names(server, channel)

@@ -9,6 +9,7 @@ from .faults import (
     html,
     rate_limited,
     reset,
+    rewritten,
     status,
     truncated,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "html",
     "rate_limited",
     "reset",
+    "rewritten",
     "snowflake",
     "status",
     "truncated",

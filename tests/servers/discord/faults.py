@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -48,15 +49,23 @@ def bad_json() -> Fault:
     return status(200, body='[{"id": "1",')
 
 
-def empty_page() -> Fault:
-    """A 200 that claims that there is nothing here (of the shape that the healthy answer has)."""
+def rewritten(change: Callable[[Any], Any]) -> Fault:
+    """A 200 with another content than the healthy answer's: `change` gets that and returns what is sent."""
 
     async def fault(request: web.Request, healthy: bytes) -> web.StreamResponse:
-        shape = json.loads(healthy)
-        empty = [] if isinstance(shape, list) else {k: [] if isinstance(v, list) else False for k, v in shape.items()}
-        return web.Response(body=json.dumps(empty).encode(), headers={"Content-Type": "application/json", **VIA})
+        body = json.dumps(change(json.loads(healthy))).encode()
+        return web.Response(body=body, headers={"Content-Type": "application/json", **VIA})
 
     return fault
+
+
+def empty_page() -> Fault:
+    """A 200 that claims that there is nothing here (of the shape that the healthy answer has)."""
+    return rewritten(
+        lambda page: (
+            [] if isinstance(page, list) else {k: [] if isinstance(v, list) else False for k, v in page.items()}
+        )
+    )
 
 
 def truncated() -> Fault:
