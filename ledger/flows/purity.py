@@ -20,6 +20,7 @@ PURE = frozenset(
             "json",
             "re",
             "typing",
+            "typing_extensions",
             "uuid",
         ),
         *("eth_account", "eth_utils", "ledger", "pydantic", "pydantic_core"),
