@@ -1,0 +1,85 @@
+"""What docs/verify.md tells strangers to run gives what was signed, with nothing of ours in between."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EPOCHS = sorted((ROOT / "tests/golden/data/epochs").glob("*/*"))
+SQL = ROOT / "docs/verify/recompute.sql"
+PAGE = (ROOT / "docs/verify.md").read_text("utf-8")
+
+
+def duckdb(folder: Path, *options: str) -> str:
+    """DuckDB's own command line over an epoch's folder."""
+    command = Path(sys.executable).with_name("duckdb")
+    done = subprocess.run(
+        [str(command), *options, "-c", f".read {SQL}"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("folder", EPOCHS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_sql_file_prints_the_signed_table_under_duckdb_alone(folder: Path) -> None:
+    rows, verdict = (json.loads(part) for part in re.findall(r"\[.*?\]", duckdb(folder, "-json"), re.DOTALL))
+    assert rows == [
+        {name: row[name] for name in ("user_id", "total_units", "share", "amount_credits")}
+        for row in json.loads((folder / "statement.json").read_text("utf-8"))["payouts"]
+    ]
+    assert verdict == [{"verdict": "same as statement.json", "allocation_set_hash_fits": True}]
+
+
+@pytest.mark.parametrize("name", ["activity.jsonl", "overrides.jsonl", "pool.jsonl", "curation.jsonl"])
+def test_the_sql_file_sees_a_changed_log(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/golden/data", tmp_path / "data")
+    folder = tmp_path / "data/epochs/default/0001"
+    log = folder / name
+    log.write_bytes(b"")
+    assert "DIFFERENT from statement.json" in duckdb(folder)
+
+
+def shell(command: str, folder: Path) -> str:
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("folder", EPOCHS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_sha256sum_finds_every_file_of_a_finalized_folder_unchanged(folder: Path) -> None:
+    assert "FAILED" not in shell("sha256sum -c sha256sums.txt", folder)
+
+
+def test_the_python_lines_of_the_page_give_the_activity_root() -> None:
+    code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert code is not None
+    for folder in EPOCHS:
+        done = subprocess.run([sys.executable, "-c", code[1]], cwd=folder, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == json.loads((folder / "statement.json").read_text("utf-8"))["activity_root"]
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed here; .ci/run installs it")
+def test_the_jq_commands_of_the_page_give_the_hashes_of_the_statement() -> None:
+    for folder in EPOCHS:
+        stated = json.loads((folder / "statement.json").read_text("utf-8"))
+        commands = {
+            "identities.sha256": r"^head -n .*$",
+            "weight_config_hash": r"^jq -cjS \.weight_config.*$",
+            "approver_set_hash": r"^jq -r '\.approvers.*\n.*$",
+        }
+        for name, pattern in commands.items():
+            found = re.search(pattern, PAGE, re.MULTILINE)
+            assert found is not None, name
+            wanted = stated["identities"]["sha256"] if name == "identities.sha256" else stated[name]
+            assert shell(found[0], folder).split()[0] == wanted, name
+        event = re.search(r"^sed -n 1p activity.jsonl \| jq -cjS.*\n.*$", PAGE, re.MULTILINE)
+        assert event is not None
+        first = json.loads((folder / "activity.jsonl").read_text("utf-8").split("\n")[0])
+        assert shell(event[0], folder).split()[0] == first["payload_hash"]
