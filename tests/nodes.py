@@ -1,0 +1,89 @@
+"""Nodes for tests, built through the public flows, and digests that show whether anything changed."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.messages import encode_defunct
+
+from ledger.core.signing import signed_text
+from ledger.core.values import Timestamp, parse_time
+from ledger.flows.session import Session, open_session
+from ledger.flows.sign import current_statement, sign
+from ledger.flows.start import NodePlan, SourcePlan, init_node
+from ledger.store.node import EpochFolder
+
+GOLDEN = Path(__file__).parent / "golden"
+NODE_ID = "11111111-1111-4111-8111-111111111111"
+KEYS = {"ann": "0x" + "31" * 32, "ben": "0x" + "32" * 32, "eve": "0x" + "33" * 32}
+WALLETS = {name: str(Account.from_key(key).address) for name, key in KEYS.items()}
+ROWS = """id,time,event_type,account,login,evidence,title
+a1,2026-01-05T09:00:00Z,governance,alice,alice,https://example.org/1,First
+b1,2026-01-06T09:00:00Z,design,bob,bob,https://example.org/2,Second
+c1,2026-01-07T09:00:00Z,community,carol,carol,https://example.org/3,Third
+a2,2026-01-13T09:00:00Z,community,alice,alice,https://example.org/4,Next week
+b2,2026-01-20T09:00:00Z,design,bob,bob,https://example.org/5,The week after
+"""
+
+
+def make_node(root: Path, *, threshold: int = 2, overlap: bool = False, rows: str = ROWS) -> Path:
+    """A node with one file source, two approvers and nothing collected yet."""
+    init_node(
+        root,
+        NodePlan(
+            name="test node",
+            start=parse_time("2026-01-05"),
+            approvers=[("ann", WALLETS["ann"]), ("ben", WALLETS["ben"])],
+            threshold=threshold,
+            sources=[SourcePlan("file", "work", {"path": "work.csv"})],
+            overlap=overlap,
+            node_id=NODE_ID,
+        ),
+    )
+    (root / "work.csv").write_text(rows, "utf-8")
+    return root
+
+
+@contextmanager
+def at(root: Path, time: str, actor: str | None = None) -> Iterator[Session]:
+    """A session at a fixed time."""
+    session = open_session(root, parse_time(time), environ={}, actor=actor)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def signature(text: str, person: str) -> str:
+    """What the person's wallet answers to personal_sign."""
+    return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[person]).signature.hex().removeprefix("0x")
+
+
+def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
+    """Sign the present statement."""
+    text = signed_text(current_statement(session, folder))
+    for person in people:
+        sign(session, folder, signature(text, person))
+
+
+def digest(root: Path) -> dict[str, str]:
+    """Every file of the node but the lock, by path, with its hash."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock" and ".git/" not in path.as_posix()
+    }
+
+
+def golden_copy(root: Path) -> Path:
+    """A copy of the golden node."""
+    shutil.copytree(GOLDEN, root, dirs_exist_ok=True)
+    return root
+
+
+NOW = Timestamp("2026-02-01T00:00:00.000Z")
