@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ledger.core.errors import LedgerError
 from ledger.core.windows import Window
+from ledger.flows.drafting import draft
 from ledger.flows.ingest import Ingest, StreamReport
 from ledger.flows.opening import Waiting, open_epoch
 from ledger.flows.review import due_for_review, review
@@ -56,18 +57,22 @@ def collect(
 def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Ingest, run: CollectRun) -> None:
     while True:
         ingest.check(scope_id, source)
-        before = len(session.node.epochs(scope_id))
-        folder = open_epoch(session, scope_id)
-        if isinstance(folder, Waiting):
-            run.waiting.append(folder)
+        epochs = session.node.epochs(scope_id)
+        for folder in epochs[-2:]:
+            if folder.stored("statement.json") is None and folder.state() == "review":
+                draft(session, folder)  # a run was killed between closing the epoch and drafting its statement
+        before = len(epochs)
+        due = open_epoch(session, scope_id)
+        if isinstance(due, Waiting):
+            run.waiting.append(due)
             return
-        done = Collected(folder, opened=folder.epoch_id > before)
+        done = Collected(due, opened=due.epoch_id > before)
         run.epochs.append(done)
-        done.reports = ingest.run(folder, source)
-        if not due_for_review(session, folder):
+        done.reports = ingest.run(due, source)
+        if not due_for_review(session, due):
             return
         try:
-            review(session, folder, ingest, reports=done.reports if source is None else None)
+            review(session, due, ingest, reports=done.reports if source is None else None)
         except LedgerError as error:
             done.held_back = error
             return

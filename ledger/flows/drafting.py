@@ -13,7 +13,8 @@ from ledger.core.errors import FormatError
 from ledger.core.lifecycle import Pin
 from ledger.flows.session import Session
 from ledger.store.append import write_derived
-from ledger.store.files import write_lock
+from ledger.store.files import remove_file, write_lock
+from ledger.store.layout import CHECKSUMS
 from ledger.store.node import EpochFolder
 
 
@@ -61,6 +62,9 @@ def draft(session: Session, folder: EpochFolder) -> Draft:
     changed = False
     for name, data in derived.files.items():
         changed |= write_derived(folder.root, folder.path(name), data)
+    remove_file(
+        folder.root, folder.path(CHECKSUMS)
+    )  # of a finalize that was cut off; this draft replaces what it summed
     voided = 0
     if before is not None and before.statement_hash != derived.statement.statement_hash:
         voided = sum(signature.statement_hash == before.statement_hash for signature in folder.signatures())

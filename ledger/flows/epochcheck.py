@@ -17,7 +17,7 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
-from ledger.core.lifecycle import Pin, pin_of, state_of
+from ledger.core.lifecycle import Pin, pin_of
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.values import name_uuid
@@ -25,7 +25,7 @@ from ledger.flows.checksums import checksums
 from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder
+from ledger.store.node import EpochFolder, walk
 
 T = TypeVar("T")
 Verdict = Literal["pass", "fail", "not yet"]
@@ -90,8 +90,9 @@ class EpochCheck:
     def report(self) -> EpochReport:
         """Run every check; what cannot be read is a finding, and the rest goes on."""
         folder = self.folder
+        self._line_ends()
         transitions = self._lines(folder.transitions)
-        self.state = self._one(lambda: state_of(transitions)) or "unreadable"
+        self.state = self._one(folder.state) or "unreadable"
         self._transitions(transitions)
         pin = pin_of(transitions)
         statement = self._one(folder.statement)
@@ -105,10 +106,21 @@ class EpochCheck:
             self._derived_files(derived, statement)
         if self.state == "finalized":
             self._finalized(transitions, statement)
+        elif folder.read(layout.CHECKSUMS):
+            message = "the step to finalized is missing: finalize was cut off (run it again), or the log was cut"
+            self._add(Finding("EPOCH_FINALIZE_IDEMPOTENT", message, folder.path("transitions.jsonl")))
         if statement is not None and pin is not None:
             self._signatures(statement, pin)
         hash_ = statement.statement_hash if statement else None
         return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks())
+
+    def _line_ends(self) -> None:
+        """A checkout that altered line ends is told as such, before everything that follows from it."""
+        for path, _ in walk(self.node.root, self.folder.relative):
+            name = path.rpartition("/")[2]
+            if layout.shard_number(name) is None and b"\r\n" in (read_file(self.node.root, path) or b""):
+                message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
+                self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
     def _derive(self, statement: Statement | None, pin: Pin | None) -> Derived:
         size = statement.identities.size if statement else None
@@ -227,9 +239,13 @@ class EpochCheck:
             self._differ("PAYOUT_DETERMINISTIC", "statement", "statement.json", "a statement", "none", None)
         else:
             wanted, stored = derived.statement.fields(), statement.fields()
-            for name, rule in STATEMENT_RULES.items():
-                self._differ(rule, f"statement.{name}", "statement.json", wanted[name], stored[name])
-            for name in wanted.keys() - STATEMENT_RULES.keys() - {"payouts"}:
+            for name, (rule, path) in STATEMENT_RULES.items():
+                if wanted[name] != stored[name]:
+                    told = path if "/" in path else self.folder.path(path)
+                    line = 1 if path == "statement.json" else None
+                    message = f"is not what statement.{name} pins" if line is None else f"statement.{name}"
+                    self._add(Finding(rule, message, told, line, str(stored[name]), str(wanted[name])))
+            for name in sorted(wanted.keys() - STATEMENT_RULES.keys() - {"payouts"}):
                 self._differ("PAYOUT_DETERMINISTIC", f"statement.{name}", "statement.json", wanted[name], stored[name])
             for due, paid in zip(wanted["payouts"], stored["payouts"], strict=False):
                 self._differ("PAYOUT_DETERMINISTIC", f"payout of {due['user_id']}", "statement.json", due, paid)
@@ -239,10 +255,6 @@ class EpochCheck:
     def _same_bytes(self, name: str, wanted: bytes) -> None:
         stored = self.folder.read(name)
         if stored == wanted:
-            return
-        if stored.replace(b"\r\n", b"\n") == wanted:
-            message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
-            self._add(Finding("PAYOUT_DETERMINISTIC", message, self.folder.path(name)))
             return
         pairs = zip(wanted.split(b"\n"), stored.split(b"\n"), strict=False)
         number = next(
@@ -344,19 +356,19 @@ class EpochCheck:
 
 
 STATEMENT_RULES = {
-    "activity_root": "ACTIVITY_APPEND_ONLY",
-    "activity_count": "ACTIVITY_APPEND_ONLY",
-    "curation_hash": "CURATION_FREEZE_ON_FINALIZE",
-    "overrides_hash": "CURATION_FREEZE_ON_FINALIZE",
-    "pool_hash": "POOL_IMMUTABLE",
-    "pool_total_credits": "POOL_REPRODUCIBLE",
-    "identities": "IDENTITY_BEST_EFFORT",
-    "unresolved_count": "IDENTITY_BEST_EFFORT",
-    "approver_set_hash": "APPROVERS_PINNED_AT_REVIEW",
-    "threshold": "APPROVERS_PINNED_AT_REVIEW",
-    "weight_config_hash": "WEIGHTS_INTEGER_ONLY",
+    "activity_root": ("ACTIVITY_APPEND_ONLY", "activity.jsonl"),
+    "activity_count": ("ACTIVITY_APPEND_ONLY", "activity.jsonl"),
+    "curation_hash": ("CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"),
+    "overrides_hash": ("CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"),
+    "pool_hash": ("POOL_IMMUTABLE", "pool.jsonl"),
+    "pool_total_credits": ("POOL_REPRODUCIBLE", "statement.json"),
+    "identities": ("IDENTITY_BEST_EFFORT", layout.IDENTITIES),
+    "unresolved_count": ("IDENTITY_BEST_EFFORT", "statement.json"),
+    "approver_set_hash": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
+    "threshold": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
+    "weight_config_hash": ("WEIGHTS_INTEGER_ONLY", "epoch.json"),
 }
-"""Which invariant a field of the statement stands for; every other field is PAYOUT_DETERMINISTIC."""
+"""Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC."""
 
 NOT_YET = {
     "open": frozenset(

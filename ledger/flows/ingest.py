@@ -333,9 +333,10 @@ class _Run:
     def _record(self, covered: Window, stated: int | None, counts: Mapping[str, int]) -> None:
         """The completeness record of this run."""
         folder, report = self.folder, self.report
+        logs = folder.collections()
         line = Collection(
             **folder.place,
-            seq=len(folder.collections()) + 1,
+            seq=len(logs) + 1,
             at=self.session.now,
             counts=dict(counts),
             covered_from=covered.start,
@@ -347,7 +348,9 @@ class _Run:
             source=self.entry.source,
             stream=self.stream,
         )
-        append_records(folder.root, folder.path("collection.jsonl"), [line])
+        same = [known for known in logs if (known.source, known.stream) == (line.source, line.stream)][-1:]
+        if not same or same[0].model_dump(exclude={"seq"}) != line.model_dump(exclude={"seq"}):
+            append_records(folder.root, folder.path("collection.jsonl"), [line])  # else a killed run had come this far
 
     def _advance(self, after: StreamCursor) -> None:
         """The cursor, last of all: everything that it stands for is on disk."""

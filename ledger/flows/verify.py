@@ -68,7 +68,10 @@ def tree_findings(node: Node) -> list[Finding]:
 def _folders(node: Node, scope_id: str) -> list[EpochFolder]:
     root = node.root / layout.EPOCHS / scope_id
     ids = sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal()) if root.is_dir() else []
-    return [folder for folder in (node.epoch(scope_id, epoch_id) for epoch_id in ids) if folder.exists()]
+    folders = [node.epoch(scope_id, epoch_id) for epoch_id in ids]
+    if folders and {path.name for path in (node.root / folders[-1].relative).iterdir()} <= {"epoch.json"}:
+        folders.pop()  # a run was killed while it opened this epoch; the next one completes it
+    return folders
 
 
 def _scope_errors(node: Node, scope_id: str) -> Iterator[LedgerError]:

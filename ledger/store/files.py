@@ -68,6 +68,12 @@ def write_file(root: Path, relative: str, data: bytes) -> None:
     _sync_folder(target.parent)
 
 
+def remove_file(root: Path, relative: str) -> None:
+    """Remove a derived file, where it exists."""
+    check_no_link(root, relative)
+    (root / relative).unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
