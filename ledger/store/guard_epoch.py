@@ -122,9 +122,12 @@ class EpochChange:
 
     def _activity(self, closed: str | None) -> Iterator[Finding]:
         """Every added event is canonical, of this place, rightly hashed, and came in before review."""
+        seen: set[bytes] = set()
         for name in self.after.log_shards():
             if name not in self.files:
+                seen.update(map(_id_of, self.after.read(name).split(b"\n")))
                 continue
+            seen.update(map(_id_of, self.before.read(name).split(b"\n")))
             old, path = self.before.read(name), self.after.path(name)
             first = old.count(b"\n") + 1
             for line, raw in enumerate(split_lines(self.after.read(name)[len(old) :], path), start=first):
@@ -132,6 +135,9 @@ class EpochChange:
                     value = decode(raw)
                     event = ActivityEvent.read(value)
                     check_place(event, self.settings.node_id, self.after.scope_id, None)
+                    if _id_of(raw) in seen:
+                        yield Finding("ACTIVITY_IDEMPOTENT", f"event {event.id} is in the log already", path, line)
+                    seen.add(_id_of(raw))
                     if payload_hash(value) != event.payload_hash:
                         raise FormatError("wrong payload hash", rule="PROVENANCE_REQUIRED")
                     if closed is not None and event.ingested_at > closed:
@@ -200,6 +206,11 @@ class EpochChange:
                     wanted,
                     stated.previous_statement_hash,
                 )
+
+
+def _id_of(line: bytes) -> bytes:
+    """The id in a canonical event line: keys are sorted and quotes in texts escaped, so the first match is the key."""
+    return line.partition(b',"id":"')[2].partition(b'"')[0]
 
 
 def rewritten(path: str, old: bytes, new: bytes) -> Finding:
