@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from ledger.core.errors import InputError
 from ledger.core.identity import known_users
 from ledger.core.lifecycle import require
+from ledger.core.payout import bounded_sum
 from ledger.core.records import Curation, CurationAction, Override, PoolComponent, Record
 from ledger.core.values import UserId
-from ledger.flows.drafting import Draft, preview, redraft_if_reviewed
+from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
 from ledger.flows.review import make_component
 from ledger.flows.session import Session
 from ledger.store.append import append_records
@@ -130,20 +131,27 @@ def _decide(
 
 
 def _append(session: Session, folder: EpochFolder, name: str, record: Curation | Override | PoolComponent) -> Decided:
-    """Append, after proving that all totals still fit: a decision must never leave an epoch that cannot be drafted."""
-    _prove_totals(session, folder, name, record)
+    """Append, after proving that the epoch can be drafted with it: a decision must never leave one that cannot."""
+    _prove_drafting(session, folder, record)
     append_records(folder.root, folder.path(name), [record])
     return Decided(record, added=True, draft=redraft_if_reviewed(session, folder))
 
 
-def _prove_totals(session: Session, folder: EpochFolder, name: str, record: Record) -> None:
-    from ledger.core.payout import bounded_sum
-
-    if isinstance(record, PoolComponent):
-        bounded_sum((record.amount_credits, *(line.amount_credits for line in folder.pool())), "pool credits")
-    elif isinstance(record, Override) and record.final_units is not None:
-        others = [row.units for row in preview(session, folder).evaluation.allocations if row.user_id != record.user_id]
-        bounded_sum((record.final_units, *others), "units")
+def _prove_drafting(session: Session, folder: EpochFolder, record: Record) -> None:
+    """Raise what drafting would raise: a log that cannot be read, or a total that the decision takes past 64 bits."""
+    now = preview(session, folder)
+    if folder.state() == "review":
+        require_sound(now)
+    units = {row.user_id: row.units for row in now.evaluation.allocations}
+    match record:
+        case PoolComponent():
+            bounded_sum((record.amount_credits, *(line.amount_credits for line in now.pool)), "pool credits")
+        case Override():
+            bounded_sum({**units, record.user_id: record.final_units or 0}.values(), "units")
+        case Curation():
+            event = now.loaded.find(record.event_id)
+            most = max(record.weight_override_milli or 0, event.units if event else 0)
+            bounded_sum((most, *(row.proposed_units for row in now.evaluation.allocations)), "units")
 
 
 def _require_event(session: Session, folder: EpochFolder, event_id: str) -> None:

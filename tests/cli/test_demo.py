@@ -1,0 +1,77 @@
+"""`ledger demo` on real repositories: every state to be seen, the same bytes twice, days for a young history."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.cli import main
+from tests.nodes import digest
+
+
+def repository(root: Path, commits: int, seconds_apart: int, start: int = 1_700_000_000) -> Path:
+    """A real repository of three authors, made by fast-import."""
+    lines = []
+    for number in range(commits):
+        who = f"Dev {number % 3} <dev{number % 3}@example.org> {start + number * seconds_apart} +0000"
+        message = f"Change {number}\n"
+        lines.append(
+            f"commit refs/heads/main\nmark :{number + 1}\nauthor {who}\ncommitter {who}\ndata {len(message)}\n{message}"
+        )
+        if number:
+            lines.append(f"from :{number}\n")
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(root)], check=True)
+    subprocess.run(["git", "-C", str(root), "fast-import", "--quiet"], input="".join(lines), text=True, check=True)
+    return root
+
+
+def demo(monkeypatch: pytest.MonkeyPatch, capsys: Any, repo: Path, out: Path) -> dict[str, Any]:
+    monkeypatch.setattr(sys, "argv", ["ledger", "demo", "--repo", str(repo), "--out", str(out), "--no-site", "--json"])
+    assert main() == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+def states(root: Path) -> list[str]:
+    logs = sorted((root / "data/epochs/default").glob("*/transitions.jsonl"))
+    return [json.loads(log.read_text("utf-8").splitlines()[-1])["to"] for log in logs]
+
+
+def test_a_history_of_weeks_shows_every_state_and_gives_the_same_bytes_twice(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    repo = repository(tmp_path / "repo", 30, 2 * 86_400)
+    first = demo(monkeypatch, capsys, repo, tmp_path / "one")
+    assert first["ok"]
+    found = states(tmp_path / "one")
+    assert (found[:-2], found[-2:]) == (["finalized"] * (len(found) - 2), ["review", "open"])
+    assert len(found) >= 8
+    demo(monkeypatch, capsys, repo, tmp_path / "two")
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+    demo(monkeypatch, capsys, repo, tmp_path / "two")
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+
+
+def test_a_young_history_is_shown_by_days(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo", 5, 40_000)
+    assert demo(monkeypatch, capsys, repo, tmp_path / "out")["ok"]
+    assert "length_days: 1 " in (tmp_path / "out/ledger.yaml").read_text("utf-8")
+    assert states(tmp_path / "out")[-2:] == ["review", "open"]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work", "utf-8")
+    repo = repository(tmp_path / "repo", 2, 10)
+    monkeypatch.setattr(sys, "argv", ["ledger", "demo", "--repo", str(repo), "--out", str(tmp_path / "mine")])
+    assert main() == 3
+    assert (tmp_path / "mine/thesis.txt").read_text("utf-8") == "years of work"
+    assert "no earlier demonstration" in capsys.readouterr().err
