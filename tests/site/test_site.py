@@ -1,0 +1,230 @@
+"""The built site: stored bytes as they are, hostile text inert in a real browser, links alive, the same twice."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.cli import main
+from ledger.core.errors import InputError
+from ledger.flows.collect import collect
+from ledger.flows.decide import curate
+from ledger.flows.identity import bind
+from ledger.site.build import build_site
+from ledger.site.check import broken_links
+from ledger.site.links import safe_link
+from tests.nodes import GOLDEN, at, digest, make_node
+
+CHROMIUM = shutil.which("chromium")
+HOSTILE = [
+    "<script>window.hacked=1</script>",
+    '"><img src=x onerror=window.hacked=1>',
+    "[click](javascript:window.hacked=1)",
+    "{{ 7*7 }}{% raw %}${alert(1)}",
+    "`code` **bold** &lt;b&gt;",
+    "\u202eesrever \u200b\u0430dmin",
+    "W" * 10_000,
+]
+
+
+def build(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ledger", "site", "build", "--node", str(root), "--out", str(out)])
+    assert main() == 0
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose every name, title, reason and login is an attack."""
+    root = tmp_path_factory.mktemp("hostile") / "node"
+    make_node(root)
+    rows = [
+        {
+            "id": f"r{number}",
+            "time": f"2026-01-0{5 + number % 5}T09:00:00Z",
+            "event_type": "design",
+            "account": f"acct{number}",
+            "login": text,
+            "evidence": f"https://example.org/{number}",
+            "title": text,
+        }
+        for number, text in enumerate(HOSTILE)
+    ]
+    (root / "work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    scope = root / "scopes/default.yaml"
+    scope.write_text(scope.read_text("utf-8").replace("work.csv", "work.jsonl"), "utf-8")
+    with at(root, "2026-01-13T12:00:00Z", "ann") as session:
+        for number, text in enumerate(HOSTILE[:-2]):
+            bind(session, "file", f"acct{number}", login=text, evidence=text, actor="ann")
+        collect(session)
+        folder = session.node.epoch("default", 1)
+        for number, text in enumerate(HOSTILE):
+            curate(session, folder, "note", f"file:work:r{number}", note=text)
+        out = root.parent / "site"
+        build_site(session.node, session.engine, out, verification=None, commit=None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("golden") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        build(GOLDEN, out, patch)
+    return out
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The site of the named fixture on loopback."""
+    folder = request.getfixturevalue(request.param)
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def pages(folder: Path) -> list[str]:
+    found = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.html"))]
+    return [path for path in found if path != "404.html"]
+
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; .ci/run installs it and runs this"
+)
+
+
+@needs_browser
+@pytest.mark.parametrize("served", ["golden", "hostile"], indirect=True)
+def test_no_page_runs_foreign_code_or_asks_a_third_party(served: str, request: pytest.FixtureRequest) -> None:
+    from playwright.sync_api import sync_playwright
+
+    name = request.node.callspec.params["served"]
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda dialog: problems.append(dialog.message))
+        page.on(
+            "request", lambda asked: None if asked.url.startswith((served, "data:")) else problems.append(asked.url)
+        )
+        for path in pages(request.getfixturevalue(name)):
+            page.goto(served + path)
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("window.hacked") is None, path
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= 390, f"{path} is {wide} pixels wide on a phone"
+        browser.close()
+    assert problems == []
+
+
+@needs_browser
+@pytest.mark.parametrize("served", ["golden"], indirect=True)
+def test_a_figure_leads_to_its_events_in_two_clicks(served: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(served + "epochs/default/1/")
+        page.locator("summary", has_text="alice: 4444 credits").click()
+        assert page.get_by_text("file:work:w1").first.is_visible()
+        page.goto(served + "epochs/default/1/")
+        page.locator("table.sortable").first.get_by_role("button", name="Units").click()
+        units = page.locator("table.sortable").first.locator("tbody tr td:nth-child(3)").all_inner_texts()
+        assert units == ["6.000", "4.000", "2.000", "1.500"]
+        browser.close()
+
+
+def test_hostile_text_is_on_the_pages_as_text_only(hostile: Path) -> None:
+    page = (hostile / "epochs/default/1/index.html").read_text("utf-8")
+    assert "<script>window.hacked" not in page
+    assert "&lt;script&gt;window.hacked=1&lt;/script&gt;" in page
+    assert "<img src=x" not in page
+    assert "{{ 7*7 }}" in page
+    assert "[click](javascript:window.hacked=1)" in page
+
+
+def test_every_page_has_a_strict_policy(golden: Path) -> None:
+    for path in pages(golden):
+        html = (golden / path).read_text("utf-8")
+        policy = html.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
+        scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+        assert "unsafe" not in scripts
+        assert "object-src 'none'" in policy
+
+
+def test_the_raw_files_are_published_byte_for_byte(golden: Path) -> None:
+    api = golden / "api/v1/ledger"
+    for folder in sorted((GOLDEN / "data/epochs").glob("*/*")):
+        for file in folder.iterdir():
+            published = api / f"epochs/{folder.parent.name}/{int(folder.name)}/{file.name}"
+            assert published.read_bytes() == file.read_bytes()
+    assert (api / "identities.jsonl").read_bytes() == (GOLDEN / "data/identities.jsonl").read_bytes()
+    index = json.loads((api / "index.json").read_bytes())
+    for entry in index["files"]:
+        data = (golden / entry["path"]).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["size"], entry["sha256"])
+    report = json.loads((api / "epochs/default/1/verify.json").read_bytes())
+    assert {check["verdict"] for check in report["checks"]} == {"pass"}
+
+
+def test_two_builds_have_the_same_bytes(golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(GOLDEN, tmp_path / "again", monkeypatch)
+    assert digest(tmp_path / "again") == digest(golden)
+
+
+def test_dead_links_and_foreign_requests_are_found(golden: Path, tmp_path: Path) -> None:
+    assert broken_links(golden) == []
+    site = shutil.copytree(golden, tmp_path / "site")
+    page = site / "check/index.html"
+    bad = (
+        '<a href="../nowhere/">x</a><a href="#no-such-place">y</a><script src="https://cdn.example.org/x.js"></script>'
+    )
+    page.write_text(page.read_text("utf-8").replace("</body>", bad + "</body>"), "utf-8")
+    assert len(broken_links(site)) == 3
+
+
+def test_a_folder_that_holds_something_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", "utf-8")
+    with at(GOLDEN, "2026-02-01") as session, pytest.raises(InputError, match="no earlier build"):
+        build_site(session.node, session.engine, tmp_path, verification=None, commit=None)
+    assert (tmp_path / "notes.txt").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "java\nscript:alert(1)",
+        " https://example.org",
+        "data:text/html,x",
+        "https://example.org@evil.example",
+        "https://\u0435xample.org/",
+        "https://example.org/\u202e",
+        'https://example.org/"onclick=',
+        "//example.org",
+        "git:abc",
+    ],
+)
+def test_an_address_that_is_no_plain_link_is_shown_as_text(address: str) -> None:
+    assert safe_link(address) is None
+    assert safe_link("https://example.org:8080/a/b?c=d#e") is not None
