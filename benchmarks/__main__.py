@@ -27,8 +27,7 @@ def main() -> int:
             if asked.rows and measure.__name__ not in asked.rows:
                 continue
             for row in measure(bench):
-                bound = "" if row.most is None else f"{'<=' if row.ok else 'MISSED'} {row.most:g} {row.unit}"
-                sys.stdout.write(f"{row.name:58}{row.figure:10.2f} {row.unit:3} {bound}\n")
+                sys.stdout.write(f"{row.name:58}{row.figure:10.2f} {row.unit:3} {row.bound}\n")
                 sys.stdout.flush()
                 missed += not row.ok
     return 1 if missed else 0

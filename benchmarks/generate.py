@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ledger.core.values import name_uuid, parse_time
-from ledger.flows.start import NodePlan, init_node
+from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.store.layout import SHARD_LIMIT, shard_name
 
 NODE = str(uuid.UUID(int=0x4F1E_6A00_0000_4000_8000_0000_0000_0001))
@@ -206,3 +207,25 @@ def write_node(root: Path, *, events: int, users: int, epochs: int = 1) -> list[
     init_node(root, NodePlan(name="Benchmark", start=parse_time(_time(ANCHOR)), node_id=NODE))
     write_identities(root, users)
     return [write_epoch(root, events=events, users=users, epoch_id=number) for number in range(1, epochs + 1)]
+
+
+def write_contributions(root: Path, rows: int) -> Path:
+    """A node whose one source is a CSV file of so many rows in one week; nothing is collected yet."""
+    plan = NodePlan(
+        name="contributions", start=parse_time("2026-01-05"), sources=[SourcePlan("file", "work", {"path": "work.csv"})]
+    )
+    init_node(root, plan)
+    with (root / "work.csv").open("w", encoding="utf-8") as file:
+        file.write("id,time,event_type,account,login,evidence,title\n")
+        for n in range(rows):
+            time = f"2026-01-0{5 + n % 5}T10:{n % 60:02d}:00Z"
+            who = f"acct{n % 500},name{n % 500}"
+            file.write(f"r{n},{time},governance,{who},https://example.org/x/{n},Title number {n} with some words\n")
+    return root
+
+
+def commit(root: Path) -> None:
+    """Put a generated node under git."""
+    identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "generated"]):
+        subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True)

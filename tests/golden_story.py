@@ -126,8 +126,9 @@ def at(session: Session, time: str, actor: str | None = None) -> None:
 
 def _play(session: Session) -> None:
     node = session.node
+    people = "https://example.org/people"
     users = {
-        name: bind(session, "file", name, login=name, evidence=f"https://example.org/people/{name}", actor="ann").user_id
+        name: bind(session, "file", name, login=name, evidence=f"{people}/{name}", actor="ann").user_id
         for name in ("alice", "bob", "carol", "dave")
     }
     first, second, third = (node.epoch("default", number) for number in (1, 2, 3))
@@ -135,7 +136,14 @@ def _play(session: Session) -> None:
     at(session, "2026-01-13T00:00:00Z")
     collect(session, "default")
     at(session, "2026-01-13T01:00:00Z", "ann")
-    curate(session, first, "exclude", "file:work:w4", note="counted in the studio already", evidence="https://example.org/4")
+    curate(
+        session,
+        first,
+        "exclude",
+        "file:work:w4",
+        note="counted in the studio already",
+        evidence="https://example.org/4",
+    )
     curate(session, first, "weight", "file:work:w3", note="only half of it was done", weight_milli=1500)
     curate(session, first, "note", "file:work:w1", note="minutes were approved on 2026-01-12")
     sign_as(session, first, "ann")

@@ -57,7 +57,7 @@ class LoadedEpoch:
                 seen, self._unsound_lines, self._refusal = [], 0, error
             extent = hashing.result()
         self._ends = tuple(accumulate(extent.lines))
-        if self._refusal is None and seen != [self.activity_count, sum(extent.octets)]:
+        if self._refusal is None and (extent.torn or seen != [self.activity_count, sum(extent.octets)]):
             self._refusal = FormatError("the log is no sequence of text lines", path=folder.path("activity.jsonl"))
         self.activity_root: Hash = extent.root
 

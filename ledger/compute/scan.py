@@ -23,11 +23,12 @@ SUBTREE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a log's bytes came to: the root over all shards, and lines and bytes of each shard."""
+    """What a log's bytes came to: root over all shards, lines and bytes of each, whether a last line end is missing."""
 
     root: Hash
     lines: tuple[int, ...]
     octets: tuple[int, ...]
+    torn: bool
 
 
 def line_blocks(shard: Path) -> Iterator[list[bytes]]:
@@ -61,7 +62,16 @@ def scan(shards: Sequence[Path]) -> Extent:
         counts.append(count)
     if leaves:
         subtrees.append(bytes.fromhex(root_of_hashes(leaves)))
-    return Extent(root_of_hashes(subtrees), tuple(counts), tuple(shard.stat().st_size for shard in shards))
+    octets = tuple(shard.stat().st_size for shard in shards)
+    return Extent(root_of_hashes(subtrees), tuple(counts), octets, any(map(_is_torn, shards)))
+
+
+def _is_torn(shard: Path) -> bool:
+    with shard.open("rb") as file:
+        if not file.seek(0, 2):
+            return False
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"
 
 
 def pick_lines(shard: Path, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
@@ -90,9 +100,8 @@ def broken_lines(shard: Path, path: str) -> Iterator[FormatError]:
                 except FormatError as error:
                     error.at(path, number)
                     yield error
-    with shard.open("rb") as file:
-        if number and file.seek(-1, 2) and file.read(1) != b"\n":
-            yield FormatError("last line has no line end (torn write?)", path=path, line=number)
+    if _is_torn(shard):
+        yield FormatError("last line has no line end (torn write?)", path=path, line=number)
 
 
 def _is_text(raw: bytes) -> bool:

@@ -54,7 +54,7 @@ class Page:
 
     `covered`: the stretch of time that has now been read in full (None: not yet known to be complete).
     `state`: replaces the cursor's note when not None. `stated`: how many events the source itself claims for the
-    window, where it does; `counts`: further whole numbers for the run's record (what a stated rule left out);
+    window, where it does; `counts`: further whole numbers for the run's record, totals so far (left out by a rule);
     `gaps`: what could not be read although it should have been, in words, without stopping the rest.
     """
 

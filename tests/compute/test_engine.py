@@ -161,7 +161,7 @@ def test_a_log_that_the_engine_saw_otherwise_than_the_hash_is_refused(
 ) -> None:
     def other(shards: list[Path]) -> scan.Extent:
         extent = scan.scan(shards)
-        return scan.Extent(extent.root, extent.lines, tuple(size + 1 for size in extent.octets))
+        return scan.Extent(extent.root, extent.lines, tuple(size + 1 for size in extent.octets), False)
 
     monkeypatch.setattr("ledger.compute.loaded.scan", other)
     case = Case(events=[event(1)])
@@ -182,7 +182,7 @@ def test_the_root_does_not_depend_on_how_bytes_are_read(
         patch.setattr(scan, "SUBTREE", 4)
         extent = scan.scan([shard])
         picked = [raw for _, raw in scan.pick_lines(shard, range(1, len(data) + 1))]
-    assert extent == scan.Extent(merkle_root(data), (len(data),), (shard.stat().st_size,))
+    assert extent == scan.Extent(merkle_root(data), (len(data),), (shard.stat().st_size,), False)
     assert picked == data
 
 

@@ -226,6 +226,12 @@ def test_any_single_changed_byte_is_found_or_gives_another_right_line(engine: En
     assert (loaded.findings == ()) == right
 
 
+def test_a_zero_byte_in_place_of_the_last_line_end_is_found(engine: Engine) -> None:
+    """DuckDB drops the zero byte and supplies a line end: the counts then agree, and only the bytes tell."""
+    folder = write_log(engine.root, line(event(1))[:-1] + b"\0")
+    assert engine.load(folder, Case().epoch).findings != ()
+
+
 def test_an_id_that_stands_twice_is_named_at_its_second_line(engine: Engine) -> None:
     first, again = line(event(1)), line(event(1, ingested_at="2026-01-11T00:00:00.000Z"))
     assert found(engine, first + line(event(2)), again) == [

@@ -26,7 +26,7 @@ from ledger.site.check import broken_links
 from ledger.site.links import safe_link
 from tests.nodes import GOLDEN, at, digest, make_node
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = [
     "<script>window.hacked=1</script>",
     '"><img src=x onerror=window.hacked=1>',
