@@ -6,9 +6,10 @@ in sorted order it gives the bytes of `canonical.encode` (a test holds it to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, get_type_hints
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError, with_config
 from pydantic_core import to_json
@@ -19,9 +20,27 @@ from ledger.core.errors import FormatError
 from ledger.core.records import ActivityEvent, explain
 from ledger.core.values import EventId, Timestamp
 
-_FIELDS = TypedDict("_FIELDS", get_type_hints(ActivityEvent, include_extras=True))  # type: ignore[misc]
-_VALIDATE = TypeAdapter(with_config(ActivityEvent.model_config)(_FIELDS)).validator.validate_python
-"""An event's fields by the record's own types, without making the record."""
+_TYPES = get_type_hints(ActivityEvent, include_extras=True)
+_OF_SOURCE = (
+    "artifact_url",
+    "event_time",
+    "event_type",
+    "id",
+    "metadata",
+    "platform_login",
+    "platform_user_id",
+    "source",
+)
+
+
+def _validator(names: Iterable[str]) -> Callable[[Any], Any]:
+    """Checks these fields of an event by the record's own types, without making the record."""
+    fields = TypedDict("fields", {name: _TYPES[name] for name in names})  # type: ignore[misc]
+    return TypeAdapter(with_config(ActivityEvent.model_config)(fields)).validator.validate_python
+
+
+_check_source = _validator(_OF_SOURCE)
+_check_provenance = _validator(sorted(_TYPES.keys() - {*_OF_SOURCE, "model_config", "payload_hash"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,12 @@ class Provenance:
     producer_version: str
     retrieved_at: Timestamp
     ingested_at: Timestamp
+
+
+@lru_cache(maxsize=16)
+def _check_once(provenance: Provenance) -> None:
+    """Provenance is the same for a whole page of events: one check serves them all."""
+    _check_provenance(asdict(provenance))
 
 
 class Sealed(NamedTuple):
@@ -58,6 +83,19 @@ def seal(
     """The stored line of an event; FormatError names the field that breaks the form."""
     try:
         flat = dict(sorted(metadata.items()))
+        _check_source(
+            {
+                "artifact_url": artifact_url,
+                "event_time": event_time,
+                "event_type": event_type,
+                "id": event_id,
+                "metadata": flat,
+                "platform_login": platform_login,
+                "platform_user_id": platform_user_id,
+                "source": source,
+            }
+        )
+        _check_once(provenance)
         digest = sha256_hex(
             to_json(
                 {
@@ -71,26 +109,27 @@ def seal(
                 }
             )
         )
-        fields = {
-            "artifact_url": artifact_url,
-            "event_time": event_time,
-            "event_type": event_type,
-            "id": event_id,
-            "ingested_at": provenance.ingested_at,
-            "metadata": flat,
-            "node_id": provenance.node_id,
-            "payload_hash": digest,
-            "platform_login": platform_login,
-            "platform_user_id": platform_user_id,
-            "producer": provenance.producer,
-            "producer_version": provenance.producer_version,
-            "retrieved_at": provenance.retrieved_at,
-            "scope_id": provenance.scope_id,
-            "source": source,
-        }
-        _VALIDATE(fields)
+        line = to_json(
+            {
+                "artifact_url": artifact_url,
+                "event_time": event_time,
+                "event_type": event_type,
+                "id": event_id,
+                "ingested_at": provenance.ingested_at,
+                "metadata": flat,
+                "node_id": provenance.node_id,
+                "payload_hash": digest,
+                "platform_login": platform_login,
+                "platform_user_id": platform_user_id,
+                "producer": provenance.producer,
+                "producer_version": provenance.producer_version,
+                "retrieved_at": provenance.retrieved_at,
+                "scope_id": provenance.scope_id,
+                "source": source,
+            }
+        )
     except ValidationError as error:
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None
     except (AttributeError, TypeError, ValueError) as error:
         raise FormatError(f"event {event_id!r} cannot be written: {error}", rule="PROVENANCE_REQUIRED") from None
-    return Sealed(event_id, digest, to_json(fields))
+    return Sealed(event_id, digest, line)

@@ -31,7 +31,7 @@ from ledger.sources.registry import source_class
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
 
-FLUSH_EVERY = 50_000
+FLUSH_EVERY = 100_000
 """Events held in memory before they are written: bounds memory, and how much a killed run repeats."""
 
 

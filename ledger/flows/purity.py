@@ -14,6 +14,7 @@ PURE = frozenset(
             "dataclasses",
             "datetime",
             "fnmatch",
+            "functools",
             "hashlib",
             "hmac",
             "itertools",
