@@ -16,6 +16,10 @@ from ledger.core.identity import AccountKey
 from ledger.core.records import ActivityEvent, Binding
 from ledger.core.values import UserId
 
+CODE_PREFIX = "ledger-bind-"
+CODE_DIGITS = 24
+"""A code is the prefix and so many hex digits; collectors let a message that is just a code through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
@@ -42,7 +46,7 @@ class Challenge:
     @property
     def code(self) -> str:
         """What any other account posts, as the whole text of a message or the title of a commit."""
-        return f"ledger-bind-{sha256_hex(self.text.encode())[:24]}"
+        return CODE_PREFIX + sha256_hex(self.text.encode())[:CODE_DIGITS]
 
 
 def nonce_of(bindings: list[Binding], account: AccountKey) -> int:

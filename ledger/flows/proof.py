@@ -24,7 +24,7 @@ def challenge(session: Session, provider: str, external_id: str, user_id: str | 
 
     Raises InputError when the account is bound, or the user does not exist.
     """
-    account = account_key(provider, external_id)
+    account = account_key(session, provider, external_id)
     log = session.node.bindings()
     bound = resolve_accounts(log)
     if account in bound:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from ledger.core.errors import InputError, LedgerError, SignatureError
+from ledger.core.errors import CredentialsError, InputError, LedgerError, SignatureError
 from ledger.core.values import Timestamp
 from ledger.flows.collect import collect
 from ledger.flows.identity import bind, unbind
 from ledger.flows.proof import challenge, prove
 from ledger.flows.session import Session, open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
+from ledger.sources.keyed import keyed_account
 
 KEY, OTHER_KEY = "0x" + "21" * 32, "0x" + "22" * 32
 WALLET, OTHER_WALLET = Account.from_key(KEY).address, Account.from_key(OTHER_KEY).address
@@ -35,6 +37,13 @@ def session(tmp_path: Path) -> Iterator[Session]:
     init_node(tmp_path, plan)
     (tmp_path / "notes.csv").write_text(HEAD, "utf-8")
     opened = open_session(tmp_path, NOW, environ={})
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def open_for(root: Path, environ: dict[str, str]) -> Iterator[Session]:
+    opened = open_session(root, NOW, environ=environ)
     yield opened
     opened.close()
 
@@ -114,3 +123,13 @@ def test_an_answer_for_one_user_does_not_serve_another(session: Session) -> None
     event = post(session, "r1", "dave", challenge(session, "wallet", WALLET, dave).code)
     with pytest.raises(LedgerError):
         prove(session, "wallet", WALLET, user_id=dave, signatures=[signed], events=[event])
+
+
+def test_a_plain_discord_id_is_keyed_as_the_log_keys_it(session: Session) -> None:
+    scope = session.node.root / "scopes/default.yaml"
+    entry = '  - source: discord\n    name: chat\n    options:\n      guild: "123456"\n'
+    scope.write_text(scope.read_text("utf-8") + entry, "utf-8")
+    with open_for(session.node.root, {}) as without, pytest.raises(CredentialsError, match="keyed"):
+        challenge(without, "discord", "4242")
+    with open_for(session.node.root, {"LEDGER_SECRET": "s"}) as keyed:
+        assert challenge(keyed, "discord", "4242").account == ("discord", keyed_account(b"s", "4242"))

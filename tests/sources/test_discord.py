@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.sources.discord import DiscordOptions, DiscordSource, keyed_account
+from ledger.sources.discord import DiscordOptions, DiscordSource
+from ledger.sources.keyed import keyed_account
 from ledger.sources.port import StreamCursor
 from ledger.sources.registry import source_class
 from tests.servers.discord import (

@@ -16,7 +16,7 @@ from ledger.flows.collect import CollectRun, collect
 from ledger.flows.ingest import Ingest
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
-from ledger.sources.discord import keyed_account
+from ledger.sources.keyed import keyed_account
 from tests.servers.discord import (
     READ_MESSAGE_HISTORY,
     TOKEN,

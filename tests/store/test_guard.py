@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,50 +17,8 @@ from ledger.flows.decide import curate
 from ledger.flows.identity import bind
 from ledger.flows.sign import finalize
 from ledger.store.guard import guard
-from tests.nodes import ROWS, at, make_node, sign_as
-
-FIRST = "data/epochs/default/0001"
-SECOND = "data/epochs/default/0002"
-
-
-def git(root: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    return subprocess.run(
-        ["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True, text=True
-    ).stdout
-
-
-def commit(root: Path) -> str:
-    git(root, "add", "--all", "--force", ".", ":!data/.lock")
-    git(root, "commit", "--quiet", "--allow-empty", "-m", "state")
-    return git(root, "rev-parse", "HEAD").strip()
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Epoch 1 finalized, epoch 2 open with one event, all committed."""
-    root = make_node(tmp_path / "node")
-    git(tmp_path, "init", "--quiet", "node")
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    with at(root, "2026-01-13T12:00:00Z") as session:
-        collect(session)
-        folder = session.node.epoch("default", 1)
-        sign_as(session, folder, "ann", "ben")
-        finalize(session, folder)
-        collect(session)
-    commit(root)
-    return root
-
-
-def rules(root: Path, base: str = "HEAD", **options: object) -> set[str]:
-    return {finding.rule for finding in guard(root, base, **options)}  # type: ignore[arg-type]
-
-
-def edit(root: Path, path: str, change: Callable[[bytes], bytes]) -> None:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(change(target.read_bytes() if target.exists() else b""))
+from tests.nodes import ROWS, at, sign_as
+from tests.store.repositories import FIRST, SECOND, commit, edit, git, rules
 
 
 def test_what_the_ledgers_own_commands_do_is_allowed_step_by_step(root: Path) -> None:

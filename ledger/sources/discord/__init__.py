@@ -4,7 +4,6 @@
 stores or shows what people wrote.
 """
 
-from ledger.sources.discord.rules import keyed_account
 from ledger.sources.discord.source import DiscordOptions, DiscordSource
 
-__all__ = ["DiscordOptions", "DiscordSource", "keyed_account"]
+__all__ = ["DiscordOptions", "DiscordSource"]

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.core.canonical import clean_text
+from ledger.core.proof import CODE_DIGITS, CODE_PREFIX
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
+from ledger.sources.keyed import keyed_account
 from ledger.sources.port import Raw, SourceEvent
 
 KINDS = {
@@ -44,7 +46,7 @@ MANAGE_THREADS = 1 << 34
 
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 _ORDINARY, _REPLY = 0, 19
-_BINDING_CODE = re.compile(r"ledger-bind-[0-9a-f]{24}")
+_BINDING_CODE = re.compile(rf"{CODE_PREFIX}[0-9a-f]{{{CODE_DIGITS}}}")
 
 
 def first_id(time: Timestamp) -> int:
@@ -55,11 +57,6 @@ def first_id(time: Timestamp) -> int:
 def time_of(snowflake: int) -> Timestamp:
     """When the thing with this id was made, to the millisecond."""
     return from_milliseconds((snowflake >> 22) + _DISCORD_EPOCH_MS)
-
-
-def keyed_account(secret: bytes, account: str) -> str:
-    """HMAC-SHA-256 (hex) of an account id under the node's secret: what `ids: keyed` publishes in its stead."""
-    return hmac.new(secret, account.encode(), hashlib.sha256).hexdigest()
 
 
 def keyed_text(secret: bytes, message_id: str, text: str) -> str:
