@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
                     run.node,
                     run.engine,
                     site,
-                    verification=plain(checked),
+                    verification={"ok": checked.ok, **plain(checked)},
                     commit=head_commit(made.root),
                     tell=lambda text: progress(1, 1, text),
                 )
@@ -80,14 +81,20 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
         out(f"verify    {'everything recomputes' if checked.ok else 'DIFFERENT'}: {len(checked.epochs)} epochs")
         note("")
         note("Signed with a throw-away wallet whose key everybody knows: it shows the way, it proves nothing.")
+        name = _program()
         note("Try next:")
-        note(f"  ledger verify --node {target} --epoch 1       recheck an epoch, invariant by invariant")
-        note(f"  ledger status --node {target}                 where each epoch stands and what it needs")
-        note(f"  ledger show epoch --node {target} --epoch 1   who gets what, from which events")
+        note(f"  {name} verify --node {target} --epoch 1       recheck an epoch, invariant by invariant")
+        note(f"  {name} status --node {target}                 where each epoch stands and what it needs")
+        note(f"  {name} show epoch --node {target} --epoch 1   who gets what, from which events")
         if with_site:
-            note(f"  ledger site serve --out {target}/site         look at the site")
+            note(f"  {name} site serve --out {target}/site         look at the site")
     if not checked.ok:
         raise DifferenceError("the demonstration does not verify", hint=f"ledger verify --node {target}")
+
+
+def _program() -> str:
+    """How the reader can call this command: by name where the shell finds it, else by the path it was called with."""
+    return "ledger" if shutil.which("ledger") else sys.argv[0]
 
 
 def _this_clone() -> Path:

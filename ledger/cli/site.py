@@ -34,7 +34,12 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
         if not checked.ok:
             note("warning: this node does not verify; the site says so. Run `ledger verify` for the details.")
         result = build_site(
-            run.node, run.engine, target, verification=plain(checked), commit=head_commit(run.node.root), tell=note
+            run.node,
+            run.engine,
+            target,
+            verification={"ok": checked.ok, **plain(checked)},
+            commit=head_commit(run.node.root),
+            tell=note,
         )
     if as_json:
         emit("site/1", {**plain(result), "out": str(result.out), "verified": checked.ok})

@@ -181,7 +181,7 @@ class _Pages:
         html = self._jinja.get_template(template).render(up="../" * depth, **values)
         target = self._docs / f"{path}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(f"---\ntitle: {title}\nhide: [toc]\n---\n", "utf-8")
+        target.write_text(f"---\ntitle: {title}\nhide: [toc, navigation]\n---\n", "utf-8")
         target.with_suffix(".body").write_text(html, "utf-8")
 
 

@@ -18,12 +18,15 @@ from ledger.core.evaluate import Finding
 from ledger.store import layout
 from ledger.store.guard_epoch import EpochChange, as_finding, rewritten
 from ledger.store.node import check_entry, parse_bindings
-from ledger.store.trees import PLAIN, Entry, GitTree, Tree, WorkTree, changes, top_of
+from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, Tree, WorkTree, changes, top_of
 from ledger.store.yamlfile import parse_yaml
 
 Change = tuple[Entry | None, Entry | None]
 _EPOCH = re.compile(rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/([^/]+)", re.ASCII)
 _FIXED = ("node_id", "anchor", "length_days")
+_OWN = (layout.NODE_FILE, ".gitattributes", "data", "scopes", "weights")
+_BYTES_RULE = (b"data/**", [b"-text"])
+_TOUCHES_BYTES = re.compile(rb"[-!]?(?:text|eol|crlf|ident|filter|working-tree-encoding|export-ignore)(?:=.*)?")
 
 
 def guard(
@@ -48,7 +51,7 @@ def guard(
 class _Guard:
     """One comparison; paths of findings are relative to the node."""
 
-    def __init__(self, prefix: str, before: Tree, after: Tree) -> None:
+    def __init__(self, prefix: str, before: GitTree, after: Tree) -> None:
         self.prefix, self.before, self.after = prefix, before, after
         self.all_changes = changes(before, after)
         self.changes: dict[str, Change] = {
@@ -68,6 +71,8 @@ class _Guard:
         touched = sorted({(match[1], int(match[2])) for path in self.changes if (match := _EPOCH.fullmatch(path))})
         settings = self._node(self.after)
         if settings is None:
+            if layout.NODE_FILE not in self.changes:
+                yield Finding("NODE_SCOPED", "is missing or cannot be read", layout.NODE_FILE)
             return
         for scope_id, epoch_id in touched:
             files = {
@@ -76,9 +81,25 @@ class _Guard:
                 if (match := _EPOCH.fullmatch(path)) and (match[1], int(match[2])) == (scope_id, epoch_id)
             }
             change = EpochChange(settings, scope_id, epoch_id, files, self._read_before, self._read_after)
-            yield from change.findings(self._scope(self.before, scope_id) or self._scope(self.after, scope_id))
-        for scope_id in sorted({scope_id for scope_id, _ in touched}):
+            scopes = [scope for tree in (self.before, self.after) if (scope := self._scope(tree, scope_id)) is not None]
+            yield from change.findings(scopes)
+            if self._scope(self.before, scope_id) is not None:
+                yield from change.settings_findings(scopes, self._past)
+        for scope_id in sorted({scope_id for scope_id, _ in touched} | set(self._changed_scopes())):
             yield from self._sequence(settings, scope_id)
+
+    def _changed_scopes(self) -> Iterator[str]:
+        """Scopes with epochs whose file changed and can be read."""
+        for path in self.changes:
+            scope_id = path.removeprefix("scopes/").removesuffix(".yaml")
+            if path == layout.scope_path(scope_id) and self._has_epochs(scope_id) and self._scope(self.after, scope_id):
+                yield scope_id
+
+    def _past(self, path: str, since: int) -> Iterator[bytes]:
+        """A settings file as it is after the change, then as it stood before it, back to the time `since`."""
+        if (data := self._read_after(path)) is not None:
+            yield data
+        yield from self.before.versions(self.prefix + path, since)
 
     def _read_before(self, path: str) -> bytes | None:
         return self.before.read(self.prefix + path)
@@ -96,29 +117,31 @@ class _Guard:
         for path, (_, new) in self.changes.items():
             if path == ".gitattributes":
                 yield from self._attributes()
+            first = path.partition("/")[0]
+            if new is not None and first not in _OWN and first.casefold() in _OWN:
+                yield Finding("WRITES_VIA_WORKFLOW", f"is {first.casefold()} on a disk that ignores case", path)
             if not (path == "data" or path.startswith("data/")):
                 continue
             if new is None:
                 if path != "data/epochs/.gitkeep":
                     yield Finding("ACTIVITY_APPEND_ONLY", "is deleted; the record only ever grows", path)
                 continue
-            if new.mode == 0o160000:
+            if new.mode == SUBMODULE:
                 yield Finding("WRITES_VIA_WORKFLOW", "submodules are not allowed under data/", path)
                 continue
             try:
                 check_entry(path, new.mode)
-                if new.mode != PLAIN:
+                if new.mode != PLAIN:  # 100664, which old versions of git wrote
                     raise InputError(f"has git mode {new.mode:o}, not 100644", rule="WRITES_VIA_WORKFLOW")
             except LedgerError as error:
                 yield as_finding(error.at(path))
 
     def _attributes(self) -> Iterator[Finding]:
-        """The root's attributes keep git's hands off line ends under `data/`."""
-        rule = re.compile(rb"^data/\*\* +-text\s*$", re.MULTILINE)
-        if rule.search(self._read_before(".gitattributes") or b"") and not rule.search(
-            self._read_after(".gitattributes") or b""
-        ):
-            yield Finding("WRITES_VIA_WORKFLOW", "must keep the line `data/** -text`", ".gitattributes")
+        """The node's attributes keep git's hands off the bytes under `data/`."""
+        old, new = (read(".gitattributes") or b"" for read in (self._read_before, self._read_after))
+        if _keeps_bytes(old) and not _keeps_bytes(new):
+            message = "must keep the line `data/** -text`, after all others that touch the bytes of these files"
+            yield Finding("WRITES_VIA_WORKFLOW", message, ".gitattributes")
 
     def _settings(self) -> Iterator[Finding]:
         """Settings that changed must still be read; what all epochs rest on must not change."""
@@ -149,9 +172,11 @@ class _Guard:
 
     def _removed(self, path: str) -> Iterator[Finding]:
         scope_id = path.removeprefix("scopes/").removesuffix(".yaml")
-        has_epochs = any(entry.startswith(f"{self.prefix}{layout.EPOCHS}/{scope_id}/") for entry in self.after.entries)
-        if path == layout.NODE_FILE or (path.startswith("scopes/") and has_epochs):
+        if path == layout.NODE_FILE or (path.startswith("scopes/") and self._has_epochs(scope_id)):
             yield Finding("SCOPE_VALIDATED", "is deleted, but epochs rest on it", path)
+
+    def _has_epochs(self, scope_id: str) -> bool:
+        return any(entry.startswith(f"{self.prefix}{layout.EPOCHS}/{scope_id}/") for entry in self.after.entries)
 
     def _load(self, path: str) -> None:
         data = self._read_after(path)
@@ -235,3 +260,20 @@ class _Guard:
                     )
         except LedgerError as error:
             yield as_finding(error)
+
+
+def _keeps_bytes(attributes: bytes) -> bool:
+    """Whether the last line that touches the bytes of files under `data/` is `data/** -text`: the last match wins."""
+    kept = False
+    for line in attributes.splitlines():
+        pattern, *words = line.split() or [b"#"]
+        touching = [word for word in words if _TOUCHES_BYTES.fullmatch(word)]
+        if touching and not pattern.startswith(b"#") and _may_match_data(pattern):
+            kept = (pattern, touching) == _BYTES_RULE
+    return kept
+
+
+def _may_match_data(pattern: bytes) -> bool:
+    """False for a pattern that begins with the plain name of another folder."""
+    folder, slash, _ = pattern.removeprefix(b"/").partition(b"/")
+    return not slash or folder == b"data" or not re.fullmatch(rb"[\w.-]+", folder)

@@ -1,6 +1,7 @@
 """Two states of a repository side by side, without a checkout: git trees, or the files as they lie on disk.
 
-Git is called by argument lists, without configuration, replace refs or a shell; paths come back NUL-separated.
+Git is called by argument lists, with no shell, replace refs or lazy downloads, with nothing of the caller's `GIT_*`
+environment and no program that a repository's settings may name; paths go in literally and come back NUL-separated.
 """
 
 from __future__ import annotations
@@ -17,10 +18,21 @@ from typing import NamedTuple, Protocol
 from ledger.core.errors import InputError, UsageError
 from ledger.store.files import read_file
 from ledger.store.layout import is_scratch
+from ledger.store.node import walk
 
 PLAIN = 0o100644
 LINK = 0o120000
-_ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+SUBMODULE = 0o160000
+_SETTINGS = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
 
 
 class Entry(NamedTuple):
@@ -43,27 +55,34 @@ class Tree(Protocol):
         ...
 
 
+def _environment() -> dict[str, str]:
+    """The caller's environment without what hooks and others set to point git elsewhere (GIT_DIR, GIT_INDEX_FILE)."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRONMENT
+
+
 def git(folder: Path, *arguments: str) -> bytes:
     """What git prints; InputError with git's own words when it fails."""
     done = subprocess.run(
-        ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments],
-        env={**os.environ, **_ENVIRONMENT},
-        capture_output=True,
-        check=False,
+        ["git", "-C", str(folder), *_SETTINGS, *arguments], env=_environment(), capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise InputError(
             f"git {arguments[0]} failed: {said[-1] if said else done.returncode}",
-            hint="Run it inside a git repository with full history (no shallow clone), and name a revision it has.",
+            hint="Run it inside a git repository that belongs to you, with its full history.",
         )
     return done.stdout
 
 
 def top_of(root: Path) -> tuple[Path, str]:
-    """The repository's top folder and the node's place in it (empty, or ending in `/`)."""
-    top = Path(os.fsdecode(git(root, "rev-parse", "--show-toplevel")).rstrip("\n"))
-    prefix = os.fsdecode(git(root, "rev-parse", "--show-prefix")).rstrip("\n")
+    """The repository's top folder and the node's place in it (empty, or ending in `/`).
+
+    Raises InputError when settings (`core.worktree`) make git look at another folder than `root`.
+    """
+    top = Path(os.fsdecode(git(root, "rev-parse", "--show-toplevel").removesuffix(b"\n")))
+    prefix = os.fsdecode(git(root, "rev-parse", "--show-prefix").removesuffix(b"\n"))
+    if (top / prefix).resolve() != root.resolve():
+        raise InputError(f"git takes {top} for this repository's files", hint="Unset core.worktree in .git/config.")
     return top, prefix
 
 
@@ -71,7 +90,14 @@ def commit_of(top: Path, revision: str) -> str:
     """The full id of the commit that `revision` names; UsageError for what looks like an option."""
     if revision.startswith("-") or not revision.isprintable():
         raise UsageError(f"{revision!r} is no revision")
-    return git(top, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    try:
+        return git(top, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    except InputError:
+        raise InputError(
+            f"{revision} is no commit of this repository",
+            hint="Name one that `git log` shows; a shallow clone gets its history by `git fetch --unshallow` "
+            "(in Actions: `fetch-depth: 0`).",
+        ) from None
 
 
 class GitTree:
@@ -99,8 +125,8 @@ class GitTree:
             return None
         if self._reader is None:
             self._reader = subprocess.Popen(
-                ["git", "-C", str(self._top), "cat-file", "--batch"],
-                env={**os.environ, **_ENVIRONMENT},
+                ["git", "-C", str(self._top), *_SETTINGS, "cat-file", "--batch"],
+                env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -115,6 +141,21 @@ class GitTree:
         self._reader.stdout.read(1)
         return data
 
+    def versions(self, path: str, since: int) -> Iterator[bytes]:
+        """A file as it is, then as it was on the way here, newest first, back to how it stood at `since`.
+
+        `since` counts seconds since 1970. Only first parents count: what a merged branch tried on its way never stood.
+        """
+        if (data := self.read(path)) is not None:
+            yield data
+        log = git(self._top, "rev-list", "--first-parent", "--timestamp", self._commit, "--", path)
+        for line in log.decode().splitlines():
+            time, _, commit = line.partition(" ")
+            if listed := git(self._top, "ls-tree", "-z", "--full-tree", commit, "--", path):
+                yield git(self._top, "cat-file", "blob", listed.split(b"\t")[0].split(b" ")[2].decode())
+            if int(time) <= since:
+                return
+
     def close(self) -> None:
         """End the reader."""
         if self._reader is not None:
@@ -123,46 +164,61 @@ class GitTree:
 
 
 class WorkTree:
-    """The files as they lie on disk: what the node's commands would commit, whatever git's index or ignores say."""
+    """The files as they lie on disk: what the node's commands would commit, whatever git's index or ignores say.
+
+    Every file is read and hashed: dates and git's index prove nothing about bytes.
+    """
 
     def __init__(self, top: Path, prefix: str, base: GitTree) -> None:
-        self._top, self._prefix, self._base = top, prefix, base
+        self._top, self._prefix = top, prefix
+        self._links = {"": False}
+        known = next(iter(base.entries.values()), Entry(PLAIN, "0" * 40))
+        self._hash = hashlib.sha1 if len(known.blob) == 40 else hashlib.sha256  # the two kinds of git repository
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
-        """Every file under the node's data and settings; elsewhere what git tracks or would add."""
-        listed = git(self._top, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\0")[:-1]
-        paths = {os.fsdecode(path) for path in listed}
-        paths |= {path for path in self._walk(f"{self._prefix}data") if not is_scratch(path[len(self._prefix) :])}
-        return {path: entry for path in sorted(paths) if (entry := self._entry(path)) is not None}
-
-    def _walk(self, folder: str) -> Iterator[str]:
-        root = self._top / folder
-        if root.is_dir() and not root.is_symlink():
-            for entry in os.scandir(root):
-                path = f"{folder}/{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(path)
-                else:
-                    yield path
-
-    def _entry(self, path: str) -> Entry | None:
+        """Every file under the node's data, whatever git ignores; elsewhere what git tracks or would add."""
+        staged = {}
+        for line in git(self._top, "ls-files", "-z", "--stage").split(b"\0")[:-1]:
+            facts, _, path = line.partition(b"\t")
+            mode, blob, _ = facts.decode().split(" ")
+            staged[os.fsdecode(path)] = Entry(int(mode, 8), blob)
+        others = git(self._top, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")[:-1]
+        paths = staged.keys() | {os.fsdecode(path) for path in others}
+        paths |= {
+            path for path, _ in walk(self._top, f"{self._prefix}data") if not is_scratch(path[len(self._prefix) :])
+        }
         try:
-            facts = os.lstat(self._top / path)
+            return {path: entry for path in sorted(paths) if (entry := self._entry(path, staged.get(path))) is not None}
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", path=os.fsdecode(error.filename or "")) from None
+
+    def _entry(self, path: str, staged: Entry | None) -> Entry | None:
+        if self._behind_link(path.rpartition("/")[0]):
+            return None  # for git, too, nothing lies behind a link
+        target = self._top / path
+        try:
+            mode = target.lstat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if stat.S_ISLNK(facts.st_mode):
-            return Entry(LINK, "")
-        if not stat.S_ISREG(facts.st_mode):
-            return Entry(0o160000, "")
-        data = (self._top / path).read_bytes()
-        kind = (
-            hashlib.sha1
-            if len(next(iter(self._base.entries.values()), Entry(0, "0" * 40)).blob) == 40
-            else hashlib.sha256
-        )
-        blob = kind(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        return Entry(0o100755 if facts.st_mode & 0o111 else PLAIN, blob)
+        if stat.S_ISLNK(mode):
+            return Entry(LINK, self._blob(os.fsencode(target.readlink())))
+        if stat.S_ISREG(mode):
+            return Entry(0o100755 if mode & 0o111 else PLAIN, self._blob(target.read_bytes()))
+        if not stat.S_ISDIR(mode):
+            return Entry(mode, "")  # a pipe, a device
+        if path.endswith("/"):
+            return Entry(SUBMODULE, "")  # a repository inside this one
+        return staged if staged is not None and staged.mode == SUBMODULE else None
+
+    def _blob(self, data: bytes) -> str:
+        return self._hash(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+    def _behind_link(self, folder: str) -> bool:
+        """Whether a folder of the tree, or one above it, is a link."""
+        if folder not in self._links:
+            self._links[folder] = self._behind_link(folder.rpartition("/")[0]) or (self._top / folder).is_symlink()
+        return self._links[folder]
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes as they lie on disk."""

@@ -183,6 +183,7 @@ def test_the_raw_files_are_published_byte_for_byte(golden: Path) -> None:
     for entry in index["files"]:
         data = (golden / entry["path"]).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["size"], entry["sha256"])
+    assert "recomputed without a difference" in (golden / "index.html").read_text("utf-8")
     report = json.loads((api / "epochs/default/1/verify.json").read_bytes())
     assert {check["verdict"] for check in report["checks"]} == {"pass"}
 

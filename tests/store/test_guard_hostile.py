@@ -1,0 +1,372 @@
+"""Attacks on the ledger's git repository that guard must see through: forged records, odd files, hostile settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.core.errors import InputError
+from ledger.core.records import approver_set_hash, payload_hash, weight_config_hash
+from ledger.core.signing import CURVE_ORDER
+from ledger.flows.collect import collect
+from ledger.flows.review import repin
+from ledger.flows.sign import finalize
+from ledger.store.files import write_lock
+from ledger.store.guard import guard
+from tests.nodes import WALLETS, at, sign_as
+from tests.store.repositories import (
+    FIRST,
+    IN_REVIEW,
+    SECOND,
+    append,
+    commit,
+    edit,
+    git,
+    last_line,
+    review_second,
+    rules,
+)
+
+THIRD = "data/epochs/default/0003"
+
+
+def tamper(root: Path) -> None:
+    """A change that guard refuses wherever it looks at the right tree."""
+    edit(root, f"{FIRST}/pool.jsonl", lambda data: data + b"\n")
+
+
+def open_third(root: Path) -> str:
+    """Finalizes epoch 2 and commits; then opens epoch 3 without committing."""
+    review_second(root)
+    with at(root, IN_REVIEW) as session:
+        folder = session.node.epoch("default", 2)
+        sign_as(session, folder, "ann", "ben")
+        finalize(session, folder)
+    base = commit(root)
+    with at(root, IN_REVIEW) as session:
+        collect(session)
+    return base
+
+
+def replace_in(path: str, old: str, new: str) -> Callable[[Path], None]:
+    return lambda root: edit(root, path, lambda data: data.replace(old.encode(), new.encode()))
+
+
+# --- forged records
+
+
+@pytest.mark.parametrize("pinned", [("ann", "ben"), ("ann",), ("eve",)])
+def test_a_pin_that_the_scope_never_had_is_refused(root: Path, pinned: tuple[str, ...]) -> None:
+    base = review_second(root)
+    wallets = tuple(sorted(WALLETS[name] for name in pinned))
+    forged = {
+        **last_line(root, f"{SECOND}/transitions.jsonl"),
+        "from": "review",
+        "threshold": 1,
+        "approvers": list(wallets),
+        "approver_set_hash": approver_set_hash(wallets),
+    }
+    append(root, f"{SECOND}/transitions.jsonl", forged)
+    assert rules(root, base) == {"APPROVERS_PINNED_AT_REVIEW"}
+
+
+def test_a_pin_stays_good_when_the_scope_changes_later(root: Path) -> None:
+    """On its own branch an epoch that is pinned already meets a newer scope file on main."""
+    before = git(root, "rev-parse", "HEAD").strip()
+    replace_in("scopes/default.yaml", "threshold: 2", "threshold: 1")(root)
+    main = commit(root)
+    git(root, "checkout", "--quiet", "-b", "epoch", before)
+    review_second(root)
+    git(root, "merge", "--quiet", "--no-edit", main)
+    assert guard(root, main, epoch_branch=("default", 2)) == []
+
+
+def test_a_threshold_from_long_before_the_window_cannot_be_pinned_again(root: Path) -> None:
+    replace_in("scopes/default.yaml", "threshold: 2", "threshold: 1")(root)
+    git(root, "add", "--all")
+    stamp = {"GIT_COMMITTER_DATE": "2026-01-08T00:00:00Z", "GIT_AUTHOR_DATE": "2026-01-08T00:00:00Z"}
+    commands = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "dated"]
+    subprocess.run(["git", "-C", str(root), *commands], check=True, env={**os.environ, **stamp})
+    replace_in("scopes/default.yaml", "threshold: 1", "threshold: 2")(root)
+    git(root, "add", "--all")
+    subprocess.run(
+        ["git", "-C", str(root), *commands],
+        check=True,
+        env={**os.environ, **dict.fromkeys(stamp, "2026-01-09T00:00:00Z")},
+    )
+    base = review_second(root)
+    append(
+        root,
+        f"{SECOND}/transitions.jsonl",
+        {**last_line(root, f"{SECOND}/transitions.jsonl"), "from": "review", "threshold": 1},
+    )
+    assert rules(root, base) == {"APPROVERS_PINNED_AT_REVIEW"}
+
+
+def test_a_pin_after_a_reviewed_change_of_approvers_is_allowed(root: Path) -> None:
+    review_second(root)
+    replace_in("scopes/default.yaml", WALLETS["ben"], WALLETS["eve"])(root)
+    base = commit(root)
+    with at(root, IN_REVIEW, "ann") as session:
+        folder = session.node.epoch("default", 2)
+        with write_lock(root):
+            repin(session, folder, "ann")
+        sign_as(session, folder, "ann", "eve")
+        finalize(session, folder)
+    assert guard(root, base) == []
+
+
+def test_approvers_who_enter_in_the_same_change_cannot_close_an_epoch(root: Path) -> None:
+    base = review_second(root)
+    replace_in("scopes/default.yaml", WALLETS["ben"], WALLETS["eve"])(root)
+    with at(root, IN_REVIEW, "ann") as session:
+        folder = session.node.epoch("default", 2)
+        with write_lock(root):
+            repin(session, folder, "ann")
+        sign_as(session, folder, "ann", "eve")
+        finalize(session, folder)
+    assert rules(root, base) == {"APPROVERS_PER_SCOPE"}
+
+
+def test_an_approver_who_leaves_in_the_same_change_no_longer_counts(root: Path) -> None:
+    base = review_second(root)
+    with at(root, IN_REVIEW) as session:
+        folder = session.node.epoch("default", 2)
+        sign_as(session, folder, "ann", "ben")
+        finalize(session, folder)
+    replace_in("scopes/default.yaml", WALLETS["ben"], WALLETS["eve"])(root)
+    assert rules(root, base) == {"APPROVERS_PER_SCOPE"}
+
+
+@pytest.mark.parametrize(
+    "forged", [{"weight_config": {"file:design": 10**9}}, {"weight_policy": "weights/other.yaml"}], ids=str
+)
+def test_an_epoch_that_opens_with_other_weights_than_the_policys_is_refused(
+    root: Path, forged: dict[str, object]
+) -> None:
+    base = open_third(root)
+    assert guard(root, base) == []
+    epoch = {**last_line(root, f"{THIRD}/epoch.json"), **forged}
+    (root / THIRD / "epoch.json").unlink()
+    append(root, f"{THIRD}/epoch.json", {**epoch, "weight_config_hash": weight_config_hash(epoch["weight_config"])})
+    assert rules(root, base) == {"WEIGHTS_INTEGER_ONLY"}
+
+
+@pytest.mark.parametrize(
+    ("forged", "rule"),
+    [
+        ({"signer_wallet": WALLETS["eve"]}, "SIGNATURE_SCOPE_BOUND"),
+        ({"signer_wallet": WALLETS["ben"]}, "SIGNATURE_SCOPE_BOUND"),
+        ({"signer_wallet": WALLETS["eve"], "statement_hash": "0" * 64}, "APPROVERS_PINNED_AT_REVIEW"),
+        ({"signature": "0x" + "11" * 32 + f"{CURVE_ORDER - 5:064x}" + "1b"}, "SIGNATURE_SCOPE_BOUND"),
+        ({}, "APPROVERS_PER_SCOPE"),
+    ],
+    ids=["by a stranger", "in another's name", "by a stranger over another statement", "malleable", "twice"],
+)
+def test_a_forged_signature_is_named_with_its_line(root: Path, forged: dict[str, object], rule: str) -> None:
+    base = review_second(root)
+    with at(root, IN_REVIEW) as session:
+        sign_as(session, session.node.epoch("default", 2), "ann")
+    assert guard(root, base) == []
+    append(root, f"{SECOND}/signatures.jsonl", {**last_line(root, f"{SECOND}/signatures.jsonl"), **forged})
+    assert {(found.rule, found.path, found.line) for found in guard(root, base)} == {
+        (rule, f"{SECOND}/signatures.jsonl", 2)
+    }
+
+
+def test_an_event_from_after_the_window_is_refused(root: Path) -> None:
+    event = {
+        **last_line(root, f"{SECOND}/activity.jsonl"),
+        "id": "file:work:z",
+        "event_time": "2026-01-19T00:00:00.000Z",
+    }
+    append(root, f"{SECOND}/activity.jsonl", {**event, "payload_hash": payload_hash(event)})
+    assert [(found.rule, found.line) for found in guard(root, "HEAD")] == [("EPOCH_WINDOW_UNIQUE", 2)]
+
+
+@pytest.mark.parametrize(
+    ("forged", "rule"),
+    [
+        ({"node_id": "22222222-2222-4222-8222-222222222222"}, "NODE_SCOPED"),
+        ({"scope_id": "other"}, "SCOPE_SCOPED"),
+        ({"payload_hash": "0" * 64}, "PROVENANCE_REQUIRED"),
+        ({"surprise": "1"}, "WRITES_VIA_WORKFLOW"),
+    ],
+    ids=str,
+)
+def test_an_event_that_does_not_belong_here_is_refused(root: Path, forged: dict[str, str], rule: str) -> None:
+    event = {**last_line(root, f"{SECOND}/activity.jsonl"), "id": "file:work:z"}
+    append(root, f"{SECOND}/activity.jsonl", {**event, "payload_hash": payload_hash(event), **forged})
+    assert [(found.rule, found.line) for found in guard(root, "HEAD")] == [(rule, 2)]
+
+
+@pytest.mark.parametrize(("path", "line"), [(f"{SECOND}/statement.json", 1), (f"{SECOND}/allocations.jsonl", 1)])
+def test_a_derived_file_that_nobody_can_read_is_refused(root: Path, path: str, line: int) -> None:
+    base = review_second(root)
+    edit(root, path, lambda _: b"{}\n")
+    assert [(found.path, found.line) for found in guard(root, base)] == [(path, line)]
+
+
+def test_a_first_statement_that_claims_one_before_it_is_refused(root: Path) -> None:
+    base = git(root, "rev-list", "--max-parents=0", "HEAD").strip()
+    git(root, "checkout", "--quiet", "--orphan", "early")
+    shutil.rmtree(root / "data")
+    (root / "data").mkdir()
+    early = commit(root)
+    git(root, "checkout", "--quiet", base)
+    statement = last_line(root, f"{FIRST}/statement.json")
+    (root / FIRST / "statement.json").unlink()
+    append(root, f"{FIRST}/statement.json", {**statement, "previous_statement_hash": "0" * 64})
+    found = {(each.rule, each.actual) for each in guard(root, early)}
+    assert ("PAYOUT_DETERMINISTIC", "0" * 64) in found
+
+
+# --- odd files
+
+
+@pytest.mark.parametrize("path", ["Data/epochs/x", "DATA/x", "Ledger.yaml", "\u017fcopes/x.yaml", ".GitAttributes"])
+def test_a_twin_of_the_nodes_own_names_is_refused(root: Path, path: str) -> None:
+    edit(root, path, lambda _: b"x\n")
+    assert [(found.rule, found.path) for found in guard(root, "HEAD")] == [("WRITES_VIA_WORKFLOW", path)]
+
+
+@pytest.mark.parametrize(
+    "line", [b"* text=auto", b"data/** text eol=crlf", b"*.jsonl ident", b"/data/epochs/** -text filter=evil"]
+)
+def test_attributes_that_touch_data_after_all_are_refused(root: Path, line: bytes) -> None:
+    edit(root, ".gitattributes", lambda data: data + line + b"\n")
+    assert [found.path for found in guard(root, "HEAD")] == [".gitattributes"]
+
+
+def test_attributes_of_other_files_are_the_users_own(root: Path) -> None:
+    lines = b"* text=auto\n\n# ours\ndata/** -text\ndocs/** text\n*.lock linguist-generated=true\n"
+    edit(root, ".gitattributes", lambda _: lines)
+    assert guard(root, "HEAD") == []
+
+
+@pytest.mark.parametrize("name", ["data", "scopes"])
+def test_a_folder_behind_a_link_is_refused_also_when_git_ignores_it(root: Path, tmp_path: Path, name: str) -> None:
+    shutil.move(root / name, tmp_path / "moved")
+    (root / name).symlink_to(tmp_path / "moved")
+    edit(root, ".git/info/exclude", lambda _: name.encode())
+    assert any(found.path.startswith(name) for found in guard(root, "HEAD"))
+
+
+def test_pipes_nested_repositories_and_odd_bytes_in_names_are_refused(root: Path) -> None:
+    os.mkfifo(root / SECOND / "pipe")
+    edit(root, f"{SECOND}/.git/HEAD", lambda _: b"ref: refs/heads/main\n")
+    Path(os.fsdecode(os.fsencode(root / "data") + b"/\xff\n")).write_bytes(b"")
+    found = {each.path: each.message for each in guard(root, "HEAD")}
+    assert set(found) == {f"{SECOND}/pipe", f"{SECOND}/.git/HEAD", "data/\udcff\n"}
+    assert "plain file" in found[f"{SECOND}/pipe"]
+
+
+def test_a_submodule_under_data_is_refused(root: Path) -> None:
+    blob = git(root, "rev-parse", "HEAD").strip()
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{blob},{SECOND}/sub")
+    git(root, "commit", "--quiet", "-m", "submodule")
+    assert [found.path for found in guard(root, "HEAD~1", "HEAD")] == [f"{SECOND}/sub"]
+
+
+def test_links_and_submodules_elsewhere_are_no_change_while_they_stay(root: Path) -> None:
+    (root / "link").symlink_to("README.md")
+    commit(root)
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{git(root, 'rev-parse', 'HEAD').strip()},sub")
+    (root / "sub").mkdir()
+    git(root, "commit", "--quiet", "-m", "submodule")
+    assert guard(root, "HEAD", epoch_branch=("default", 2)) == []
+    (root / "link").unlink()
+    (root / "link").symlink_to("/etc/passwd")
+    assert [found.path for found in guard(root, "HEAD", epoch_branch=("default", 2))] == ["link"]
+
+
+def test_a_node_without_settings_is_refused(root: Path) -> None:
+    (root / "ledger.yaml").unlink()
+    base = commit(root)
+    tamper(root)
+    assert [found.path for found in guard(root, base)] == ["ledger.yaml"]
+
+
+def test_two_unfinished_epochs_must_not_outlive_the_permission(root: Path) -> None:
+    edit(root, "scopes/default.yaml", lambda data: data.replace(b"overlap: false", b"overlap: true"))
+    with at(root, "2026-01-20T12:00:00Z") as session:
+        collect(session)
+        collect(session)
+    base = commit(root)
+    assert (root / THIRD).is_dir()
+    edit(root, "scopes/default.yaml", lambda data: data.replace(b"overlap: true", b"overlap: false"))
+    assert rules(root, base) == {"ONE_ACTIVE_EPOCH"}
+
+
+# --- hostile settings of git and of the environment
+
+
+def test_a_program_named_in_the_repositorys_settings_does_not_run(root: Path, tmp_path: Path) -> None:
+    mark, program = tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nprintf 'x\\0'\n", "utf-8")
+    program.chmod(0o755)
+    for name in ("core.fsmonitor", "core.pager", "diff.external", "core.hooksPath"):
+        git(root, "config", name, str(program))
+    mark.unlink(missing_ok=True)
+    guard(root, "HEAD")
+    assert not mark.exists()
+
+
+def test_settings_that_point_git_to_another_tree_are_an_error(root: Path, template: Path) -> None:
+    git(root, "config", "core.worktree", str(template))
+    tamper(root)
+    with pytest.raises(InputError):
+        guard(root, "HEAD")
+
+
+def test_the_environment_cannot_point_git_elsewhere(
+    root: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tamper(root)
+    monkeypatch.setenv("GIT_DIR", str(template / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(template))
+    assert rules(root) == {"CURATION_FREEZE_ON_FINALIZE"}
+
+
+def test_replaced_objects_are_seen_as_they_were(root: Path) -> None:
+    old = git(root, "rev-parse", "HEAD").strip()
+    tamper(root)
+    new = commit(root)
+    git(root, "replace", old, new)
+    assert rules(root, old, head=new) == {"CURATION_FREEZE_ON_FINALIZE"}
+
+
+def test_a_node_below_the_repositorys_top_is_guarded_by_its_own_paths(root: Path, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    (top / "deep").mkdir(parents=True)
+    shutil.rmtree(root / ".git")
+    shutil.move(root, top / "deep/node")
+    git(top, "init", "--quiet")
+    commit(top)
+    (top / "elsewhere").write_text("new", "utf-8")
+    node = top / "deep/node"
+    assert guard(node, "HEAD") == []
+    assert [found.path for found in guard(node, "HEAD", epoch_branch=("default", 2))] == ["elsewhere"]
+    tamper(node)
+    assert [(found.rule, found.path) for found in guard(node, "HEAD")] == [
+        ("CURATION_FREEZE_ON_FINALIZE", f"{FIRST}/pool.jsonl")
+    ]
+
+
+def test_a_shallow_clone_says_how_to_get_the_history(root: Path, tmp_path: Path) -> None:
+    commit(root)
+    subprocess.run(["git", "clone", "-q", "--depth", "1", root.as_uri(), str(tmp_path / "shallow")], check=True)
+    with pytest.raises(InputError) as caught:
+        guard(tmp_path / "shallow", "HEAD~1")
+    assert "HEAD~1" in caught.value.message
+    assert "--unshallow" in caught.value.hint
+
+
+def test_outside_a_repository_guard_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        guard(tmp_path, "HEAD")
