@@ -51,7 +51,7 @@ class Tree(Protocol):
         ...
 
     def read(self, path: str) -> bytes | None:
-        """A file's bytes, None when it does not exist."""
+        """A file's bytes; None when it does not exist, or is a link or a submodule."""
         ...
 
 
@@ -121,7 +121,7 @@ class GitTree:
     def read(self, path: str) -> bytes | None:
         """The blob's bytes, through one long-lived `git cat-file --batch`."""
         entry = self.entries.get(path)
-        if entry is None or entry.mode not in (PLAIN, 0o100755, LINK):
+        if entry is None or not stat.S_ISREG(entry.mode):
             return None
         if self._reader is None:
             self._reader = subprocess.Popen(
@@ -222,7 +222,8 @@ class WorkTree:
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes as they lie on disk."""
-        return read_file(self._top, path)
+        entry = self.entries.get(path)
+        return read_file(self._top, path) if entry is not None and stat.S_ISREG(entry.mode) else None
 
 
 def changes(base: Tree, head: Tree) -> dict[str, tuple[Entry | None, Entry | None]]:
