@@ -40,7 +40,6 @@ from .world import Repository, World
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 MOST_NODES = 500_000
-CURSORS = ("keyset", "offset")
 
 
 @cache
@@ -135,7 +134,7 @@ class _Measure:
     def _field(self, node: FieldNode, parents: int) -> None:
         asked = {
             argument.name.value: value_from_ast_untyped(argument.value, dict(self.variables))
-            for argument in node.arguments
+            for argument in node.arguments or ()
         }
         if node.name.value == "nodes" and "ids" in asked:
             ids = asked["ids"] or []
@@ -159,7 +158,7 @@ class _Measure:
             )
             self.errors.append({"type": "MISSING_PAGINATION_BOUNDARIES", "message": message})
         elif not 1 <= size <= 100:
-            message = f"Requesting {size} records on the `{node.name.value}` connection exceeds the `first` limit of 100 records."
+            message = f"Requesting {size} records on the `{node.name.value}` connection exceeds the limit of 100."
             self.errors.append({"type": "EXCESSIVE_PAGINATION", "message": message})
         else:
             self.connections += parents
@@ -167,7 +166,7 @@ class _Measure:
             self._walk(node.selection_set, parents * size)
 
     def _included(self, node: Any) -> bool:
-        for directive in node.directives:
+        for directive in node.directives or ():
             holds = bool(value_from_ast_untyped(directive.arguments[0].value, dict(self.variables)))
             if holds != (directive.name.value == "include"):
                 return False
@@ -178,7 +177,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _resolve(source: Any, info: GraphQLResolveInfo, **asked: Any) -> Any:
+def _resolve(source: Any, info: GraphQLResolveInfo[Any], **asked: Any) -> Any:
     """One field: a rule of its own, a plain value of an answer, or the attribute of that name."""
     parent, name = info.parent_type.name, info.field_name
     own = _RULES.get((parent, name))
@@ -186,7 +185,7 @@ def _resolve(source: Any, info: GraphQLResolveInfo, **asked: Any) -> Any:
         return own(source, info.context, asked)
     if isinstance(source, dict):
         return source[name]
-    value = getattr(source, _snake(name), _MISSING)
+    value: Any = getattr(source, _snake(name), _MISSING)
     if value is _MISSING:
         raise GraphQLError(f"the test server does not serve {parent}.{name}")
     kind = get_named_type(info.return_type).name
@@ -211,7 +210,7 @@ def _connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> 
         chosen = sorted(chosen, key=lambda item: (getattr(item, name), item.id), reverse=order["direction"] == "DESC")
     total, start = len(chosen), 0
     if asked.get("after"):
-        start = _position(asked["after"], chosen, call.cursors, order)
+        start = _position(asked["after"], chosen, order)
     page = chosen[start:][: asked.get("first")]
     cursors = [_cursor(item, start + n + 1, call.cursors, order) for n, item in enumerate(page)]
     return {
@@ -228,7 +227,7 @@ def _connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> 
 
 
 def _filtered(items: list[Any], asked: Mapping[str, Any]) -> list[Any]:
-    filters = asked.get("filterBy") or {}
+    filters = {name: value for name, value in (asked.get("filterBy") or {}).items() if value is not False}
     unknown = set(asked) - {"first", "after", "orderBy", "filterBy", "states"} | set(filters) - {"since", "states"}
     if unknown:
         raise GraphQLError(f"the test server does not serve the arguments {sorted(unknown)}")
@@ -242,15 +241,19 @@ def _filtered(items: list[Any], asked: Mapping[str, Any]) -> list[Any]:
 
 
 def _key(item: Any, order: Mapping[str, Any] | None) -> list[Any]:
-    return [getattr(item, _snake(order["field"].lower())) if order else 0, item.id]
+    """What a list is sorted by: the field asked for, else the age of the item."""
+    if order:
+        return [getattr(item, _snake(order["field"].lower())), item.id]
+    return [getattr(item, "full_database_id", None)]
 
 
 def _cursor(item: Any, position: int, way: str, order: Mapping[str, Any] | None) -> str:
-    content = _key(item, order) if way == "keyset" and order else position
+    key = _key(item, order)
+    content = position if way == "offset" or None in key else key
     return base64.b64encode(json.dumps(["cursor:v2:", content]).encode()).decode()
 
 
-def _position(cursor: str, items: list[Any], way: str, order: Mapping[str, Any] | None) -> int:
+def _position(cursor: str, items: list[Any], order: Mapping[str, Any] | None) -> int:
     """Where the page after `cursor` begins: after that key as the list is now, or at that place."""
     try:
         _, content = json.loads(base64.b64decode(cursor, validate=True))
@@ -258,9 +261,9 @@ def _position(cursor: str, items: list[Any], way: str, order: Mapping[str, Any] 
         raise GraphQLError(
             f"`{cursor}` does not appear to be a valid cursor.", extensions={"type": "INVALID_CURSOR_ARGUMENTS"}
         ) from None
-    if isinstance(content, int) or order is None:
-        return int(content)
-    down = order["direction"] == "DESC"
+    if isinstance(content, int):
+        return content
+    down = order is not None and order["direction"] == "DESC"
     return sum((_key(item, order) >= content) if down else (_key(item, order) <= content) for item in items)
 
 
@@ -275,32 +278,29 @@ def _repository(_root: Any, call: Execution, asked: Mapping[str, Any]) -> Reposi
 
 
 def _nodes(_root: Any, call: Execution, asked: Mapping[str, Any]) -> list[Any]:
-    return [_node(_root, call, {"id": each}) for each in asked["ids"]]
+    return [_found(call, each) for each in asked["ids"]]
 
 
-def _node(_root: Any, call: Execution, asked: Mapping[str, Any]) -> Any:
+def _found(call: Execution, node_id: str) -> Any:
+    """The node, or the error that stands in its place."""
     call.nodes = call.nodes or call.world.nodes()
-    found = call.nodes.get(asked["id"])
-    if found is None:
-        message = f"Could not resolve to a node with the global id of '{asked['id']}'."
-        raise GraphQLError(message, extensions={"type": "NOT_FOUND"})
-    return found
+    message = f"Could not resolve to a node with the global id of '{node_id}'."
+    return call.nodes.get(node_id) or GraphQLError(message, extensions={"type": "NOT_FOUND"})
 
 
-def _releases(source: Repository, call: Execution, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """GitHub names a release's author only where it is a user."""
-    return _connection(source.releases, call, asked)
+def _numbered(items: list[Any], number: int) -> Any:
+    return next((item for item in items if item.number == number), None)
 
 
 _RULES: dict[tuple[str, str], Callable[[Any, Execution, Mapping[str, Any]], Any]] = {
     ("Query", "repository"): _repository,
-    ("Query", "node"): _node,
+    ("Query", "node"): lambda _root, call, asked: _found(call, asked["id"]),
     ("Query", "nodes"): _nodes,
     ("Query", "viewer"): lambda _root, call, _asked: call.world.viewer,
     ("Query", "rateLimit"): lambda _root, call, _asked: {
         **call.rate_limit, "cost": call.cost, "nodeCount": call.node_count,
     },
-    ("Repository", "releases"): _releases,
+    ("Repository", "issue"): lambda repository, _call, asked: _numbered(repository.issues, asked["number"]),
     ("Issue", "stateReason"): lambda issue, _call, asked: (
         "COMPLETED" if issue.state_reason == "DUPLICATE" and not asked.get("enableDuplicate") else issue.state_reason
     ),

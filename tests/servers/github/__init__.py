@@ -1,0 +1,52 @@
+"""A GitHub on loopback: an in-memory world behind GitHub's published GraphQL schema and a little REST."""
+
+from .faults import (
+    Answer,
+    Fault,
+    bad_json,
+    before,
+    empty,
+    graphql_limit,
+    html,
+    partial,
+    reset,
+    rewritten,
+    secondary_limit,
+    slow,
+    status,
+    too_many,
+    truncated,
+)
+from .server import INSTALLATION, TOKEN, GitHubServer, Request, rest_repository
+from .world import Actor, Issue, Label, PullRequest, Release, Repository, Review, World
+
+__all__ = [
+    "INSTALLATION",
+    "TOKEN",
+    "Actor",
+    "Answer",
+    "Fault",
+    "GitHubServer",
+    "Issue",
+    "Label",
+    "PullRequest",
+    "Release",
+    "Repository",
+    "Request",
+    "Review",
+    "World",
+    "bad_json",
+    "before",
+    "empty",
+    "graphql_limit",
+    "html",
+    "partial",
+    "reset",
+    "rest_repository",
+    "rewritten",
+    "secondary_limit",
+    "slow",
+    "status",
+    "too_many",
+    "truncated",
+]
