@@ -1,14 +1,14 @@
 """From what a source reported to the line that is stored: validated, hashed, canonical (PROVENANCE_REQUIRED).
 
-The one place where records are written a million at a time, hence by `to_json`: on a validated event whose keys stand
-in sorted order it gives the bytes of `canonical.encode` (a test holds it to them) in a sixth of the time.
+The one place where records are written a million at a time, hence by `to_json` and in parts: on validated fields in
+sorted order this gives the bytes of `canonical.encode` (tests hold it to them) in a sixth of the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError, with_config
@@ -43,7 +43,7 @@ _check_source = _validator(_OF_SOURCE)
 _check_provenance = _validator(sorted(_TYPES.keys() - {*_OF_SOURCE, "model_config", "payload_hash"}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Provenance:
     """Who produced an event, for which node and scope, and when it was fetched and taken in."""
 
@@ -54,11 +54,25 @@ class Provenance:
     retrieved_at: Timestamp
     ingested_at: Timestamp
 
+    @cached_property
+    def parts(self) -> tuple[bytes, bytes, bytes]:
+        """The canonical bytes of these fields where they stand in a line: before metadata, after it, before source.
 
-@lru_cache(maxsize=16)
-def _check_once(provenance: Provenance) -> None:
-    """Provenance is the same for a whole page of events: one check serves them all."""
-    _check_provenance(asdict(provenance))
+        They are the same for a whole page of events, so they are checked and written once.
+        """
+        _check_provenance(asdict(self))
+        return (
+            b'"ingested_at":' + to_json(self.ingested_at),
+            b'"node_id":' + to_json(self.node_id),
+            to_json(
+                {
+                    "producer": self.producer,
+                    "producer_version": self.producer_version,
+                    "retrieved_at": self.retrieved_at,
+                    "scope_id": self.scope_id,
+                }
+            )[1:-1],
+        )
 
 
 class Sealed(NamedTuple):
@@ -95,38 +109,16 @@ def seal(
                 "source": source,
             }
         )
-        _check_once(provenance)
-        digest = sha256_hex(
-            to_json(
-                {
-                    "artifact_url": artifact_url,
-                    "event_time": event_time,
-                    "event_type": event_type,
-                    "id": event_id,
-                    "metadata": flat,
-                    "platform_user_id": platform_user_id,
-                    "source": source,
-                }
-            )
-        )
-        line = to_json(
-            {
-                "artifact_url": artifact_url,
-                "event_time": event_time,
-                "event_type": event_type,
-                "id": event_id,
-                "ingested_at": provenance.ingested_at,
-                "metadata": flat,
-                "node_id": provenance.node_id,
-                "payload_hash": digest,
-                "platform_login": platform_login,
-                "platform_user_id": platform_user_id,
-                "producer": provenance.producer,
-                "producer_version": provenance.producer_version,
-                "retrieved_at": provenance.retrieved_at,
-                "scope_id": provenance.scope_id,
-                "source": source,
-            }
+        ingested, node, produced = provenance.parts
+        head = to_json(
+            {"artifact_url": artifact_url, "event_time": event_time, "event_type": event_type, "id": event_id}
+        )[:-1]
+        meta, account, origin = to_json(flat), to_json(platform_user_id), to_json(source)
+        payload = b'%b,"metadata":%b,"platform_user_id":%b,"source":%b}' % (head, meta, account, origin)
+        digest = sha256_hex(payload)
+        line = (
+            b'%b,%b,"metadata":%b,%b,"payload_hash":"%b","platform_login":%b,"platform_user_id":%b,%b,"source":%b}'
+            % (*(head, ingested, meta, node, digest.encode(), to_json(platform_login), account, produced, origin),)
         )
     except ValidationError as error:
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None

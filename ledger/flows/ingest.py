@@ -125,7 +125,8 @@ class Ingest:
         for entry in self._entries(scope, only):
             source = self.source(scope, entry)
             if isinstance(source, Checked):
-                source.check()
+                with _rare_collections():
+                    source.check()
 
     def run(self, folder: EpochFolder, only: str | None = None, backfill: Window | None = None) -> list[StreamReport]:
         """Read every source of the epoch's scope up to its end (or now) and append what is new.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ledger.core.canonical import decode
+from ledger.core.canonical import decode, encode
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import FormatError
 from ledger.core.records import ActivityEvent, payload_hash
@@ -129,3 +131,25 @@ def test_an_id_that_no_log_may_hold_is_refused() -> None:
     for name in ("", "a b", "ä", "a\n", "a" * 513):
         with pytest.raises(FormatError, match="event "):
             sealed(id=name)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30)
+
+
+@given(
+    url=TEXT,
+    login=st.none() | TEXT,
+    metadata=st.dictionaries(
+        st.from_regex(r"\A[a-z][a-z0-9_]{0,8}\Z"),
+        TEXT | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans() | st.none(),
+        max_size=6,
+    ),
+)
+def test_whatever_is_sealed_has_the_bytes_of_the_canonical_form(
+    url: str, login: str | None, metadata: dict[str, Any]
+) -> None:
+    found = sealed(artifact_url=url, platform_login=login, metadata=metadata)
+    value = decode(found.line)
+    assert encode(value) == found.line
+    assert (value["metadata"], value["artifact_url"], value["platform_login"]) == (metadata, url, login)
+    assert payload_hash(value) == found.payload_hash == value["payload_hash"]
