@@ -162,7 +162,8 @@ class _Pages:
             {"Policy": "policy.md"},
             {"How to check": "check.md"},
         ]
-        shutil.copytree(templates_folder() / "assets", self._docs / "assets")
+        made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
+        shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
 
     def _contributors(self) -> dict[str, Contributor]:
         """Users by id, named by the last login that a binding carries, with the accounts bound now."""
