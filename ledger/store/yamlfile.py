@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ledger.core.canonical import MAX_SAFE_INTEGER
+from ledger.core.canonical import MAX_DEPTH, MAX_SAFE_INTEGER
 from ledger.core.errors import ConfigError
 from ledger.store.files import read_file
 
@@ -22,6 +22,7 @@ class _Narrow(yaml.SafeLoader):
     """A SafeLoader that resolves four kinds of plain scalars and leaves the rest as text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - as PyYAML declares it
+    depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -30,7 +31,12 @@ class _Narrow(yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag:
             raise yaml.MarkedYAMLError(problem=f"tag {tag} is not allowed", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
+        if self.depth >= MAX_DEPTH:  # its scanner's time grows with the square of the depth
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
