@@ -1,4 +1,4 @@
-"""Every write to a node: append to a log, write a file once, replace a derived file. Call inside `write_lock`.
+"""Every write to a node: append to a log, replace a derived file. Call inside `write_lock`.
 
 ACTIVITY_APPEND_ONLY: an append reads what is there, adds whole canonical lines at the end and swaps the file in one
 act. Writing the same again changes nothing.
@@ -52,15 +52,6 @@ def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = la
 def _write_shard(folder: EpochFolder, number: int, batch: list[bytes]) -> None:
     if batch:
         append_lines(folder.root, folder.path(layout.shard_name(number)), batch)
-
-
-def write_once(root: Path, relative: str, data: bytes) -> None:
-    """Write a file that never changes; the same bytes again are fine, others are refused."""
-    before = read_file(root, relative)
-    if before is not None and before != data:
-        raise FormatError("is written once and already holds something else", path=relative)
-    if before is None:
-        write_file(root, relative, data)
 
 
 def write_derived(root: Path, relative: str, data: bytes) -> bool:

@@ -24,14 +24,15 @@ def read_file(root: Path, relative: str) -> bytes | None:
     """
     check_no_link(root, relative)
     try:
-        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=relative) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError("is not a plain file", path=relative)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError("is not a plain file", path=relative)
         return file.read()
 
 
