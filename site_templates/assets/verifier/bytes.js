@@ -1,0 +1,39 @@
+// Bytes, text and hashes. SHA-256 is synchronous: WebCrypto takes longer to be asked than a log line takes to hash.
+import { sha1, sha256 } from "../vendor/noble.js";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+export const EMPTY = new Uint8Array(0);
+export { sha256 };
+
+/** The text of UTF-8 bytes; TypeError when they are none. A byte order mark is kept, not swallowed. */
+export const textOf = (bytes) => decoder.decode(bytes);
+
+export const bytesOf = (text) => encoder.encode(text);
+
+export function hex(bytes) {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+export function fromHex(text) {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+export const sha256Hex = (bytes) => hex(sha256(bytes));
+
+export function sameBytes(a, b) {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/** UUIDv5 (RFC 9562, section 5.5) of `name` in the name space `uuid`. */
+export function nameUuid(uuid, name) {
+  const space = fromHex(uuid.replaceAll("-", ""));
+  const digest = sha1(Uint8Array.of(...space, ...bytesOf(name))).slice(0, 16);
+  digest[6] = (digest[6] & 0x0f) | 0x50;
+  digest[8] = (digest[8] & 0x3f) | 0x80;
+  return hex(digest).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

@@ -1,0 +1,395 @@
+// One epoch recomputed from its published files: a verdict for each invariant, with everything that speaks against it.
+//
+// Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
+import { scanActivity } from "./activity.js";
+import { EMPTY, hex, nameUuid, sameBytes, sha256, sha256Hex, textOf } from "./bytes.js";
+import { canonicalText, lineSpans } from "./canonical.js";
+import { Refusal } from "./errors.js";
+import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
+import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
+import { INVARIANTS, RULE_OF_FILE, verdicts } from "./invariants.js";
+import { folderOf, isKnown, isShard, shardNames } from "./load.js";
+import * as records from "./records.js";
+import { recoverSigner, signedText } from "./signatures.js";
+import { buildStatement, fileBytes } from "./statement.js";
+
+const IDENTITIES = "data/identities.jsonl";
+const STEPS = [[null, "open"], ["open", "review"], ["review", "review"], ["review", "finalized"]].map(String);
+
+/** Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC. */
+const STATEMENT_RULES = {
+  activity_root: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
+  activity_count: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
+  curation_hash: ["CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"],
+  overrides_hash: ["CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"],
+  pool_hash: ["POOL_IMMUTABLE", "pool.jsonl"],
+  pool_total_credits: ["POOL_REPRODUCIBLE", "statement.json"],
+  identities: ["IDENTITY_BEST_EFFORT", IDENTITIES],
+  unresolved_count: ["IDENTITY_BEST_EFFORT", "statement.json"],
+  approver_set_hash: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  threshold: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
+};
+
+const shown = (value) => (value !== null && typeof value === "object" ? canonicalText(value) : value === null ? "None" : String(value));
+
+/** Collects findings for one loaded epoch (see load.js). */
+class Check {
+  constructor(loaded, progress) {
+    this.loaded = loaded;
+    this.progress = progress;
+    this.folder = folderOf(loaded.scopeId, loaded.epochId);
+    this.place = { node_id: loaded.nodeId, scope_id: loaded.scopeId, epoch_id: loaded.epochId };
+    this.findings = [];
+    this.told = new Set();
+    this.state = "unreadable";
+  }
+
+  path(name) { return name.includes("/") ? name : `${this.folder}/${name}`; }
+
+  data(name) { return this.loaded.files.get(name) ?? EMPTY; }
+
+  add(rule, message, path, line = null, expected = null, actual = null) {
+    const finding = { rule, message, path: this.path(path), line, expected, actual };
+    const text = JSON.stringify(finding);
+    if (!this.told.has(text)) this.findings.push(finding);
+    this.told.add(text);
+  }
+
+  differ(rule, message, name, expected, actual, line = 1) {
+    if (shown(expected) !== shown(actual)) this.add(rule, message, name, line, shown(expected), shown(actual));
+  }
+
+  /** What `work` gives; a refusal becomes a finding under the invariant that it names or its file stands for. */
+  attempt(work, otherwise = null) {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const path = error.path ?? this.folder;
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      const rule = error.rule in INVARIANTS ? error.rule : (RULE_OF_FILE[name] ?? (isShard(name) ? "PROVENANCE_REQUIRED" : "WRITES_VIA_WORKFLOW"));
+      this.findings.some((known) => known.rule === rule && known.message === error.message && known.path === path && known.line === error.line)
+        || this.add(rule, error.message, path, error.line);
+      return otherwise;
+    }
+  }
+
+  log(type, name) {
+    return records.readLog(type, this.data(name), this.path(name), this.place);
+  }
+
+  single(type, name) {
+    return records.readSingle(type, this.data(name), this.path(name), this.place);
+  }
+
+  run() {
+    this.fileNames();
+    const transitions = this.attempt(() => this.log(records.Transition, "transitions.jsonl"), []);
+    this.state = this.attempt(() => this.stateOf(this.log(records.Transition, "transitions.jsonl"))) ?? "unreadable";
+    this.transitions(transitions);
+    const pin = transitions.findLast((step) => step.to === "review") ?? null;
+    const statement = this.loaded.files.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
+    const epoch = this.attempt(() => this.epoch());
+    const log = epoch && this.scan(epoch);
+    const derived = epoch && this.attempt(() => this.derive(epoch, log, statement, pin));
+    this.activity(log, transitions);
+    this.decisions(derived, transitions);
+    this.pool();
+    this.attempt(() => this.log(records.Cursor, "cursors.jsonl"));
+    this.attempt(() => this.log(records.Collection, "collection.jsonl"));
+    if (this.state === "review" || this.state === "finalized") this.derivedFiles(derived, statement);
+    if (this.state === "finalized") this.finalized(transitions, statement);
+    else if (this.loaded.files.has("sha256sums.txt"))
+      this.add("EPOCH_FINALIZE_IDEMPOTENT", "the step to finalized is missing: finalize was cut off (run it again), or the log was cut", "transitions.jsonl");
+    const signers = statement && pin ? this.signatures(statement, pin) : [];
+    this.neighbours(epoch);
+    return { epoch, log, derived, statement, pin, signers };
+  }
+
+  /** Names that no command writes, files that are listed but missing, and line ends that a checkout altered. */
+  fileNames() {
+    for (const name of this.loaded.missing) this.add("WRITES_VIA_WORKFLOW", "is listed in epochs.json but not published", name);
+    for (const [name, data] of this.loaded.files) {
+      if (!isKnown(name)) this.add("WRITES_VIA_WORKFLOW", "is no file of a node (lower-case ASCII names, the files of the specification only)", name);
+      else if (!isShard(name) && data.some((byte, index) => byte === 13 && data[index + 1] === 10))
+        this.add("WRITES_VIA_WORKFLOW", "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)", name);
+    }
+    if (this.loaded.settings === null) this.add("SCOPE_VALIDATED", "epochs of a scope that is not configured", `data/epochs/${this.loaded.scopeId}`);
+  }
+
+  stateOf(transitions) {
+    let state = null;
+    for (const [index, step] of transitions.entries()) {
+      if (step.from !== state || !STEPS.includes(String([step.from, step.to])))
+        throw new Refusal(`step from ${step.from ?? "None"} to ${step.to} cannot follow ${state ?? "None"}`, { rule: "EPOCH_THREE_PHASE" }).at(this.path("transitions.jsonl"), index + 1);
+      state = step.to;
+    }
+    if (state === null) throw new Refusal("no transition at all", { rule: "EPOCH_THREE_PHASE" }).at(this.path("transitions.jsonl"), 1);
+    return state;
+  }
+
+  transitions(steps) {
+    const closing = steps.flatMap((step, index) => (step.to === "finalized" ? [index + 1] : []));
+    if (closing.length > 1) this.differ("ADMIN_FINALIZES_ONCE", "closed more than once", "transitions.jsonl", 1, closing.length, closing.at(-1));
+    for (let index = 1; index < steps.length; index += 1)
+      if (steps[index].at < steps[index - 1].at)
+        this.differ("EPOCH_THREE_PHASE", "step lies before the one before it", "transitions.jsonl", steps[index - 1].at, steps[index].at, index + 1);
+  }
+
+  epoch() {
+    if (!this.loaded.files.has("epoch.json")) throw new Refusal("epoch.json is missing").at(this.path("epoch.json"));
+    return this.single(records.Epoch, "epoch.json");
+  }
+
+  scan(epoch) {
+    const shards = shardNames([...this.loaded.files.keys()]).map((name) => ({ name, path: this.path(name), data: this.data(name) }));
+    let total = 0;
+    for (const { data } of shards) for (let at = data.indexOf(10); at !== -1; at = data.indexOf(10, at + 1)) total += 1;
+    return scanActivity(shards, epoch, (done) => this.progress({ stage: "checking events", done, total }));
+  }
+
+  /** The bindings that count: the first `size` lines (null: all), their hash and their records. */
+  bindings(size) {
+    const data = this.loaded.identities;
+    const lines = records.readLog(records.Binding, data, IDENTITIES, { node_id: this.loaded.nodeId }, size ?? Infinity);
+    if (size !== null && lines.length < size) throw new Refusal(`log has ${lines.length} lines, ${size} are pinned`).at(IDENTITIES);
+    const end = lines.length ? [...lineSpans(data)][lines.length - 1][1] + 1 : 0;
+    return { lines, pin: { sha256: sha256Hex(data.subarray(0, end)), size: lines.length } };
+  }
+
+  /** The epoch's figures and its statement, from the inputs alone. */
+  derive(epoch, log, statement, pin) {
+    const bindings = this.bindings(statement?.identities.size ?? null);
+    const unreadable = log.findings.find((finding) => finding.rule === "PROVENANCE_REQUIRED" && finding.message !== "wrong payload hash");
+    if (!log.readable) throw new Refusal(unreadable.message, unreadable);
+    this.progress({ stage: "computing units and payouts", done: 1, total: 1 });
+    const curation = this.log(records.Curation, "curation.jsonl");
+    const overrides = this.log(records.Override, "overrides.jsonl");
+    const outcomes = eventOutcomes(epoch.weight_config, log.events, resolveAccounts(bindings.lines), foldCuration(curation));
+    const evaluation = evaluate(this.place, outcomes, overrides);
+    const pool = this.components();
+    const built = buildStatement({
+      epoch,
+      pin: pin ?? this.provisionalPin(),
+      evaluation,
+      activityRoot: log.root,
+      pool,
+      curationHash: sha256Hex(this.data("curation.jsonl")),
+      overridesHash: sha256Hex(this.data("overrides.jsonl")),
+      poolHash: sha256Hex(this.data("pool.jsonl")),
+      identities: bindings.pin,
+      previousHash: this.previousHash(),
+    });
+    return { bindings: bindings.lines, names: namesOf(bindings.lines), curation, overrides, outcomes, evaluation, pool, statement: built };
+  }
+
+  /** What review would pin if it came now. */
+  provisionalPin() {
+    const wallets = (this.loaded.settings?.approvers ?? []).flatMap((person) => person.wallets).sort();
+    return { approver_set_hash: records.approverSetHash(wallets), threshold: this.loaded.settings?.threshold ?? 1, gaps: [] };
+  }
+
+  previousHash() {
+    const { previousStatement: data, epochId, scopeId, nodeId } = this.loaded;
+    if (epochId === 1 || data === null) return null;
+    const path = `${folderOf(scopeId, epochId - 1)}/statement.json`;
+    records.readSingle(records.Statement, data, path, { node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 });
+    return sha256Hex(data);
+  }
+
+  activity(log, steps) {
+    if (!log) return;
+    for (const { rule, message, path, line, expected, actual } of log.findings) this.add(rule, message, path, line, expected, actual);
+    const closed = steps.find((step) => step.to === "review")?.at;
+    if (closed === undefined) return;
+    for (const event of log.events.filter((one) => one.ingestedAt > closed).slice(0, 100))
+      this.add("INGESTION_CLOSED_ON_REVIEW", "event after review began", event.path, event.line, closed, event.ingestedAt);
+  }
+
+  decisions(derived, steps) {
+    const closed = steps.find((step) => step.to === "finalized")?.at;
+    const curation = this.attempt(() => this.log(records.Curation, "curation.jsonl"), []);
+    const overrides = this.attempt(() => this.log(records.Override, "overrides.jsonl"), []);
+    for (const [name, lines] of [["curation.jsonl", curation], ["overrides.jsonl", overrides]])
+      for (const line of lines)
+        if (closed !== undefined && line.at > closed) this.add("CURATION_FREEZE_ON_FINALIZE", "decision after finalize", name, line.seq, `at most ${closed}`, line.at);
+    if (!derived) return;
+    const users = knownUsers(derived.bindings);
+    const named = [...curation.filter((line) => line.user_id !== null).map((line) => ["curation.jsonl", line]), ...overrides.map((line) => ["overrides.jsonl", line])];
+    for (const [name, line] of named)
+      if (!users.has(line.user_id))
+        this.add("IDENTITY_BEST_EFFORT", "names a user that the bindings log does not know", name, line.seq, "a user of the bindings log", line.user_id);
+  }
+
+  components() {
+    const components = this.log(records.PoolComponent, "pool.jsonl");
+    const seen = new Set();
+    for (const [index, { component_id }] of components.entries()) {
+      if (seen.has(component_id)) throw new Refusal(`${component_id} is recorded twice`, { rule: "POOL_UNIQUE_PER_TYPE" }).at(this.path("pool.jsonl"), index + 1);
+      seen.add(component_id);
+    }
+    return components;
+  }
+
+  pool() {
+    const components = this.attempt(() => this.components(), []);
+    for (const [index, line] of components.entries()) {
+      const id = nameUuid(this.loaded.nodeId, `${this.loaded.scopeId}/${this.loaded.epochId}/${line.component_id}`);
+      this.differ("POOL_REPRODUCIBLE", "component's id", "pool.jsonl", id, line.id, index + 1);
+    }
+    if (this.state === "finalized" && !components.some((line) => line.component_id === "base_issuance"))
+      this.differ("POOL_REQUIRES_BASE", "component missing", "pool.jsonl", "base_issuance", "none", null);
+  }
+
+  /** The stored statement and allocations against what the stored records give, field by field and byte by byte. */
+  derivedFiles(derived, stored) {
+    if (!derived) {
+      this.add("PAYOUT_DETERMINISTIC", "cannot be recomputed (see above)", "statement.json");
+      return;
+    }
+    const wanted = derived.statement;
+    if (!stored) this.differ("PAYOUT_DETERMINISTIC", "statement", "statement.json", "a statement", "none", null);
+    else {
+      for (const [name, [rule, path]] of Object.entries(STATEMENT_RULES)) {
+        if (shown(wanted[name]) === shown(stored[name])) continue;
+        const own = path === "statement.json";
+        this.add(rule, own ? `statement.${name}` : `is not what statement.${name} pins`, path, own ? 1 : null, shown(stored[name]), shown(wanted[name]));
+      }
+      for (const name of Object.keys(wanted).sort())
+        if (!(name in STATEMENT_RULES) && name !== "payouts") this.differ("PAYOUT_DETERMINISTIC", `statement.${name}`, "statement.json", wanted[name], stored[name]);
+      for (const [index, due] of wanted.payouts.entries())
+        if (index < stored.payouts.length) this.differ("PAYOUT_DETERMINISTIC", `payout of ${due.user_id}`, "statement.json", due, stored.payouts[index]);
+    }
+    this.sameFile("allocations.jsonl", joined(derived.evaluation.allocations.map(fileBytes)));
+    this.sameFile("statement.json", fileBytes(wanted));
+  }
+
+  sameFile(name, wanted) {
+    const stored = this.data(name);
+    if (sameBytes(stored, wanted)) return;
+    const [due, found] = [wanted, stored].map((data) => [...lineSpans(data)].map(([begin, end]) => hex(sha256(data.subarray(begin, end)))));
+    const shared = Math.min(due.length, found.length);
+    const at = due.slice(0, shared).findIndex((line, index) => line !== found[index]);
+    this.differ("PAYOUT_DETERMINISTIC", `${name} is not what the records give`, name, sha256Hex(wanted), sha256Hex(stored), (at === -1 ? shared : at) + 1);
+  }
+
+  finalized(steps, statement) {
+    const rule = "EPOCH_FINALIZE_IDEMPOTENT";
+    const pinned = steps.find((step) => step.statement_hash)?.statement_hash ?? null;
+    this.differ(rule, "statement hash that was closed", "statement.json", pinned, statement && sha256Hex(this.data("statement.json")));
+    const list = "sha256sums.txt";
+    if (!this.loaded.files.has(list)) {
+      this.differ(rule, "file", list, "a file", "none", null);
+      return;
+    }
+    const covered = [...this.loaded.files.keys()].filter((name) => isKnown(name) && !isShard(name) && name !== list).sort();
+    const now = new Map(covered.map((name) => [name, sha256Hex(this.data(name))]));
+    const found = covered.map((name) => `${now.get(name)}  ${name}\n`).join("");
+    const stored = this.attempt(() => readText(this.data(list), this.path(list)), "");
+    const then = new Map(stored.split("\n").filter(Boolean).map((line) => [line.slice(line.indexOf("  ") + 2), line.split(/\s/)[0]]));
+    for (const name of new Set([...now.keys(), ...then.keys()])) {
+      const known = isKnown(name) ? name : list;
+      this.differ(rule, `${known} changed after finalize`, known, then.get(name) ?? "no file", now.get(name) ?? "no file", null);
+    }
+    if (found !== stored) this.differ(rule, "list of checksums", list, sha256Hex(new TextEncoder().encode(found)), sha256Hex(this.data(list)), null);
+  }
+
+  /** Recovers every signer of this statement; gives the approvers among them. */
+  signatures(statement, pin) {
+    this.differ("APPROVERS_PINNED_AT_REVIEW", "approver set", "statement.json", pin.approver_set_hash, statement.approver_set_hash);
+    const hash = sha256Hex(this.data("statement.json"));
+    const text = signedText(statement, hash);
+    const signers = new Set();
+    for (const [index, line] of this.attempt(() => this.log(records.Signature, "signatures.jsonl"), []).entries()) {
+      if (line.statement_hash !== hash) continue; // over an older draft: kept on record, counts for nothing
+      this.signature(index + 1, line, text, pin);
+      if (signers.has(line.signer_wallet)) this.differ("APPROVERS_PER_SCOPE", "signer counted twice", "signatures.jsonl", 1, 2, index + 1);
+      signers.add(line.signer_wallet);
+    }
+    const counted = [...signers].filter((wallet) => pin.approvers.includes(wallet));
+    if (this.state === "finalized" && counted.length < pin.threshold)
+      this.differ("APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, signers.size, null);
+    return counted;
+  }
+
+  signature(number, line, text, pin) {
+    let signer;
+    try {
+      signer = recoverSigner(text, line.signature);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      signer = error.message;
+    }
+    if (signer !== line.signer_wallet)
+      this.add("SIGNATURE_SCOPE_BOUND", "signature is not by its signer over this statement", "signatures.jsonl", number, line.signer_wallet, signer);
+    if (!pin.approvers.includes(line.signer_wallet))
+      this.add("APPROVERS_PINNED_AT_REVIEW", "signer was not pinned", "signatures.jsonl", number, pin.approvers.join(","), line.signer_wallet);
+  }
+
+  /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
+  neighbours(epoch) {
+    const { activeEpochs, epochId, scopeId, nodeId, previousEpoch } = this.loaded;
+    const states = activeEpochs.map((text) => text.split(" ")[0]);
+    if (states.length > 1 && states.join() !== "review,open")
+      this.add("ONE_ACTIVE_EPOCH", `${states.length} epochs of scope ${scopeId} are not finalized`, folderOf(scopeId, activeEpochs.at(-1).split(" ")[1]));
+    if (epochId === 1 || !epoch) return;
+    if (previousEpoch === null) {
+      this.add("EPOCH_WINDOW_UNIQUE", `epoch ${epochId - 1} is missing before it`, this.folder);
+      return;
+    }
+    const path = `${folderOf(scopeId, epochId - 1)}/epoch.json`;
+    const before = this.attempt(() => records.readSingle(records.Epoch, previousEpoch, path, { node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 }));
+    if (before && before.period_end !== epoch.period_start)
+      this.add("EPOCH_WINDOW_UNIQUE", `window ${epoch.period_start}..${epoch.period_end} is not aligned to the anchor or does not follow the epoch before`, "epoch.json", 1);
+  }
+}
+
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function readText(data, path) {
+  try {
+    return textOf(data);
+  } catch {
+    throw new Refusal("not UTF-8", { path });
+  }
+}
+
+/** The line that a finding is about, cut to what a page can show; null when it is about no line. */
+function excerpt(loaded, { path, line }) {
+  if (line === null) return null;
+  const data = path === IDENTITIES ? loaded.identities : loaded.files.get(path.slice(path.lastIndexOf("/") + 1));
+  const span = data && [...lineSpans(data)][line - 1];
+  return span ? new TextDecoder().decode(data.subarray(span[0], Math.min(span[1], span[0] + 2000))) : null;
+}
+
+/**
+ * Recompute one loaded epoch.
+ * @returns {{report: object, found: object}} `report` is plain data for a page; `found` holds records and outcomes.
+ */
+export function checkEpoch(loaded, progress = () => {}) {
+  const check = new Check(loaded, progress);
+  const found = check.run();
+  for (const finding of check.findings) finding.text = excerpt(loaded, finding);
+  const checks = verdicts(check.state, check.findings);
+  const report = {
+    schema: "recheck/1",
+    node_id: loaded.nodeId,
+    scope_id: loaded.scopeId,
+    epoch_id: loaded.epochId,
+    state: check.state,
+    statement_hash: found.statement && sha256Hex(check.data("statement.json")),
+    ok: checks.every(({ verdict }) => verdict !== "fail"),
+    events: found.log?.count ?? 0,
+    checks,
+  };
+  return { report, found };
+}

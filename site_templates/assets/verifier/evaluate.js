@@ -1,0 +1,82 @@
+// From events, bindings and decisions to units (specification, section 5, rules 1 and 2). All units are milli-units.
+import { accountKey } from "./identities.js";
+import { boundedSum, unitsOf } from "./payout.js";
+
+/** The decision that stands per event: the latest line of each action group wins; null clears a weight. */
+export function foldCuration(curation) {
+  const decisions = new Map();
+  for (const line of curation) {
+    let decision = decisions.get(line.event_id);
+    if (!decision) decisions.set(line.event_id, (decision = { included: true, weight: null, user: null }));
+    if (line.action === "include" || line.action === "exclude") decision.included = line.action === "include";
+    if (line.action === "weight") decision.weight = line.weight_override_milli;
+    if (line.action === "resolve") decision.user = line.user_id;
+  }
+  return decisions;
+}
+
+/**
+ * What each event came to, in log order.
+ * @param {object[]} events  as `scanActivity` keeps them
+ * @param {Record<string, number>} weights  `source:event_type` to milli-units
+ */
+export function eventOutcomes(weights, events, accounts, decisions) {
+  const undecided = { included: true, weight: null, user: null };
+  return events.map((event) => {
+    const decision = decisions.get(event.id) ?? undecided;
+    const kind = `${event.source}:${event.type}`;
+    const weight = Object.hasOwn(weights, kind) ? weights[kind] : null;
+    return {
+      event,
+      kind,
+      user: decision.user ?? accounts.get(accountKey(event.source, event.account)) ?? null,
+      included: decision.included,
+      units: BigInt(decision.weight ?? weight ?? 0),
+      weightSource: decision.weight !== null ? "decision" : weight !== null ? "policy" : "none",
+    };
+  });
+}
+
+function grouped(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
+const units = (outcomes) => outcomes.map((outcome) => outcome.units);
+
+/**
+ * Sum the outcomes per user and apply the overrides; Refusal when a total leaves 64 bits.
+ * `place`: the fields that every record of the epoch carries.
+ */
+export function evaluate(place, outcomes, overrides) {
+  const counted = outcomes.filter((outcome) => outcome.included && outcome.user !== null);
+  const loose = outcomes.filter((outcome) => outcome.included && outcome.user === null);
+  const last = new Map(overrides.map((line) => [line.user_id, line]));
+  const standing = new Map([...last].filter(([, line]) => line.final_units !== null));
+  const perUser = grouped(counted, (outcome) => outcome.user);
+
+  const allocations = [...new Set([...perUser.keys(), ...standing.keys()])].sort().map((user) => ({
+    ...place,
+    activity_count: perUser.get(user)?.length ?? 0,
+    final_units: standing.get(user)?.final_units ?? null,
+    override_reason: standing.get(user)?.reason ?? null,
+    proposed_units: String(boundedSum(units(perUser.get(user) ?? []), "a user's units")),
+    user_id: user,
+  }));
+  boundedSum(allocations.map(unitsOf), "units");
+
+  const accounts = grouped(loose, ({ event }) => accountKey(event.source, event.account));
+  const unresolved = [...accounts.keys()].sort().map((key) => {
+    const events = accounts.get(key);
+    const { source, account } = events[0].event;
+    return { source, account, login: events.at(-1).event.login, count: events.length, units: boundedSum(units(events), "an account's units") };
+  });
+  for (const events of grouped(counted, (outcome) => outcome.kind).values()) boundedSum(units(events), "units");
+  return { activityCount: outcomes.length, allocations, unresolved, unresolvedCount: loose.length };
+}

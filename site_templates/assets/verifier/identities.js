@@ -1,0 +1,27 @@
+// Who an account belongs to: the bindings log folded into one answer. The latest line of an account wins.
+
+export const accountKey = (provider, externalId) => `${provider}\n${externalId}`;
+
+/** Every account that is bound after all lines, with its user. */
+export function resolveAccounts(bindings) {
+  const bound = new Map();
+  for (const line of bindings) {
+    const key = accountKey(line.provider, line.external_id);
+    if (line.action === "bind") bound.set(key, line.user_id);
+    else bound.delete(key);
+  }
+  return bound;
+}
+
+/** Every user that the log ever named, bound now or not. */
+export const knownUsers = (bindings) => new Set(bindings.map((line) => line.user_id));
+
+/** What each user is called: the last login that a binding carries, else the first eight digits of the id. */
+export function namesOf(bindings) {
+  const names = new Map();
+  for (const line of bindings) {
+    if (!names.has(line.user_id)) names.set(line.user_id, line.user_id.slice(0, 8));
+    if (line.action === "bind" && line.login) names.set(line.user_id, line.login);
+  }
+  return names;
+}

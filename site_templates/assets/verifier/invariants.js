@@ -1,0 +1,75 @@
+// The named invariants (specification, section 7): what each promises, when it cannot hold yet, and how far a check of
+// published files reaches. What only the repository's history or code can show is said, never counted as passed.
+
+export const INVARIANTS = {
+  ACTIVITY_APPEND_ONLY: "the activity log only ever grows at its end",
+  ACTIVITY_IDEMPOTENT: "an event is in the node once, however often it was collected",
+  POOL_IMMUTABLE: "a recorded pool component never changes",
+  POOL_REPRODUCIBLE: "the pool's total is the sum of its recorded components",
+  POOL_UNIQUE_PER_TYPE: "a pool component is recorded at most once per epoch",
+  POOL_REQUIRES_BASE: "no epoch is finalized without base issuance",
+  IDENTITY_BEST_EFFORT: "events without a known person stay, are shown, and pay nobody until resolved",
+  ADMIN_FINALIZES_ONCE: "one act closes the epoch",
+  APPROVERS_PER_SCOPE: "enough of the scope's approvers signed",
+  APPROVERS_PINNED_AT_REVIEW: "only approvers pinned at review count",
+  SIGNATURE_SCOPE_BOUND: "each signature is over exactly this node, scope, epoch and statement",
+  EPOCH_THREE_PHASE: "open, review, finalized; never back",
+  INGESTION_CLOSED_ON_REVIEW: "no activity entered after review began",
+  CURATION_FREEZE_ON_FINALIZE: "no decision was made after finalize",
+  WEIGHTS_INTEGER_ONLY: "weights are whole numbers, pinned when the epoch opened",
+  ALL_MATH_BIGINT: "every amount is a whole number within 64 bits",
+  PAYOUT_DETERMINISTIC: "the stored statement and allocations are what the stored inputs give, byte for byte",
+  EPOCH_FINALIZE_IDEMPOTENT: "the finalized statement is the one that was closed",
+  ONE_ACTIVE_EPOCH: "at most one epoch of the scope is not finalized",
+  EPOCH_WINDOW_UNIQUE: "a window exists once per scope, aligned to the anchor",
+  NODE_SCOPED: "every record carries this node",
+  SCOPE_SCOPED: "every record carries its scope and epoch",
+  SCOPE_VALIDATED: "the scope is configured",
+  PROVENANCE_REQUIRED: "every event carries producer, version, retrieval time and the right payload hash",
+  CURSOR_STATE_PERSISTED: "what was covered is on record and well formed",
+  ADAPTERS_NOT_IN_CORE: "the rules import no client, no clock, no disk",
+  WRITES_VIA_WORKFLOW: "every file is one that a command writes; nothing else lies under data/",
+  ADDRESS_CHECKSUMMED: "every address is written with its EIP-55 checksum",
+};
+
+/** The invariant that a file which cannot be read breaks, where the refusal names none. */
+export const RULE_OF_FILE = {
+  "epoch.json": "WEIGHTS_INTEGER_ONLY",
+  "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+  "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+  "pool.jsonl": "POOL_IMMUTABLE",
+  "transitions.jsonl": "EPOCH_THREE_PHASE",
+  "signatures.jsonl": "SIGNATURE_SCOPE_BOUND",
+  "cursors.jsonl": "CURSOR_STATE_PERSISTED",
+  "collection.jsonl": "CURSOR_STATE_PERSISTED",
+  "allocations.jsonl": "PAYOUT_DETERMINISTIC",
+  "statement.json": "PAYOUT_DETERMINISTIC",
+  "identities.jsonl": "IDENTITY_BEST_EFFORT",
+};
+
+const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_PER_SCOPE", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
+const NOT_YET = {
+  open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND"],
+  review: NOT_IN_REVIEW,
+};
+
+const NOT_HERE = { ADAPTERS_NOT_IN_CORE: "about the ledger's code, not its data: its own tests check it" };
+
+const REACH = {
+  ACTIVITY_APPEND_ONLY: "the log is the one that the statement pins; that it only grew is shown by git (`ledger guard`)",
+  ACTIVITY_IDEMPOTENT: "within this epoch; `ledger verify` looks across all of them",
+  EPOCH_WINDOW_UNIQUE: "the window follows the epoch before; `ledger verify` also knows the anchor",
+  ONE_ACTIVE_EPOCH: "by the published list of epochs",
+  POOL_IMMUTABLE: "the pool is the one that the statement pins; that no line changed is shown by git (`ledger guard`)",
+  WRITES_VIA_WORKFLOW: "names and line ends; modes and links are seen by git (`ledger guard`)",
+};
+
+/** One verdict for each invariant, in the specification's order. */
+export function verdicts(state, findings) {
+  return Object.keys(INVARIANTS).map((invariant) => {
+    const against = findings.filter((finding) => finding.rule === invariant);
+    const waiting = NOT_YET[state]?.includes(invariant);
+    const verdict = against.length ? "fail" : invariant in NOT_HERE ? "not applicable" : waiting ? "not yet" : "pass";
+    return { invariant, verdict, findings: against, note: NOT_HERE[invariant] ?? REACH[invariant] ?? null };
+  });
+}

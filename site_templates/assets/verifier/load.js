@@ -1,0 +1,81 @@
+// What is published about one epoch, fetched through `read(path)`: the bytes of a file under api/v1/ledger/, or null.
+import { isNumber, isScope } from "./values.js";
+import { Refusal } from "./errors.js";
+
+const SHARD = /^activity(?:-(?!000[01])[0-9]{4})?\.jsonl$/;
+const FILES = [
+  "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "pool.jsonl",
+  "transitions.jsonl", "allocations.jsonl", "statement.json", "signatures.jsonl", "sha256sums.txt",
+];
+
+export const isShard = (name) => SHARD.test(name);
+export const isKnown = (name) => FILES.includes(name) || isShard(name);
+
+/** An epoch's folder inside the node, which is how findings name files. */
+export const folderOf = (scope, epoch) => `data/epochs/${scope}/${String(epoch).padStart(4, "0")}`;
+
+/** Where a file of the node is published, relative to the API's root; null when it is not. */
+export function publishedPath(path) {
+  if (path === "data/identities.jsonl") return "identities.jsonl";
+  const match = /^data\/epochs\/([^/]+)\/([0-9]+)\/([^/]+)$/.exec(path);
+  return match ? `epochs/${match[1]}/${Number(match[2])}/${match[3]}` : null;
+}
+
+async function readJson(read, path) {
+  const data = await read(path);
+  if (data === null) throw new Refusal(`${path} is not published here`);
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    throw new Refusal(`${path} is no JSON`);
+  }
+}
+
+/** The shards of an activity log in order, up to the first gap in their numbers. */
+export function shardNames(names) {
+  const found = [];
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? "activity.jsonl" : `activity-${String(number).padStart(4, "0")}.jsonl`;
+    if (!names.includes(name)) return found;
+    found.push(name);
+  }
+}
+
+/**
+ * All that a check of one epoch needs. The lists are only a way to find the files: nothing is believed because of them.
+ * @param {(path: string) => Promise<Uint8Array|null>} read
+ * @param {(stage: {stage: string, done: number, total: number}) => void} progress
+ */
+export async function loadEpoch(read, scope, epochText, progress) {
+  if (!isScope(scope) || !isNumber(String(epochText))) throw new Refusal(`there is no epoch ${scope}/${epochText}`);
+  const epochId = Number(epochText);
+  const [index, scopes] = [await readJson(read, "epochs.json"), await readJson(read, "scopes.json")];
+  const siblings = index.epochs.filter((entry) => entry.scope_id === scope);
+  const entry = siblings.find((one) => one.epoch_id === epochId);
+  if (!entry) throw new Refusal(`epoch ${scope}/${epochId} is not in epochs.json`);
+  const place = `epochs/${scope}/${epochId}/`;
+  const names = entry.files.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const files = new Map();
+  const missing = [];
+  for (const [done, name] of names.entries()) {
+    progress({ stage: `fetching ${name}`, done, total: names.length + 2 });
+    const data = /^[a-z0-9._-]+$/.test(name) ? await read(place + name) : null;
+    if (data === null) missing.push(name);
+    else files.set(name, data);
+  }
+  progress({ stage: "fetching identities.jsonl", done: names.length, total: names.length + 2 });
+  const before = siblings.find((one) => one.epoch_id === epochId - 1);
+  const readBefore = (name) => (before?.files.some((path) => path.endsWith(`/${name}`)) ? read(`epochs/${scope}/${epochId - 1}/${name}`) : null);
+  return {
+    nodeId: String(index.node_id),
+    scopeId: scope,
+    epochId,
+    files,
+    missing,
+    identities: (await read("identities.jsonl")) ?? new Uint8Array(0),
+    previousEpoch: await readBefore("epoch.json"),
+    previousStatement: await readBefore("statement.json"),
+    activeEpochs: siblings.filter((one) => one.state !== "finalized").map((one) => `${one.state} ${one.epoch_id}`),
+    settings: scopes.scopes.find((one) => one.scope_id === scope) ?? null,
+  };
+}

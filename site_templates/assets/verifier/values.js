@@ -1,0 +1,98 @@
+// The values that records are made of. A check takes a decoded JSON value and gives null, or what is wrong with it.
+import { MAX_AMOUNT } from "./payout.js";
+import { checksummed } from "./signatures.js";
+
+const PATTERN = {
+  hash: "^[0-9a-f]{64}$",
+  uuid: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+  scope: "^[a-z0-9][a-z0-9-]{0,62}$",
+  event: "^[!-~]{1,512}$",
+  account: "^[!-~]{1,256}$",
+  name: "^[a-z][a-z0-9_-]{0,62}$",
+  type: "^[a-z][a-z0-9_]{0,62}$",
+  share: "^(0\\.[0-9]{6}|1\\.000000)$",
+  signature: "^0x[0-9a-f]{130}$",
+  address: "^0x[0-9a-fA-F]{40}$",
+  time: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$",
+};
+
+export const isScope = (text) => new RegExp(PATTERN.scope).test(text);
+export const isNumber = (text) => /^[1-9][0-9]{0,8}$/.test(text);
+export const META_KEY = "^[a-z][a-z0-9_]*$";
+export const WEIGHT_KEY = "^[a-z][a-z0-9_-]{0,62}:[a-z][a-z0-9_]*$";
+
+const string = (value) => (typeof value === "string" ? null : "Input should be a valid string");
+
+function like(pattern) {
+  const regex = new RegExp(pattern);
+  return (value) => string(value) ?? (regex.test(value) ? null : `String should match pattern '${pattern}'`);
+}
+
+function whole(least, most) {
+  return (value) => {
+    if (typeof value !== "number") return "Input should be a valid integer";
+    if (value < least) return `Input should be greater than or equal to ${least}`;
+    return value > most ? `Input should be less than or equal to ${most}` : null;
+  };
+}
+
+/** Decimal digits in quotes, 0 to 2^63-1. */
+function amount(value) {
+  if (typeof value !== "string") return 'amounts are written as text in quotes, for example "10000"';
+  if (/^(0|[1-9][0-9]{0,18})$/.test(value) && BigInt(value) <= MAX_AMOUNT) return null;
+  return `'${value.slice(0, 40)}' is not a whole number from 0 to 2^63-1 in plain decimal digits`;
+}
+
+const timePattern = like(PATTERN.time);
+function time(value) {
+  const wrong = timePattern(value);
+  if (wrong !== null) return wrong;
+  if (value.startsWith("0000")) return "year 0 is out of range";
+  const [year, month, day] = [value.slice(0, 4), value.slice(5, 7), value.slice(8, 10)].map(Number);
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  const days = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
+  return day <= days ? null : "day is out of range for month";
+}
+
+const addressPattern = like(PATTERN.address);
+function wallet(value) {
+  const wrong = addressPattern(value);
+  if (wrong !== null) return wrong;
+  const right = checksummed(value);
+  return right === value ? null : `address ${value} is not written with its EIP-55 checksum (${right})`;
+}
+
+export const nullable = (check) => (value) => (value === null ? null : check(value));
+
+export function oneOf(...choices) {
+  const last = `'${choices.at(-1)}'`;
+  const told = choices.length > 1 ? `${choices.slice(0, -1).map((choice) => `'${choice}'`).join(", ")} or ${last}` : last;
+  return (value) => (choices.includes(value) ? null : `Input should be ${told}`);
+}
+
+export function flatValue(value) {
+  const fits = value === null || ["string", "number", "boolean"].includes(typeof value);
+  return fits ? null : "must be text, a whole number within ±(2^53-1), true, false or null";
+}
+
+// Text is clean by the time it gets here: the line reader refuses control characters and every escape that could hide one.
+export const is = {
+  account: like(PATTERN.account),
+  amount,
+  count: whole(0, Number.MAX_SAFE_INTEGER),
+  event: like(PATTERN.event),
+  hash: like(PATTERN.hash),
+  name: like(PATTERN.name),
+  number: whole(1, 999_999_999),
+  reason: (value) =>
+    string(value) ?? (value === "" ? "String should have at least 1 character" : /[^\s\x1c-\x1f\x85]/u.test(value) ? null : "String should match pattern '\\S'"),
+  scope: like(PATTERN.scope),
+  share: like(PATTERN.share),
+  signature: like(PATTERN.signature),
+  text: string,
+  time,
+  type: like(PATTERN.type),
+  uuid: like(PATTERN.uuid),
+  wallet,
+  weight: whole(0, Number.MAX_SAFE_INTEGER),
+};
