@@ -46,11 +46,14 @@ def collect(
     session: Session, scope_id: str | None = None, source: str | None = None, ingest: Ingest | None = None
 ) -> CollectRun:
     """Bring the scope (None: every scope) up to date; takes the write lock."""
-    run = CollectRun()
-    ingest = ingest or Ingest(session)
-    with write_lock(session.node.root):
-        for each in session.scope_ids(scope_id):
-            _catch_up(session, each, source, ingest, run)
+    run, mine = CollectRun(), ingest or Ingest(session)
+    try:
+        with write_lock(session.node.root):
+            for each in session.scope_ids(scope_id):
+                _catch_up(session, each, source, mine, run)
+    finally:
+        if ingest is None:
+            mine.close()
     return run
 
 

@@ -26,7 +26,7 @@ from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
 from ledger.flows.opening import first_window
 from ledger.flows.session import Session
-from ledger.sources.port import Checked, Page, Source, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.port import Checked, Closable, Page, Source, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
@@ -68,6 +68,12 @@ class Ingest:
         self._sources: dict[tuple[str, str], Source] = {}
         self._known: KnownEvents | None = None
         self._origins: dict[tuple[str, str], frozenset[str]] = {}
+
+    def close(self) -> None:
+        """End the sources that hold something open, such as a session with a server."""
+        for source in self._sources.values():
+            if isinstance(source, Closable):
+                source.close()
 
     def known(self) -> KnownEvents:
         """Every event of the node so far."""

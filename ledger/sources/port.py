@@ -131,3 +131,12 @@ class Checked(Protocol):
     def check(self) -> None:
         """Raise InputError naming file, line and field of the first thing that is wrong."""
         ...
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that holds something open between its pages."""
+
+    def close(self) -> None:
+        """Let it go; the next question opens it anew."""
+        ...
