@@ -266,7 +266,8 @@ class Node:
     def epochs(self, scope_id: str) -> list[EpochFolder]:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
         folder = self.root / layout.EPOCHS / scope_id
-        ids = sorted(int(name) for name in os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208
+        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+        ids = sorted(int(name) for name in names if re.fullmatch(layout.FOLDER_PATTERN, name, re.ASCII))
         opened = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
         if opened and not opened[-1].exists():
             opened.pop()  # a run was killed while it opened the epoch; the next one completes it
