@@ -41,7 +41,7 @@ def guard(
     before = GitTree(top, base)
     after: Tree = WorkTree(top, prefix, before) if head is None else GitTree(top, head)
     try:
-        return list(_Guard(prefix, before, after).findings(epoch_branch))
+        return list(dict.fromkeys(_Guard(prefix, before, after).findings(epoch_branch)))
     finally:
         before.close()
         if isinstance(after, GitTree):

@@ -88,6 +88,10 @@ class EpochChange:
                 for name in sorted(self.files):
                     if name in COLLECTED or layout.shard_number(name):
                         yield Finding("INGESTION_CLOSED_ON_REVIEW", "the epoch is in review", self.after.path(name))
+            if now == "open":
+                for name in sorted(self.files):
+                    if layout.kind_of(name) == "derived":
+                        yield Finding("EPOCH_THREE_PHASE", "the epoch is still open", self.after.path(name))
             if not is_aligned(window, self.settings.epoch.anchor, self.settings.epoch.length_days):
                 yield Finding("EPOCH_WINDOW_UNIQUE", "window is not aligned", self.after.path("epoch.json"), 1)
             if "signatures.jsonl" in self.files or now == "finalized":
