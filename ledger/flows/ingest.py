@@ -21,7 +21,7 @@ from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
 from ledger.core.records import Collection, Cursor, Interval
 from ledger.core.routing import claimants, scoped_id
-from ledger.core.sealing import Provenance, Sealed, seal
+from ledger.core.sealing import Provenance, seal
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
 from ledger.flows.opening import first_window
@@ -202,8 +202,7 @@ class _Run:
         self.source = ingest.source(scope, entry)
         self.epoch = folder.epoch()
         self.report = StreamReport(entry.source, entry.name, stream)
-        self.buffer: list[Sealed] = []
-        self.pending: KnownEvents = {}
+        self.buffer: list[bytes] = []
         self.order: dict[object, list[str]] = {}
         self.facets: Mapping[str, tuple[str, ...]] | None = None
         self.claimed: Sequence[str] = ()
@@ -253,56 +252,47 @@ class _Run:
             retrieved_at=page.retrieved_at,
             ingested_at=self.session.now,
         )
-        known, end, report = self.ingest.known(), self.epoch.period_end, self.report
+        known, report, buffer, mine = self.ingest.known(), self.report, self.buffer, self.scope.scope_id
+        first, end = self.epoch.period_start, self.epoch.period_end
         for raw in page.items:
             for event in self.source.parse(raw):
-                if event.event_time >= end:
-                    report.later += 1
+                url, time, kind, event_id, metadata, login, account, source, facets = event
+                if not start <= time < end:
+                    report.later += time >= end
+                    report.before_start += time < start
                     continue
-                if event.event_time < start:
-                    report.before_start += 1
-                    continue
-                order = self._claimants(event)
-                if self.scope.scope_id not in order:
-                    if order:
-                        report.elsewhere += 1
-                    else:
-                        report.refused.append(event.id)
+                order = self.claimed if facets is self.facets else self._claimants(event)
+                if mine not in order:
+                    self._not_mine(event, order)
                     continue
                 report.seen += 1
-                if "#" in event.id:
+                if "#" in event_id:
                     raise FormatError(
-                        f"the source made the id {event.id!r}; `#` is kept for events that several scopes claim",
+                        f"the source made the id {event_id!r}; `#` is kept for events that several scopes claim",
                         hint="Rename the row or stream that it comes from.",
                     )
-                event_id = scoped_id(event.id, self.scope.scope_id, order)
-                sealed = seal(
-                    event_id,
-                    event.artifact_url,
-                    event.event_time,
-                    event.event_type,
-                    event.metadata,
-                    event.platform_login,
-                    event.platform_user_id,
-                    event.source,
-                    provenance,
-                )
-                before = known.get(event_id) or self.pending.get(event_id)
-                if before is not None:
+                key = scoped_id(event_id, mine, order)
+                sealed = seal(key, url, time, kind, metadata, login, account, source, provenance)
+                before = known.get(key)
+                if before is None:
+                    known[key] = sealed.payload_hash
+                    buffer.append(sealed.line)
+                    report.late += time < first
+                    if len(buffer) >= FLUSH_EVERY:
+                        self._flush()
+                else:
                     report.known += 1
                     if before != sealed.payload_hash:
-                        report.changed.append(event_id)
-                    continue
-                self.pending[event_id] = sealed.payload_hash
-                self.buffer.append(sealed)
-                report.late += event.event_time < self.epoch.period_start
-                if len(self.buffer) >= FLUSH_EVERY:
-                    self._flush()
+                        report.changed.append(key)
+
+    def _not_mine(self, event: SourceEvent, order: Sequence[str]) -> None:
+        if order:
+            self.report.elsewhere += 1
+        else:
+            self.report.refused.append(event.id)
 
     def _claimants(self, event: SourceEvent) -> Sequence[str]:
-        """Who claims the event; remembered per combination of facets, which repeat."""
-        if event.facets is self.facets:
-            return self.claimed
+        """Who claims the event; remembered for the last facets and per combination, since both repeat."""
         self.facets, self.claimed = event.facets, self._ask_claimants(event)
         return self.claimed
 
@@ -326,10 +316,9 @@ class _Run:
     def _flush(self) -> None:
         if not self.buffer:
             return
-        append_activity(self.folder, [sealed.line for sealed in self.buffer])
-        self.ingest.known().update(self.pending)
+        append_activity(self.folder, self.buffer)
         self.report.added += len(self.buffer)
-        self.buffer, self.pending = [], {}
+        self.buffer.clear()
         self.session.tell(f"{self.scope.scope_id}/{self.entry.name}: {self.report.added} events")
 
     def _news(self, before: StreamCursor, asked: Window) -> Window:

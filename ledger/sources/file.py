@@ -103,14 +103,14 @@ class FileSource:
         """The one event of a row."""
         return (
             SourceEvent(
-                artifact_url=raw["evidence"],
-                event_time=raw["time"],
-                event_type=raw["event_type"],
-                id=f"file:{self.name}:{raw['id']}",
-                metadata={name: raw[name] for name in raw if name not in FIELDS},
-                platform_login=raw.get("login") or None,
-                platform_user_id=raw["account"],
-                source="file",
-                facets=self._facets,
+                raw["evidence"],
+                raw["time"],
+                raw["event_type"],
+                f"file:{self.name}:{raw['id']}",
+                {name: raw[name] for name in raw if name not in FIELDS},
+                raw.get("login") or None,
+                raw["account"],
+                "file",
+                self._facets,
             ),
         )
