@@ -224,9 +224,8 @@ class _Guard:
             yield Finding("SCOPE_VALIDATED", "there is no such scope", layout.scope_path(scope_id))
             return
         start = f"{self.prefix}{layout.EPOCHS}/{scope_id}/"
-        ids = sorted(
-            {int(path[len(start) :].partition("/")[0]) for path in self.after.entries if path.startswith(start)}
-        )
+        paths = (path.removeprefix(self.prefix) for path in self.after.entries if path.startswith(start))
+        ids = sorted({int(match[2]) for path in paths if (match := _EPOCH.fullmatch(path))})
         if ids != list(range(1, len(ids) + 1)):
             yield Finding("EPOCH_WINDOW_UNIQUE", "epochs are not numbered 1, 2, 3 …", f"{layout.EPOCHS}/{scope_id}")
             return

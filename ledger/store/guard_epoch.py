@@ -182,7 +182,7 @@ class EpochChange:
             ):
                 message = "the pinned approvers or threshold are not those of the scope's file"
                 yield Finding("APPROVERS_PINNED_AT_REVIEW", message, self.after.path("transitions.jsonl"), len(steps))
-        except LedgerError:
+        except FormatError:
             return  # reported by `findings`
 
     def _weights_stood(self, past: Past) -> bool:

@@ -367,6 +367,18 @@ def test_a_shallow_clone_says_how_to_get_the_history(root: Path, tmp_path: Path)
     assert "--unshallow" in caught.value.hint
 
 
+def test_a_clone_without_the_settings_of_old_cannot_let_a_pin_pass(root: Path) -> None:
+    """The forged pin sends guard into the history of the scope's file; a hole there is an error, never a yes."""
+    old = git(root, "rev-parse", "HEAD:scopes/default.yaml").strip()
+    edit(root, "scopes/default.yaml", lambda data: data.replace(b"threshold: 2", b"threshold: 1"))
+    base = review_second(root)
+    (root / ".git/objects" / old[:2] / old[2:]).unlink()
+    step = last_line(root, f"{SECOND}/transitions.jsonl")
+    append(root, f"{SECOND}/transitions.jsonl", {**step, "from": "review", "threshold": 2})
+    with pytest.raises(InputError, match="cat-file"):
+        guard(root, base)
+
+
 def test_outside_a_repository_guard_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         guard(tmp_path, "HEAD")

@@ -204,6 +204,14 @@ def test_a_new_scope_and_its_first_epoch_may_come_together(root: Path) -> None:
     assert guard(root, "HEAD") == []
 
 
+def test_what_stood_before_the_change_is_not_this_changes_fault(root: Path) -> None:
+    edit(root, "data/epochs/default/notes.txt", lambda _: b"old\n")
+    commit(root)
+    lines = b"".join(line + b"\n" for line in events_like(root, 1))
+    edit(root, f"{SECOND}/activity.jsonl", lambda data: data + lines)
+    assert guard(root, "HEAD") == []
+
+
 def test_each_finding_is_told_once(root: Path) -> None:
     base = review_second(root)
     edit(root, f"{SECOND}/transitions.jsonl", lambda data: data + data)
