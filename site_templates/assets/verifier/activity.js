@@ -1,12 +1,15 @@
 // The activity log: every line's form, place and payload hash, and the Merkle root over all lines.
-import { bytesOf, hex, sha256Hex } from "./bytes.js";
+import { bytesOf, concat, hex, sha256Hex } from "./bytes.js";
 import { decode, isTorn, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { leafHash, rootOfHashes } from "./merkle.js";
 import { ActivityEvent, read } from "./records.js";
 
 const MOST_FINDINGS = 100;
-const STEP = 4000; // lines between two reports of progress
+const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
+const NULL = "\0"; // stands for null in a column; no stored text holds a control character, nor a line end
+const STORED = ["artifact_url", "event_time", "event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
+const COLUMNS = ["line", "title", ...STORED];
 
 /** SHA-256 of the canonical object of exactly the payload's seven fields; metadata keys stand in order already. */
 export function payloadHash(event) {
@@ -25,64 +28,90 @@ function* wrongsOf(event, epoch) {
 }
 
 /**
- * Read the whole log.
+ * Cut a log into parts of whole lines that can be scanned apart.
  * @param {{name: string, path: string, data: Uint8Array}[]} shards  in order
- * @param {(done: number) => void} progress  lines so far
- * @returns findings; `readable`: whether every line is a record; `events` in short form; `root` in hex
+ * @returns {{name: string, path: string, data: Uint8Array, line: number, torn: boolean}[]}  `line`: lines before the part
  */
-export function scanActivity(shards, epoch, progress) {
+export function cutParts(shards) {
+  const parts = [];
+  for (const { name, path, data } of shards) {
+    for (let begin = 0, line = 0, end = 0; begin < data.length; begin = end) {
+      const near = data.indexOf(10, Math.min(begin + PART, data.length) - 1);
+      end = near === -1 ? data.length : near + 1;
+      const part = { name, path, data: data.subarray(begin, end), line, torn: end === data.length && isTorn(data) };
+      parts.push(part);
+      for (let at = part.data.indexOf(10); at !== -1; at = part.data.indexOf(10, at + 1)) line += 1;
+    }
+  }
+  return parts;
+}
+
+/**
+ * Every line of a part: its leaf hash, its record, and what is wrong with it.
+ * @returns `leaves`: 32 bytes a line; `columns`: the events by field, each a text, since it crosses from one worker to
+ *   another at once that way; `readable`: whether every line is a record
+ */
+export function scanPart({ path, data, line: before, torn }, epoch) {
   const findings = [];
+  const leaves = [];
+  const columns = Object.fromEntries(COLUMNS.map((name) => [name, []]));
+  let readable = true;
+  let line = before;
+  const tell = (rule, message, expected = null, actual = null) => {
+    if (findings.length <= MOST_FINDINGS) findings.push({ rule, message, path, line, expected, actual });
+  };
+  for (const [begin, end] of lineSpans(data)) {
+    line += 1;
+    const raw = data.subarray(begin, end);
+    leaves.push(leafHash(raw));
+    try {
+      if (torn && end === data.length) throw new Refusal("last line has no line end (torn write?)");
+      const event = read(ActivityEvent, decode(raw));
+      for (const wrong of wrongsOf(event, epoch)) tell(...wrong);
+      columns.line.push(line);
+      columns.title.push(typeof event.metadata.title === "string" ? event.metadata.title : "");
+      for (const name of STORED) columns[name].push(event[name] ?? NULL);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      readable = false;
+      tell("PROVENANCE_REQUIRED", error.message);
+    }
+  }
+  for (const name of COLUMNS) columns[name] = columns[name].join("\n");
+  return { findings, readable, leaves: concat(leaves), columns };
+}
+
+/**
+ * The whole log from its scanned parts, in order.
+ * @returns findings; `readable`; `events` in short form; `count` of lines; `root` in hex
+ */
+export function mergeParts(parts, scanned) {
+  const findings = [];
+  const repeated = [];
   const leaves = [];
   const events = [];
   const firsts = new Map();
-  let readable = true;
-  let left = MOST_FINDINGS;
-  const tell = (rule, message, path, line, expected = null, actual = null) => {
-    if (left > 0) findings.push({ rule, message, path, line, expected, actual });
-    if (left === 1) findings.push({ rule, message: "more lines are wrong; these are the first", path, line: null, expected: null, actual: null });
-    left -= 1;
-  };
-  for (const { name, path, data } of shards) {
-    let line = 0;
-    for (const [begin, end] of lineSpans(data)) {
-      line += 1;
-      const raw = data.subarray(begin, end);
-      leaves.push(leafHash(raw));
-      if (leaves.length % STEP === 0) progress(leaves.length);
-      if (end === data.length && isTorn(data)) {
-        readable = false;
-        tell("PROVENANCE_REQUIRED", "last line has no line end (torn write?)", path, line);
-        continue;
-      }
-      let event;
-      try {
-        event = read(ActivityEvent, decode(raw));
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        readable = false;
-        tell("PROVENANCE_REQUIRED", error.message, path, line);
-        continue;
-      }
-      for (const [rule, message, expected, actual] of wrongsOf(event, epoch)) tell(rule, message, path, line, expected, actual);
+  for (const [index, { name, path }] of parts.entries()) {
+    const part = scanned[index];
+    findings.push(...part.findings);
+    for (let at = 0; at < part.leaves.length; at += 32) leaves.push(part.leaves.subarray(at, at + 32));
+    if (part.columns.line === "") continue;
+    const columns = COLUMNS.map((column) => part.columns[column].split("\n"));
+    for (const row of columns[0].keys()) {
+      const event = { shard: name, path };
+      for (const [place, column] of COLUMNS.entries()) event[column] = columns[place][row];
+      event.line = Number(event.line);
+      if (event.platform_login === NULL) event.platform_login = null;
       const first = firsts.get(event.id);
-      if (first) tell("ACTIVITY_IDEMPOTENT", `event ${event.id} is in the log twice; first at ${first.path}:${first.line}`, path, line);
-      const kept = {
-        account: event.platform_user_id,
-        id: event.id,
-        ingestedAt: event.ingested_at,
-        line,
-        login: event.platform_login,
-        path,
-        shard: name,
-        source: event.source,
-        time: event.event_time,
-        title: typeof event.metadata.title === "string" ? event.metadata.title : "",
-        type: event.event_type,
-      };
-      if (!first) firsts.set(event.id, kept);
-      events.push(kept);
+      if (first === undefined) firsts.set(event.id, event);
+      else repeated.push(finding("ACTIVITY_IDEMPOTENT", `event ${event.id} is in the log twice; first at ${first.path}:${first.line}`, path, event.line));
+      events.push(event);
     }
   }
-  progress(leaves.length);
-  return { findings, readable, events, count: leaves.length, root: hex(rootOfHashes(leaves)) };
+  const told = findings.slice(0, MOST_FINDINGS);
+  if (findings.length > MOST_FINDINGS) told.push(finding(told.at(-1).rule, "more lines are wrong; these are the first", told.at(-1).path, null));
+  const readable = scanned.every((part) => part.readable);
+  return { findings: [...told, ...repeated.slice(0, MOST_FINDINGS)], readable, events, count: leaves.length, root: hex(rootOfHashes(leaves)) };
 }
+
+const finding = (rule, message, path, line) => ({ rule, message, path, line, expected: null, actual: null });

@@ -29,6 +29,17 @@ export function sameBytes(a, b) {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
+/** The parts one after the other. */
+export function concat(parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** UUIDv5 (RFC 9562, section 5.5) of `name` in the name space `uuid`. */
 export function nameUuid(uuid, name) {
   const space = fromHex(uuid.replaceAll("-", ""));

@@ -1,8 +1,8 @@
 // One epoch recomputed from its published files: a verdict for each invariant, with everything that speaks against it.
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
-import { scanActivity } from "./activity.js";
-import { EMPTY, hex, nameUuid, sameBytes, sha256, sha256Hex, textOf } from "./bytes.js";
+import { cutParts, mergeParts, scanPart } from "./activity.js";
+import { concat, EMPTY, hex, nameUuid, sameBytes, sha256, sha256Hex, textOf } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
@@ -35,8 +35,9 @@ const shown = (value) => (value !== null && typeof value === "object" ? canonica
 
 /** Collects findings for one loaded epoch (see load.js). */
 class Check {
-  constructor(loaded, progress) {
+  constructor(loaded, progress, scanParts) {
     this.loaded = loaded;
+    this.scanParts = scanParts;
     this.progress = progress;
     this.folder = folderOf(loaded.scopeId, loaded.epochId);
     this.place = { node_id: loaded.nodeId, scope_id: loaded.scopeId, epoch_id: loaded.epochId };
@@ -83,7 +84,7 @@ class Check {
     return records.readSingle(type, this.data(name), this.path(name), this.place);
   }
 
-  run() {
+  async run() {
     this.fileNames();
     const transitions = this.attempt(() => this.log(records.Transition, "transitions.jsonl"), []);
     this.state = this.attempt(() => this.stateOf(this.log(records.Transition, "transitions.jsonl"))) ?? "unreadable";
@@ -91,7 +92,7 @@ class Check {
     const pin = transitions.findLast((step) => step.to === "review") ?? null;
     const statement = this.loaded.files.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
     const epoch = this.attempt(() => this.epoch());
-    const log = epoch && this.scan(epoch);
+    const log = epoch && (await this.scan(epoch));
     const derived = epoch && this.attempt(() => this.derive(epoch, log, statement, pin));
     this.activity(log, transitions);
     this.decisions(derived, transitions);
@@ -142,11 +143,12 @@ class Check {
     return this.single(records.Epoch, "epoch.json");
   }
 
-  scan(epoch) {
+  async scan(epoch) {
     const shards = shardNames([...this.loaded.files.keys()]).map((name) => ({ name, path: this.path(name), data: this.data(name) }));
-    let total = 0;
-    for (const { data } of shards) for (let at = data.indexOf(10); at !== -1; at = data.indexOf(10, at + 1)) total += 1;
-    return scanActivity(shards, epoch, (done) => this.progress({ stage: "checking events", done, total }));
+    const parts = cutParts(shards);
+    let done = 0;
+    const beat = () => this.progress({ stage: "checking events", done: (done += 1), total: parts.length });
+    return mergeParts(parts, await this.scanParts(parts, { node_id: this.loaded.nodeId, scope_id: this.loaded.scopeId, period_end: epoch.period_end }, beat));
   }
 
   /** The bindings that count: the first `size` lines (null: all), their hash and their records. */
@@ -203,8 +205,8 @@ class Check {
     for (const { rule, message, path, line, expected, actual } of log.findings) this.add(rule, message, path, line, expected, actual);
     const closed = steps.find((step) => step.to === "review")?.at;
     if (closed === undefined) return;
-    for (const event of log.events.filter((one) => one.ingestedAt > closed).slice(0, 100))
-      this.add("INGESTION_CLOSED_ON_REVIEW", "event after review began", event.path, event.line, closed, event.ingestedAt);
+    for (const event of log.events.filter((one) => one.ingested_at > closed).slice(0, 100))
+      this.add("INGESTION_CLOSED_ON_REVIEW", "event after review began", event.path, event.line, closed, event.ingested_at);
   }
 
   decisions(derived, steps) {
@@ -261,7 +263,7 @@ class Check {
       for (const [index, due] of wanted.payouts.entries())
         if (index < stored.payouts.length) this.differ("PAYOUT_DETERMINISTIC", `payout of ${due.user_id}`, "statement.json", due, stored.payouts[index]);
     }
-    this.sameFile("allocations.jsonl", joined(derived.evaluation.allocations.map(fileBytes)));
+    this.sameFile("allocations.jsonl", concat(derived.evaluation.allocations.map(fileBytes)));
     this.sameFile("statement.json", fileBytes(wanted));
   }
 
@@ -345,16 +347,6 @@ class Check {
   }
 }
 
-function joined(parts) {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 function readText(data, path) {
   try {
     return textOf(data);
@@ -371,13 +363,16 @@ function excerpt(loaded, { path, line }) {
   return span ? new TextDecoder().decode(data.subarray(span[0], Math.min(span[1], span[0] + 2000))) : null;
 }
 
+const scanHere = (parts, epoch, beat) => parts.map((part) => (beat(), scanPart(part, epoch)));
+
 /**
  * Recompute one loaded epoch.
- * @returns {{report: object, found: object}} `report` is plain data for a page; `found` holds records and outcomes.
+ * @param scanParts  how the parts of the activity log are scanned; the worker spreads them over several workers
+ * @returns {Promise<{report: object, found: object}>} `report` is plain data for a page; `found` holds records and outcomes.
  */
-export function checkEpoch(loaded, progress = () => {}) {
-  const check = new Check(loaded, progress);
-  const found = check.run();
+export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHere) {
+  const check = new Check(loaded, progress, scanParts);
+  const found = await check.run();
   for (const finding of check.findings) finding.text = excerpt(loaded, finding);
   const checks = verdicts(check.state, check.findings);
   const report = {

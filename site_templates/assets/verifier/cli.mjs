@@ -26,7 +26,7 @@ try {
   const { epochs } = JSON.parse(await readFile(path.join(root, "epochs.json"), "utf8"));
   for (const { scope_id, epoch_id } of epochs) {
     if ((onlyScope && onlyScope !== scope_id) || (onlyEpoch && Number(onlyEpoch) !== epoch_id)) continue;
-    const { report } = checkEpoch(await loadEpoch(read, scope_id, epoch_id, () => {}));
+    const { report } = await checkEpoch(await loadEpoch(read, scope_id, epoch_id, () => {}));
     console.log(JSON.stringify(report));
     if (!report.ok) process.exitCode = 1;
   }

@@ -17,19 +17,19 @@ export function foldCuration(curation) {
 
 /**
  * What each event came to, in log order.
- * @param {object[]} events  as `scanActivity` keeps them
+ * @param {object[]} events  as `mergeParts` gives them
  * @param {Record<string, number>} weights  `source:event_type` to milli-units
  */
 export function eventOutcomes(weights, events, accounts, decisions) {
   const undecided = { included: true, weight: null, user: null };
   return events.map((event) => {
     const decision = decisions.get(event.id) ?? undecided;
-    const kind = `${event.source}:${event.type}`;
+    const kind = `${event.source}:${event.event_type}`;
     const weight = Object.hasOwn(weights, kind) ? weights[kind] : null;
     return {
       event,
       kind,
-      user: decision.user ?? accounts.get(accountKey(event.source, event.account)) ?? null,
+      user: decision.user ?? accounts.get(accountKey(event.source, event.platform_user_id)) ?? null,
       included: decision.included,
       units: BigInt(decision.weight ?? weight ?? 0),
       weightSource: decision.weight !== null ? "decision" : weight !== null ? "policy" : "none",
@@ -71,11 +71,11 @@ export function evaluate(place, outcomes, overrides) {
   }));
   boundedSum(allocations.map(unitsOf), "units");
 
-  const accounts = grouped(loose, ({ event }) => accountKey(event.source, event.account));
+  const accounts = grouped(loose, ({ event }) => accountKey(event.source, event.platform_user_id));
   const unresolved = [...accounts.keys()].sort().map((key) => {
     const events = accounts.get(key);
-    const { source, account } = events[0].event;
-    return { source, account, login: events.at(-1).event.login, count: events.length, units: boundedSum(units(events), "an account's units") };
+    const { source, platform_user_id: account } = events[0].event;
+    return { source, account, login: events.at(-1).event.platform_login, count: events.length, units: boundedSum(units(events), "an account's units") };
   });
   for (const events of grouped(counted, (outcome) => outcome.kind).values()) boundedSum(units(events), "units");
   return { activityCount: outcomes.length, allocations, unresolved, unresolvedCount: loose.length };

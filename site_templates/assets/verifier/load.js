@@ -57,13 +57,15 @@ export async function loadEpoch(read, scope, epochText, progress) {
   const names = entry.files.map((path) => path.slice(path.lastIndexOf("/") + 1));
   const files = new Map();
   const missing = [];
-  for (const [done, name] of names.entries()) {
-    progress({ stage: `fetching ${name}`, done, total: names.length + 2 });
+  const total = names.length;
+  let done = 0;
+  progress({ stage: "fetching files", done, total });
+  await Promise.all(names.map(async (name) => {
     const data = /^[a-z0-9._-]+$/.test(name) ? await read(place + name) : null;
+    progress({ stage: `fetched ${name}`, done: (done += 1), total });
     if (data === null) missing.push(name);
     else files.set(name, data);
-  }
-  progress({ stage: "fetching identities.jsonl", done: names.length, total: names.length + 2 });
+  }));
   const before = siblings.find((one) => one.epoch_id === epochId - 1);
   const readBefore = (name) => (before?.files.some((path) => path.endsWith(`/${name}`)) ? read(`epochs/${scope}/${epochId - 1}/${name}`) : null);
   return {

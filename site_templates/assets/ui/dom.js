@@ -1,0 +1,66 @@
+// Elements from plain values: every text is set as text, never as markup, so that hostile records stay inert.
+
+/** `make("p", {class: "quiet"}, "text", element, …)`; attributes that are null or false are left out. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+export const button = (text, click, attributes = {}) => make("button", { type: "button", class: "md-button", click, ...attributes }, text);
+
+/** A table of ready cells; `columns` are `[heading, class]`. */
+export function table(caption, columns, rows) {
+  const head = make("tr", {}, ...columns.map(([heading, kind]) => make("th", { scope: "col", class: kind ?? null }, heading)));
+  const body = rows.map((cells) => make("tr", {}, ...cells.map((cell, index) => make("td", { class: columns[index][1] ?? null }, cell))));
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    make("table", { class: "plain" }, make("caption", { class: "quiet" }, caption), make("thead", {}, head), make("tbody", {}, ...body)));
+}
+
+/** Milli-units as people read them: 8000 is `8.000`. */
+export function unitsText(milli) {
+  const units = BigInt(milli);
+  return `${units / 1000n}.${String(units % 1000n).padStart(3, "0")}`;
+}
+
+/** A text to copy with its button, which says when it is done. */
+export function copyable(text, label, id) {
+  const said = make("span", { role: "status", class: "quiet" });
+  const field = make("pre", { id, tabindex: "0" }, make("code", {}, text));
+  const copy = button(label, async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      said.textContent = " Copied.";
+    } catch {
+      getSelection().selectAllChildren(field);
+      said.textContent = " Copying was refused: it is selected now, press Ctrl+C.";
+    }
+  });
+  return make("div", { class: "ledger-copy" }, field, copy, said);
+}
+
+/** A place that tells how work goes on: a progress bar, and words that screen readers read out. */
+export class Progress {
+  constructor() {
+    this.bar = make("progress", { hidden: true, "aria-label": "progress" });
+    this.words = make("p", { role: "status", "aria-live": "polite" });
+    this.element = make("div", { class: "ledger-progress" }, this.bar, this.words);
+  }
+
+  show({ stage, done, total }) {
+    this.bar.hidden = false;
+    this.bar.max = Math.max(total, 1);
+    this.bar.value = done;
+    if (!this.words.textContent.startsWith(stage.split(" ")[0])) this.words.textContent = `${stage} …`;
+  }
+
+  say(text, kind = "") {
+    this.bar.hidden = true;
+    this.words.className = kind;
+    this.words.textContent = text;
+  }
+}

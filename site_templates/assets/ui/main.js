@@ -1,0 +1,4 @@
+// The one script that pages load: brings each tool only where the page has a place for it.
+if (document.querySelector("[data-recheck]")) import("./recheck.js");
+if (document.querySelector("[data-whatif]")) import("./whatif.js");
+if (document.querySelector("[data-sign]")) import("./sign.js");

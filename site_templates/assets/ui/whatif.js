@@ -1,0 +1,120 @@
+// The trial of other weights: <div data-whatif data-scope data-epoch data-base>. See README.md for the contract.
+import { weightFile } from "../verifier/whatif.js";
+import { placeOf, Verifier } from "./client.js";
+import { button, copyable, make, Progress, table, unitsText } from "./dom.js";
+
+const SHOWN = 100; // events listed at a time
+const WHOLE = /^(0|[1-9][0-9]{0,15})$/;
+let serial = 0;
+
+/** A labelled number field that holds a whole number or, with `empty`, nothing. */
+function numberField(label, value, changed, empty = false) {
+  const id = `ledger-trial-${(serial += 1)}`;
+  const field = make("input", { id, inputmode: "numeric", autocomplete: "off", size: "8", value: value ?? "", input: () => {
+    const text = field.value.trim();
+    const right = (WHOLE.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER) || (empty && text === "");
+    field.setAttribute("aria-invalid", String(!right));
+    if (right) changed(text === "" ? null : Number(text));
+  } });
+  return make("p", { class: "ledger-field" }, make("label", { for: id }, label), field);
+}
+
+const signed = (text) => (text.startsWith("-") || text === "0" ? text : `+${text}`);
+
+class Trial {
+  constructor(element, verifier, summary) {
+    this.verifier = verifier;
+    this.summary = summary;
+    this.asked = 0;
+    this.said = make("p", { role: "status", "aria-live": "polite", class: "notice" });
+    this.payouts = make("div", { class: "ledger-trial" });
+    this.file = make("div");
+    this.list = make("ul", { class: "ledger-events" });
+    this.form = make("form", { class: "ledger-form", submit: (event) => event.preventDefault() });
+    element.append(this.form, this.said, this.payouts, this.file);
+    this.reset();
+  }
+
+  /** Back to the epoch as it is. */
+  reset() {
+    this.change = { weights: {}, included: {}, cap: null };
+    const weights = this.summary.kinds.map(({ kind, count, weight }) =>
+      numberField(`${kind} (${count} events), milli-units each`, weight ?? 0, (value) => { this.change.weights[kind] = value; this.update(); }));
+    const search = make("input", { type: "search", "aria-label": "Find events by title, person, kind or id", placeholder: "Find events…", input: () => this.find(search.value) });
+    this.form.replaceChildren(
+      make("fieldset", {}, make("legend", {}, "Weights"), ...weights),
+      make("fieldset", {}, make("legend", {}, "Cap"),
+        numberField("At most so many events count for a person (empty: no cap)", null, (value) => { this.change.cap = value; this.update(); }, true)),
+      make("fieldset", {}, make("legend", {}, "Events that count"), search, this.list),
+      button("Back to the official figures", () => this.reset()));
+    this.find("");
+    this.update();
+  }
+
+  async find(query) {
+    const asked = (this.finding = {});
+    const events = await this.verifier.ask("events", { query, limit: SHOWN });
+    if (asked !== this.finding) return;
+    const items = events.map((event) => {
+      const box = make("input", { type: "checkbox", change: () => {
+        if (box.checked === event.included) delete this.change.included[event.id];
+        else this.change.included[event.id] = box.checked;
+        this.update();
+      } });
+      box.checked = this.change.included[event.id] ?? event.included;
+      return make("li", {}, make("label", {}, box, ` ${event.title || event.id} `, make("span", { class: "quiet" }, `${event.kind}, ${event.name ?? "nobody yet"}, ${event.path}:${event.line}`)));
+    });
+    if (events.length === SHOWN) items.push(make("li", { class: "quiet" }, `The first ${SHOWN}; search for others.`));
+    this.list.replaceChildren(...items);
+  }
+
+  async update() {
+    const asked = (this.asked += 1);
+    try {
+      const found = await this.verifier.ask("try", { change: this.change });
+      if (asked === this.asked) this.show(found);
+    } catch (error) {
+      if (asked === this.asked) this.said.textContent = `This trial has no result: ${error.message}`;
+    }
+  }
+
+  show({ rows, undistributed, unresolved, weights }) {
+    const tried = Object.keys(this.change.included).length + (this.change.cap === null ? 0 : 1)
+      + this.summary.kinds.filter(({ kind, weight }) => (this.change.weights[kind] ?? weight ?? 0) !== (weight ?? 0)).length;
+    const moved = rows.filter((row) => row.difference !== "0").length;
+    this.said.textContent = `TRIAL, computed in this browser, counts for nothing. ${tried ? `${tried} changes move ${moved} of ${rows.length} people.` : "Nothing is changed yet: these are the official figures."}`
+      + ` ${undistributed} credits stay undistributed; ${unresolved} events belong to nobody yet.`;
+    this.payouts.replaceChildren(table("Trial: who would get what",
+      [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
+      rows.map((row) => [
+        make("span", { title: row.user_id }, row.name, row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
+        unitsText(row.units), row.share, row.credits, row.official, signed(row.difference),
+      ])));
+    const kept = Object.fromEntries(Object.entries(weights).filter(([kind, weight]) => weight !== 0 || this.summary.kinds.some((one) => one.kind === kind && one.weight !== null)));
+    this.file.replaceChildren(make("p", {}, "The weights as a file for a pull request (", make("code", {}, this.summary.weight_policy), "); they would hold for epochs opened after it is merged:"),
+      copyable(weightFile(this.summary.algorithm, kept), "Copy as weight file", null));
+  }
+}
+
+export function attachWhatIf(element) {
+  const progress = new Progress();
+  const start = button("Try other weights", async () => {
+    if (start.getAttribute("aria-disabled") === "true") return;
+    start.setAttribute("aria-disabled", "true");
+    const verifier = new Verifier();
+    try {
+      const summary = await verifier.ask("prepare", placeOf(element), (stage) => progress.show(stage));
+      progress.say(summary.ok ? "" : "Warning: this epoch does not recompute; recheck it to see why.", summary.ok ? "" : "notice bad");
+      start.remove();
+      new Trial(element, verifier, summary);
+      element.dataset.ready = "";
+    } catch (error) {
+      verifier.end();
+      start.removeAttribute("aria-disabled");
+      progress.say(`The trial could not start: ${error.message}`, "notice bad");
+    }
+  });
+  element.append(start, progress.element);
+}
+
+document.querySelectorAll("[data-whatif]").forEach(attachWhatIf);

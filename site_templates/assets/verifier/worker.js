@@ -1,0 +1,98 @@
+// The verifier in a module worker, so that the page never freezes. Reads published files of the page's own origin only.
+//
+// In:  {id, act, base, scope, epoch, …}; act is "recheck", "prepare" (then "try" and "events") or "scan", see ACTS.
+// Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
+import { scanPart } from "./activity.js";
+import { checkEpoch } from "./check.js";
+import { Refusal } from "./errors.js";
+import { loadEpoch } from "./load.js";
+import { signedText } from "./signatures.js";
+import { findEvents, prepare, trial } from "./whatif.js";
+
+const BEAT = 80; // milliseconds between two reports of progress, at least
+
+let prepared = null;
+
+function reader(base) {
+  const root = new URL(base);
+  if (root.origin !== self.location.origin) throw new Refusal("the files lie on another site");
+  return async (path) => {
+    const answer = await fetch(new URL(path, root), { cache: "no-cache", credentials: "omit", redirect: "error" });
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Refusal(`${path} could not be fetched (status ${answer.status})`);
+    return new Uint8Array(await answer.arrayBuffer());
+  };
+}
+
+async function check({ base, scope, epoch }, progress) {
+  const loaded = await loadEpoch(reader(base), scope, epoch, progress);
+  return { ...(await checkEpoch(loaded, progress, scanParts)), people: loaded.settings?.approvers ?? [] };
+}
+
+/** Scan the parts of a log on as many cores as there are, each a worker of this same module; a short log right here. */
+async function scanParts(parts, epoch, beat) {
+  const cores = Math.min(parts.length, navigator.hardwareConcurrency ?? 1, 8);
+  if (cores < 2) return parts.map((part) => (beat(), scanPart(part, epoch)));
+  const scanned = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: cores }, async () => {
+    const helper = new Worker(import.meta.url, { type: "module" });
+    while (next < parts.length) {
+      const index = next++;
+      scanned[index] = await new Promise((resolve, reject) => {
+        helper.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.result));
+        helper.onerror = () => reject(new Error("a worker of the check could not run"));
+        const data = parts[index].data.slice();
+        helper.postMessage({ act: "scan", part: { ...parts[index], data }, epoch }, [data.buffer]);
+      });
+      beat();
+    }
+    helper.terminate();
+  }));
+  return scanned;
+}
+
+const ACTS = {
+  async recheck(asked, progress) {
+    const { report, found, people } = await check(asked, progress);
+    return { report, ...(report.ok && found.derived ? forSigning(report, found, people) : {}) };
+  },
+  async prepare(asked, progress) {
+    const { report, found } = await check(asked, progress);
+    if (!found.derived) throw new Refusal("this epoch cannot be recomputed; recheck it to see why");
+    prepared = prepare(report, found);
+    return prepared.summary;
+  },
+  async try({ change }) { return trial(prepared, change); },
+  async scan({ part, epoch }) { return scanPart(part, epoch); },
+  async events({ query, limit }) { return findEvents(prepared, query, limit); },
+};
+
+/** What the signing page shows and needs: figures and text from the recomputed statement, never from the page. */
+function forSigning(report, { derived, statement, pin, signers }, people) {
+  const present = people.flatMap((person) => person.wallets);
+  return {
+    left: (pin?.approvers ?? []).filter((wallet) => !present.includes(wallet)),
+    statement: derived.statement,
+    names: Object.fromEntries(derived.names),
+    text: statement && signedText(statement, report.statement_hash),
+    approvers: pin?.approvers ?? [],
+    signers,
+  };
+}
+
+self.addEventListener("message", async ({ data }) => {
+  let last = 0;
+  const progress = (stage) => {
+    const now = performance.now();
+    if (now - last < BEAT && stage.done !== 0) return;
+    last = now;
+    self.postMessage({ id: data.id, progress: stage });
+  };
+  try {
+    self.postMessage({ id: data.id, result: await ACTS[data.act](data, progress) });
+  } catch (error) {
+    const place = error instanceof Refusal && error.path ? `${error.path}${error.line ? `:${error.line}` : ""}: ` : "";
+    self.postMessage({ id: data.id, error: `${place}${error.message}` });
+  }
+});
