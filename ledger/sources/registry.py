@@ -15,6 +15,7 @@ BUILT_IN = {
     "discord": "ledger.sources.discord:DiscordSource",
     "file": "ledger.sources.file:FileSource",
     "git": "ledger.sources.git:GitSource",
+    "github": "ledger.sources.github:GitHubSource",
 }
 
 

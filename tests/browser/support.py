@@ -80,7 +80,7 @@ def served(folder: Path) -> Iterator[str]:
     """The folder on loopback; gives its address with a slash at the end."""
     handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
@@ -106,9 +106,7 @@ def watched(browser: Any) -> Iterator[Watched]:
     context = browser.new_context()
     found = Watched(context.new_page())
     found.page.set_default_timeout(60_000)
-    found.page.on(
-        "console", lambda message: found.problems.append(message.text) if message.type == "error" else None
-    )
+    found.page.on("console", lambda message: found.problems.append(message.text) if message.type == "error" else None)
     found.page.on("pageerror", lambda error: found.problems.append(str(error)))
     found.page.on("dialog", lambda dialog: found.problems.append(dialog.message))
     context.on("request", lambda asked: found.requests.append((asked.method, asked.url)))

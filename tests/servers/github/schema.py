@@ -73,15 +73,9 @@ def operation_of(query: str) -> str:
 
 def run(call: Execution, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The answer's body: `data`, `errors` or both."""
-    try:
-        document = parse(query)
-    except GraphQLError as error:
-        return {"errors": [{"message": error.message, "type": "PARSE_ERROR"}]}
-    problems = validate(schema(), document)
-    if problems:
-        return {
-            "errors": [{"message": problem.message, "extensions": {"code": "undefinedField"}} for problem in problems]
-        }
+    document, problems = _checked(query)
+    if document is None:
+        return {"errors": [{"message": message, "extensions": {"code": "undefinedField"}} for message in problems]}
     measure = _Measure(document, variables)
     if measure.errors:
         return {"errors": measure.errors}
@@ -106,6 +100,17 @@ def run(call: Execution, query: str, variables: Mapping[str, Any]) -> dict[str, 
             {"message": error.message, "path": error.path, **(error.extensions or {})} for error in result.errors
         ]
     return body
+
+
+@cache
+def _checked(query: str) -> tuple[DocumentNode | None, list[str]]:
+    """The query as a document, or what is wrong with it; tests ask the same ones again and again."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return None, [error.message]
+    problems = [problem.message for problem in validate(schema(), document)]
+    return (None if problems else document), problems
 
 
 class _Measure:
@@ -173,6 +178,7 @@ class _Measure:
         return True
 
 
+@cache
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 

@@ -32,6 +32,7 @@ class Label:
     """A label of an issue or pull request."""
 
     name: str
+    created_at: int = 0
     typename: str = "Label"
 
     @property

@@ -11,7 +11,8 @@ from importlib.resources import files
 def load(name: str) -> str:
     """The text of `<name>.graphql` with all fragments that it needs, each once."""
     fragments = {
-        match[1]: match[0] for match in re.finditer(r"^fragment (\w+) .*?\}(?=\n\n|\Z)", _read("fragments"), re.M | re.S)
+        match[1]: match[0]
+        for match in re.finditer(r"^fragment (\w+) .*?\}(?=\n\n|\Z)", _read("fragments"), re.M | re.S)
     }
     text = _read(name)
     needed: list[str] = []

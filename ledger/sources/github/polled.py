@@ -1,0 +1,81 @@
+"""From GraphQL's objects to items: the names of GitHub's fields, and nothing about what counts (that is `rules`).
+
+Pure. A field that is missing or of another type raises KeyError, TypeError or ValueError: the answer cannot be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.sources.github.rules import Found, Place, Rules, Subject, Who, labels_of
+
+Node = Mapping[str, Any]
+
+
+def who(actor: Node | None) -> Who:
+    """The account behind something; null once it was deleted."""
+    if actor is None:
+        return Who.of(None, None, bot=False)
+    number = actor.get("databaseId") or (actor.get("user") or {}).get("databaseId")
+    return Who.of(number, actor["login"], bot=actor["__typename"] == "Bot")
+
+
+def pull(node: Node, place: Place, rules: Rules) -> list[Found]:
+    """All that a pull request holds, its connections followed to their ends."""
+    paths = tuple(file["path"] for file in (node.get("files") or {"nodes": ()})["nodes"])
+    subject = _subject(node, place, True, paths)
+    found: list[Found] = []
+    if node["mergedAt"] is not None:
+        commit = node["mergeCommit"] or {"oid": None, "message": ""}
+        facts = {
+            "additions": node["additions"],
+            "base_branch": node["baseRefName"],
+            "changed_files": node["changedFiles"],
+            "deletions": node["deletions"],
+            "merge_commit": commit["oid"],
+        }
+        found += rules.merged(subject, node["mergedAt"], node["title"], node["body"], facts)
+        if rules.wants("pr_coauthored"):
+            found += rules.coauthored(subject, node["mergedAt"], node["title"], commit["oid"], commit["message"])
+    for review in node.get("reviews", {"nodes": ()})["nodes"]:
+        number = int(review["fullDatabaseId"])
+        found += rules.reviewed(
+            subject, number, review["state"], review["submittedAt"], who(review["author"]), review["body"]
+        )
+        for comment in review.get("comments", {}).get("nodes", ()) if review["submittedAt"] else ():
+            found += rules.diff_commented(
+                subject, int(comment["fullDatabaseId"]), number, comment["createdAt"], who(comment["author"]),
+                comment["body"],
+            )  # fmt: skip
+    return found + _comments(node, subject, rules)
+
+
+def issue(node: Node, place: Place, rules: Rules) -> list[Found]:
+    """All that an issue holds, its comments followed to their end."""
+    subject = _subject(node, place, False, ())
+    found = rules.opened(subject, node["createdAt"], node["title"], node["body"])
+    if node["closedAt"] is not None:
+        found += rules.closed(subject, node["closedAt"], node["title"], node["stateReason"])
+    return found + _comments(node, subject, rules)
+
+
+def release(node: Node, place: Place, rules: Rules) -> list[Found]:
+    """A release. GraphQL names its author only where that is a user; an app's looks like a deleted account's."""
+    return rules.released(
+        place, node["databaseId"], node["tagName"], node["name"], node["publishedAt"], who(node["author"]),
+        draft=node["isDraft"], prerelease=node["isPrerelease"], body=node["description"],
+    )  # fmt: skip
+
+
+def _comments(node: Node, subject: Subject, rules: Rules) -> list[Found]:
+    found: list[Found] = []
+    for comment in node.get("comments", {"nodes": ()})["nodes"]:
+        number = int(comment["fullDatabaseId"])
+        found += rules.commented(subject, number, comment["createdAt"], who(comment["author"]), comment["body"])
+    return found
+
+
+def _subject(node: Node, place: Place, is_pull: bool, paths: tuple[str, ...]) -> Subject:
+    labels = labels_of([label["name"] for label in (node["labels"] or {"nodes": ()})["nodes"]])
+    return Subject(place, node["number"], is_pull, who(node["author"]), labels, paths)

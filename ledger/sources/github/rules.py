@@ -1,0 +1,258 @@
+"""What counts on GitHub and what is kept of it: pure functions, the same for polled objects and for webhooks.
+
+Each thing that GitHub shows becomes an item, or the name of the rule that leaves it out (`bots_left_out` …), so that a
+run can account for all of it. No text is kept but titles: of a body its length and SHA-256 (specification, section 4).
+Knows no client, clock or disk, and neither GraphQL's nor the webhooks' names of fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ledger.core.canonical import clean_text, encode, sha256_hex
+from ledger.core.values import Timestamp, parse_time
+from ledger.sources.port import Raw, SourceEvent
+
+PREFIXES = {
+    "comment_created": "comment",
+    "issue_closed": "issue",
+    "issue_opened": "issue_opened",
+    "pr_coauthored": "coauthor",
+    "pr_merged": "pr",
+    "release_published": "release",
+    "review_comment_created": "review_comment",
+    "review_submitted": "review",
+}
+"""Event types, each with the second part of its ids."""
+
+GHOST = "ghost"
+"""The account of everything whose account was deleted: nobody can be told from anybody else, so it binds to no one."""
+
+Found = Raw | str
+"""An item, or the name of the rule that leaves the thing out."""
+
+_COAUTHOR = re.compile(r"^co-authored-by:([^<>\r\n]*)<\s*+([^<>\s]+)\s*+>", re.IGNORECASE | re.MULTILINE)
+_NOREPLY = re.compile(r"([1-9][0-9]{0,18})\+([^@\s]+)@users\.noreply\.(.+)", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """An account: its number as text (or GHOST), its name, and whether GitHub itself says that it is a program."""
+
+    account: str
+    login: str | None
+    bot: bool = False
+
+    @classmethod
+    def of(cls, number: int | None, login: str | None, *, bot: bool) -> Who:
+        """An account as an API shows it; without a number, or named `ghost`, it is GHOST. A bot's name gets `[bot]`."""
+        if number is None or login is None or login.lower() == GHOST:
+            return cls(GHOST, None)
+        bot = bot or login.endswith("[bot]")
+        shown = login if not bot or login.endswith("[bot]") else f"{login}[bot]"
+        return cls(str(number), clean_text(shown), bot)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The repository: its name as the scope's file lists it (lower case), and GitHub's number of it."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The issue or pull request that things hang on. `labels` and `paths` serve routing."""
+
+    place: Place
+    number: int
+    pull: bool
+    author: Who
+    labels: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+
+    @property
+    def link(self) -> str:
+        """Its address below the repository's."""
+        return f"{'pull' if self.pull else 'issues'}/{self.number}"
+
+
+class Rules:
+    """The options of a scope's file that decide about single things.
+
+    `key`: with it, account ids become HMAC-SHA-256 under it (`ids: keyed`). `host`: GitHub's own, for its noreply
+    addresses.
+    """
+
+    def __init__(
+        self, kinds: Collection[str], bots: Sequence[str], *, logins: bool, key: bytes | None, host: str
+    ) -> None:
+        self.kinds = frozenset(kinds)
+        self._bots = re.compile("|".join(map(_glob, bots)) or r"(?!)", re.DOTALL | re.IGNORECASE)
+        self._logins = logins
+        self._key = key
+        self._host = host.lower()
+
+    def wants(self, *kinds: str) -> bool:
+        """Whether any of the event types is asked for."""
+        return not self.kinds.isdisjoint(kinds)
+
+    def merged(self, subject: Subject, at: str, title: str, body: str | None, facts: Mapping[str, Any]) -> list[Found]:
+        """A merged pull request. `facts`: additions, base_branch, changed_files, deletions, merge_commit."""
+        metadata = {**facts, **self._titled(subject, title), **text_facts(body)}
+        return self._found("pr_merged", subject, str(subject.number), at, subject.author, metadata)
+
+    def coauthored(self, subject: Subject, at: str, title: str, commit: str, message: str) -> list[Found]:
+        """The co-authors that the message of the merge commit names, numbered by their addresses' first appearance.
+
+        Every address has a number, also one that is left out, so that no other option moves a number.
+        """
+        addresses: dict[str, tuple[str, str]] = {}
+        for name, address in _COAUTHOR.findall(message):
+            addresses.setdefault(address.lower(), (name.strip(), address))
+        found: list[Found] = []
+        for number, (name, address) in enumerate(addresses.values(), start=1):
+            who = self._contact(name, address)
+            if who.account == subject.author.account:
+                found.append("coauthor_is_author")
+                continue
+            metadata = {"merge_commit": commit, "number": subject.number, "title": clean_text(title)}
+            found += self._found("pr_coauthored", subject, f"{subject.number}:{number}", at, who, metadata)
+        return found
+
+    def reviewed(
+        self, subject: Subject, number: int, state: str, at: str | None, who: Who, body: str | None
+    ) -> list[Found]:
+        """A submitted review, whatever became of it (`dismissed` too). Not: pending ones, and the author's own."""
+        if not self.wants("review_submitted"):
+            return []
+        if at is None or state.lower() == "pending":
+            return ["reviews_pending"]
+        if who.account == subject.author.account != GHOST:
+            return ["reviews_by_author"]
+        metadata = {"number": subject.number, "state": state.lower(), **text_facts(body)}
+        link = f"{subject.link}#pullrequestreview-{number}"
+        return self._found("review_submitted", subject, f"{subject.number}:{number}", at, who, metadata, link)
+
+    def commented(self, subject: Subject, number: int, at: str, who: Who, body: str | None) -> list[Found]:
+        """A comment on an issue or on the conversation of a pull request."""
+        on = "pull_request" if subject.pull else "issue"
+        metadata = {"number": subject.number, "on": on, **text_facts(body)}
+        link = f"{subject.link}#issuecomment-{number}"
+        return self._found("comment_created", subject, str(number), at, who, metadata, link)
+
+    def diff_commented(
+        self, subject: Subject, number: int, review: int | None, at: str, who: Who, body: str | None
+    ) -> list[Found]:
+        """A comment on a line of a pull request, the author's own too."""
+        metadata = {"number": subject.number, "review_id": review, **text_facts(body)}
+        link = f"{subject.link}#discussion_r{number}"
+        return self._found("review_comment_created", subject, str(number), at, who, metadata, link)
+
+    def opened(self, subject: Subject, at: str, title: str, body: str | None) -> list[Found]:
+        """An issue, for the one who opened it."""
+        metadata = {**self._titled(subject, title), **text_facts(body)}
+        return self._found("issue_opened", subject, str(subject.number), at, subject.author, metadata)
+
+    def closed(self, subject: Subject, at: str, title: str, reason: str | None) -> list[Found]:
+        """A closed issue, for who opened it. `reason` marks `not_planned` and `duplicate`; old ones have none."""
+        metadata = {**self._titled(subject, title), "reason": None if reason is None else reason.lower()}
+        return self._found("issue_closed", subject, str(subject.number), at, subject.author, metadata)
+
+    def released(
+        self, place: Place, number: int, tag: str, name: str | None, at: str | None, who: Who, *, draft: bool,
+        prerelease: bool, body: str | None,
+    ) -> list[Found]:  # fmt: skip
+        """A published release; drafts are not."""
+        if not self.wants("release_published"):
+            return []
+        if draft or at is None:
+            return ["release_drafts"]
+        subject = Subject(place, 0, False, who, ())
+        title = None if name is None else clean_text(name)
+        tag = clean_text(tag)
+        metadata = {"prerelease": prerelease, "tag": tag, "title": title, **text_facts(body)}
+        return self._found("release_published", subject, str(number), at, who, metadata, f"releases/tag/{quote(tag)}")
+
+    def _titled(self, subject: Subject, title: str) -> dict[str, Any]:
+        return {"labels": encode(list(subject.labels)).decode(), "number": subject.number, "title": clean_text(title)}
+
+    def _contact(self, name: str, address: str) -> Who:
+        """Whom an address names: an account by its GitHub noreply address, else the hash of the address."""
+        bot = self._bots.fullmatch(clean_text(address)) is not None
+        match = _NOREPLY.fullmatch(address)
+        if match is not None and match[3].lower() == self._host:
+            who = Who.of(int(match[1]), match[2], bot=bot)
+            return Who(who.account, who.login, bot or who.bot)
+        shown = clean_text(name)
+        told = "@" in shown or address.lower() in shown.lower()
+        account = sha256_hex(clean_text(address).lower().encode())
+        return Who(account, None if told else shown or None, bot or shown.endswith("[bot]"))
+
+    def _found(
+        self, kind: str, subject: Subject, key: str, at: str, who: Who, metadata: Mapping[str, Any], link: str = ""
+    ) -> list[Found]:
+        if kind not in self.kinds:
+            return []
+        if who.bot or (who.login is not None and self._bots.fullmatch(who.login)):
+            return ["bots_left_out"]
+        account = who.account
+        if self._key is not None and account != GHOST:
+            account = hmac.new(self._key, account.encode(), hashlib.sha256).hexdigest()
+        return [
+            {
+                "account": account,
+                "key": key,
+                "kind": kind,
+                "labels": list(subject.labels),
+                "link": link or subject.link,
+                "login": who.login if self._logins else None,
+                "metadata": {**metadata, "repository_id": subject.place.number},
+                "paths": list(subject.paths),
+                "repository": subject.place.name,
+                "time": parse_time(at),
+            }
+        ]
+
+
+def labels_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Labels as they are kept: cleaned, each once, sorted by their bytes."""
+    return tuple(sorted({clean_text(name) for name in names}, key=str.encode))
+
+
+def text_facts(body: str | None) -> dict[str, Any]:
+    """What is kept of a text: its characters' number, and the SHA-256 of its cleaned UTF-8. No text is an empty one."""
+    text = clean_text(body or "")
+    return {"length": len(text), "text_sha256": sha256_hex(text.encode())}
+
+
+def event_of(raw: Raw, web: str) -> SourceEvent:
+    """The event of an item. Its address is made of the listed name, so that a renamed repository changes no event."""
+    repository, kind, key = raw["repository"], raw["kind"], raw["key"]
+    return SourceEvent(
+        artifact_url=f"{web}/{repository}/{raw['link']}",
+        event_time=Timestamp(raw["time"]),
+        event_type=kind,
+        id=f"github:{PREFIXES[kind]}:{repository}:{key}",
+        metadata=raw["metadata"],
+        platform_login=raw["login"],
+        platform_user_id=raw["account"],
+        source="github",
+        facets={
+            "labels": tuple(raw["labels"]),
+            "paths": tuple(raw["paths"]),
+            "repositories": (repository,),
+        },
+    )
+
+
+def _glob(pattern: str) -> str:
+    """A pattern as a regular expression: `*` is any text, `?` one character, and all else (also `[`) itself."""
+    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)

@@ -1,0 +1,178 @@
+"""The GitHub collector: what is read of each repository, from where on, and what is said about what was not read.
+
+Three streams a repository: pull requests, issues, releases. Serves ACTIVITY_IDEMPOTENT (ids are GitHub's own numbers
+under the listed name), CURSOR_STATE_PERSISTED (each page carries where to go on) and completeness: every connection
+is followed to its end and held against the count that GitHub states for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from ledger.core.config import Settings
+from ledger.core.errors import CredentialsError, InputError
+from ledger.core.values import Text
+from ledger.core.windows import Window, gaps
+from ledger.sources.github import webhook
+from ledger.sources.github.client import Client
+from ledger.sources.github.reading import PRIVATE, Reading, Repository, items, left_out
+from ledger.sources.github.rules import Place, Rules, event_of
+from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
+
+Kind = Literal[
+    "comment_created",
+    "issue_closed",
+    "issue_opened",
+    "pr_coauthored",
+    "pr_merged",
+    "release_published",
+    "review_comment_created",
+    "review_submitted",
+]
+STREAMS = {
+    "pulls": ("comment_created", "pr_coauthored", "pr_merged", "review_comment_created", "review_submitted"),
+    "issues": ("comment_created", "issue_closed", "issue_opened"),
+    "releases": ("release_published",),
+}
+"""The streams of a repository, in order, each with the event types that it brings."""
+
+FullName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}$"),
+    AfterValidator(str.lower),
+]
+
+
+class GitHubOptions(Settings):
+    """A GitHub source in a scope's file; docs/sources.md explains each option.
+
+    `moved` says where a listed repository is found now, for when its old name leads elsewhere.
+    """
+
+    repositories: Annotated[tuple[FullName, ...], Field(min_length=1)]
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    logins: Literal["show", "hide"] = "show"
+    ids: Literal["plain", "keyed"] = "plain"
+    private: bool = False
+    paths: bool = False
+    moved: dict[FullName, FullName] = Field(default_factory=dict)
+    web: Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")] = "https://github.com"
+    max_wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+
+
+class GitHubSource:
+    """What people did in repositories on GitHub: pull requests, reviews, comments, issues, releases."""
+
+    kind: ClassVar[str] = "github"
+    version: ClassVar[str] = "1"
+    Options: ClassVar[type[Settings]] = GitHubOptions
+
+    def __init__(self, name: str, options: GitHubOptions, context: SourceContext) -> None:
+        self.name = name
+        self._options = options
+        self._context = context
+        self._clients: dict[str, Client] = {}
+        self._repositories = {
+            listed: Repository(listed, options.moved.get(listed, listed), options.private, options.paths)
+            for listed in options.repositories
+        }
+        self._rules = Rules(
+            options.kinds,
+            options.bots,
+            logins=options.logins == "show",
+            key=context.secret if options.ids == "keyed" else None,
+            host=urlsplit(options.web).hostname or "",
+        )
+
+    @classmethod
+    def origins(cls, options: GitHubOptions) -> frozenset[str]:
+        """The repositories, as listed."""
+        return frozenset(f"github:{repository}" for repository in options.repositories)
+
+    def streams(self) -> Sequence[str]:
+        """`<repository>:pulls`, `:issues` and `:releases` of each, as far as their event types are wanted."""
+        return [
+            f"{repository}:{part}"
+            for repository in self._repositories
+            for part, kinds in STREAMS.items()
+            if self._rules.wants(*kinds)
+        ]
+
+    def close(self) -> None:
+        """Ends the connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def fetch(self, stream: str, window: Window, cursor: StreamCursor) -> Iterator[Page]:
+        """What one stream holds of the window and the cursor has not covered; the last touched first.
+
+        The order is the other way round than usual because only so nothing is lost that changes meanwhile. Only the
+        last page covers. An hour before the uncovered stretch is read again.
+        """
+        if self._options.ids == "keyed" and not self._context.secret:
+            raise CredentialsError(
+                "`ids: keyed` needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
+            )
+        listed, _, part = stream.partition(":")
+        end = min(window.end, self._context.now())
+        missing = gaps(Window(window.start, end), list(cursor.covered)) if window.start < end else []
+        if missing:
+            reading = Reading(
+                client=self.client(listed),
+                rules=self._rules,
+                repository=self._repositories[listed],
+                context=self._context,
+                window=Window(window.start, end),
+                since=missing[0].start,
+                state=cursor.state or {},
+                fresh=missing != [Window(missing[0].start, end)] or missing[0].start == window.start,
+            )
+            yield from reading.released() if part == "releases" else reading.walked(part)
+
+    def parse(self, raw: Raw) -> Iterable[SourceEvent]:
+        """The one event of an item; what rules leave out never becomes an item."""
+        return (event_of(raw, self._options.web.rstrip("/")),)
+
+    def webhook(self, payload: Mapping[str, Any]) -> Page:
+        """The items of a webhook's payload: the very events that polling gives, or `gaps` in words where it must.
+
+        Raises InputError for what is no payload of a listed repository.
+        """
+        payload = webhook.unwrapped(payload)
+        try:
+            place, private = self._place(payload["repository"]), bool(payload["repository"]["private"])
+            found = None if place is None else webhook.items(payload, place, self._rules)
+            deferred = self._options.paths and webhook.touches_pull(payload)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the payload is not one that GitHub sends ({type(error).__name__}: {str(error)[:80]})",
+                hint="Pass the event's file as GitHub wrote it (GITHUB_EVENT_PATH).",
+            ) from None
+        if place is None:
+            raise InputError("the payload's repository is not listed", hint="See `repositories` in the scope's file.")
+        if private and not self._options.private:
+            raise InputError("the repository is private", hint=PRIVATE)
+        if found is None or deferred:
+            why = "routing needs the files of the pull request" if deferred else "it brings no event by itself"
+            return Page((), self._context.now(), gaps=(f"the payload is left to polling: {why}",))
+        return Page(items(found), self._context.now(), counts=left_out(found))
+
+    def _place(self, repository: Mapping[str, Any]) -> Place | None:
+        """The listed repository that a payload is about; after a rename `moved` must say so."""
+        name = str(repository["full_name"]).lower()
+        for listed in self._repositories:
+            if name == self._options.moved.get(listed, listed):
+                return Place(listed, repository["id"])
+        return None
+
+    def client(self, listed: str) -> Client:
+        """The way to GitHub; an app may have another installation for each owner."""
+        owner = listed.partition("/")[0]
+        if owner not in self._clients:
+            self._clients[owner] = Client(self._context, float(self._options.max_wait_seconds), listed)
+        return self._clients[owner]
