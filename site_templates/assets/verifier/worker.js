@@ -17,7 +17,7 @@ function reader(base) {
   const root = new URL(base);
   if (root.origin !== self.location.origin) throw new Refusal("the files lie on another site");
   return async (path) => {
-    const answer = await fetch(new URL(path, root), { cache: "no-cache", credentials: "omit", redirect: "error" });
+    const answer = await fetch(new URL(path, root), { cache: "no-store", credentials: "omit", redirect: "error" });
     if (answer.status === 404) return null;
     if (!answer.ok) throw new Refusal(`${path} could not be fetched (status ${answer.status})`);
     return new Uint8Array(await answer.arrayBuffer());
