@@ -39,15 +39,15 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 
 const isPlain = (text) => (!text.includes("\\") && !text.includes("\x7f")) || PLAIN.test(text);
 
-/** Whether keys are in order and numbers are whole and safe, all the way down. */
-function sound(value) {
+/** Whether keys are in order, numbers are whole and safe, and nothing nests too deeply, all the way down. */
+function sound(value, level = 1) {
   if (typeof value === "number") return Number.isSafeInteger(value);
   if (value === null || typeof value !== "object") return true;
-  if (Array.isArray(value)) return value.every(sound);
+  if (level > MAX_DEPTH) return false;
   let before = null;
   for (const key in value) {
-    if (before !== null && key <= before) return false;
-    if (!sound(value[key])) return false;
+    if (!Array.isArray(value) && before !== null && key <= before) return false;
+    if (!sound(value[key], level + 1)) return false;
     before = key;
   }
   return true;

@@ -1,0 +1,206 @@
+"""The second implementation's parts against the first: the strict line reader, payouts and Merkle roots."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.core.canonical import decode, encode
+from ledger.core.errors import FormatError
+from ledger.core.merkle import merkle_root
+from ledger.core.payout import payout_table
+from ledger.core.values import MAX_AMOUNT, UserId, checksummed
+from tests.browser.support import ASSETS, needs_browser, served, watched
+from tests.nodes import GOLDEN
+
+pytestmark = needs_browser
+
+DECODE = """async (lines) => {
+    const { decode } = await import("/assets/verifier/canonical.js");
+    return lines.map((line) => {
+        try { decode(Uint8Array.from(atob(line), (one) => one.charCodeAt(0))); return null; }
+        catch (error) { if (error.constructor.name !== "Refusal") throw error; return error.message; }
+    });
+}"""
+
+LINES = [
+    b"",
+    b"{}",
+    b" {}",
+    b"{} ",
+    b"[]",
+    b"null",
+    b'"text"',
+    b"\xef\xbb\xbf{}",
+    b'{"a":1,"b":2}',
+    b'{"b":1,"a":2}',
+    b'{"a":1,"a":2}',
+    b'{"a":1,"\\u0061":2}',
+    b'{"a":{"b":1,"b":1}}',
+    b'{"a": 1}',
+    b'{"a":1.0}',
+    b'{"a":1.5}',
+    b'{"a":1e3}',
+    b'{"a":1E400}',
+    b'{"a":-0}',
+    b'{"a":01}',
+    b'{"a":+1}',
+    b'{"a":.5}',
+    b'{"a":NaN}',
+    b'{"a":Infinity}',
+    b'{"a":-Infinity}',
+    b'{"a":9007199254740991}',
+    b'{"a":-9007199254740991}',
+    b'{"a":9007199254740992}',
+    b'{"a":9007199254740993}',
+    b'{"a":' + b"9" * 5000 + b"}",
+    b'{"a":"\\n"}',
+    b'{"a":"\\u000a"}',
+    b'{"a":"\\/"}',
+    b'{"a":"\\u0041"}',
+    b'{"a":"\\ud800"}',
+    b'{"a":"\\\\n"}',
+    b'{"a":"\\""}',
+    b'{"a":"\x00"}',
+    b'{"a":"\x1f"}',
+    b'{"a":"\x7f"}',
+    b'{"a":"\r"}',
+    b'{"a":"\xc2\x85\xe2\x80\xa8"}',
+    b'{"a":"\xff"}',
+    b'{"a":"\xc0\xaf"}',
+    b'{"a":"\xed\xa0\x80"}',
+    b'{"a":"\xf4\x90\x80\x80"}',
+    b'{"a":"\xe2\x82"}',
+    b'{"a":"\xf0\x9f\x98\x80"}',
+    b'{"a":"',
+    b'{"a"',
+    b'{"a":1,}',
+    b'{"a":[1,]}',
+    b'{"a":1}{"b":2}',
+    b'{"a":tru}',
+    b"{'a':1}",
+    b'{"a":1}\r',
+    b'{"__proto__":1,"a":2}',
+    b'{"a":[true,false,null]}',
+    b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
+    b'{"a":"' + b"[" * 40 + b'"}',
+    b"[" * 100_000,
+]
+SAME_WORDS = {line for line in LINES if line not in (b'{"a":1,}', b'{"a":[1,]}', b"[" * 100_000)}
+"""Python's own words for a trailing comma changed between its versions; both refuse."""
+
+
+PIECES = [b'"', b"\\", b",", b"{", b"}", b"0", b".", b"e", b" ", b"\x7f", b"\xff", b"\xc3\xb6", b":"]
+
+
+def refusal(raw: bytes) -> str | None:
+    try:
+        decode(raw)
+    except FormatError as error:
+        return error.message
+    return None
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder: Path = tmp_path_factory.mktemp("parts")
+    (folder / "assets").symlink_to(ASSETS)
+    (folder / "empty.html").write_text("<!doctype html><meta charset=utf-8><link rel=icon href=data:,>", "utf-8")
+    with served(folder) as origin, watched(browser) as seen:
+        seen.page.goto(f"{origin}empty.html")
+        yield seen.page
+        assert seen.problems == []
+
+
+def asked(page: Any, lines: list[bytes]) -> list[str | None]:
+    found: list[str | None] = page.evaluate(DECODE, [base64.b64encode(line).decode() for line in lines])
+    return found
+
+
+def test_the_reader_refuses_what_the_first_refuses_in_the_same_words(page: Any) -> None:
+    found = asked(page, LINES)
+    wanted = [refusal(line) for line in LINES]
+    assert [text is None for text in found] == [text is None for text in wanted]
+    for line, mine, theirs in zip(LINES, found, wanted, strict=True):
+        if line in SAME_WORDS:
+            assert mine == theirs, line[:80]
+
+
+def test_the_reader_agrees_on_randomly_damaged_lines(page: Any) -> None:
+    dice = random.Random(20260105)
+    stored = [line for path in sorted(GOLDEN.rglob("data/**/*.jsonl")) for line in path.read_bytes().split(b"\n")[:-1]]
+    lines = []
+    for _ in range(3000):
+        line = bytearray(dice.choice(stored))
+        for _ in range(dice.choice([1, 1, 2])):
+            at = dice.randrange(len(line))
+            act = dice.randrange(3)
+            piece = dice.choice(
+                [b'"', b"\\", b",", b"{", b"}", b"0", b".", b"e", b" ", b"\x7f", b"\xff", b"\xc3\xb6", b":"]
+            )
+            line[at : at + (act < 2)] = piece if act else b""
+        lines.append(bytes(line))
+    found = asked(page, lines)
+    for line, mine in zip(lines, found, strict=True):
+        assert (mine is None) == (refusal(line) is None), line
+
+
+@given(
+    st.dictionaries(st.uuids(version=4).map(str), st.integers(0, MAX_AMOUNT // 40) | st.integers(0, 3), max_size=30),
+    st.integers(0, MAX_AMOUNT) | st.integers(0, 100),
+)
+def test_payouts_are_the_same_to_the_last_credit(page: Any, units: dict[str, int], pool: int) -> None:
+    found = page.evaluate(
+        """async ([units, pool]) => {
+            const { payoutTable } = await import("/assets/verifier/payout.js");
+            const table = new Map(units.map(([user, one]) => [user, BigInt(one)]));
+            const { payouts, undistributed } = payoutTable(table, BigInt(pool));
+            return { payouts, undistributed: String(undistributed) };
+        }""",
+        [[[user, str(one)] for user, one in units.items()], str(pool)],
+    )
+    table = payout_table({UserId(user): one for user, one in units.items()}, pool)
+    assert found["payouts"] == [line.model_dump() for line in table.payouts]
+    assert found["undistributed"] == str(table.undistributed)
+
+
+def test_merkle_roots_of_every_small_size_are_the_same(page: Any) -> None:
+    found = page.evaluate(
+        """async () => {
+            const { leafHash, rootOfHashes } = await import("/assets/verifier/merkle.js");
+            const { bytesOf, hex } = await import("/assets/verifier/bytes.js");
+            return Array.from({ length: 70 }, (_, size) =>
+                hex(rootOfHashes(Array.from({ length: size }, (_, leaf) => leafHash(bytesOf(`line ${leaf}`))))));
+        }"""
+    )
+    assert found == [merkle_root(f"line {leaf}".encode() for leaf in range(size)) for size in range(70)]
+
+
+def test_addresses_get_the_same_checksum(page: Any) -> None:
+    dice = random.Random(55)
+    plain = [f"0x{dice.randrange(16**40):040x}" for _ in range(200)]
+    found = page.evaluate(
+        """async (all) => {
+            const { checksummed } = await import("/assets/verifier/signatures.js");
+            return all.map(checksummed);
+        }""",
+        plain,
+    )
+    assert found == [checksummed(address) for address in plain]
+
+
+def test_canonical_text_is_written_the_same(page: Any) -> None:
+    record = {"b": ["ö", 'q"\\', {"z": None, "a": True}], "a": -(2**53) + 1, "\u007e": "\u2028"}
+    text = page.evaluate(
+        "async (text) => (await import('/assets/verifier/canonical.js')).canonicalText(JSON.parse(text))",
+        json.dumps(record),
+    )
+    assert text.encode() == encode(record)

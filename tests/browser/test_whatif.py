@@ -1,0 +1,209 @@
+"""A trial of other weights in the browser gives what the rules in Python give with those weights."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.core.config import WeightPolicy
+from ledger.core.evaluate import EventOutcome, evaluate, event_outcomes
+from ledger.core.payout import payout_table
+from ledger.core.records import Curation, weight_config_hash
+from ledger.core.statement import pool_total
+from ledger.core.values import Hash
+from ledger.store.yamlfile import load_yaml
+from tests.browser.support import needs_browser, publish, served, watched, write_page
+from tests.nodes import GOLDEN, at
+
+pytestmark = needs_browser
+
+Row = tuple[str, str, str]
+"""User id, milli-units, credits."""
+
+
+def by_python(
+    scope: str, epoch_id: int, weights: Mapping[str, int], included: Mapping[str, bool], cap: int | None
+) -> list[Row]:
+    """The payout table by `ledger.core`, with other weights, further decisions and a cap."""
+    with at(GOLDEN, "2026-02-01") as session:
+        folder = session.node.epoch(scope, epoch_id)
+        epoch = folder.epoch()
+        statement = folder.statement()
+        assert statement is not None
+        table = {**epoch.weight_config, **weights}
+        epoch = epoch.model_copy(update={"weight_config": table, "weight_config_hash": weight_config_hash(table)})
+        further = [
+            Curation(
+                **folder.place,
+                seq=1,
+                action="include" if wanted else "exclude",
+                actor="trial",
+                at=epoch.opened_at,
+                event_id=event_id,
+                evidence=None,
+                note="trial",
+                user_id=None,
+                weight_override_milli=None,
+            )
+            for event_id, wanted in included.items()
+        ]
+        bindings = session.node.bindings_prefix(statement.identities.size)[1]
+        outcomes = event_outcomes(epoch, list(folder.events()), bindings, [*folder.curation(), *further])
+        found = evaluate(epoch, capped(outcomes, cap), folder.overrides(), Hash("0" * 64))
+        paid = payout_table({row.user_id: row.units for row in found.allocations}, pool_total(folder.pool()))
+    return [(line.user_id, str(line.total_units), str(line.amount_credits)) for line in paid.payouts]
+
+
+def capped(outcomes: list[EventOutcome], cap: int | None) -> list[EventOutcome]:
+    """Only the first `cap` events that count for each person, in the order of the log."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for outcome in outcomes:
+        if outcome.included and outcome.user_id is not None:
+            seen[outcome.user_id] += 1
+            if cap is not None and seen[outcome.user_id] > cap:
+                continue
+        kept.append(outcome)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    site = publish(GOLDEN, tmp_path_factory.mktemp("site"))
+    for scope, epoch in (("default", 1), ("default", 2), ("default", 3), ("design", 1)):
+        write_page(site, "whatif", scope, epoch)
+    with served(site) as origin:
+        yield origin
+
+
+def shown(page: Any) -> list[list[str]]:
+    rows: list[list[str]] = page.locator(".ledger-trial tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.querySelector('[title]').title, ...[...row.cells].map(cell => cell.textContent)])"
+    )
+    return rows
+
+
+def milli(text: str) -> str:
+    whole, _, part = text.partition(".")
+    return str(int(whole) * 1000 + int(part))
+
+
+def test_the_table_moves_with_every_change_and_equals_the_rules(browser: Any, golden: str, tmp_path: Path) -> None:
+    with watched(browser) as seen:
+        page = seen.page
+        page.goto(f"{golden}whatif-default-1.html")
+        page.get_by_role("button", name="Try other weights").click()
+        trial = page.locator(".ledger-trial")
+        trial.wait_for()
+        assert [(row[0], milli(row[2]), row[4]) for row in shown(page)] == by_python("default", 1, {}, {}, None)
+        assert {row[6] for row in shown(page)} == {"0"}
+        assert page.get_by_text("TRIAL, computed in this browser, counts for nothing.").is_visible()
+
+        page.get_by_role("textbox", name="file:design").fill("9001")
+        page.get_by_text("1 changes move").wait_for()
+        assert [(row[0], milli(row[2]), row[4]) for row in shown(page)] == by_python(
+            "default", 1, {"file:design": 9001}, {}, None
+        )
+        for row in shown(page):
+            assert int(row[6]) == int(row[4]) - int(row[5])
+
+        event = page.locator(".ledger-events input").first
+        line = page.locator(".ledger-events li").first.inner_text()
+        events = [json.loads(raw) for raw in (GOLDEN / "data/epochs/default/0001/activity.jsonl").open("rb")]
+        assert events[0]["metadata"]["title"] in line
+        was = event.is_checked()
+        event.click()
+        page.get_by_text("2 changes move").wait_for()
+        toggled = {events[0]["id"]: not was}
+        wanted = by_python("default", 1, {"file:design": 9001}, toggled, None)
+        assert [(row[0], milli(row[2]), row[4]) for row in shown(page) if row[4] != "0" or row[2] != "0.000"] == [
+            row for row in wanted if row[1:] != ("0", "0")
+        ]
+
+        page.get_by_role("textbox", name="At most so many events").fill("1")
+        page.get_by_text("3 changes move").wait_for()
+        wanted = by_python("default", 1, {"file:design": 9001}, toggled, 1)
+        assert {(row[0], row[4]) for row in shown(page)} >= {(user, credits) for user, _, credits in wanted}
+
+        (tmp_path / "policy.yaml").write_text(page.locator(".ledger-copy pre").inner_text(), "utf-8")
+        policy = WeightPolicy.load(load_yaml(tmp_path, "policy.yaml"), "policy.yaml")
+        assert policy.weights == {
+            "file:community": 2000,
+            "file:design": 9001,
+            "file:governance": 4000,
+            "file:operations": 3000,
+        }
+
+        page.get_by_role("button", name="Back to the official figures").click()
+        page.get_by_text("Nothing is changed yet").wait_for()
+        assert {row[6] for row in shown(page)} == {"0"}
+        assert seen.problems == []
+        assert seen.foreign(golden) == []
+
+
+def test_the_weight_file_is_copied_as_it_is_shown(browser: Any, golden: str) -> None:
+    with watched(browser) as seen:
+        page = seen.page
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(f"{golden}whatif-design-1.html")
+        page.get_by_role("button", name="Try other weights").click()
+        page.get_by_role("textbox", name="file:design").fill("1500")
+        page.get_by_text("1 changes move").wait_for()
+        page.get_by_role("button", name="Copy as weight file").click()
+        page.get_by_text("Copied.").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == "algorithm: weight-sum-v0\nweights:\n  file:design: 1500\n"
+
+
+def test_a_field_that_is_no_whole_number_changes_nothing(browser: Any, golden: str) -> None:
+    with watched(browser) as seen:
+        page = seen.page
+        page.goto(f"{golden}whatif-default-1.html")
+        page.get_by_role("button", name="Try other weights").click()
+        field = page.get_by_role("textbox", name="file:design")
+        for text in ("1.5", "-1", "1e3", "abc", "９", "9007199254740992"):
+            field.fill(text)
+            assert field.get_attribute("aria-invalid") == "true"
+        assert {row[6] for row in shown(page)} == {"0"}
+        field.fill("1")
+        assert field.get_attribute("aria-invalid") == "false"
+        page.get_by_text("1 changes move").wait_for()
+
+
+@pytest.mark.parametrize(("scope", "epoch"), [("default", 1), ("default", 2), ("default", 3), ("design", 1)])
+def test_many_trials_equal_the_rules(browser: Any, golden: str, scope: str, epoch: int) -> None:
+    dice = random.Random(f"{scope}/{epoch}")
+    folder = GOLDEN / f"data/epochs/{scope}/{epoch:04d}"
+    events = [json.loads(raw) for raw in (folder / "activity.jsonl").open("rb")]
+    kinds = sorted({f"{event['source']}:{event['event_type']}" for event in events})
+    changes = [
+        {
+            "weights": {kind: dice.choice([0, 1, 999, 4000, 2**53 - 1]) for kind in kinds if dice.random() < 0.7},
+            "included": {event["id"]: dice.random() < 0.5 for event in events if dice.random() < 0.5},
+            "cap": dice.choice([None, None, 0, 1, 2]),
+        }
+        for _ in range(25)
+    ]
+    with watched(browser) as seen:
+        seen.page.goto(f"{golden}whatif-{scope}-{epoch}.html")
+        found = seen.page.evaluate(
+            """async (changes) => {
+                const { Verifier, placeOf } = await import("/assets/ui/client.js");
+                const verifier = new Verifier();
+                await verifier.ask("prepare", placeOf(document.querySelector("[data-whatif]")));
+                return Promise.all(changes.map((change) => verifier.ask("try", { change })));
+            }""",
+            changes,
+        )
+    for change, trial in zip(changes, found, strict=True):
+        wanted = by_python(scope, epoch, change["weights"], change["included"], change["cap"])
+        mine = {row["user_id"]: (row["units"], row["credits"]) for row in trial["rows"]}
+        assert {user: mine[user] for user, *_ in wanted} == {user: (units, paid) for user, units, paid in wanted}
+        others = set(mine) - {user for user, *_ in wanted}
+        assert {mine[user] for user in others} <= {("0", "0")}
