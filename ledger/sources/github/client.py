@@ -66,7 +66,7 @@ class Client:
         self._patience = patience
         self._repository = repository
         self._waited = 0.0
-        self._size = PAGE
+        self._sizes: dict[str, int] = {}
         self._api = _address(environ, "GITHUB_API_URL", "https://api.github.com")
         graphql = _address(environ, "GITHUB_GRAPHQL_URL", "")
         self._graphql = graphql.removesuffix("/graphql") or self._api
@@ -90,7 +90,7 @@ class Client:
         """
         why, failures, pause = "", 0, SECONDARY_SECONDS
         while failures < ATTEMPTS:
-            asked = {**variables, "first": min(most, self._size)}
+            asked = {**variables, "first": min(most, self._sizes.get(query, PAGE))}
             try:
                 status, headers, body = self._send(load(query), asked)
                 limited = _limit(status, headers, body)
@@ -99,7 +99,7 @@ class Client:
                     self._wait(seconds, "rate limit reached")
                     continue
                 data = check(_data(status, body))
-                self._size = min(PAGE, self._size * 2)
+                self._sizes[query] = min(PAGE, self._sizes.get(query, PAGE) * 2)
                 return data
             except (Malformed, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 why = clean_text(f"{type(error).__name__} {str(error)[:100]}".strip())
@@ -108,7 +108,7 @@ class Client:
             except github.GithubException as error:
                 why = self._failed_login(error)
             failures += 1
-            self._size = max(1, asked["first"] // 2)
+            self._sizes[query] = max(1, asked["first"] // 2)
             if failures < ATTEMPTS:
                 self._wait(min(LONGEST_PAUSE, 2.0 ** (failures - 1)), why)
         raise SourceError(f"GitHub did not answer {query!r} after {ATTEMPTS} tries: {why}", hint=_KEPT)
