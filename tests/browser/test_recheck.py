@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -63,12 +62,10 @@ def test_the_button_works_by_keyboard_and_tells_screen_readers(browser: Any, gol
 
 
 @pytest.fixture(scope="module")
-def bench(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, Watched]]:
-    """One page for all changed copies, so that the scripts are loaded once: its folder, its address, and the page."""
-    folder = tmp_path_factory.mktemp("bench")
-    name = write_page(folder, "recheck", "default", 1)
-    with served(folder) as origin, watched(browser) as seen:
-        yield folder, origin + name, seen
+def bench(browser: Any) -> Iterator[Watched]:
+    """One page for all changed copies; each is served from an address of its own, so that no cache can answer."""
+    with watched(browser) as seen:
+        yield seen
 
 
 @pytest.fixture
@@ -86,19 +83,21 @@ def told(finding: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("forged", TAMPERS, indirect=True)
-def test_a_changed_copy_is_told_as_ledger_verify_tells_it(forged: Path, bench: tuple[Path, str, Watched]) -> None:
+def test_a_changed_copy_is_told_as_ledger_verify_tells_it(forged: Path, bench: Watched, tmp_path: Path) -> None:
     with at(forged, "2026-02-01") as session:
         found = verify(session, "default", 1).epochs[0]
     wanted = {told(asdict(finding)) for check in found.checks for finding in check.findings}
     assert wanted, "ledger verify found nothing"
-    folder, address, seen = bench
-    shutil.rmtree(folder / "api", ignore_errors=True)
+    folder = tmp_path / "published"
+    folder.mkdir()
+    name = write_page(folder, "recheck", "default", 1)
     publish(forged, folder)
-    page = seen.page
-    page.goto(address)
-    page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
-    page.get_by_role("button", name="Recheck in this browser").click()
-    page.locator("[data-recheck][data-verdict=fail]").wait_for()
+    page = bench.page
+    with served(folder) as origin:
+        page.goto(origin + name)
+        page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=fail]").wait_for()
     report = page.evaluate("window.report")
     mine = {told(finding) for check in report["checks"] for finding in check["findings"]}
     assert mine == wanted
@@ -111,7 +110,7 @@ def test_a_changed_copy_is_told_as_ledger_verify_tells_it(forged: Path, bench: t
         place = path if line_number is None else f"{path}:{line_number}"
         assert f"{place}: {message}" in shown
     assert page.evaluate("window.hacked") is None
-    assert seen.problems == []
+    assert bench.problems == []
 
 
 def test_the_offending_line_is_shown_as_text(browser: Any, tmp_path: Path) -> None:
