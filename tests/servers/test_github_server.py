@@ -148,6 +148,15 @@ def test_cost_counts_connections_as_github_documents_it(server: GitHubServer) ->
     assert server.points == 51
 
 
+def test_connections_behind_a_fragment_cost_the_same(server: GitHubServer) -> None:
+    query = """query { repository(owner: "team", name: "code") { pullRequests(first: 100) { ...Page } } }
+      fragment Page on PullRequestConnection { nodes {
+      reviews(first: 50) { ...Inner } labels(first: 9) { totalCount } } }
+      fragment Inner on PullRequestReviewConnection { nodes { comments(first: 10) { nodes { id } } } }"""
+    assert "data" in ask(server, query)
+    assert server.points == 51
+
+
 def test_the_limit_is_refused_with_a_200_once_it_is_used_up(server: GitHubServer) -> None:
     server.limit = 1
     assert "data" in ask(server, PULLS, first=1)

@@ -148,11 +148,7 @@ class _Measure:
             self.nodes += len(ids)
             self._walk(node.selection_set, parents * len(ids))
             return
-        inner = (
-            {child.name.value for child in node.selection_set.selections if isinstance(child, FieldNode)}
-            if node.selection_set
-            else set()
-        )
+        inner = self._names(node.selection_set)
         if not inner & {"nodes", "edges"}:
             self._walk(node.selection_set, parents)
             return
@@ -169,6 +165,18 @@ class _Measure:
             self.connections += parents
             self.nodes += parents * size
             self._walk(node.selection_set, parents * size)
+
+    def _names(self, selections: SelectionSetNode | None) -> set[str]:
+        """The fields directly below, also those that a fragment brings."""
+        names: set[str] = set()
+        for node in selections.selections if selections else ():
+            if isinstance(node, FieldNode):
+                names.add(node.name.value)
+            elif isinstance(node, FragmentSpreadNode):
+                names |= self._names(self.fragments[node.name.value].selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                names |= self._names(node.selection_set)
+        return names
 
     def _included(self, node: Any) -> bool:
         for directive in node.directives or ():
