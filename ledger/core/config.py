@@ -83,12 +83,16 @@ class EpochSettings(Settings):
         return self
 
 
+REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
+
+
 class NodeSettings(Settings):
-    """`ledger.yaml`: the node itself."""
+    """`ledger.yaml`: the node itself. `repository` is its owner/name on GitHub, empty where it is not there."""
 
     node_id: Node
     name: Text
     site_url: Annotated[Text, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    repository: Annotated[Text, Field(pattern=REPOSITORY_PATTERN)] = ""
     epoch: EpochSettings = EpochSettings()
 
 
@@ -140,7 +144,11 @@ class SpamRule(Settings):
 
 
 class ScopeSettings(Settings):
-    """`scopes/<scope_id>.yaml`: one governance and payout domain."""
+    """`scopes/<scope_id>.yaml`: one governance and payout domain.
+
+    `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the last click
+    to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
+    """
 
     scope_id: Scope
     name: Text = ""
@@ -154,6 +162,9 @@ class ScopeSettings(Settings):
     routing: tuple[Route, ...] = ()
     spam: tuple[SpamRule, ...] = ()
     overlap: bool = False
+    objection_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
+    merge: Literal["auto", "manual"] = "auto"
+    outlier_percent: Annotated[int, Field(ge=1, le=100)] = 25
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -181,6 +192,10 @@ class ScopeSettings(Settings):
     def person_of(self, wallet: str) -> Approver | None:
         """The approver who holds `wallet`, if anyone does now."""
         return next((person for person in self.approvers if wallet in person.wallets), None)
+
+    def decider_by_account(self, github_id: int) -> Person | None:
+        """The approver or curator with this GitHub account (its immutable number), if anyone is."""
+        return next((each for each in (*self.approvers, *self.curators) if each.github_id == github_id), None)
 
     def may_decide(self, actor: str) -> bool:
         """Whether `actor` is an approver or curator of the scope."""
