@@ -268,6 +268,28 @@ class Interval(BaseModel):
         return self
 
 
+class Objection(LogRecord):
+    """A question about the epoch, raised in public, or an approver's answer to it (`objections.jsonl`).
+
+    `issue` is its number where it was asked; `person` the user whom it concerns, where it names one. `note` is the
+    answer, and null where the question is raised: its text stays where it was asked.
+    """
+
+    action: Literal["raised", "answered"]
+    actor: Reason
+    at: Time
+    evidence: Text
+    issue: Number
+    note: Reason | None
+    person: User | None
+
+    @model_validator(mode="after")
+    def _answer_has_words(self) -> Self:
+        if (self.note is not None) != (self.action == "answered"):
+            raise ValueError("note goes with answered, and only with it")
+        return self
+
+
 class Cursor(LogRecord):
     """What one stream of a source has covered so far (`cursors.jsonl`, CURSOR_STATE_PERSISTED); the last line counts.
 

@@ -63,10 +63,61 @@ def curate(
         )
         _require_event(session, folder, event_id)
         if user_id is not None:
-            _require_user(session, user_id)
+            require_user(session, user_id)
         group = ("include", "exclude") if action in ("include", "exclude") else (action,)
         standing = [line for line in lines if line.event_id == event_id and line.action in group]
         return _decide(session, folder, "curation.jsonl", standing[-1] if standing else None, record)
+
+
+def resolve_account(
+    session: Session, folder: EpochFolder, source: str, account: str, user_id: str, *, evidence: str | None = None
+) -> Draft | None:
+    """Say whose all the included events of an unresolved account in this epoch are; one line for each event.
+
+    Raises InputError where the epoch has no such events. Events that came before a later decision are left alone.
+    """
+    with write_lock(session.node.root):
+        require("curate", folder.state(), folder.epoch_id)
+        actor = session.decider(session.node.scope(folder.scope_id))
+        require_user(session, user_id)
+        now = preview(session, folder)
+        if folder.state() == "review":
+            require_sound(now)
+        mine = [
+            event.id
+            for event in now.loaded.outcomes()
+            if (event.source, event.platform_user_id) == (source, account) and event.included and event.user_id is None
+        ]
+        if not mine:
+            raise InputError(
+                f"no unresolved event of {source}:{account} in epoch {folder.epoch_id}",
+                path=folder.path("activity.jsonl"),
+                hint="`ledger identity unresolved` lists the accounts that nobody claimed.",
+            )
+        first = len(folder.curation()) + 1
+        records = [
+            Curation.read(
+                {
+                    **folder.place,
+                    "action": "resolve",
+                    "actor": actor,
+                    "at": session.now,
+                    "event_id": event_id,
+                    "evidence": evidence,
+                    "note": None,
+                    "seq": number,
+                    "user_id": user_id,
+                    "weight_override_milli": None,
+                }
+            )
+            for number, event_id in enumerate(mine, start=first)
+        ]
+        gained = [
+            row.units for row in now.evaluation.unresolved if (row.source, row.platform_user_id) == (source, account)
+        ]
+        bounded_sum((*gained, *(row.proposed_units for row in now.evaluation.allocations)), "units")
+        append_records(folder.root, folder.path("curation.jsonl"), records)
+        return redraft_if_reviewed(session, folder)
 
 
 def override(
@@ -94,7 +145,7 @@ def override(
                 "user_id": user_id,
             }
         )
-        _require_user(session, user_id)
+        require_user(session, user_id)
         standing = [line for line in lines if line.user_id == user_id]
         return _decide(session, folder, "overrides.jsonl", standing[-1] if standing else None, record)
 
@@ -164,7 +215,8 @@ def _require_event(session: Session, folder: EpochFolder, event_id: str) -> None
         )
 
 
-def _require_user(session: Session, user_id: str) -> None:
+def require_user(session: Session, user_id: str) -> None:
+    """InputError unless the bindings log names the user."""
     if UserId(user_id) not in known_users(session.node.bindings()):
         raise InputError(
             f"no user {user_id} in the bindings log",

@@ -34,6 +34,7 @@ RULE_OF_FILE = {
     "epoch.json": "WEIGHTS_INTEGER_ONLY",
     "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
     "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+    "objections.jsonl": "CURATION_FREEZE_ON_FINALIZE",
     "pool.jsonl": "POOL_IMMUTABLE",
     "transitions.jsonl": "EPOCH_THREE_PHASE",
     "signatures.jsonl": "SIGNATURE_SCOPE_BOUND",
@@ -102,6 +103,7 @@ class EpochCheck:
         self._pool()
         self._lines(folder.cursors)
         self._lines(folder.collections)
+        self._lines(folder.objections)
         if self.state in ("review", "finalized"):
             self._derived_files(derived, statement)
         if self.state == "finalized":

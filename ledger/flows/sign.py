@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ledger.core.errors import CredentialsError, InputError, SignatureError, StateError
 from ledger.core.lifecycle import pin_of, require
+from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.core.values import Address
@@ -210,8 +211,30 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
                 rule="APPROVERS_PER_SCOPE",
                 hint="Get the missing signatures over the text of `ledger statement --message`.",
             )
+        require_answered(session, folder)
         _close(session, folder, statement)
         return Finalized(statement, already=False)
+
+
+def require_answered(session: Session, folder: EpochFolder) -> None:
+    """StateError while questions may still be raised, or one that was raised in time has no answer."""
+    hours = session.node.scope(folder.scope_id).objection_hours
+    until = objections_end(folder.transitions(), hours)
+    if until is None or (hours and session.now < until):
+        raise StateError(
+            f"questions may be raised until {until}",
+            path=f"scopes/{folder.scope_id}.yaml",
+            hint="Run this again then; objection_hours in the scope's file says how long.",
+        )
+    waiting = unanswered(folder.objections(), until)
+    if waiting:
+        issues = ", ".join(f"#{line.issue}" for line in waiting)
+        raise StateError(
+            f"questions without an answer: {issues}",
+            path=folder.path("objections.jsonl"),
+            line=waiting[0].seq,
+            hint="An approver answers each: ledger answer ISSUE TEXT, or `/answer ISSUE text` in the pull request.",
+        )
 
 
 def _close(session: Session, folder: EpochFolder, statement: Statement) -> None:

@@ -13,6 +13,7 @@ from ledger.core.config import NodeSettings, ScopeSettings, Settings, WeightPoli
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.lifecycle import pin_of
+from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import ActivityEvent, payload_hash
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
@@ -81,7 +82,13 @@ class EpochChange:
             now = self.after.state()
             window = self.after.window()
             self.after.collections(), self.after.cursors(), self.after.curation(), self.after.overrides()
-            self.after.pool(), self.after.signatures(), self.after.allocations(), self.after.statement()
+            (
+                self.after.pool(),
+                self.after.objections(),
+                self.after.signatures(),
+                self.after.allocations(),
+                self.after.statement(),
+            )
             closed = next((step.at for step in self.after.transitions() if step.to == "review"), None)
             yield from self._activity(window.end, closed)
             if was == "review":
@@ -100,6 +107,8 @@ class EpochChange:
                 yield from self._closing()
             if scopes:
                 yield from self._deciders(scopes[0])
+            if scopes and now == "finalized":
+                yield from self._questions(scopes[0])
         except LedgerError as error:
             yield as_finding(error.at(self.after.relative))
 
@@ -164,6 +173,22 @@ class EpochChange:
                 if not by_policy and not scope.may_decide(line.actor):
                     message = "decided by someone who is neither approver nor curator"
                     yield Finding("APPROVERS_PER_SCOPE", message, self.after.path(name), line.seq, None, line.actor)
+
+    def _questions(self, scope: ScopeSettings) -> Iterator[Finding]:
+        """No question that was raised in time is left without an approver's answer."""
+        until = objections_end(self.after.transitions(), scope.objection_hours)
+        lines = self.after.objections()
+        for line in unanswered(lines, until) if until else ():
+            yield Finding(
+                "CURATION_FREEZE_ON_FINALIZE",
+                "question without an answer",
+                self.after.path("objections.jsonl"),
+                line.seq,
+            )
+        for line in lines:
+            if line.action == "answered" and all(person.id != line.actor for person in scope.approvers):
+                message = "answered by someone who is no approver"
+                yield Finding("APPROVERS_PER_SCOPE", message, self.after.path("objections.jsonl"), line.seq)
 
     def settings_findings(self, scopes: Sequence[ScopeSettings], past: Past) -> Iterator[Finding]:
         """Weights that are pinned at open, and approvers and threshold that are pinned at review, stood in the

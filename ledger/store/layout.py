@@ -25,6 +25,7 @@ EPOCH_FILES: dict[str, Kind] = {
     "curation.jsonl": "log",
     "overrides.jsonl": "log",
     "pool.jsonl": "log",
+    "objections.jsonl": "log",
     "transitions.jsonl": "log",
     "allocations.jsonl": "derived",
     "statement.json": "derived",

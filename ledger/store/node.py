@@ -28,6 +28,7 @@ from ledger.core.records import (
     Cursor,
     Epoch,
     LogRecord,
+    Objection,
     Override,
     PoolComponent,
     Record,
@@ -148,6 +149,10 @@ class EpochFolder:
     def overrides(self) -> list[Override]:
         """All decisions on final units, oldest first."""
         return self._log("overrides.jsonl", Override)
+
+    def objections(self) -> list[Objection]:
+        """All questions and answers, oldest first."""
+        return self._log("objections.jsonl", Objection)
 
     def pool(self) -> list[PoolComponent]:
         """All pool components; FormatError when one is recorded twice (POOL_UNIQUE_PER_TYPE)."""

@@ -99,6 +99,7 @@ class Check {
     this.pool();
     this.attempt(() => this.log(records.Cursor, "cursors.jsonl"));
     this.attempt(() => this.log(records.Collection, "collection.jsonl"));
+    this.attempt(() => this.log(records.Objection, "objections.jsonl"));
     if (this.state === "review" || this.state === "finalized") this.derivedFiles(derived, statement);
     if (this.state === "finalized") this.finalized(transitions, statement);
     else if (this.loaded.files.has("sha256sums.txt"))

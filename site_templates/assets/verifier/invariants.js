@@ -37,6 +37,7 @@ export const RULE_OF_FILE = {
   "epoch.json": "WEIGHTS_INTEGER_ONLY",
   "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
   "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+  "objections.jsonl": "CURATION_FREEZE_ON_FINALIZE",
   "pool.jsonl": "POOL_IMMUTABLE",
   "transitions.jsonl": "EPOCH_THREE_PHASE",
   "signatures.jsonl": "SIGNATURE_SCOPE_BOUND",

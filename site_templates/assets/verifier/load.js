@@ -4,7 +4,7 @@ import { Refusal } from "./errors.js";
 
 const SHARD = /^activity(?:-(?!000[01])[0-9]{4})?\.jsonl$/;
 const FILES = [
-  "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "pool.jsonl",
+  "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "objections.jsonl", "pool.jsonl",
   "transitions.jsonl", "allocations.jsonl", "statement.json", "signatures.jsonl", "sha256sums.txt",
 ];
 

@@ -108,6 +108,14 @@ export const Override = type([
   ["reason", is.reason], ["user_id", is.uuid],
 ]);
 
+export const Objection = type(
+  [
+    ...LOG, ["action", oneOf("raised", "answered")], ["actor", is.reason], ["at", is.time], ["evidence", is.text],
+    ["issue", is.number], ["note", nullable(is.reason)], ["person", nullable(is.uuid)],
+  ],
+  (line) => ((line.note !== null) !== (line.action === "answered") ? "note goes with answered, and only with it" : null),
+);
+
 export const PoolComponent = type(
   [
     ...EPOCH, ["algorithm_version", is.text], ["amount_credits", is.amount],
