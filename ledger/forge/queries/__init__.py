@@ -1,0 +1,1 @@
+"""The questions that the forge asks GitHub, as GraphQL files."""
