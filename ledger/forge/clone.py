@@ -1,0 +1,222 @@
+"""The git side of the loop: main, the branches of epochs in progress, and a place to work on one of them.
+
+A branch is always main's tree with one epoch's folder laid over it: what else stands on it is dropped when it is
+rebuilt, and reported. Nothing is rebased and nothing is forced: a push that lost a race raises `LostRace`, and the
+caller starts again from what is there now.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.core.errors import InputError, LedgerError, SourceError
+from ledger.core.values import SCOPE_PATTERN, Timestamp
+
+MAIN = "refs/remotes/origin/main"
+_BRANCH = re.compile(rf"refs/remotes/origin/epoch/({SCOPE_PATTERN[1:-1]})/([1-9][0-9]{{0,8}})", re.ASCII)
+_NAME = "ledger"
+_EMAIL = "41898282+github-actions[bot]@users.noreply.github.com"
+
+
+class LostRace(LedgerError):
+    """Somebody else pushed first; nothing is lost, start again from what is there."""
+
+
+def branch_name(scope_id: str, epoch_id: int) -> str:
+    """The branch of an epoch in progress."""
+    return f"epoch/{scope_id}/{epoch_id}"
+
+
+def parse_branch(name: str) -> tuple[str, int] | None:
+    """The epoch that a branch is for, None for any other branch."""
+    match = _BRANCH.fullmatch(f"refs/remotes/origin/{name}")
+    return (match[1], int(match[2])) if match else None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A checkout of main with one epoch's folder over it. `root` is the node in it, `folder` the epoch's place."""
+
+    top: Path
+    root: Path
+    folder: str
+    main: str
+    before: str | None
+
+
+class Clone:
+    """The repository around the node at `root`, with its remote `origin`. `environ` holds the token for the remote."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self._environ = _git_environment(environ)
+        self.top = Path(self._git(root, "rev-parse", "--show-toplevel"))
+        self.prefix = self._git(root, "rev-parse", "--show-prefix")
+
+    def fetch(self) -> None:
+        """Bring main and all epoch branches up to date; SourceError when the remote does not answer."""
+        refs = ("+refs/heads/main:refs/remotes/origin/main", "+refs/heads/epoch/*:refs/remotes/origin/epoch/*")
+        self._git(self.top, "worktree", "prune")  # what killed runs left behind
+        shallow = self._git(self.top, "rev-parse", "--is-shallow-repository") == "true"
+        self._remote("fetch", "--quiet", "--prune", "--no-tags", *(["--unshallow"] if shallow else []), "origin", *refs)
+
+    def main(self) -> str:
+        """The commit that main stands on."""
+        return self._git(self.top, "rev-parse", "--verify", f"{MAIN}^{{commit}}")
+
+    def branches(self) -> dict[tuple[str, int], str]:
+        """The branches of epochs in progress, by epoch, with their commits."""
+        found = {}
+        for line in self._git(self.top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines():
+            commit, _, name = line.partition(" ")
+            if match := _BRANCH.fullmatch(name):
+                found[match[1], int(match[2])] = commit
+        return dict(sorted(found.items()))
+
+    @contextmanager
+    def workspace(self, folder: str, branch: str | None) -> Iterator[Workspace]:
+        """Main as it stands, with the epoch's `folder` from the commit `branch`; gone when the block ends."""
+        main = self.main()
+        with self.checkout(main) as top:
+            if branch is not None and self.has(branch, folder):
+                self._git(top, "checkout", "--quiet", branch, "--", f":(literal){self.prefix}{folder}")
+            yield Workspace(top, top / self.prefix, folder, main, branch)
+
+    @contextmanager
+    def checkout(self, commit: str) -> Iterator[Path]:
+        """A working tree of its own of `commit`."""
+        with tempfile.TemporaryDirectory(prefix="ledger-") as name:
+            top = Path(name).resolve() / "work"
+            self._git(self.top, "worktree", "add", "--quiet", "--detach", str(top), commit)
+            try:
+                yield top
+            finally:
+                self._git(self.top, "worktree", "remove", "--force", str(top))
+
+    def has(self, commit: str, path: str) -> bool:
+        """Whether a commit holds the node's file or folder `path`."""
+        return bool(self._git(self.top, "ls-tree", "--full-tree", commit, "--", f"{self.prefix}{path}"))
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file of the node as it stands in `commit`; None when the commit or the file is not known here."""
+        if re.fullmatch(r"[0-9a-f]{40,64}", commit) is None:
+            return None
+        asked = self._run(self.top, "cat-file", "blob", f"{commit}:{self.prefix}{path}")
+        return asked.stdout if asked.returncode == 0 else None
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Whether `commit` lies on the way to `branch`."""
+        return (
+            re.fullmatch(r"[0-9a-f]{40,64}", commit) is not None
+            and self._run(self.top, "merge-base", "--is-ancestor", commit, branch).returncode == 0
+        )
+
+    def commit(self, work: Workspace, message: str, at: Timestamp) -> str | None:
+        """Commit the epoch's folder over main; returns the new commit, or the branch's own where nothing changed.
+
+        None when there is nothing to keep: no branch, and no epoch. Its parents are the branch so far and main.
+        """
+        if not (work.root / work.folder).exists():
+            return work.before
+        self._git(work.top, "add", "--force", "--", f":(literal){self.prefix}{work.folder}")
+        tree = self._git(work.top, "write-tree")
+        if work.before is not None and tree == self._git(self.top, "rev-parse", f"{work.before}^{{tree}}"):
+            return work.before
+        parents = [work.main] if work.before is None else [work.before]
+        if work.before is not None and not self.contains(work.before, work.main):
+            parents.append(work.main)
+        when = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
+        arguments = [part for parent in parents for part in ("-p", parent)]
+        return self._git(work.top, "commit-tree", tree, *arguments, "-m", message, extra=when)
+
+    def push(self, commit: str, scope_id: str, epoch_id: int, before: str | None) -> None:
+        """Bring the epoch's branch from `before` (None: it must not exist) to `commit`; LostRace when it moved."""
+        ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"
+        done = self._run(
+            self.top, "push", "--quiet", f"--force-with-lease={ref}:{before or ''}", "origin", f"{commit}:{ref}"
+        )
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace")
+            if "rejected" in said or "cannot lock ref" in said or "failed to update ref" in said:
+                raise LostRace(f"{branch_name(scope_id, epoch_id)} moved meanwhile", hint="Run this again.")
+            raise SourceError(
+                f"git push failed: {_last(said)}", hint="See docs/operate.md for the token's permissions."
+            )
+
+    def delete(self, scope_id: str, epoch_id: int, commit: str) -> None:
+        """Remove the branch of an epoch that is on main, unless it moved meanwhile."""
+        ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"
+        self._run(self.top, "push", "--quiet", f"--force-with-lease={ref}:{commit}", "origin", f":{ref}")
+
+    def history(self, branch: str) -> Iterator[tuple[str, str, str | None]]:
+        """The commits of a branch since main, oldest first: commit, what it stands on, and main where it took it in."""
+        log = self._git(self.top, "rev-list", "--first-parent", "--reverse", "--parents", f"{MAIN}..{branch}")
+        for line in log.splitlines():
+            commit, first, *others = line.split(" ")
+            yield commit, first, others[0] if others else None
+
+    def on_main(self, commit: str) -> bool:
+        """Whether a commit is part of main."""
+        return self.contains(MAIN, commit)
+
+    def foreign(self, old: str, new: str, folder: str) -> list[str]:
+        """Paths outside the node's `folder` in which two commits differ."""
+        listed = self._run(self.top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new).stdout
+        paths = [os.fsdecode(path) for path in listed.split(b"\0")[:-1]]
+        return [path for path in paths if not path.startswith(f"{self.prefix}{folder}/")]
+
+    def _remote(self, *arguments: str) -> None:
+        done = self._run(self.top, *arguments)
+        if done.returncode:
+            raise SourceError(
+                f"git {arguments[0]} failed: {_last(done.stderr.decode('utf-8', 'replace'))}",
+                hint="Check the remote `origin` and the token; nothing was changed.",
+            )
+
+    def _git(self, folder: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+        done = self._run(folder, *arguments, extra=extra)
+        if done.returncode:
+            raise InputError(
+                f"git {arguments[0]} failed: {_last(done.stderr.decode('utf-8', 'replace'))}",
+                hint="Run this inside a clone with its full history and a remote named origin.",
+            )
+        return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def _run(
+        self, folder: Path, *arguments: str, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", *arguments],
+            env={**self._environ, **(extra or {})},
+            capture_output=True,
+            check=False,
+        )
+
+
+def _git_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what points git elsewhere; the token goes by a header, not by an argument."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}
+    for who in ("AUTHOR", "COMMITTER"):
+        kept |= {f"GIT_{who}_NAME": _NAME, f"GIT_{who}_EMAIL": _EMAIL}
+    server, token = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_TOKEN", "")
+    if server and token:
+        secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        kept |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{server.rstrip('/')}/.extraheader",
+            "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
+        }
+    return kept
+
+
+def _last(said: str) -> str:
+    lines = [line for line in said.strip().splitlines() if line]
+    return lines[-1] if lines else "no reason given"

@@ -1,0 +1,196 @@
+"""What people wrote on GitHub, read in full each time: pull requests, reviews, comments, questions.
+
+Accounts count by their immutable number, never by login. A text that was edited is marked so: who edited it is not
+who wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ledger.core.errors import LedgerError, SourceError
+from ledger.core.values import Timestamp, parse_time
+from ledger.forge.github import Forge
+
+QUESTION_LABEL = "ledger:question"
+_BOTS = {"github-actions"}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote: `account` is the immutable number of a person's account, None for bots and deleted accounts."""
+
+    login: str
+    account: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """The pull request of an epoch."""
+
+    id: str
+    number: int
+    title: str
+    body: str
+    draft: bool
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment; `ours` when the ledger's own account wrote it."""
+
+    id: int
+    author: Author
+    body: str
+    at: Timestamp
+    edited: bool
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One submitted review of the pull request as it stood at `commit`."""
+
+    id: int
+    author: Author
+    state: str
+    body: str
+    at: Timestamp
+    edited: bool
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One issue that carries the label of questions."""
+
+    number: int
+    author: Author
+    body: str
+    at: Timestamp
+
+
+def find_pull(forge: Forge, head: str) -> Pull | None:
+    """The open pull request from this repository's branch `head` to main; forks with such a branch do not count."""
+    data = forge.graphql("pulls", {"head": head})
+    found = _checked(lambda: list(_pulls(data, head)), "pulls")
+    return found[0] if found else None
+
+
+def _pulls(data: dict[str, Any], head: str) -> Iterator[Pull]:
+    repository = data["repository"]
+    for node in repository["pullRequests"]["nodes"]:
+        ours = node["headRepository"] is not None and node["headRepository"]["databaseId"] == repository["databaseId"]
+        if ours and node["state"] == "OPEN" and (node["headRefName"], node["baseRefName"]) == (head, "main"):
+            yield Pull(
+                node["id"], int(node["number"]), node["title"], node["body"], bool(node["isDraft"]), node["headRefOid"]
+            )
+
+
+def read_comments(forge: Forge, number: int) -> list[Comment]:
+    """All comments of a pull request or an issue, oldest first."""
+    return sorted(_walk(forge, "comments", {"number": number}, _comments, _comment), key=lambda one: (one.at, one.id))
+
+
+def _comments(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = data["repository"]["issueOrPullRequest"]["comments"]
+    return found
+
+
+def _comment(node: dict[str, Any]) -> Comment:
+    author = node["author"] or {}
+    bot = author.get("__typename") == "Bot" and author.get("login") in _BOTS
+    return Comment(
+        int(node["fullDatabaseId"]),
+        _author(node["author"]),
+        node["body"],
+        parse_time(node["createdAt"]),
+        node["lastEditedAt"] is not None,
+        bool(node["viewerDidAuthor"]) or bot,
+    )
+
+
+def read_reviews(forge: Forge, number: int) -> list[Review]:
+    """All submitted reviews of a pull request, oldest first; a pending one is not submitted."""
+    found = _walk(forge, "reviews", {"number": number}, _reviews, _review)
+    return sorted((one for one in found if one is not None), key=lambda one: (one.at, one.id))
+
+
+def _reviews(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = data["repository"]["pullRequest"]["reviews"]
+    return found
+
+
+def _review(node: dict[str, Any]) -> Review | None:
+    if node["submittedAt"] is None:
+        return None
+    return Review(
+        int(node["fullDatabaseId"]),
+        _author(node["author"]),
+        node["state"],
+        node["body"],
+        parse_time(node["submittedAt"]),
+        node["lastEditedAt"] is not None,
+        node["commit"]["oid"] if node["commit"] else "",
+    )
+
+
+def read_questions(forge: Forge, since: Timestamp) -> list[Question]:
+    """The issues with the label of questions that were opened from `since` on, oldest first."""
+    found: list[Question] = []
+    for question in _walk(forge, "questions", {"label": QUESTION_LABEL}, _issues, _question):
+        if question.at < since:
+            break  # newest first
+        found.append(question)
+    return sorted(found, key=lambda one: (one.at, one.number))
+
+
+def _issues(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = data["repository"]["issues"]
+    return found
+
+
+def _question(node: dict[str, Any]) -> Question:
+    return Question(int(node["number"]), _author(node["author"]), node["body"], parse_time(node["createdAt"]))
+
+
+def _author(node: dict[str, Any] | None) -> Author:
+    if node is None:
+        return Author("ghost", None)
+    person = node["__typename"] == "User" and node.get("databaseId") is not None
+    return Author(str(node["login"]), int(node["databaseId"]) if person else None)
+
+
+def _walk(
+    forge: Forge,
+    query: str,
+    variables: dict[str, Any],
+    select: Callable[[dict[str, Any]], dict[str, Any]],
+    build: Callable[[dict[str, Any]], T],
+) -> Iterator[T]:
+    """Every node of a connection, page by page to its end; SourceError for an answer of another shape."""
+    after = None
+    while True:
+        data = forge.graphql(query, {**variables, "after": after})
+        page = _checked(lambda data=data: select(data), query)  # type: ignore[misc]
+        yield from _checked(lambda page=page: [build(node) for node in page["nodes"]], query)  # type: ignore[misc]
+        info = page.get("pageInfo") or {}
+        if not info.get("hasNextPage"):
+            return
+        after = info["endCursor"]
+
+
+def _checked(build: Callable[[], T], query: str) -> T:
+    try:
+        return build()
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, LedgerError):
+            raise
+        raise SourceError(
+            f"GitHub answered {query} in another form than documented",
+            hint="Run this again later; report it if it stays.",
+        ) from None
