@@ -17,7 +17,8 @@ from ledger.core.errors import InputError, UsageError
 from ledger.core.values import Timestamp
 from ledger.store.files import write_lock
 from ledger.store.layout import NODE_FILE
-from ledger.store.node import EpochFolder, Node, find_root, load_node
+from ledger.store.node import EpochFolder as EpochFolder  # the rooms beyond name it, but may not open the store
+from ledger.store.node import Node, find_root, load_node
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine

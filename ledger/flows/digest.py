@@ -1,0 +1,286 @@
+"""An epoch as an approver needs it: who gets what and why, what changed, what stands out, what it still needs.
+
+The same for the pull request, the terminal and `/status`. Reads only; every figure is the engine's or core's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ledger.compute.derive import Derived
+from ledger.core.errors import LedgerError
+from ledger.core.lifecycle import pin_of
+from ledger.core.objections import objections_end, unanswered
+from ledger.core.records import Objection
+from ledger.core.spam import POLICY_ACTOR
+from ledger.core.values import Timestamp, UserId
+from ledger.core.windows import HOUR, later
+from ledger.flows.drafting import as_stated
+from ledger.flows.identity import display_names
+from ledger.flows.session import EpochFolder, Session
+from ledger.flows.sign import tally
+from ledger.flows.views import StreamStatus, stream_statuses
+
+MANY_EVENTS = 500
+"""Events of one account in one epoch that make it look automated."""
+_ROBOT = re.compile(r"(?i)\[bot\]$|(^|[^a-z])bot$|^bot[^a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One person's part. Credits; milli-units; `before` are the credits of the epoch before, None for a newcomer."""
+
+    user_id: str
+    name: str
+    credits: int
+    units: int
+    share: str
+    kinds: tuple[tuple[str, int], ...]
+    before: int | None
+    override_reason: str | None
+
+    @property
+    def events(self) -> int:
+        """How many events count for this person."""
+        return sum(count for _, count in self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """An account that nobody claimed and what it would earn: milli-units, and credits had it been bound (cut)."""
+
+    account: str
+    login: str | None
+    events: int
+    units: int
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision on the record, in words."""
+
+    at: Timestamp
+    actor: str
+    what: str
+    subject: str
+    reason: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that must hold before the epoch is final: whether it does, and in words how far it is."""
+
+    name: str
+    met: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Everything an approver looks at, in reading order. `left` are people paid in the epoch before and not in this."""
+
+    derived: Derived
+    state: str
+    people: tuple[Share, ...]
+    left: tuple[tuple[str, int], ...]
+    notices: tuple[tuple[str, str], ...]
+    unclaimed: tuple[Unclaimed, ...]
+    streams: tuple[StreamStatus, ...]
+    decisions: tuple[Decision, ...]
+    by_rule: int
+    objections: tuple[Objection, ...]
+    conditions: tuple[Condition, ...]
+
+
+def digest(session: Session, folder: EpochFolder) -> Digest:
+    """The digest of one epoch as it stands; provisional while it is open."""
+    derived, state, names = as_stated(session, folder), folder.state(), display_names(session)
+    before = _before(session, folder)
+    kinds: dict[str, Counter[str]] = {}
+    for event in derived.loaded.outcomes():
+        if event.user_id is not None and event.included:
+            kinds.setdefault(event.user_id, Counter())[f"{event.source}:{event.event_type}"] += 1
+    reasons = {
+        row.user_id: row.override_reason for row in derived.evaluation.allocations if row.final_units is not None
+    }
+    people = sorted(
+        (
+            Share(
+                payout.user_id,
+                names.get(payout.user_id, payout.user_id),
+                payout.amount_credits,
+                payout.total_units,
+                payout.share,
+                tuple(sorted(kinds.get(payout.user_id, Counter()).items(), key=lambda pair: (-pair[1], pair[0]))),
+                before.get(payout.user_id),
+                reasons.get(payout.user_id),
+            )
+            for payout in derived.statement.payouts
+        ),
+        key=lambda one: (-one.credits, -one.units, one.user_id),
+    )
+    paid = {one.user_id for one in people}
+    left = [(names.get(user, user), amount) for user, amount in sorted(before.items()) if user not in paid and amount]
+    decisions, by_rule = _decisions(folder, names)
+    return Digest(
+        derived,
+        state,
+        tuple(people),
+        tuple(left),
+        tuple(_notices(session, folder, people, derived, by_rule)),
+        tuple(_unclaimed(derived)),
+        tuple(stream_statuses(session, folder)),
+        tuple(decisions),
+        by_rule,
+        tuple(folder.objections()),
+        tuple(conditions(session, folder, derived)),
+    )
+
+
+def _before(session: Session, folder: EpochFolder) -> dict[UserId, int]:
+    if folder.epoch_id == 1:
+        return {}
+    statement = session.node.epoch(folder.scope_id, folder.epoch_id - 1).statement()
+    return {payout.user_id: payout.amount_credits for payout in statement.payouts} if statement else {}
+
+
+def _ever_paid(session: Session, folder: EpochFolder) -> set[str]:
+    paid: set[str] = set()
+    for number in range(1, folder.epoch_id):
+        statement = session.node.epoch(folder.scope_id, number).statement()
+        paid |= {payout.user_id for payout in statement.payouts} if statement else set()
+    return paid
+
+
+def _unclaimed(derived: Derived) -> list[Unclaimed]:
+    """What each unresolved account would earn, had it alone been bound: the pool's part by the units it would add."""
+    statement = derived.statement
+    counted = sum(payout.total_units for payout in statement.payouts)
+    found = [
+        Unclaimed(
+            f"{row.source}:{row.platform_user_id}",
+            row.platform_login,
+            row.event_count,
+            row.units,
+            row.units * statement.pool_total_credits // (counted + row.units) if row.units else 0,
+        )
+        for row in derived.evaluation.unresolved
+    ]
+    return sorted(found, key=lambda one: (-one.units, one.account))
+
+
+def _notices(
+    session: Session, folder: EpochFolder, people: Sequence[Share], derived: Derived, by_rule: int
+) -> list[tuple[str, str]]:
+    """What an approver should look at twice: (whom or what, why)."""
+    found = []
+    total = sum(one.credits for one in people)
+    limit = session.node.scope(folder.scope_id).outlier_percent
+    known = _ever_paid(session, folder)
+    for one in people:
+        if one.credits * 100 > total * limit and len(people) > 1:
+            found.append((one.name, f"gets {one.credits * 100 // total} % of the epoch (more than {limit} %)"))
+        if folder.epoch_id > 1 and one.user_id not in known and one.credits:
+            found.append((one.name, f"is new here and gets {one.credits} credits"))
+        if _ROBOT.search(one.name):
+            found.append((one.name, "has a name that looks automated"))
+        if one.events > MANY_EVENTS:
+            found.append((one.name, f"has {one.events} events in one epoch, which looks automated"))
+    late = sum(event.late for event in derived.loaded.outcomes())
+    if late:
+        found.append((f"{late} events", "come from before this window (late or looked up again)"))
+    if by_rule:
+        found.append((f"{by_rule} events", "are left out by the scope's written anti-spam rules"))
+    for gap in derived.statement.gaps:
+        found.append((gap, "was missing when the epoch went to review, and accepted"))
+    return found
+
+
+def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[Decision], int]:
+    """Every decision of a person, oldest first, and how many events written rules left out."""
+    called: dict[str | None, str] = dict(names.items())
+    found = []
+    by_rule = 0
+    for line in folder.curation():
+        if line.actor == POLICY_ACTOR:
+            by_rule += 1
+            continue
+        what = {
+            "weight": "weighs" if line.weight_override_milli is None else f"weighs {line.weight_override_milli}",
+            "resolve": f"gives to {called.get(line.user_id, line.user_id)}",
+        }.get(line.action, f"{line.action}s")
+        found.append(Decision(line.at, line.actor, what, line.event_id, line.note or "", line.evidence))
+    for one in folder.overrides():
+        what = "lifts the override of" if one.final_units is None else f"sets {one.final_units} milli-units for"
+        found.append(
+            Decision(one.at, one.actor, what, str(called.get(one.user_id, one.user_id)), one.reason, one.evidence)
+        )
+    for part in folder.pool():
+        what = f"records {part.amount_credits} credits as"
+        found.append(Decision(part.computed_at, "ledger", what, part.component_id, "", part.evidence_ref))
+    return sorted(found, key=lambda one: one.at), by_rule
+
+
+def conditions(session: Session, folder: EpochFolder, derived: Derived | None = None) -> list[Condition]:
+    """What must hold before the epoch can be final, in the order in which it comes true."""
+    derived = derived or as_stated(session, folder)
+    scope, state, window = session.node.scope(folder.scope_id), folder.state(), folder.window()
+    grace = later(window.end, session.node.settings.epoch.grace_hours * HOUR)
+    streams = list(stream_statuses(session, folder))
+    troubled = [one.stream for one in streams if not one.complete]
+    gaps = derived.statement.gaps
+    found = [
+        Condition("window", session.now >= window.end, f"ends {window.end}"),
+        Condition(
+            "collection",
+            (state != "open" or session.now >= window.end) and (not troubled or bool(gaps) or state != "open"),
+            "complete" if not troubled else f"incomplete: {', '.join(troubled)}" + (" (accepted)" if gaps else ""),
+        ),
+        Condition("review", state != "open", "closed to new activity" if state != "open" else f"from {grace} on"),
+    ]
+    base = any(part.component_id == "base_issuance" for part in folder.pool())
+    found.append(Condition("base issuance", base, "recorded" if base else "is recorded at review"))
+    pin = pin_of(folder.transitions())
+    if pin is None:
+        found.append(Condition("signatures", False, f"0 of {scope.threshold}; signed once in review"))
+    else:
+        count = tally(session, folder, derived.statement)
+        detail = f"{len(count.people)} of {count.threshold}"
+        if count.people:
+            detail += f": {', '.join(count.people)}"
+        if count.void:
+            detail += f" ({count.void} void)"
+        able = {person.id for person in scope.approvers if set(person.wallets) & set(pin.approvers)}
+        if len(able) < count.threshold:
+            detail += f"; only {len(able)} pinned approvers are left: an approver writes /repin"
+        found.append(Condition("signatures", count.reached, detail))
+    found.append(_questions(session, folder))
+    return found
+
+
+def _questions(session: Session, folder: EpochFolder) -> Condition:
+    hours = session.node.scope(folder.scope_id).objection_hours
+    steps, lines = folder.transitions(), folder.objections()
+    until = objections_end(steps, hours)
+    waiting = unanswered(lines, until or Timestamp("9999-12-31T00:00:00.000Z"))
+    if waiting:
+        return Condition("questions", False, "without an answer: " + ", ".join(f"#{line.issue}" for line in waiting))
+    if until is None:
+        return Condition("questions", not hours, f"may be asked for {hours} hours from review on" if hours else "none")
+    if hours and session.now < until:
+        return Condition("questions", False, f"may be asked until {until}")
+    asked = sum(line.action == "raised" for line in lines)
+    return Condition("questions", True, f"{asked} asked, all answered" if asked else "none")
+
+
+def ready(session: Session, folder: EpochFolder) -> bool:
+    """Whether `finalize` would close the epoch now."""
+    try:
+        return folder.state() == "review" and all(one.met for one in conditions(session, folder))
+    except LedgerError:
+        return False
