@@ -11,7 +11,7 @@ import sys
 import click
 
 from ledger import __version__
-from ledger.cli import collect, decide, demo, identity, init, review, site, status, verify
+from ledger.cli import collect, decide, demo, identity, init, pr, review, site, status, verify
 from ledger.cli.output import emit, fail
 from ledger.core.errors import LedgerError
 
@@ -42,6 +42,7 @@ for _command in (
     review.statement,
     review.sign,
     review.finalize,
+    pr.pr,
     verify.verify,
     verify.guard,
     site.site,

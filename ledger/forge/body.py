@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ledger.core.records import Epoch
 from ledger.core.signing import signed_text
 from ledger.flows.digest import Condition, Digest, Share
 from ledger.forge.markdown import block, code, folded, table
@@ -22,9 +23,8 @@ _BUDGET = 58_000
 """Characters at which folded tables are made shorter still."""
 
 
-def pull_title(digest: Digest) -> str:
+def pull_title(epoch: Epoch) -> str:
     """The title: machine values only, so that no text of a stranger acts in a merge commit."""
-    epoch = digest.derived.epoch
     return f"Epoch {epoch.scope_id}/{epoch.epoch_id}: {epoch.period_start[:10]} to {epoch.period_end[:10]}"
 
 

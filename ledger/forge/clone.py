@@ -43,13 +43,11 @@ def parse_branch(name: str) -> tuple[str, int] | None:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A checkout of main with one epoch's folder over it. `root` is the node in it, `folder` the epoch's place."""
+    """A working tree of main's commit `main`; `root` is the node in it."""
 
     top: Path
     root: Path
-    folder: str
     main: str
-    before: str | None
 
 
 class Clone:
@@ -81,24 +79,25 @@ class Clone:
         return dict(sorted(found.items()))
 
     @contextmanager
-    def workspace(self, folder: str, branch: str | None) -> Iterator[Workspace]:
-        """Main as it stands, with the epoch's `folder` from the commit `branch`; gone when the block ends."""
+    def workspace(self) -> Iterator[Workspace]:
+        """Main as it stands on the remote, in a working tree of its own; gone when the block ends."""
         main = self.main()
-        with self.checkout(main) as top:
-            if branch is not None and self.has(branch, folder):
-                self._git(top, "checkout", "--quiet", branch, "--", f":(literal){self.prefix}{folder}")
-            yield Workspace(top, top / self.prefix, folder, main, branch)
-
-    @contextmanager
-    def checkout(self, commit: str) -> Iterator[Path]:
-        """A working tree of its own of `commit`."""
         with tempfile.TemporaryDirectory(prefix="ledger-") as name:
             top = Path(name).resolve() / "work"
-            self._git(self.top, "worktree", "add", "--quiet", "--detach", str(top), commit)
+            self.worktree(top, main)
             try:
-                yield top
+                yield Workspace(top, top / self.prefix, main)
             finally:
                 self._git(self.top, "worktree", "remove", "--force", str(top))
+
+    def worktree(self, top: Path, commit: str) -> None:
+        """A working tree of `commit` at `top`, which must not exist."""
+        self._git(self.top, "worktree", "add", "--quiet", "--detach", str(top), commit)
+
+    def lay(self, top: Path, folder: str, commit: str) -> None:
+        """Put the node's `folder`, as it stands in `commit`, into the working tree at `top`."""
+        if self.has(commit, folder):
+            self._git(top, "checkout", "--quiet", commit, "--", f":(literal){self.prefix}{folder}")
 
     def has(self, commit: str, path: str) -> bool:
         """Whether a commit holds the node's file or folder `path`."""
@@ -118,19 +117,17 @@ class Clone:
             and self._run(self.top, "merge-base", "--is-ancestor", commit, branch).returncode == 0
         )
 
-    def commit(self, work: Workspace, message: str, at: Timestamp) -> str | None:
-        """Commit the epoch's folder over main; returns the new commit, or the branch's own where nothing changed.
+    def commit(self, work: Workspace, folder: str, before: str | None, message: str, at: Timestamp) -> str:
+        """Commit the node's `folder` over main; returns `before`, the branch so far, where nothing changed.
 
-        None when there is nothing to keep: no branch, and no epoch. Its parents are the branch so far and main.
+        The parents are the branch so far and, where it is new to the branch, main.
         """
-        if not (work.root / work.folder).exists():
-            return work.before
-        self._git(work.top, "add", "--force", "--", f":(literal){self.prefix}{work.folder}")
+        self._git(work.top, "add", "--force", "--", f":(literal){self.prefix}{folder}")
         tree = self._git(work.top, "write-tree")
-        if work.before is not None and tree == self._git(self.top, "rev-parse", f"{work.before}^{{tree}}"):
-            return work.before
-        parents = [work.main] if work.before is None else [work.before]
-        if work.before is not None and not self.contains(work.before, work.main):
+        if before is not None and tree == self._git(self.top, "rev-parse", f"{before}^{{tree}}"):
+            return before
+        parents = [work.main] if before is None else [before]
+        if before is not None and not self.contains(before, work.main):
             parents.append(work.main)
         when = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
         arguments = [part for parent in parents for part in ("-p", parent)]

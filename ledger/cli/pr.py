@@ -1,0 +1,131 @@
+"""`ledger pr`: the weekly loop on GitHub, one branch and one pull request for each epoch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger.cli.options import json_option, moment, node_option, now_option, options, scope_option
+from ledger.cli.output import emit, note, out, safe_text, table
+from ledger.core.errors import DifferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.forge.pulls import Loop, Outcome
+
+loop_options = options(node_option, scope_option, now_option, json_option)
+
+
+@contextmanager
+def _loop(node_dir: Path | None, now: str | None) -> Iterator[Loop]:
+    from ledger.flows.session import find_node, open_session
+    from ledger.forge.github import Forge
+    from ledger.forge.pulls import Loop
+
+    root, time = find_node(node_dir), moment(now)
+    environ = dict(os.environ)
+    named = open_session(root, time).node.settings.repository
+    forge = Forge(environ, environ.get("GITHUB_REPOSITORY") or named or None)
+    yield Loop(root, forge, time, environ, note)
+
+
+@click.group()
+def pr() -> None:
+    """The weekly loop on GitHub: one branch and one pull request for each epoch in progress.
+
+    Run inside a clone whose remote `origin` is the node's repository, with GITHUB_TOKEN set. Every command may be run
+    again at any time: it reads everything and does what is due.
+    """
+
+
+@pr.command("open")
+@loop_options
+def pr_open(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
+    """Collect into the due epoch on its own branch, and bring its draft pull request up to date.
+
+    Moves the epoch to review once its window and the grace have passed.
+
+    Example: ledger pr open --scope default
+    """
+    with _loop(node_dir, now) as loop:
+        _report(loop.open(scope_id), as_json)
+
+
+@pr.command("sync")
+@loop_options
+def pr_sync(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
+    """Take in what people wrote, keep statement, body and conditions current, finalize and merge what is ready.
+
+    Example: ledger pr sync
+    """
+    with _loop(node_dir, now) as loop:
+        _report(loop.sync(scope_id), as_json)
+
+
+@pr.command("status")
+@loop_options
+def pr_status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
+    """What each epoch in progress still needs; changes nothing.
+
+    Example: ledger pr status --json
+    """
+    with _loop(node_dir, now) as loop:
+        _report(loop.status(scope_id), as_json)
+
+
+@pr.command("preview")
+@options(node_option, now_option, json_option)
+@click.argument("out_dir", metavar="DIR", type=click.Path(path_type=Path))
+def pr_preview(node_dir: Path | None, now: str | None, as_json: bool, out_dir: Path) -> None:
+    """Make DIR a working tree of main with the epochs in progress laid over it, to build a preview of the site from.
+
+    Example: ledger pr preview build/preview && ledger site build --node build/preview
+    """
+    with _loop(node_dir, now) as loop:
+        laid = loop.preview(out_dir)
+    if as_json:
+        emit("preview/1", {"path": str(out_dir), "epochs": [f"{scope}/{number}" for scope, number in laid]})
+        return
+    out(out_dir)
+    for scope, number in laid:
+        note(f"{scope}/{number} is in progress and not signed")
+
+
+def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
+    """Tell every outcome, then raise what kept one from being done (exit code 3) or does not hold (1)."""
+    if as_json:
+        emit("pulls/1", {"epochs": [_plain(outcome) for outcome in outcomes]})
+    else:
+        for outcome in outcomes:
+            name = f"{outcome.scope_id}/{outcome.epoch_id}"
+            pull = f"#{outcome.pull}" if outcome.pull else "no pull request yet"
+            out(f"{name}  {outcome.state}  {pull}" + ("  merged" if outcome.merged else ""))
+            table(
+                ("condition", "", "so far"),
+                [(one.name, "ok" if one.met else "open", one.detail) for one in outcome.conditions],
+            )
+            for text in outcome.notes:
+                note(f"{name}: {text}")
+            for error in outcome.errors:
+                note(f"{name}: {safe_text(error)}")
+        if not outcomes:
+            note("nothing is in progress")
+    for outcome in outcomes:
+        for error in outcome.errors:
+            raise error
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    if findings:
+        first = findings[0]
+        raise DifferenceError(
+            f"{len(findings)} findings; the first: {first.message}", rule=first.rule, path=first.path, line=first.line
+        )
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {**outcome.__dict__, "errors": [str(error) for error in outcome.errors]}

@@ -1,0 +1,450 @@
+"""The weekly loop: one branch and one pull request for each epoch, brought to what they should be, again and again.
+
+Everything that people wrote is read each time and what is due is done; what was done is found on record. So it does
+not matter whether a run comes twice, late, out of order or beside another one: a lost push starts over from what is
+there. Main's settings decide; nothing is taken from a branch but the epoch's own folder.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ledger.core.errors import InputError, LedgerError, StateError
+from ledger.core.evaluate import Finding
+from ledger.core.values import Timestamp
+from ledger.flows.collect import collect
+from ledger.flows.digest import Condition, Digest, conditions, digest, ready
+from ledger.flows.drafting import stated_or_draft
+from ledger.flows.ingest import Ingest
+from ledger.flows.review import review
+from ledger.flows.session import EpochFolder, Session, locked, open_session
+from ledger.flows.sign import finalize
+from ledger.flows.verify import guard, verify
+from ledger.forge.body import checklist, pull_body, pull_title
+from ledger.forge.clone import Clone, LostRace, Workspace, branch_name
+from ledger.forge.commands import accepted_gaps, carry_out
+from ledger.forge.conversation import Comment, Pull, find_pull, read_comments, read_reviews
+from ledger.forge.github import Forge, NotFoundError, RefusedError
+from ledger.forge.markdown import visible
+from ledger.forge.questions import announce, take_in
+from ledger.forge.reviews import count
+
+TRIES = 5
+"""How often a run starts over after a push that somebody else was faster with."""
+PUBLISH = "publish.yml"
+_MARK = re.compile(r"<!-- ledger:([a-z]+) ([0-9a-z/-]+) -->")
+
+
+@dataclass
+class Outcome:
+    """Where an epoch's pull request stands after a run. `errors` kept something from being done, `notes` explain."""
+
+    scope_id: str
+    epoch_id: int
+    state: str
+    pull: int | None = None
+    commit: str | None = None
+    merged: bool = False
+    conditions: tuple[Condition, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    errors: list[LedgerError] = field(default_factory=list)
+
+
+@dataclass
+class Loop:
+    """One run over the node at `root`, a clone whose remote `origin` is the repository of `forge`."""
+
+    root: Path
+    forge: Forge
+    now: Timestamp
+    environ: Mapping[str, str]
+    tell: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self.clone = Clone(self.root, self.environ)
+
+    def open(self, scope_id: str | None = None) -> list[Outcome]:
+        """Collect into each scope's due epoch on its own branch, and bring its pull request up to date."""
+        return self._each(scope_id, collecting=True)
+
+    def sync(self, scope_id: str | None = None) -> list[Outcome]:
+        """Bring each epoch in progress up to date: main, what people wrote, statement, conditions, merge."""
+        return self._each(scope_id, collecting=False)
+
+    def _each(self, scope_id: str | None, *, collecting: bool) -> list[Outcome]:
+        self.clone.fetch()
+        found = []
+        for scope in self._scopes(scope_id):
+            if (outcome := self._patiently(scope, collecting)) is not None:
+                found.append(outcome)
+        return found
+
+    def _scopes(self, scope_id: str | None) -> list[str]:
+        with self.clone.workspace() as work:
+            return open_session(work.root, self.now).scope_ids(scope_id)
+
+    def _patiently(self, scope_id: str, collecting: bool) -> Outcome | None:
+        for _ in range(TRIES):
+            try:
+                with self.clone.workspace() as work:
+                    return _Epoch(self, work, scope_id, collecting).run()
+            except LostRace as error:
+                self.tell(f"{error}; starting over")
+                self.clone.fetch()
+        raise StateError(
+            f"the branch of scope {scope_id} moved {TRIES} times in a row", hint="Run this again; nothing is lost."
+        )
+
+    def preview(self, out: Path) -> list[tuple[str, int]]:
+        """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs."""
+        self.clone.fetch()
+        if out.exists():
+            shutil.rmtree(out)
+        self.clone.fetch()  # also forgets the working tree that was there
+        self.clone.worktree(out.resolve(), self.clone.main())
+        laid = []
+        node = open_session(out / self.clone.prefix, self.now).node
+        for (scope_id, epoch_id), commit in self.clone.branches().items():
+            if scope_id in node.scopes and epoch_id == len(node.epochs(scope_id)) + 1:
+                self.clone.lay(out, node.epoch(scope_id, epoch_id).relative, commit)
+                laid.append((scope_id, epoch_id))
+        open_session(out / self.clone.prefix, self.now)  # refuses what a branch may not hold
+        return laid
+
+    def status(self, scope_id: str | None = None) -> list[Outcome]:
+        """Where each epoch in progress stands; changes nothing."""
+        self.clone.fetch()
+        found = []
+        for scope in self._scopes(scope_id):
+            with self.clone.workspace() as work:
+                epoch = _Epoch(self, work, scope, collecting=False)
+                if epoch.branch is not None and epoch.lay():
+                    pull = find_pull(self.forge, epoch.name)
+                    folder = epoch.folder
+                    found.append(
+                        Outcome(
+                            scope,
+                            folder.epoch_id,
+                            folder.state(),
+                            pull.number if pull else None,
+                            epoch.branch,
+                            conditions=tuple(conditions(epoch.session, folder)),
+                        )
+                    )
+                epoch.session.close()
+        return found
+
+
+class _Epoch:
+    """One scope's epoch in progress, in a working tree of its own."""
+
+    def __init__(self, loop: Loop, work: Workspace, scope_id: str, collecting: bool) -> None:
+        self.loop, self.forge, self.clone, self.work = loop, loop.forge, loop.clone, work
+        self.scope_id, self.collecting = scope_id, collecting
+        self.session = self._open()
+        done = self.session.node.epochs(scope_id)
+        for folder in done:
+            if folder.state() != "finalized":
+                raise StateError(
+                    f"main holds epoch {folder.epoch_id}, which is {folder.state()}: unsigned data was merged",
+                    rule="WRITES_VIA_WORKFLOW",
+                    path=folder.relative,
+                    hint="Revert that merge; its branch and its pull request go on from where they were.",
+                )
+        branches = loop.clone.branches()
+        self.left_over = [
+            (number, commit)
+            for (scope, number), commit in branches.items()
+            if scope == scope_id and number <= len(done)
+        ]
+        self.folder: EpochFolder = self.session.node.epoch(scope_id, len(done) + 1)
+        self.branch = branches.get((scope_id, self.folder.epoch_id))
+        self.name = branch_name(scope_id, self.folder.epoch_id)
+
+    def _open(self) -> Session:
+        loop = self.loop
+        session = open_session(self.work.root, loop.now, environ=loop.environ, tell=loop.tell)
+        scope = session.node.scope(self.scope_id)  # each epoch has a branch of its own: the next one waits for its turn
+        session.node.scopes[self.scope_id] = scope.model_copy(update={"overlap": False})
+        return session
+
+    def lay(self) -> bool:
+        """Put the branch's folder over main; whether there is an epoch to work on."""
+        if self.branch is not None:
+            self.clone.lay(self.work.top, self.folder.relative, self.branch)
+            self.session = self._open()  # its files are checked as any node's are
+            self.folder = self.session.node.epoch(self.scope_id, self.folder.epoch_id)
+        return self.folder.exists()
+
+    def run(self) -> Outcome | None:
+        """Everything that is due, in order; None when nothing is in progress."""
+        try:
+            return self._run()
+        finally:
+            self.session.close()
+
+    def _run(self) -> Outcome | None:
+        for number, commit in self.left_over:
+            self.clone.delete(self.scope_id, number, commit)
+        if self.branch is None and not self.collecting:
+            return None
+        outcome = Outcome(self.scope_id, self.folder.epoch_id, "open")
+        if self.branch is not None:
+            outcome.findings = tuple(self._tampered(self.branch))
+            if outcome.findings:
+                return self._refuse(outcome)
+            self.lay()
+        pull = find_pull(self.forge, self.name)
+        comments = read_comments(self.forge, pull.number) if pull else []
+        if self.collecting:
+            self._collect(outcome, comments)
+        if not self.folder.exists():
+            return outcome if outcome.errors else None
+        answers: list[tuple[str, str]] = []
+        if pull is not None:
+            answers = [*self._commands(pull, comments), *self._reviews(pull, comments)]
+            take_in(self.session, self.folder, self.forge)
+        self._draft()
+        if pull is not None and ready(self.session, self.folder):
+            finalize(self.session, self.folder)
+        outcome.state = self.folder.state()
+        commit = self._commit()
+        outcome.commit = commit
+        pull = pull or self._create()
+        outcome.pull = pull.number
+        self._show(outcome, pull, commit, comments, answers)
+        if outcome.state == "finalized":
+            self._merge(outcome, pull, commit)
+        return outcome
+
+    def _tampered(self, branch: str) -> list[Finding]:
+        """What the branch's own commits did that no command does: a log that lost a line, a file not its own."""
+        found: list[Finding] = []
+        place = (self.scope_id, self.folder.epoch_id)
+        for commit, before, main in self.clone.history(branch):
+            if main is None:
+                found += guard(self.loop.root, before, commit, place)
+                continue
+            found += guard(self.loop.root, before, commit, None)
+            outside = self.clone.foreign(main, commit, self.folder.relative)
+            if not self.clone.on_main(main) or outside:
+                path = outside[0] if outside else ""
+                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
+        return list(dict.fromkeys(found))
+
+    def _refuse(self, outcome: Outcome) -> Outcome:
+        first = outcome.findings[0]
+        outcome.commit = self.branch
+        outcome.errors.append(
+            StateError(
+                f"the branch {self.name} holds what the log does not allow: {first.message}",
+                rule=first.rule,
+                path=first.path or None,
+                line=first.line,
+                hint="Nothing is taken from it. Remove the commit (or the branch: collecting starts it anew).",
+            )
+        )
+        if self.branch is not None:
+            self._status(self.branch, "guard", f"{first.rule}: {first.message}", ok=False)
+        return outcome
+
+    def _collect(self, outcome: Outcome, comments: list[Comment]) -> None:
+        try:
+            run = collect(self.session, self.scope_id)
+        except LedgerError as error:
+            outcome.errors.append(error)  # what was read before it is kept
+            return
+        outcome.notes += [f"{waiting.reason}. {waiting.hint}" for waiting in run.waiting]
+        for report in run.reports:
+            if report.error is not None:
+                outcome.errors.append(report.error)
+        for epoch in run.epochs:
+            if epoch.held_back is None:
+                continue
+            gaps = accepted_gaps(self.session.node.scope(self.scope_id), comments)
+            try:
+                if not gaps:
+                    raise epoch.held_back
+                with locked(self.session):
+                    review(self.session, epoch.folder, Ingest(self.session), accepted_gaps=gaps)
+            except LedgerError as error:
+                outcome.errors.append(error)
+
+    def _commands(self, pull: Pull, comments: list[Comment]) -> list[tuple[str, str]]:
+        marks = _marks(comments)
+        answers = []
+        for comment in comments:
+            name = f"issuecomment-{comment.id}"
+            if comment.ours or ("refused", name) in marks:
+                continue
+            evidence = f"{self.forge.url}/pull/{pull.number}#{name}"
+            said = carry_out(self.session, self.folder, comment, evidence, self._status_text)
+            if said is not None and ("recorded", name) not in marks:
+                answers.append((name, said))
+        return answers
+
+    def _reviews(self, pull: Pull, comments: list[Comment]) -> list[tuple[str, str]]:
+        marks = _marks(comments)
+        answers = []
+        path = f"{self.folder.relative}/statement.json"
+
+        def at_commit(commit: str) -> bytes | None:
+            known = self.branch is not None and self.clone.contains(self.branch, commit)
+            return self.clone.read(commit, path) if known else None
+
+        for one in read_reviews(self.forge, pull.number):
+            name = f"pullrequestreview-{one.id}"
+            evidence = f"{self.forge.url}/pull/{pull.number}#{name}"
+            said = count(self.session, self.folder, one, evidence, at_commit)
+            if said is None or ("recorded", name) in marks:
+                continue
+            if said.startswith("Counted") or ("refused", name) not in marks:
+                answers.append((name, said))
+        return answers
+
+    def _draft(self) -> None:
+        """The statement as it must stand; over the bindings of today as long as nobody signed it."""
+        if self.folder.state() == "review":
+            statement = self.folder.statement()
+            signed = statement is not None and any(
+                line.statement_hash == statement.statement_hash for line in self.folder.signatures()
+            )
+            stated_or_draft(self.session, self.folder, refresh=not signed)
+
+    def _commit(self) -> str:
+        folder, before = self.folder, self.branch
+        message = f"Epoch {self.scope_id}/{folder.epoch_id}: {folder.state()}"
+        commit = self.clone.commit(self.work, folder.relative, before, message, self.session.now)
+        if commit != before:
+            self.clone.push(commit, self.scope_id, folder.epoch_id, before)
+            self.branch = commit
+        return commit
+
+    def _create(self) -> Pull:
+        view = digest(self.session, self.folder)
+        title = pull_title(view.derived.epoch)
+        fields = {"title": title, "head": self.name, "base": "main", "body": self._body(view), "draft": True}
+        self.forge.rest("POST", "pulls", fields)
+        pull = find_pull(self.forge, self.name)
+        if pull is None:
+            raise InputError(f"the pull request of {self.name} cannot be found", hint="Run this again.")
+        return pull
+
+    def _show(
+        self, outcome: Outcome, pull: Pull, commit: str, comments: list[Comment], answers: list[tuple[str, str]]
+    ) -> None:
+        """Answers, statuses, body, draft or ready: everything that people see."""
+        for name, said in answers:
+            word = "recorded" if said.startswith(("Recorded", "Counted", "Accepted")) else "refused"
+            where = f"[this]({self.forge.url}/pull/{pull.number}#{name})"
+            text = f"<!-- ledger:{word} {name} -->\nIn answer to {where}:\n\n{said}"
+            self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
+        announce(self.folder, self.forge)
+        view = digest(self.session, self.folder)
+        outcome.conditions = (*view.conditions, *self._checks(outcome, commit, view))
+        body, title = self._body(view, outcome.conditions), pull_title(view.derived.epoch)
+        if (pull.title, pull.body.replace("\r\n", "\n").strip()) != (title, body.strip()):
+            self.forge.rest("PATCH", f"pulls/{pull.number}", {"title": title, "body": body})
+        if pull.draft and outcome.state != "open":
+            self.forge.graphql("ready", {"pull": pull.id})
+        if not pull.draft and outcome.state == "open":
+            self.forge.graphql("draft", {"pull": pull.id})
+        if outcome.state == "review":
+            self._ask(pull, view, comments)
+
+    def _checks(self, outcome: Outcome, commit: str, view: Digest) -> list[Condition]:
+        """Guard over the branch against main, verify over the epoch; both said as commit statuses."""
+        place = (self.scope_id, self.folder.epoch_id)
+        findings = guard(self.loop.root, self.work.main, commit, place)
+        checked = verify(self.session, *place)
+        wrong = list(checked.findings)
+        wrong += [finding for epoch in checked.epochs for check in epoch.checks for finding in check.findings]
+        outcome.findings = (*findings, *wrong)
+        found = []
+        for name, said in (("guard", findings), ("verify", wrong)):
+            first = f"{said[0].rule}: {said[0].message}" if said else ""
+            detail = f"{len(said)} findings; the first: {first}" if said else "nothing to report"
+            self._status(commit, name, detail, ok=not said)
+            found.append(Condition(name, not said, detail))
+        open_ = [one.name for one in view.conditions if not one.met]
+        self._status(commit, "statement", "final" if not open_ else f"waits for: {', '.join(open_)}", ok=not open_)
+        return found
+
+    def _status(self, commit: str, name: str, detail: str, *, ok: bool) -> None:
+        state = "success" if ok else ("pending" if name == "statement" else "failure")
+        wanted = {"context": f"ledger/{name}", "state": state, "description": visible(detail, 130)}
+        present = self.forge.rest("GET", f"commits/{commit}/status")
+        for status in present.get("statuses", []) if isinstance(present, dict) else []:
+            if {key: status.get(key) for key in wanted} == wanted:
+                return
+        self.forge.rest("POST", f"statuses/{commit}", wanted)
+
+    def _body(self, view: Digest, found: tuple[Condition, ...] | None = None) -> str:
+        settings = self.session.node.settings
+        epoch = view.derived.epoch
+        asking = f"{self.forge.url}/issues/new?template=question.yml&scope={epoch.scope_id}&epoch={epoch.epoch_id}"
+        return pull_body(view, found or view.conditions, settings.site_url, asking)
+
+    def _status_text(self) -> str:
+        return checklist(conditions(self.session, self.folder))
+
+    def _ask(self, pull: Pull, view: Digest, comments: list[Comment]) -> None:
+        """Ask the approvers, once for each statement: the first time, and again when it changed."""
+        statement = view.derived.statement
+        if ("statement", statement.statement_hash) in _marks(comments):
+            return
+        scope = self.session.node.scope(self.scope_id)
+        logins = [login for person in scope.approvers if (login := self._login(person.github_id)) is not None]
+        void = sum(line.statement_hash != statement.statement_hash for line in self.folder.signatures())
+        again = f"\n\nThe statement changed: {void} signature(s) over earlier ones are void." if void else ""
+        text = (
+            f"<!-- ledger:statement {statement.statement_hash} -->\n{' '.join('@' + login for login in logins)} "
+            f"please review and sign the statement `{statement.statement_hash}`.{again}"
+        )
+        self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
+        if logins:
+            try:
+                self.forge.rest("POST", f"pulls/{pull.number}/requested_reviewers", {"reviewers": logins})
+            except (RefusedError, NotFoundError) as error:
+                self.loop.tell(f"reviewers were not requested: {error.message}")
+
+    def _login(self, account: int | None) -> str | None:
+        """The present login of an account, None where there is none (any more)."""
+        if account is None:
+            return None
+        try:
+            login = self.forge.rest("GET", f"/user/{account}").get("login")
+        except NotFoundError:
+            return None
+        return login if isinstance(login, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}", login) else None
+
+    def _merge(self, outcome: Outcome, pull: Pull, commit: str) -> None:
+        if outcome.findings:
+            return  # said in the statuses
+        if self.session.node.scope(self.scope_id).merge == "manual":
+            outcome.notes.append("final; a person merges it (merge: manual)")
+            return
+        title = f"{pull_title(self.folder.epoch())} (#{pull.number})"
+        fields = {"sha": commit, "merge_method": "squash", "commit_title": title, "commit_message": ""}
+        try:
+            self.forge.rest("PUT", f"pulls/{pull.number}/merge", fields)
+        except RefusedError as error:
+            outcome.notes.append(f"GitHub does not merge it yet: {error.message}")
+            return
+        outcome.merged = True
+        self.clone.delete(self.scope_id, self.folder.epoch_id, commit)
+        try:
+            self.forge.rest("POST", f"actions/workflows/{PUBLISH}/dispatches", {"ref": "main"})
+        except (NotFoundError, RefusedError) as error:
+            outcome.notes.append(f"the site was not told: {error.message}")
+
+
+def _marks(comments: list[Comment]) -> set[tuple[str, str]]:
+    """What the ledger itself has said before: (word, subject). Nobody else's marks count."""
+    first = (_MARK.match(comment.body) for comment in comments if comment.ours)
+    return {(match[1], match[2]) for match in first if match}
