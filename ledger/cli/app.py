@@ -37,6 +37,7 @@ for _command in (
     identity.identity,
     decide.curate,
     decide.override,
+    decide.answer,
     decide.pool,
     review.review,
     review.statement,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli.options import (
+    NUMBER,
     actor_option,
     epoch_option,
     json_option,
@@ -162,6 +163,21 @@ def override(user_id: str, units: str, reason: str, evidence: str | None, as_jso
 
     value = None if units == "-" else amount(units)
     _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, evidence), as_json)
+
+
+@click.command("answer")
+@decision_options
+@click.argument("issue", type=NUMBER)
+@click.argument("text")
+@click.option("--evidence", default="", help="A link that shows it.")
+def answer(issue: int, text: str, evidence: str, as_json: bool, **given: Any) -> None:
+    """Answer a question about the epoch, as an approver; an open question keeps the epoch from being final.
+
+    Example: ledger answer 12 "the second commit is a revert; it stays excluded"
+    """
+    from ledger.flows.questions import answer as flow
+
+    _run(given, lambda run, folder: flow(run, folder, issue, text, evidence=evidence), as_json)
 
 
 @click.group()

@@ -17,6 +17,7 @@ from ledger.core.errors import DifferenceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ledger.flows.digest import Digest
     from ledger.forge.pulls import Loop, Outcome
 
 loop_options = options(node_option, scope_option, now_option, json_option)
@@ -129,3 +130,60 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
     return {**outcome.__dict__, "errors": [str(error) for error in outcome.errors]}
+
+
+def sign_pull(
+    node_dir: Path | None,
+    now: str | None,
+    as_json: bool,
+    number: int,
+    signature: str | None,
+    keystore: Path | None,
+    yes: bool,
+) -> None:
+    """`ledger sign --pr`: recompute, show in words, ask, sign, submit the review."""
+    from ledger.cli.review import password
+    from ledger.flows.sign import keystore_signature
+    from ledger.forge.approver import desk
+
+    with _loop(node_dir, now) as loop, desk(loop, number, note) as found:
+        _words(found.digest)
+        if signature is None and keystore is None:
+            out(found.text)
+            note("sign exactly this text (no line end after it) with your wallet, then run this again with --signature")
+            return
+        if not yes:
+            click.confirm("Everything was recomputed here and matches. Sign this statement?", abort=True, err=True)
+        made = signature or keystore_signature(found.text, keystore or Path(), lambda: password(loop.environ))
+        stored, person = found.check(made)
+        found.submit(stored)
+        place, hash_ = (
+            f"{found.epoch.scope_id}/{found.epoch.folder.epoch_id}",
+            found.digest.derived.statement.statement_hash,
+        )
+    if as_json:
+        emit("signed-pull/1", {"pull": number, "epoch": place, "person": person, "statement_hash": hash_})
+        return
+    out(f"/sign {stored}")
+    note(f"{person} signed {place} ({hash_}) and submitted the review on #{number}")
+
+
+def _words(found: Digest) -> None:
+    """The statement in words, with the differences to the epoch before."""
+    epoch, statement = found.derived.epoch, found.derived.statement
+    note(f"epoch {epoch.scope_id}/{epoch.epoch_id}, {epoch.period_start} up to {epoch.period_end}")
+    note(
+        f"{statement.pool_total_credits} credits for {len(found.people)} people from {statement.activity_count} "
+        f"events; {statement.unresolved_count} events of accounts that nobody claimed"
+    )
+    for one in found.people:
+        before = "new" if one.before is None else f"{one.credits - one.before:+d}"
+        change = f" ({before})" if epoch.epoch_id > 1 else ""
+        note(f"  {one.credits:>12} credits{change}  {one.name}  from {one.events} events, share {one.share}")
+    for name, amount in found.left:
+        note(f"  no longer paid: {name} ({amount} credits in the epoch before)")
+    for who, why in found.notices:
+        note(f"  look twice: {who} {why}")
+    for decision in found.decisions:
+        note(f"  decided by {decision.actor}: {decision.what} {decision.subject}: {decision.reason}")
+    note(f"statement hash {statement.statement_hash}")

@@ -9,6 +9,7 @@ import click
 
 from ledger.cli.decide import tell_draft
 from ledger.cli.options import (
+    NUMBER,
     actor_option,
     epoch_option,
     json_option,
@@ -133,6 +134,10 @@ def statement(
     "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
 )
 @click.option("--evidence", default="", help="Where the signature came from (a link).")
+@click.option(
+    "--pr", "number", type=NUMBER, metavar="N", help="Recompute pull request N here, sign it and submit the review."
+)
+@click.option("--yes", is_flag=True, help="With --pr: sign without asking, after the recomputation.")
 def sign(
     node_dir: Path | None,
     scope_id: str | None,
@@ -142,13 +147,22 @@ def sign(
     signature: str | None,
     keystore: Path | None,
     evidence: str,
+    number: int | None,
+    yes: bool,
 ) -> None:
     """Add a signature over the statement. The signer is recovered from it, never claimed.
 
-    With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD.
+    With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD. With --pr the epoch's branch is
+    fetched and recomputed on this machine, shown in words, and the signature goes into an approving review of yours
+    (GITHUB_TOKEN); without --keystore and --signature the text for a hardware wallet is printed.
 
-    Example: ledger sign --signature 0x1b2c…
+    Example: ledger sign --pr 12 --keystore wallet.json
     """
+    if number is not None:
+        from ledger.cli.pr import sign_pull
+
+        sign_pull(node_dir, now, as_json, number, signature, keystore, yes)
+        return
     from ledger.flows.sign import sign as flow
     from ledger.flows.sign import sign_with_keystore
 
@@ -157,7 +171,7 @@ def sign(
     with session(node_dir, now) as run:
         folder = run.folder(run.scope_id(scope_id), epoch_id)
         if keystore is not None:
-            result = sign_with_keystore(run, folder, keystore, lambda: _password(run.environ), evidence)
+            result = sign_with_keystore(run, folder, keystore, lambda: password(run.environ), evidence)
         else:
             result = flow(run, folder, signature or "", evidence)
     if as_json:
@@ -167,7 +181,8 @@ def sign(
     note(f"signed by {result.person}" if result.added else "nothing changed: this signature is on record already")
 
 
-def _password(environ: Any) -> str:
+def password(environ: Any) -> str:
+    """The keystore's password: LEDGER_KEYSTORE_PASSWORD, or what the person types."""
     given = environ.get("LEDGER_KEYSTORE_PASSWORD")
     return str(given) if given is not None else str(click.prompt("Keystore password", hide_input=True, err=True))
 

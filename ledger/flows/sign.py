@@ -140,11 +140,16 @@ def sign_with_keystore(
     session: Session, folder: EpochFolder, keystore: Path, password: Callable[[], str], evidence: str = ""
 ) -> Signed:
     """Sign the present statement with an encrypted keystore file (Web3 Secret Storage) and add the signature."""
+    require("sign", folder.state(), folder.epoch_id)
+    text = signed_text(current_statement(session, folder))
+    return sign(session, folder, keystore_signature(text, keystore, password), evidence)
+
+
+def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -> str:
+    """The signature (EIP-191) over `text` by the key in an encrypted keystore file."""
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
-    require("sign", folder.state(), folder.epoch_id)
-    text = signed_text(current_statement(session, folder))
     try:
         content = keystore.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -156,7 +161,7 @@ def sign_with_keystore(
             f"the keystore does not open: {error}", path=str(keystore), hint="Check the password and the file."
         ) from None
     signed = Account.sign_message(encode_defunct(text=text), key)
-    return sign(session, folder, "0x" + signed.signature.hex().removeprefix("0x"), evidence)
+    return "0x" + str(signed.signature.hex()).removeprefix("0x")
 
 
 def tally(session: Session, folder: EpochFolder, statement: Statement) -> Tally:

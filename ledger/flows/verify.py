@@ -32,6 +32,12 @@ class Verification:
         """Whether everything holds."""
         return not self.findings and all(epoch.ok for epoch in self.epochs)
 
+    @property
+    def all_findings(self) -> list[Finding]:
+        """Everything that does not hold, in reading order."""
+        found = [finding for epoch in self.epochs for check in epoch.checks for finding in check.findings]
+        return [*self.findings, *found]
+
 
 def verify(session: Session, scope_id: str | None = None, epoch_id: int | None = None) -> Verification:
     """Check the node: all scopes and epochs, or those asked for."""

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.evaluate import Finding
-from ledger.core.values import Timestamp
 from ledger.flows.collect import collect
 from ledger.flows.digest import Condition, Digest, conditions, digest, ready
 from ledger.flows.drafting import stated_or_draft
 from ledger.flows.ingest import Ingest
 from ledger.flows.review import review
-from ledger.flows.session import EpochFolder, Session, locked, open_session
+from ledger.flows.session import locked, open_session
 from ledger.flows.sign import finalize
 from ledger.flows.verify import guard, verify
 from ledger.forge.body import checklist, pull_body, pull_title
-from ledger.forge.clone import Clone, LostRace, Workspace, branch_name
+from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.conversation import Comment, Pull, find_pull, read_comments, read_reviews
-from ledger.forge.github import Forge, NotFoundError, RefusedError
+from ledger.forge.epoch import EpochBranch, Run
+from ledger.forge.github import NotFoundError, RefusedError
 from ledger.forge.markdown import visible
 from ledger.forge.questions import announce, take_in
 from ledger.forge.reviews import count
@@ -55,18 +54,8 @@ class Outcome:
     errors: list[LedgerError] = field(default_factory=list)
 
 
-@dataclass
-class Loop:
-    """One run over the node at `root`, a clone whose remote `origin` is the repository of `forge`."""
-
-    root: Path
-    forge: Forge
-    now: Timestamp
-    environ: Mapping[str, str]
-    tell: Callable[[str], None]
-
-    def __post_init__(self) -> None:
-        self.clone = Clone(self.root, self.environ)
+class Loop(Run):
+    """The commands of the weekly loop."""
 
     def open(self, scope_id: str | None = None) -> list[Outcome]:
         """Collect into each scope's due epoch on its own branch, and bring its pull request up to date."""
@@ -92,7 +81,7 @@ class Loop:
         for _ in range(TRIES):
             try:
                 with self.clone.workspace() as work:
-                    return _Epoch(self, work, scope_id, collecting).run()
+                    return _Step(self, work, scope_id, collecting=collecting).run()
             except LostRace as error:
                 self.tell(f"{error}; starting over")
                 self.clone.fetch()
@@ -122,7 +111,7 @@ class Loop:
         found = []
         for scope in self._scopes(scope_id):
             with self.clone.workspace() as work:
-                epoch = _Epoch(self, work, scope, collecting=False)
+                epoch = EpochBranch(self, work, scope)
                 if epoch.branch is not None and epoch.lay():
                     pull = find_pull(self.forge, epoch.name)
                     folder = epoch.folder
@@ -140,46 +129,12 @@ class Loop:
         return found
 
 
-class _Epoch:
-    """One scope's epoch in progress, in a working tree of its own."""
+class _Step(EpochBranch):
+    """Everything that a run does for one epoch."""
 
-    def __init__(self, loop: Loop, work: Workspace, scope_id: str, collecting: bool) -> None:
-        self.loop, self.forge, self.clone, self.work = loop, loop.forge, loop.clone, work
-        self.scope_id, self.collecting = scope_id, collecting
-        self.session = self._open()
-        done = self.session.node.epochs(scope_id)
-        for folder in done:
-            if folder.state() != "finalized":
-                raise StateError(
-                    f"main holds epoch {folder.epoch_id}, which is {folder.state()}: unsigned data was merged",
-                    rule="WRITES_VIA_WORKFLOW",
-                    path=folder.relative,
-                    hint="Revert that merge; its branch and its pull request go on from where they were.",
-                )
-        branches = loop.clone.branches()
-        self.left_over = [
-            (number, commit)
-            for (scope, number), commit in branches.items()
-            if scope == scope_id and number <= len(done)
-        ]
-        self.folder: EpochFolder = self.session.node.epoch(scope_id, len(done) + 1)
-        self.branch = branches.get((scope_id, self.folder.epoch_id))
-        self.name = branch_name(scope_id, self.folder.epoch_id)
-
-    def _open(self) -> Session:
-        loop = self.loop
-        session = open_session(self.work.root, loop.now, environ=loop.environ, tell=loop.tell)
-        scope = session.node.scope(self.scope_id)  # each epoch has a branch of its own: the next one waits for its turn
-        session.node.scopes[self.scope_id] = scope.model_copy(update={"overlap": False})
-        return session
-
-    def lay(self) -> bool:
-        """Put the branch's folder over main; whether there is an epoch to work on."""
-        if self.branch is not None:
-            self.clone.lay(self.work.top, self.folder.relative, self.branch)
-            self.session = self._open()  # its files are checked as any node's are
-            self.folder = self.session.node.epoch(self.scope_id, self.folder.epoch_id)
-        return self.folder.exists()
+    def __init__(self, run: Run, work: Workspace, scope_id: str, *, collecting: bool) -> None:
+        super().__init__(run, work, scope_id)
+        self.collecting = collecting
 
     def run(self) -> Outcome | None:
         """Everything that is due, in order; None when nothing is in progress."""
@@ -195,7 +150,7 @@ class _Epoch:
             return None
         outcome = Outcome(self.scope_id, self.folder.epoch_id, "open")
         if self.branch is not None:
-            outcome.findings = tuple(self._tampered(self.branch))
+            outcome.findings = tuple(self.tampered(self.branch))
             if outcome.findings:
                 return self._refuse(outcome)
             self.lay()
@@ -221,21 +176,6 @@ class _Epoch:
         if outcome.state == "finalized":
             self._merge(outcome, pull, commit)
         return outcome
-
-    def _tampered(self, branch: str) -> list[Finding]:
-        """What the branch's own commits did that no command does: a log that lost a line, a file not its own."""
-        found: list[Finding] = []
-        place = (self.scope_id, self.folder.epoch_id)
-        for commit, before, main in self.clone.history(branch):
-            if main is None:
-                found += guard(self.loop.root, before, commit, place)
-                continue
-            found += guard(self.loop.root, before, commit, None)
-            outside = self.clone.foreign(main, commit, self.folder.relative)
-            if not self.clone.on_main(main) or outside:
-                path = outside[0] if outside else ""
-                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
-        return list(dict.fromkeys(found))
 
     def _refuse(self, outcome: Outcome) -> Outcome:
         first = outcome.findings[0]
@@ -362,8 +302,7 @@ class _Epoch:
         place = (self.scope_id, self.folder.epoch_id)
         findings = guard(self.loop.root, self.work.main, commit, place)
         checked = verify(self.session, *place)
-        wrong = list(checked.findings)
-        wrong += [finding for epoch in checked.epochs for check in epoch.checks for finding in check.findings]
+        wrong = checked.all_findings
         outcome.findings = (*findings, *wrong)
         found = []
         for name, said in (("guard", findings), ("verify", wrong)):

@@ -1,0 +1,95 @@
+"""An approver's own check: fetch an epoch's branch, recompute it on this machine, sign, submit the review.
+
+What the bot wrote in the pull request is not read at all: everything comes from git and is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ledger.core.errors import DifferenceError, InputError, StateError
+from ledger.core.signing import normalize_signature, recover_signer, signed_text
+from ledger.flows.digest import Digest, digest
+from ledger.flows.sign import check_signer, current_statement
+from ledger.flows.verify import verify
+from ledger.forge.clone import parse_branch
+from ledger.forge.epoch import EpochBranch, Run
+
+
+@dataclass
+class Desk:
+    """The epoch of one pull request, recomputed here. `text` is what to sign; `commit` is what was looked at."""
+
+    loop: Run
+    epoch: EpochBranch
+    number: int
+    commit: str
+    digest: Digest
+    text: str
+
+    def check(self, signature: str) -> tuple[str, str]:
+        """The normalised signature and the approver who made it.
+
+        SignatureError for a stranger; InputError when the token belongs to another account than the approver's.
+        """
+        stored = normalize_signature(signature)
+        person = check_signer(self.epoch.session, self.epoch.folder, recover_signer(self.text, stored))
+        scope = self.epoch.session.node.scope(self.epoch.scope_id)
+        approver = next(one for one in scope.approvers if one.id == person)
+        account = self.loop.forge.rest("GET", "/user").get("id")
+        if approver.github_id is not None and approver.github_id != account:
+            raise InputError(
+                f"the signature is by {person}, but the token belongs to another GitHub account",
+                hint="Submit the review with your own account, or paste the line `/sign 0x…` in the browser.",
+            )
+        return stored, person
+
+    def submit(self, signature: str) -> None:
+        """Submit the approving review that carries the signature, of exactly the commit that was recomputed."""
+        fields = {"body": f"/sign {signature}", "event": "APPROVE", "commit_id": self.commit}
+        self.loop.forge.rest("POST", f"pulls/{self.number}/reviews", fields)
+
+
+@contextmanager
+def desk(loop: Run, number: int, tell: Callable[[str], None]) -> Iterator[Desk]:
+    """Fetch and recompute the epoch of pull request `number`.
+
+    Raises InputError for a pull request that is none of an epoch, DifferenceError when anything does not match, and
+    StateError when it is not in review.
+    """
+    pull = loop.forge.rest("GET", f"pulls/{number}")
+    head = pull.get("head") or {}
+    place = parse_branch(str(head.get("ref", "")))
+    ours = (head.get("repo") or {}).get("full_name") == (pull.get("base", {}).get("repo") or {}).get("full_name")
+    if place is None or not ours:
+        raise InputError(f"pull request #{number} is not that of an epoch", hint="`ledger pr status` lists them.")
+    loop.clone.fetch()
+    with loop.clone.workspace() as work:
+        epoch = EpochBranch(loop, work, place[0])
+        try:
+            if epoch.folder.epoch_id != place[1] or epoch.branch is None:
+                raise StateError(
+                    f"epoch {place[0]}/{place[1]} is not in progress", hint="`ledger pr status` says more."
+                )
+            tell(f"recomputing {place[0]}/{place[1]} as it stands at {epoch.branch[:12]}")
+            findings = epoch.tampered(epoch.branch)
+            if not findings:
+                epoch.lay()
+                checked = verify(epoch.session, *place)
+                findings = checked.all_findings
+            for finding in findings:
+                raise DifferenceError(
+                    finding.message,
+                    rule=finding.rule,
+                    path=finding.path or None,
+                    line=finding.line,
+                    hint="Do not sign this. Ask in the pull request.",
+                )
+            if epoch.folder.state() != "review":
+                raise StateError(f"the epoch is {epoch.folder.state()}", hint="It is signed while it is in review.")
+            text = signed_text(current_statement(epoch.session, epoch.folder))
+            yield Desk(loop, epoch, number, epoch.branch, digest(epoch.session, epoch.folder), text)
+        finally:
+            epoch.session.close()

@@ -1,0 +1,89 @@
+"""One epoch in progress: its branch laid over main in a working tree of its own, and what was done to it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.core.errors import StateError
+from ledger.core.evaluate import Finding
+from ledger.core.values import Timestamp
+from ledger.flows.session import EpochFolder, Session, open_session
+from ledger.flows.verify import guard
+from ledger.forge.clone import Clone, Workspace, branch_name
+from ledger.forge.github import Forge
+
+
+@dataclass
+class Run:
+    """One run over the node at `root`, a clone whose remote `origin` is the repository of `forge`."""
+
+    root: Path
+    forge: Forge
+    now: Timestamp
+    environ: Mapping[str, str]
+    tell: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self.clone = Clone(self.root, self.environ)
+
+
+class EpochBranch:
+    """The epoch of one scope that is in progress, or due; StateError when main itself holds unsigned data.
+
+    `branch` is the commit that its branch stands on, None before there is one.
+    """
+
+    def __init__(self, run: Run, work: Workspace, scope_id: str) -> None:
+        self.loop, self.forge, self.clone, self.work = run, run.forge, run.clone, work
+        self.scope_id = scope_id
+        self.session = self._open()
+        done = self.session.node.epochs(scope_id)
+        for folder in done:
+            if folder.state() != "finalized":
+                raise StateError(
+                    f"main holds epoch {folder.epoch_id}, which is {folder.state()}: unsigned data was merged",
+                    rule="WRITES_VIA_WORKFLOW",
+                    path=folder.relative,
+                    hint="Revert that merge; its branch and its pull request go on from where they were.",
+                )
+        branches = run.clone.branches()
+        self.left_over = [
+            (number, commit)
+            for (scope, number), commit in branches.items()
+            if scope == scope_id and number <= len(done)
+        ]
+        self.folder: EpochFolder = self.session.node.epoch(scope_id, len(done) + 1)
+        self.branch = branches.get((scope_id, self.folder.epoch_id))
+        self.name = branch_name(scope_id, self.folder.epoch_id)
+
+    def _open(self) -> Session:
+        loop = self.loop
+        session = open_session(self.work.root, loop.now, environ=loop.environ, tell=loop.tell)
+        scope = session.node.scope(self.scope_id)  # each epoch has a branch of its own: the next one waits for its turn
+        session.node.scopes[self.scope_id] = scope.model_copy(update={"overlap": False})
+        return session
+
+    def lay(self) -> bool:
+        """Put the branch's folder over main; whether there is an epoch to work on."""
+        if self.branch is not None:
+            self.clone.lay(self.work.top, self.folder.relative, self.branch)
+            self.session = self._open()  # its files are checked as any node's are
+            self.folder = self.session.node.epoch(self.scope_id, self.folder.epoch_id)
+        return self.folder.exists()
+
+    def tampered(self, branch: str) -> list[Finding]:
+        """What the branch's own commits did that no command does: a log that lost a line, a file not its own."""
+        found: list[Finding] = []
+        place = (self.scope_id, self.folder.epoch_id)
+        for commit, before, main in self.clone.history(branch):
+            if main is None:
+                found += guard(self.loop.root, before, commit, place)
+                continue
+            found += guard(self.loop.root, before, commit, None)
+            outside = self.clone.foreign(main, commit, self.folder.relative)
+            if not self.clone.on_main(main) or outside:
+                path = outside[0] if outside else ""
+                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
+        return list(dict.fromkeys(found))
