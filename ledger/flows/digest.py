@@ -222,7 +222,7 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
         )
     for part in folder.pool():
         what = f"records {part.amount_credits} credits as"
-        found.append(Decision(part.computed_at, "ledger", what, part.component_id, "", part.evidence_ref))
+        found.append(Decision(part.computed_at, "ledger", what, part.component_id, part.evidence_ref or "", None))
     return sorted(found, key=lambda one: one.at), by_rule
 
 

@@ -94,10 +94,15 @@ def _headline(digest: Digest) -> str:
     }[digest.state]
     return (
         f"Epoch {epoch.epoch_id} of scope `{epoch.scope_id}`, {epoch.period_start[:10]} up to {epoch.period_end[:10]}, "
-        f"{state}.\n\n{statement.pool_total_credits} credits for {len(digest.people)} people, from "
-        f"{statement.activity_count} events. {statement.undistributed_credits} credits are not distributed; "
-        f"{statement.unresolved_count} events belong to accounts that nobody claimed."
+        f"{state}.\n\n{statement.pool_total_credits} credits for {counted(len(digest.people), 'person', 'people')}, "
+        f"from {counted(statement.activity_count, 'event')}. {statement.undistributed_credits} credits are not distributed; "
+        f"{counted(statement.unresolved_count, 'event')} of accounts that nobody claimed."
     )
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _people(digest: Digest, preview: str, most: int) -> str:

@@ -23,8 +23,10 @@ def visible(text: object, limit: int = 200) -> str:
 
 
 def code(text: object, limit: int = 120) -> str:
-    """A code span that also holds in a table: its fence is longer than any run of backticks inside."""
-    shown = visible(text, limit).replace("|", "\\|") or " "
+    """A code span that also holds in a table: its fence is longer than any run of backticks inside. Empty for none."""
+    shown = visible(text, limit).replace("|", "\\|")
+    if not shown:
+        return ""
     fence = "`" * (max(map(len, re.findall(r"`+", shown)), default=0) + 1)
     pad = " " if "`" in shown or shown != shown.strip() else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
