@@ -95,8 +95,8 @@ def _headline(digest: Digest) -> str:
     return (
         f"Epoch {epoch.epoch_id} of scope `{epoch.scope_id}`, {epoch.period_start[:10]} up to {epoch.period_end[:10]}, "
         f"{state}.\n\n{statement.pool_total_credits} credits for {counted(len(digest.people), 'person', 'people')}, "
-        f"from {counted(statement.activity_count, 'event')}. {statement.undistributed_credits} credits are not distributed; "
-        f"{counted(statement.unresolved_count, 'event')} of accounts that nobody claimed."
+        f"from {counted(statement.activity_count, 'event')}. {statement.undistributed_credits} credits are not "
+        f"distributed; {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed."
     )
 
 
