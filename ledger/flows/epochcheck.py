@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from ledger.compute.derive import Derived, derive
 from ledger.compute.loaded import LoadedEpoch
-from ledger.core.canonical import sha256_hex
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import known_users
@@ -70,6 +70,11 @@ class EpochReport:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return all(check.verdict != "fail" for check in self.checks)
+
+
+def _told(value: object) -> str:
+    """A value as the files write it: text as it is, anything composite as canonical JSON."""
+    return value if isinstance(value, str) else encode(value).decode() if value is not None else "null"
 
 
 def as_finding(error: LedgerError) -> Finding:
@@ -146,7 +151,7 @@ class EpochCheck:
         self, rule: str, message: str, name: str, expected: object, actual: object, line: int | None = 1
     ) -> None:
         if expected != actual:
-            self._add(Finding(rule, message, self.folder.path(name), line, str(expected), str(actual)))
+            self._add(Finding(rule, message, self.folder.path(name), line, _told(expected), _told(actual)))
 
     def _transitions(self, steps: Sequence[Transition]) -> None:
         closing = [number for number, step in enumerate(steps, start=1) if step.to == "finalized"]
@@ -246,7 +251,7 @@ class EpochCheck:
                     told = path if "/" in path else self.folder.path(path)
                     line = 1 if path == "statement.json" else None
                     message = f"is not what statement.{name} pins" if line is None else f"statement.{name}"
-                    self._add(Finding(rule, message, told, line, str(stored[name]), str(wanted[name])))
+                    self._add(Finding(rule, message, told, line, _told(stored[name]), _told(wanted[name])))
             for name in sorted(wanted.keys() - STATEMENT_RULES.keys() - {"payouts"}):
                 self._differ("PAYOUT_DETERMINISTIC", f"statement.{name}", "statement.json", wanted[name], stored[name])
             for due, paid in zip(wanted["payouts"], stored["payouts"], strict=False):

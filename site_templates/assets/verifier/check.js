@@ -31,7 +31,7 @@ const STATEMENT_RULES = {
   weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
 };
 
-const shown = (value) => (value !== null && typeof value === "object" ? canonicalText(value) : value === null ? "None" : String(value));
+const shown = (value) => (value !== null && typeof value === "object" ? canonicalText(value) : value === null ? "null" : String(value));
 
 /** Collects findings for one loaded epoch (see load.js). */
 class Check {
