@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.init_sources import planned_sources, source_options, tell_needs
 from ledger.cli.options import json_option, moment, now_option, options
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
@@ -24,6 +25,7 @@ from ledger.core.errors import UsageError
 @click.option(
     "--repository", "repositories", multiple=True, metavar="PATH_OR_URL", help="Collect commits from here; repeatable."
 )
+@source_options
 @click.option("--start", metavar="DATE", help="The first epoch is the window that holds this day (default: today).")
 @click.option("--length-days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
 @click.option("--site-url", default="", help="Where the site will be published.")
@@ -38,6 +40,9 @@ def init(
     threshold: int,
     base_issuance: str,
     repositories: tuple[str, ...],
+    github: tuple[str, ...],
+    discord: str | None,
+    consent: str | None,
     start: str | None,
     length_days: int,
     site_url: str,
@@ -51,7 +56,7 @@ def init(
     """
     from ledger.cli.decide import amount
     from ledger.core.values import parse_time
-    from ledger.flows.start import NodePlan, SourcePlan, init_node
+    from ledger.flows.start import NodePlan, init_node
 
     people = []
     for text in approvers:
@@ -63,10 +68,7 @@ def init(
         first = parse_time(start) if start else moment(now)
     except ValueError as error:
         raise UsageError(f"--start: {error}") from None
-    sources = [
-        SourcePlan("git", f"git-{number}" if number > 1 else "git", {"repository": repository})
-        for number, repository in enumerate(repositories, start=1)
-    ]
+    sources = planned_sources(repositories, github, discord, consent, ask=not as_json)
     plan = NodePlan(
         name=name or target.resolve().name,
         start=first,
@@ -89,4 +91,5 @@ def init(
     for path in written:
         out(path)
     note(f"{target} is a node" if written else f"nothing changed: {target} is a node already")
+    tell_needs(sources)
     note("next: `git init`, look at scopes/ and weights/, then `ledger collect`")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from ledger import __version__
 from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE
@@ -24,11 +25,11 @@ from ledger.store.node import load_node
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """One source to write into the scope's file; options are plain text values."""
+    """One source to write into the scope's file; options are text, true or false, numbers, or lists of them."""
 
     source: str
     name: str
-    options: dict[str, str]
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class NodePlan:
     node_id: str | None = None
 
 
-def quoted(text: str) -> str:
-    """Text as a YAML double-quoted scalar (JSON's escapes are YAML's)."""
-    return json.dumps(text, ensure_ascii=True)
+def quoted(value: object) -> str:
+    """A plain value as YAML: text as a double-quoted scalar, lists in brackets (JSON is YAML)."""
+    return json.dumps(value, ensure_ascii=True)
 
 
 def render(plan: NodePlan) -> dict[str, str]:
