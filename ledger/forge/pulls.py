@@ -47,6 +47,7 @@ class Outcome:
     state: str
     pull: int | None = None
     commit: str | None = None
+    changed: bool = False
     merged: bool = False
     conditions: tuple[Condition, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -71,7 +72,16 @@ class Loop(Run):
         for scope in self._scopes(scope_id):
             if (outcome := self._patiently(scope, collecting)) is not None:
                 found.append(outcome)
+        if any(outcome.changed or outcome.merged for outcome in found):
+            self._publish()
         return found
+
+    def _publish(self) -> None:
+        """Have the site built anew: what a job's own token pushes or merges starts no workflow."""
+        try:
+            self.forge.rest("POST", f"actions/workflows/{PUBLISH}/dispatches", {"ref": "main"})
+        except (NotFoundError, RefusedError) as error:
+            self.tell(f"the site was not told to build: {error.message}")
 
     def _scopes(self, scope_id: str | None) -> list[str]:
         with self.clone.workspace() as work:
@@ -168,8 +178,8 @@ class _Step(EpochBranch):
         if pull is not None and ready(self.session, self.folder):
             finalize(self.session, self.folder)
         outcome.state = self.folder.state()
-        commit = self._commit()
-        outcome.commit = commit
+        before, commit = self.branch, self._commit()
+        outcome.commit, outcome.changed = commit, commit != before
         pull = pull or self._create()
         outcome.pull = pull.number
         self._show(outcome, pull, commit, comments, answers)
@@ -220,7 +230,7 @@ class _Step(EpochBranch):
         answers = []
         for comment in comments:
             name = f"issuecomment-{comment.id}"
-            if comment.ours or ("refused", name) in marks:
+            if comment.ours or ("answered", name) in marks:
                 continue
             evidence = f"{self.forge.url}/pull/{pull.number}#{name}"
             said = carry_out(self.session, self.folder, comment, evidence, self._status_text)
@@ -243,7 +253,7 @@ class _Step(EpochBranch):
             said = count(self.session, self.folder, one, evidence, at_commit)
             if said is None or ("recorded", name) in marks:
                 continue
-            if said.startswith("Counted") or ("refused", name) not in marks:
+            if said.startswith("Counted") or ("answered", name) not in marks:
                 answers.append((name, said))
         return answers
 
@@ -280,7 +290,7 @@ class _Step(EpochBranch):
     ) -> None:
         """Answers, statuses, body, draft or ready: everything that people see."""
         for name, said in answers:
-            word = "recorded" if said.startswith(("Recorded", "Counted", "Accepted")) else "refused"
+            word = "recorded" if said.startswith(("Recorded", "Counted")) else "answered"
             where = f"[this]({self.forge.url}/pull/{pull.number}#{name})"
             text = f"<!-- ledger:{word} {name} -->\nIn answer to {where}:\n\n{said}"
             self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
@@ -377,10 +387,6 @@ class _Step(EpochBranch):
             return
         outcome.merged = True
         self.clone.delete(self.scope_id, self.folder.epoch_id, commit)
-        try:
-            self.forge.rest("POST", f"actions/workflows/{PUBLISH}/dispatches", {"ref": "main"})
-        except (NotFoundError, RefusedError) as error:
-            outcome.notes.append(f"the site was not told: {error.message}")
 
 
 def _marks(comments: list[Comment]) -> set[tuple[str, str]]:

@@ -1,0 +1,26 @@
+"""The fields of the question form, as GitHub writes them and as a stranger may bend them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.forge.questions import form_fields
+
+BODY = "### Scope\n\ndefault\n\n### Epoch\n\n3\n\n### Person\n\n_No response_\n\n### Question\n\nWhy?\n### Scope\n\nx\n"
+
+
+@pytest.mark.parametrize("body", [BODY, BODY.replace("\n", "\r\n")])
+def test_each_field_is_read_and_the_first_of_a_name_counts(body: str) -> None:
+    fields = form_fields(body)
+    assert (fields["scope"], fields["epoch"], fields["person"]) == ("default", "3", "")
+
+
+def test_an_issue_without_the_form_has_no_fields() -> None:
+    assert form_fields("just words\n#### Scope\n\ndefault") == {}
+
+
+@given(st.text())
+def test_any_text_is_read_without_trouble(body: str) -> None:
+    form_fields(body)
