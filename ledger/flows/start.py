@@ -1,4 +1,4 @@
-"""Make a new node: settings, weights, attributes, a workflow that rechecks every change, a README.
+"""Make a new node: settings, weights, and everything that its repository on GitHub needs to run by itself.
 
 Files that exist are left alone, and `ledger.yaml` comes last, so that a killed run is completed by the next.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -22,6 +23,14 @@ from ledger.store.files import read_file, write_file
 from ledger.store.layout import NODE_FILE, scope_path
 from ledger.store.node import load_node
 
+ACTION = f"contribution-ledger/contribution-ledger@v{__version__}"
+"""The composite action (this project's `action.yml`) that a node's workflows call: the one line to change in an upgrade."""
+WORKFLOWS = ("collect", "statement", "review", "guard", "publish", "witness")
+"""The workflows of a node, by the name of their file."""
+_ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]+)*@[A-Za-z0-9._/-]{1,100}")
+_OWNER = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
+_RESTING = "\n    if: github.repository == vars.LEDGER_REPOSITORY"
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
@@ -34,7 +43,11 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """What a new node is to be. `approvers`: (id, wallet); amounts in credits."""
+    """What a new node is to be. `approvers`: (id, wallet); `accounts`: their GitHub numbers by id; amounts in credits.
+
+    `code_owners` are the logins or teams on GitHub whose review a change of settings needs; `action` is what the
+    workflows call, `owner/repository@ref`.
+    """
 
     name: str
     start: Timestamp
@@ -49,6 +62,10 @@ class NodePlan:
     overlap: bool = False
     scope_id: str = DEFAULT_SCOPE
     node_id: str | None = None
+    accounts: Mapping[str, int] = field(default_factory=dict)
+    repository: str = ""
+    code_owners: Sequence[str] = ()
+    action: str = ACTION
 
 
 def quoted(value: object) -> str:
@@ -57,44 +74,84 @@ def quoted(value: object) -> str:
 
 
 def render(plan: NodePlan) -> dict[str, str]:
-    """Every file of the new node by path; `ledger.yaml` is the last."""
-    approvers = "".join(
-        f"\n  - id: {quoted(person)}\n    wallets: [{quoted(checksummed(wallet))}]" for person, wallet in plan.approvers
-    )
-    sources = "".join(
-        f"\n  - source: {quoted(entry.source)}\n    name: {quoted(entry.name)}\n    options:"
-        + ("".join(f"\n      {key}: {quoted(value)}" for key, value in entry.options.items()) or " {}")
-        for entry in plan.sources
-    )
+    """Every file of the new node by path; `ledger.yaml` is the last.
+
+    Raises InputError for an action or a code owner that GitHub would not understand.
+    """
+    for owner in plan.code_owners:
+        if not _OWNER.fullmatch(owner):
+            raise InputError(f"{owner!r} is no login or team on GitHub", hint="Write it as login, or org/team.")
+    owners = " ".join(f"@{owner.removeprefix('@')}" for owner in plan.code_owners)
     values = {
         "node_id": plan.node_id or str(uuid.uuid4()),
         "name": quoted(plan.name),
+        "plain_name": plan.name,
         "site_url": quoted(plan.site_url),
+        "repository": quoted(plan.repository),
         "length_days": str(plan.length_days),
         "anchor": plan.anchor,
         "grace_hours": str(plan.grace_hours),
         "scope_id": plan.scope_id,
         "start": plan.start[:10],
-        "approvers": approvers or " []                # at least one before the first review:  - id: alice",
+        "approvers": _approvers(plan) or " []                # at least one before the first review:  - id: alice",
         "threshold": str(plan.threshold),
         "base_issuance": "null" if plan.base_issuance is None else quoted(str(plan.base_issuance)),
         "overlap": "true" if plan.overlap else "false",
-        "sources": sources or " []                  # see docs/sources.md of the project",
-        "version": __version__,
+        "sources": _sources(plan) or " []                  # see docs/sources.md of the project",
+        "owners": owners or "@your-login",
+        "owned": "" if owners else "# ",
+        "action_name": plan.action.partition("@")[0],
+        "node_page": f"https://github.com/{plan.repository}" if plan.repository else "this repository",
     }
     names = {
         ".gitattributes": "gitattributes",
         ".gitignore": "gitignore",
-        ".github/workflows/verify.yml": "verify.yml",
+        ".github/CODEOWNERS": "CODEOWNERS",
+        ".github/ISSUE_TEMPLATE/bind.yml": "bind.yml",
+        ".github/ISSUE_TEMPLATE/question.yml": "question.yml",
+        ".github/dependabot.yml": "dependabot.yml",
+        ".github/pull_request_template.md": "pull_request_template.md",
+        ".github/rulesets/main.json": "ruleset.json",
+        ".github/zizmor.yml": "zizmor.yml",
         "README.md": "README.md",
+        "docs/operate.md": "operate.md",
         "weights/default.yaml": "weights.yaml",
         scope_path(plan.scope_id): "scope.yaml",
-        NODE_FILE: "ledger.yaml",
     }
-    folder = files("ledger.flows.scaffold")
-    texts = {path: Template((folder / name).read_text("utf-8")) for path, name in names.items()}
-    plain = {**values, "name": plan.name}
-    return {path: text.substitute(plain if path == "README.md" else values) for path, text in texts.items()}
+    rendered = {path: _template(name).substitute(values) for path, name in names.items()}
+    return {**rendered, **workflows(plan.action), NODE_FILE: _template("ledger.yaml").substitute(values)}
+
+
+def workflows(action: str = ACTION, *, resting: bool = False) -> dict[str, str]:
+    """The workflows by path. `resting`: the required checks rest too until the repository is switched on.
+
+    A node's own checks must not: GitHub takes a skipped required check for a passed one.
+    Raises InputError when `action` is not `owner/repository@ref`.
+    """
+    if not _ACTION.fullmatch(action):
+        raise InputError(f"{action!r} is no action", hint="Write it as owner/repository@ref.")
+    values = {"action": action, "resting": _RESTING if resting else ""}
+    return {f".github/workflows/{name}.yml": _template(f"{name}.yml").substitute(values) for name in WORKFLOWS}
+
+
+def _template(name: str) -> Template:
+    return Template((files("ledger.flows.scaffold") / name).read_text("utf-8"))
+
+
+def _approvers(plan: NodePlan) -> str:
+    return "".join(
+        f"\n  - id: {quoted(person)}\n    wallets: [{quoted(checksummed(wallet))}]"
+        + (f"\n    github_id: {plan.accounts[person]}" if person in plan.accounts else "")
+        for person, wallet in plan.approvers
+    )
+
+
+def _sources(plan: NodePlan) -> str:
+    return "".join(
+        f"\n  - source: {quoted(entry.source)}\n    name: {quoted(entry.name)}\n    options:"
+        + ("".join(f"\n      {key}: {quoted(value)}" for key, value in entry.options.items()) or " {}")
+        for entry in plan.sources
+    )
 
 
 def init_node(target: Path, plan: NodePlan) -> list[str]:
