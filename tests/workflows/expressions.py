@@ -24,6 +24,10 @@ class UnknownExpression(ValueError):
     """The expression uses what this evaluator does not know."""
 
 
+class Known(dict[str, Any]):
+    """A context of which every member is known: asking for another one is a mistake in the workflow, not a null."""
+
+
 class Expression:
     """One expression over `contexts` (github, vars, …); `status` says how the job goes: success, failure."""
 
@@ -172,7 +176,11 @@ def truthy(value: Any) -> bool:
 def _member(value: Any, key: Any) -> Any:
     if isinstance(value, Mapping):
         wanted = str(key).lower()
-        return next((found for name, found in value.items() if name.lower() == wanted), None)
+        for name, found in value.items():
+            if name.lower() == wanted:
+                return found
+        if isinstance(value, Known):
+            raise UnknownExpression(f"there is no {key!r} among {', '.join(sorted(value))}")
     return None
 
 
