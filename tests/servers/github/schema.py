@@ -315,6 +315,9 @@ _RULES: dict[tuple[str, str], Callable[[Any, Execution, Mapping[str, Any]], Any]
         **call.rate_limit, "cost": call.cost, "nodeCount": call.node_count,
     },
     ("Repository", "issue"): lambda repository, _call, asked: _numbered(repository.issues, asked["number"]),
+    ("Repository", "pullRequest"): lambda repository, _call, asked: _numbered(
+        repository.pull_requests, asked["number"]
+    ),
     ("Issue", "stateReason"): lambda issue, _call, asked: (
         "COMPLETED" if issue.state_reason == "DUPLICATE" and not asked.get("enableDuplicate") else issue.state_reason
     ),
