@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from ledger.flows.start import ACTION
-from tests.workflows.expressions import Expression, Known, UnknownExpression, condition, filled
+from tests.workflows.expressions import Known, condition, filled
 
 MAIN = "refs/heads/main"
 TYPES = {
@@ -123,7 +123,7 @@ class Actions:
         """Run everything that the event starts, in the order of the files' names.
 
         `ref` is what was pushed or dispatched; pull requests run on their merge with the base. A schedule's payload
-        holds `schedule` (the cron line), a dispatch's `workflow` (the file's path).
+        holds `schedule` (the cron line), a dispatch's `workflow` (the file's path), a push's `after` (the commit).
         """
         if event not in EVENTS:
             raise UnknownWorkflow(f"the event {event}")
@@ -158,7 +158,7 @@ class _Occasion:
         name = repository or self.actions.repository
         self._git(None, "clone", "--quiet", self.actions.remotes[name], str(target))
         if ref or repository or self.pull is None:
-            wanted = ref or self.ref
+            wanted = ref or (self.payload["after"] if self.event == "push" and not repository else self.ref)
             self._git(target, "checkout", "--quiet", wanted.removeprefix("refs/heads/"))
         else:
             head, base = self.pull["head"], self.pull["base"]
@@ -388,6 +388,3 @@ def _git_environ() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     who = {f"GIT_{role}_{what}": "web-flow" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     return {**kept, **who, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
-
-
-__all__ = ["Actions", "Expression", "Job", "Run", "Step", "UnknownExpression", "UnknownWorkflow"]
