@@ -8,23 +8,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from ledger.core.display import safe_text as safe_text
 from ledger.core.errors import LedgerError
-
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-
-def safe_text(text: object, limit: int = 2000) -> str:
-    """`text` on one line: control, bidi and invisible characters as `\\u{...}`, cut at `limit` characters."""
-    shown = "".join(
-        f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _INVISIBLE else char for char in str(text)[:limit]
-    )
-    return shown if len(str(text)) <= limit else shown + "…"
 
 
 def out(text: object = "") -> None:

@@ -7,24 +7,14 @@ sections 4.5 and 6.1). Control and bidi characters are shown as escapes.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-
-def visible(text: object, limit: int = 200) -> str:
-    """`text` on one line with every control, bidi and invisible character as `\\u{...}`, cut at `limit` characters."""
-    whole = str(text)
-    shown = "".join(
-        f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _INVISIBLE else char for char in whole[:limit]
-    )
-    return shown if len(whole) <= limit else shown + "…"
+from ledger.core.display import safe_text
 
 
 def code(text: object, limit: int = 120) -> str:
     """A code span that also holds in a table: its fence is longer than any run of backticks inside. Empty for none."""
-    shown = visible(text, limit).replace("|", "\\|")
+    shown = safe_text(text, limit).replace("|", "\\|")
     if not shown:
         return ""
     fence = "`" * (max(map(len, re.findall(r"`+", shown)), default=0) + 1)
@@ -51,4 +41,4 @@ def folded(summary: str, content: str) -> str:
 
 def one_line(text: str, limit: int = 300) -> str:
     """Our own words on one line: the end of a run of blanks, and of a text that grew too long."""
-    return visible(" ".join(text.split()), limit)
+    return safe_text(" ".join(text.split()), limit)

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.core.display import safe_text
 from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.evaluate import Finding
 from ledger.flows.collect import collect
@@ -28,7 +29,6 @@ from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.conversation import Comment, Pull, find_pull, read_comments, read_reviews
 from ledger.forge.epoch import EpochBranch, Run
 from ledger.forge.github import NotFoundError, RefusedError
-from ledger.forge.markdown import visible
 from ledger.forge.questions import announce, take_in
 from ledger.forge.reviews import count
 
@@ -326,7 +326,7 @@ class _Step(EpochBranch):
 
     def _status(self, commit: str, name: str, detail: str, *, ok: bool) -> None:
         state = "success" if ok else ("pending" if name == "statement" else "failure")
-        wanted = {"context": f"ledger/{name}", "state": state, "description": visible(detail, 130)}
+        wanted = {"context": f"ledger/{name}", "state": state, "description": safe_text(detail, 130)}
         present = self.forge.rest("GET", f"commits/{commit}/status")
         for status in present.get("statuses", []) if isinstance(present, dict) else []:
             if {key: status.get(key) for key in wanted} == wanted:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from ledger.core.display import safe_text
 from ledger.flows.digest import Digest, Share, Unclaimed, digest, ready
 from ledger.forge.body import LIMIT, pull_body, pull_title
-from ledger.forge.markdown import code, visible
+from ledger.forge.markdown import code
 from tests.forge.support import forge_node, in_review, signature_of
 from tests.forge.test_commands import say
 
@@ -109,5 +110,5 @@ def test_code_spans(text: str, shown: str) -> None:
 
 
 def test_long_and_invisible_text_is_shown_short_and_escaped() -> None:
-    assert visible("x" * 300, 10) == "x" * 10 + "…"
-    assert visible("a\u200bb") == "a\\u{200b}b"
+    assert safe_text("x" * 300, 10) == "x" * 10 + "…"
+    assert safe_text("a\u200bb") == "a\\u{200b}b"
