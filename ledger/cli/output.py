@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from ledger.core.display import safe_text as safe_text
 from ledger.core.errors import LedgerError
+from ledger.flows.display import safe_text as safe_text
 
 
 def out(text: object = "") -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ledger.core.display import safe_text
+from ledger.flows.display import safe_text
 
 
 def code(text: object, limit: int = 120) -> str:

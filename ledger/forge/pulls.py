@@ -12,11 +12,11 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.core.display import safe_text
 from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.evaluate import Finding
 from ledger.flows.collect import collect
 from ledger.flows.digest import Condition, Digest, conditions, digest, ready
+from ledger.flows.display import safe_text
 from ledger.flows.drafting import stated_or_draft
 from ledger.flows.ingest import Ingest
 from ledger.flows.review import review

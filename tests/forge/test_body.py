@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from ledger.core.display import safe_text
 from ledger.flows.digest import Digest, Share, Unclaimed, digest, ready
+from ledger.flows.display import safe_text
 from ledger.forge.body import LIMIT, pull_body, pull_title
 from ledger.forge.markdown import code
 from tests.forge.support import forge_node, in_review, signature_of
