@@ -67,7 +67,7 @@ def _bounded_integer(text: str) -> int:
     return int(text)
 
 
-def _depth(raw: bytes) -> int:
+def nesting(raw: bytes) -> int:
     """How deep brackets outside strings nest: counted, for the parser's recursion crashes Python on hostile lines.
 
     The interpreter's own limit is no defence: the libraries behind eth-account raise it to 100,000 when imported.
@@ -94,7 +94,7 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise FormatError("blank line")
     if raw.startswith(b"\xef\xbb\xbf"):
         raise FormatError("starts with a byte order mark (BOM)")
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and nesting(raw) > MAX_DEPTH:
         raise FormatError("nested too deeply")
     try:
         value = _DECODER.decode(raw.decode("utf-8", errors="strict"))
