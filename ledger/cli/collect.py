@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @options(node_option, scope_option, now_option, json_option)
 @click.option("--source", metavar="NAME", help="Only this source, by its name or kind in the scope's file.")
 @click.option("--backfill", metavar="FROM..TO", help="Look again at a closed stretch of time; finds count as late.")
+@click.option("--webhook", type=click.File("rb"), help="Take in what this payload of GitHub's tells; `-` is stdin.")
 def collect(
     node_dir: Path | None,
     scope_id: str | None,
@@ -26,20 +27,27 @@ def collect(
     as_json: bool,
     source: str | None,
     backfill: str | None,
+    webhook: BinaryIO | None,
 ) -> None:
     """Open the epoch that is due, read its sources from where they stopped, append what is new.
 
     Moves an epoch to review by itself once its window and the node's grace have passed, and catches up over past
-    windows in order. Run it as often as you like: what is known is skipped.
+    windows in order. Run it as often as you like: what is known is skipped. With --webhook (a webhook's body, or the
+    event file of an Actions run, GITHUB_EVENT_PATH) only that payload's events come in, and the next run finds them.
 
     Example: ledger collect --scope default
     """
     from ledger.flows.collect import backfill as look_again
     from ledger.flows.collect import collect as flow
     from ledger.flows.ingest import raise_failures
+    from ledger.flows.webhook import LARGEST, take_payload
 
+    if webhook is not None and backfill is not None:
+        raise UsageError("give either --webhook or --backfill")
     with session(node_dir, now) as run:
-        if backfill is not None:
+        if webhook is not None:
+            result = take_payload(run, webhook.read(LARGEST + 1), getattr(webhook, "name", "-"), scope_id, source)
+        elif backfill is not None:
             result = look_again(run, run.scope_id(scope_id), _window(backfill), source)
         else:
             result = flow(run, scope_id, source)
@@ -59,6 +67,7 @@ def collect(
                     for epoch in result.epochs
                 ],
                 "waiting": result.waiting,
+                "left": result.left,
             },
         )
     else:
@@ -72,6 +81,8 @@ def collect(
                 out(f"{name}  has no sources to read")
         for waiting in result.waiting:
             out(f"{waiting.scope_id}  waits: {waiting.reason}. {waiting.hint}")
+    for words in result.left:
+        note(f"nothing to do: {words}" if not result.epochs else words)
     for report in result.reports:
         for event_id in report.changed:
             note(f"changed upstream, kept as first recorded: {event_id}")

@@ -31,10 +31,14 @@ class Collected:
 
 @dataclass
 class CollectRun:
-    """Everything a run did: the epochs it touched, in order, and why it stopped."""
+    """Everything a run did: the epochs it touched, in order, and why it stopped.
+
+    `left`: what a webhook's payload leaves to the next run, in words.
+    """
 
     epochs: list[Collected] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     @property
     def reports(self) -> list[StreamReport]:

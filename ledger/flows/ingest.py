@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ledger.core.canonical import clean_text
 from ledger.core.config import ScopeSettings, SourceSettings
@@ -26,7 +27,7 @@ from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
 from ledger.flows.opening import first_window
 from ledger.flows.session import Session
-from ledger.sources.port import Checked, Closable, Page, Source, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
@@ -155,6 +156,27 @@ class Ingest:
                     reports.append(_Run(self, session, folder, scope, entry, stream).read(backfill))
         return reports
 
+    def told(
+        self, scope_id: str, payload: Mapping[str, Any], only: str | None = None
+    ) -> list[tuple[SourceSettings, Page]]:
+        """What a payload of GitHub's brings, by each of the scope's sources that it is about; nothing is written."""
+        scope = self._session.node.scope(scope_id)
+        found = []
+        for entry in self._entries(scope, only):
+            if entry.source != "github":
+                continue
+            source = self.source(scope, entry)
+            page = source.webhook(payload) if isinstance(source, Pushed) else None
+            if page is not None:
+                found.append((entry, page))
+        return found
+
+    def take(self, folder: EpochFolder, entry: SourceSettings, page: Page) -> StreamReport:
+        """Append what one source was told, by the rules of `run`; it covers nothing: no cursor, no record."""
+        require("ingest", folder.state(), folder.epoch_id)
+        scope = self._session.node.scope(folder.scope_id)
+        return _Run(self, self._session, folder, scope, entry, f"{entry.name}:webhook").accept(page)
+
     def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
         entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]
         if only is not None and not entries:
@@ -241,6 +263,12 @@ class _Run:
             self._record(self._news(before, Window(start, end)), stated, counts)
             if after != before:
                 self._advance(after)
+        return self.report
+
+    def accept(self, page: Page) -> StreamReport:
+        """Append the events of one page that nobody fetched."""
+        self._take(page, first_window(self.session, self.scope.scope_id).start)
+        self._flush()
         return self.report
 
     def _take(self, page: Page, start: Timestamp) -> None:

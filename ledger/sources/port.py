@@ -140,3 +140,15 @@ class Closable(Protocol):
     def close(self) -> None:
         """Let it go; the next question opens it anew."""
         ...
+
+
+@runtime_checkable
+class Pushed(Protocol):
+    """A source that can also be told what happened, instead of asking."""
+
+    def webhook(self, payload: Mapping[str, Any]) -> Page | None:
+        """The items of a payload, the very ones that `fetch` gives, and in `gaps` what is left to it.
+
+        None: it is about nothing that this source reads. Covers nothing. Raises InputError for what is no payload.
+        """
+        ...

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ledger.core.config import Settings
-from ledger.core.errors import CredentialsError, InputError
+from ledger.core.errors import CredentialsError, InputError, LedgerError
 from ledger.core.values import Text
 from ledger.core.windows import Window, gaps
 from ledger.sources.github import webhook
 from ledger.sources.github.client import Client
 from ledger.sources.github.reading import PRIVATE, Reading, Repository, items, left_out
-from ledger.sources.github.rules import Place, Rules, event_of
+from ledger.sources.github.rules import Found, Place, Rules, event_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 Kind = Literal[
@@ -114,10 +114,7 @@ class GitHubSource:
         The order is the other way round than usual because only so nothing is lost that changes meanwhile. Only the
         last page covers. An hour before the uncovered stretch is read again.
         """
-        if self._options.ids == "keyed" and not self._context.secret:
-            raise CredentialsError(
-                "`ids: keyed` needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
-            )
+        self._check_secret()
         listed, _, part = stream.partition(":")
         end = min(window.end, self._context.now())
         missing = gaps(Window(window.start, end), list(cursor.covered)) if window.start < end else []
@@ -138,37 +135,61 @@ class GitHubSource:
         """The one event of an item; what rules leave out never becomes an item."""
         return (event_of(raw, self._options.web.rstrip("/")),)
 
-    def webhook(self, payload: Mapping[str, Any]) -> Page:
-        """The items of a webhook's payload: the very events that polling gives, or `gaps` in words where it must.
+    def webhook(self, payload: Mapping[str, Any]) -> Page | None:
+        """What a webhook's payload tells: the very events that polling gives. None: of no repository listed here.
 
-        Raises InputError for what is no payload of a listed repository.
+        `gaps` say what is left to polling. Co-authors stand in the merge commit's message, which is asked for; where
+        that fails they too are left. Raises InputError for what is no payload, CredentialsError without the secret.
         """
+        self._check_secret()
         payload = webhook.unwrapped(payload)
         try:
-            place, private = self._place(payload["repository"]), bool(payload["repository"]["private"])
-            found = None if place is None else webhook.items(payload, place, self._rules)
-            deferred = self._options.paths and webhook.touches_pull(payload)
+            place = self._place(payload["repository"])
+            if place is None:
+                return None
+            if payload["repository"]["private"] and not self._options.private:
+                raise InputError("the payload's repository is private", hint=PRIVATE)
+            if self._options.paths and webhook.touches_pull(payload):
+                return self._told((), "routing needs the files of the pull request, which are left to polling")
+            found = webhook.items(payload, place, self._rules)
+            if found is None:
+                return self._told((), "the payload brings no event by itself; what follows from it is left to polling")
+            if not webhook.merges(payload) or not self._rules.wants("pr_coauthored"):
+                return self._told(found)
+            try:
+                commit = self._merge_commit(place.name, payload["pull_request"]["number"])
+            except LedgerError as error:
+                return self._told(found, f"co-authors are left to polling: {error}")
+            return self._told([*found, *webhook.coauthored(payload, place, self._rules, commit)])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"the payload is not one that GitHub sends ({type(error).__name__}: {str(error)[:80]})",
                 hint="Pass the event's file as GitHub wrote it (GITHUB_EVENT_PATH).",
             ) from None
-        if place is None:
-            raise InputError("the payload's repository is not listed", hint="See `repositories` in the scope's file.")
-        if private and not self._options.private:
-            raise InputError("the repository is private", hint=PRIVATE)
-        if found is None or deferred:
-            why = "routing needs the files of the pull request" if deferred else "it brings no event by itself"
-            return Page((), self._context.now(), gaps=(f"the payload is left to polling: {why}",))
-        return Page(items(found), self._context.now(), counts=left_out(found))
+
+    def _told(self, found: Sequence[Found], *left: str) -> Page:
+        return Page(items(found), self._context.now(), counts=left_out(found), gaps=left)
+
+    def _merge_commit(self, listed: str, number: int) -> Mapping[str, Any]:
+        """`oid` and `message` of the commit that merged a pull request; both empty where GitHub has none."""
+        owner, _, name = self._repositories[listed].asked.partition("/")
+        asked = {"owner": owner, "name": name, "number": number}
+        commit = self.client(listed).ask("merge", asked, lambda data: data["repository"]["pullRequest"]["mergeCommit"])
+        return commit or {"oid": None, "message": ""}
 
     def _place(self, repository: Mapping[str, Any]) -> Place | None:
         """The listed repository that a payload is about; after a rename `moved` must say so."""
         name = str(repository["full_name"]).lower()
         for listed in self._repositories:
             if name == self._options.moved.get(listed, listed):
-                return Place(listed, repository["id"])
+                return Place(listed, webhook.number(repository["id"]))
         return None
+
+    def _check_secret(self) -> None:
+        if self._options.ids == "keyed" and not self._context.secret:
+            raise CredentialsError(
+                "`ids: keyed` needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
+            )
 
     def client(self, listed: str) -> Client:
         """The way to GitHub; an app may have another installation for each owner."""

@@ -1,7 +1,7 @@
 """From webhook payloads to the very items that polling gives: the names of the REST API's fields.
 
-Pure. Which kind of payload it is shows in its keys, so that a file alone is enough. What a payload does not hold
-(co-authors, files) is left to polling, and said.
+Pure. Which kind of payload it is shows in its keys, so that a file alone is enough. What a payload does not hold:
+the message of the merge commit, which the source asks for, and files, which are left to polling.
 """
 
 from __future__ import annotations
@@ -15,8 +15,13 @@ Payload = Mapping[str, Any]
 
 
 def unwrapped(payload: Payload) -> Payload:
-    """The payload itself, also where a `repository_dispatch` brought it along."""
+    """The payload itself, also where a `repository_dispatch` brought it: as `client_payload.payload`, or as all of it.
+
+    The former is the common way, since GitHub takes ten keys at most there.
+    """
     inner = payload.get("client_payload")
+    if isinstance(inner, Mapping):
+        inner = inner.get("payload", inner)
     return inner if isinstance(inner, Mapping) and "repository" in inner else payload
 
 
@@ -24,7 +29,21 @@ def who(user: Payload | None) -> Who:
     """The account behind something: null or `ghost` once it was deleted."""
     if user is None:
         return Who.of(None, None, bot=False)
-    return Who.of(user["id"], user["login"], bot=user.get("type") == "Bot")
+    return Who.of(number(user["id"]), user["login"], bot=user.get("type") == "Bot")
+
+
+def number(value: object) -> int:
+    """A number that ids or figures are made of; TypeError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("text where a number belongs")
+    return value
+
+
+def word(value: object) -> str:
+    """A short text that GitHub itself makes: a state, a commit, a branch; ValueError where it is none."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 255:
+        raise ValueError("a text where a short word belongs")
+    return value
 
 
 def items(payload: Payload, place: Place, rules: Rules) -> list[Found] | None:
@@ -42,6 +61,24 @@ def items(payload: Payload, place: Place, rules: Rules) -> list[Found] | None:
     return None
 
 
+def merges(payload: Payload) -> bool:
+    """Whether the payload says that a pull request was merged."""
+    kinds = {"review", "comment"} & payload.keys()
+    return (
+        payload.get("action") == "closed"
+        and "pull_request" in payload
+        and not kinds
+        and (payload["pull_request"]["merged_at"] is not None)
+    )
+
+
+def coauthored(payload: Payload, place: Place, rules: Rules, commit: Payload) -> list[Found]:
+    """The co-authors of a merged pull request; `commit` is its merge commit as GraphQL gives it."""
+    pull = payload["pull_request"]
+    subject = _subject(pull, place, True)
+    return rules.coauthored(subject, pull["merged_at"], pull["title"], commit["oid"], commit["message"])
+
+
 def touches_pull(payload: Payload) -> bool:
     """Whether the payload is about a pull request, also by a comment on one."""
     return "pull_request" in payload or bool((payload.get("issue") or {}).get("pull_request"))
@@ -55,24 +92,29 @@ def _pull(payload: Payload, action: object, place: Place, rules: Rules) -> list[
         if action != "submitted":
             return None
         return rules.reviewed(
-            subject, review["id"], review["state"], review["submitted_at"], who(review["user"]), review["body"]
+            subject,
+            number(review["id"]),
+            word(review["state"]),
+            review["submitted_at"],
+            who(review["user"]),
+            review["body"],
         )
     if "comment" in payload:
         comment = payload["comment"]
         if action != "created":
             return None
         return rules.diff_commented(
-            subject, comment["id"], comment["pull_request_review_id"], comment["created_at"], who(comment["user"]),
-            comment["body"],
+            subject, number(comment["id"]), number(comment["pull_request_review_id"]), comment["created_at"],
+            who(comment["user"]), comment["body"],
         )  # fmt: skip
     if action != "closed" or pull["merged_at"] is None:
         return None
     facts = {
-        "additions": pull["additions"],
-        "base_branch": pull["base"]["ref"],
-        "changed_files": pull["changed_files"],
-        "deletions": pull["deletions"],
-        "merge_commit": pull["merge_commit_sha"],
+        "additions": number(pull["additions"]),
+        "base_branch": word(pull["base"]["ref"]),
+        "changed_files": number(pull["changed_files"]),
+        "deletions": number(pull["deletions"]),
+        "merge_commit": pull["merge_commit_sha"] and word(pull["merge_commit_sha"]),
     }
     return rules.merged(subject, pull["merged_at"], pull["title"], pull["body"], facts)
 
@@ -84,11 +126,15 @@ def _issue(payload: Payload, action: object, place: Place, rules: Rules) -> list
         comment = payload["comment"]
         if action != "created":
             return None
-        return rules.commented(subject, comment["id"], comment["created_at"], who(comment["user"]), comment["body"])
+        return rules.commented(
+            subject, number(comment["id"]), comment["created_at"], who(comment["user"]), comment["body"]
+        )
     if action == "opened":
         return rules.opened(subject, issue["created_at"], issue["title"], issue["body"])
     if action == "closed" and issue["closed_at"] is not None:
-        return rules.closed(subject, issue["closed_at"], issue["title"], issue.get("state_reason"))
+        return rules.closed(
+            subject, issue["closed_at"], issue["title"], issue.get("state_reason") and word(issue["state_reason"])
+        )
     return None
 
 
@@ -97,11 +143,11 @@ def _release(release: Payload, place: Place, rules: Rules) -> list[Found] | None
     if author.bot:
         return None  # polling cannot tell it from a deleted account's, so polling decides what it is
     return rules.released(
-        place, release["id"], release["tag_name"], release["name"], release["published_at"], author,
+        place, number(release["id"]), release["tag_name"], release["name"], release["published_at"], author,
         draft=release["draft"], prerelease=release["prerelease"], body=release["body"],
     )  # fmt: skip
 
 
 def _subject(thing: Payload, place: Place, is_pull: bool) -> Subject:
     labels = labels_of([label["name"] for label in thing.get("labels") or ()])
-    return Subject(place, thing["number"], is_pull, who(thing["user"]), labels)
+    return Subject(place, number(thing["number"]), is_pull, who(thing["user"]), labels)
