@@ -20,12 +20,22 @@ FACETS = ("repositories", "paths", "labels", "channels")
 
 
 def matches(route: Route, facets: Facets) -> bool:
-    """Whether every list that the route restricts has a pattern that fits one of the event's values."""
-    for name in FACETS:
-        patterns: tuple[str, ...] = getattr(route, name)
-        if patterns and not any(fnmatchcase(value, p) for value in facets.get(name, ()) for p in patterns):
+    """Whether every list that the route restricts has a pattern that fits one of the event's values.
+
+    Case counts, but not in the names of repositories, where it does not on the platforms either.
+    """
+    for name in restricted(route):
+        values, patterns = facets.get(name, ()), getattr(route, name)
+        if name == "repositories":
+            values, patterns = tuple(map(str.lower, values)), tuple(map(str.lower, patterns))
+        if not any(fnmatchcase(value, pattern) for value in values for pattern in patterns):
             return False
     return True
+
+
+def restricted(route: Route) -> tuple[str, ...]:
+    """Which of its lists the route fills."""
+    return tuple(name for name in FACETS if getattr(route, name))
 
 
 def claims(scope: ScopeSettings, source: str, facets: Facets, delivers: Delivers) -> bool:

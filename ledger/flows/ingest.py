@@ -24,11 +24,12 @@ from ledger.core.records import Collection, Cursor, Interval
 from ledger.core.routing import claimants, scoped_id
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import Timestamp
-from ledger.core.windows import Window, merge, whole_hour
+from ledger.core.windows import Window
+from ledger.flows.cursors import advance, last_cursor
 from ledger.flows.opening import first_window
+from ledger.flows.routes import check_routes, options_of
 from ledger.flows.session import Session
 from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceContext, SourceEvent, StreamCursor
-from ledger.sources.registry import source_class
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
 
@@ -91,8 +92,7 @@ class Ingest:
         key = (scope.scope_id, entry.name)
         if key not in self._sources:
             session = self._session
-            kind = source_class(entry.source)
-            options = kind.Options.load(entry.options, f"scopes/{scope.scope_id}.yaml")
+            kind, options = options_of(scope, entry)
             secret = session.environ.get("LEDGER_SECRET")
             self._sources[key] = kind(
                 entry.name,
@@ -121,14 +121,18 @@ class Ingest:
         """What a configured source reads, as comparable text."""
         key = (scope.scope_id, entry.name)
         if key not in self._origins:
-            kind = source_class(entry.source)
-            options = kind.Options.load(entry.options, f"scopes/{scope.scope_id}.yaml")
+            kind, options = options_of(scope, entry)
             self._origins[key] = kind.origins(options)
         return self._origins[key]
 
     def check(self, scope_id: str, only: str | None = None) -> None:
-        """Let each source judge what people wrote for it: a wrong row stops the run before anything is written."""
+        """Let each source judge what people wrote for it: a wrong row stops the run before anything is written.
+
+        Raises ConfigError for a route that asks what a source cannot tell.
+        """
         scope = self._session.node.scope(scope_id)
+        for kind in sorted({entry.source for entry in self._entries(scope, only)}):
+            check_routes(list(self._session.node.scopes.values()), kind)
         for entry in self._entries(scope, only):
             source = self.source(scope, entry)
             if isinstance(source, Checked):
@@ -160,8 +164,8 @@ class Ingest:
         self, scope_id: str, payload: Mapping[str, Any], only: str | None = None
     ) -> list[tuple[SourceSettings, Page]]:
         """What a payload of GitHub's brings, by each of the scope's sources that it is about; nothing is written."""
-        scope = self._session.node.scope(scope_id)
-        found = []
+        scope, found = self._session.node.scope(scope_id), []
+        check_routes(list(self._session.node.scopes.values()), "github")
         for entry in self._entries(scope, only):
             if entry.source != "github":
                 continue
@@ -389,30 +393,6 @@ class _Run:
             stream=self.stream,
         )
         append_records(folder.root, folder.path("cursors.jsonl"), [line])
-
-
-def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str) -> StreamCursor:
-    """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
-    for epoch_id in range(folder.epoch_id, 0, -1):
-        for line in reversed(session.node.epoch(folder.scope_id, epoch_id).cursors()):
-            if line.source == source and line.stream == stream:
-                covered = tuple(Window(interval.from_, interval.to) for interval in line.covered)
-                return StreamCursor(covered, line.state)
-    return StreamCursor()
-
-
-def advance(cursor: StreamCursor, page: Page, end: Timestamp) -> StreamCursor:
-    """The cursor after a page. Coverage of a week that still runs is claimed in whole hours only.
-
-    So looking again within the hour learns nothing new and writes nothing; what lies after is read again next time.
-    """
-    covered = list(cursor.covered)
-    if page.covered is not None:
-        claimed = end if end.endswith("T00:00:00.000Z") else whole_hour(end)
-        upto = min(page.covered.end, claimed)
-        if page.covered.start < upto:
-            covered = merge([*covered, Window(page.covered.start, upto)])
-    return StreamCursor(tuple(covered), page.state if page.state is not None else cursor.state)
 
 
 def raise_failures(reports: Sequence[StreamReport]) -> None:

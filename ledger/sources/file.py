@@ -61,6 +61,11 @@ class FileSource:
         """The file."""
         return frozenset({f"file:{options.path}"})
 
+    @classmethod
+    def facets(cls, options: FileOptions) -> frozenset[str]:
+        """What routes may ask for."""
+        return frozenset({"paths"})
+
     def streams(self) -> Sequence[str]:
         """One stream, named as the source."""
         return (self.name,)

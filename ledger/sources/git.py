@@ -92,6 +92,11 @@ class GitSource:
         """The repository, however its address ends."""
         return frozenset({f"git:{_place(options.repository)}"})
 
+    @classmethod
+    def facets(cls, options: GitOptions) -> frozenset[str]:
+        """What routes may ask for."""
+        return frozenset({"repositories"})
+
     def streams(self) -> Sequence[str]:
         """One stream, named as the source."""
         return (self.name,)

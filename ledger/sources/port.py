@@ -106,6 +106,11 @@ class Source(Protocol):
         """What it reads, as comparable text (a repository, a guild, a file): routing asks which scopes claim it."""
         ...
 
+    @classmethod
+    def facets(cls, options: Any) -> frozenset[str]:
+        """Which facets its events can have: a scope's routes may ask for these and no others."""
+        ...
+
     def streams(self) -> Sequence[str]:
         """The independent parts, each with a cursor of its own, in a fixed order."""
         ...

@@ -75,6 +75,12 @@ def test_patterns_know_case_on_every_system() -> None:
     assert claim(scope("art", {"source": "github", "labels": ["Art"]}), labels=("art",)) == []
 
 
+def test_names_of_repositories_are_the_same_in_upper_and_lower_case() -> None:
+    art = scope("art", {"source": "github", "repositories": ["Acme/*"]})
+    assert claim(art, repositories=("acme/w",)) == claim(art, repositories=("ACME/w",)) == ["art"]
+    assert claim(art, repositories=("acne/w",)) == []
+
+
 def sealed(**changes: Any) -> Any:
     fields = {**RECORDS["event"][1], **changes}
     return seal(

@@ -17,7 +17,6 @@ from ledger.cli import main
 from ledger.core.errors import InputError
 from ledger.core.values import Timestamp, to_milliseconds
 from ledger.flows.collect import CollectRun, collect
-from ledger.flows.ingest import Ingest
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.flows.webhook import LARGEST, take_payload
@@ -81,7 +80,7 @@ def push(server: GitHubServer, root: Path, body: object, now: Timestamp = NOW, s
     session = open_session(root, now, environ=environ(server))
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
-        return take_payload(session, data, "event.json", scope, ingest=Ingest(session, wait=lambda _seconds: None))
+        return take_payload(session, data, "event.json", scope)
     finally:
         session.close()
 
@@ -90,7 +89,7 @@ def poll(server: GitHubServer, root: Path, now: Timestamp = NOW) -> CollectRun:
     server.world.now = max(server.world.now, to_milliseconds(now) // 1000)
     session = open_session(root, now, environ=environ(server))
     try:
-        return collect(session, ingest=Ingest(session, wait=lambda _seconds: None))
+        return collect(session)
     finally:
         session.close()
 

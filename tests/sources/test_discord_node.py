@@ -55,9 +55,11 @@ def node_of(server: DiscordServer, root: Path, **options: str) -> Path:
 def run(server: DiscordServer, root: Path, now: Timestamp = TUESDAY) -> CollectRun:
     environ = {"DISCORD_TOKEN": TOKEN, "DISCORD_API_URL": server.base_url, "LEDGER_SECRET": SECRET}
     session = open_session(root, now, environ=environ)
+    ingest = Ingest(session, wait=lambda _seconds: None)
     try:
-        return collect(session, ingest=Ingest(session, wait=lambda _seconds: None))
+        return collect(session, ingest=ingest)
     finally:
+        ingest.close()
         session.close()
 
 

@@ -42,9 +42,11 @@ def node_of(root: Path, approvers: list[tuple[str, str]] | None = None, overlap:
 
 def run(server: GitHubServer, root: Path, now: Timestamp = NEXT_MONDAY) -> CollectRun:
     session = open_session(root, now, environ={"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": server.api_url})
+    ingest = Ingest(session, wait=lambda _seconds: None)
     try:
-        return collect(session, ingest=Ingest(session, wait=lambda _seconds: None))
+        return collect(session, ingest=ingest)
     finally:
+        ingest.close()
         session.close()
 
 

@@ -87,6 +87,11 @@ class DiscordSource:
         """The guild."""
         return frozenset({f"discord:{options.guild}"})
 
+    @classmethod
+    def facets(cls, options: DiscordOptions) -> frozenset[str]:
+        """What routes may ask for."""
+        return frozenset({"channels"})
+
     def streams(self) -> Sequence[str]:
         """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age."""
         snapshot = self._look()

@@ -94,6 +94,11 @@ class GitHubSource:
         """The repositories, as listed."""
         return frozenset(f"github:{repository}" for repository in options.repositories)
 
+    @classmethod
+    def facets(cls, options: GitHubOptions) -> frozenset[str]:
+        """Files only where they are asked for, which costs."""
+        return frozenset({"labels", "repositories", *(("paths",) if options.paths else ())})
+
     def streams(self) -> Sequence[str]:
         """`<repository>:pulls`, `:issues` and `:releases` of each, as far as their event types are wanted."""
         return [

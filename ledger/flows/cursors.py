@@ -1,0 +1,33 @@
+"""Where a stream stands, and where it stands after a page: what CURSOR_STATE_PERSISTED stores, and reads back."""
+
+from __future__ import annotations
+
+from ledger.core.values import Timestamp
+from ledger.core.windows import Window, merge, whole_hour
+from ledger.flows.session import Session
+from ledger.sources.port import Page, StreamCursor
+from ledger.store.node import EpochFolder
+
+
+def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str) -> StreamCursor:
+    """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
+    for epoch_id in range(folder.epoch_id, 0, -1):
+        for line in reversed(session.node.epoch(folder.scope_id, epoch_id).cursors()):
+            if line.source == source and line.stream == stream:
+                covered = tuple(Window(interval.from_, interval.to) for interval in line.covered)
+                return StreamCursor(covered, line.state)
+    return StreamCursor()
+
+
+def advance(cursor: StreamCursor, page: Page, end: Timestamp) -> StreamCursor:
+    """The cursor after a page. Coverage of a week that still runs is claimed in whole hours only.
+
+    So looking again within the hour learns nothing new and writes nothing; what lies after is read again next time.
+    """
+    covered = list(cursor.covered)
+    if page.covered is not None:
+        claimed = end if end.endswith("T00:00:00.000Z") else whole_hour(end)
+        upto = min(page.covered.end, claimed)
+        if page.covered.start < upto:
+            covered = merge([*covered, Window(page.covered.start, upto)])
+    return StreamCursor(tuple(covered), page.state if page.state is not None else cursor.state)
