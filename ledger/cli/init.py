@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -11,6 +14,8 @@ from ledger.cli.options import json_option, moment, now_option, options
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
+_APPROVER = re.compile(r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}))?", re.ASCII)
+
 
 @click.command()
 @options(now_option, json_option)
@@ -18,7 +23,11 @@ from ledger.core.errors import UsageError
 @click.option("--name", help="The node's name (default: the folder's).")
 @click.option("--scope", "scope_id", default="default", show_default=True, help="The first scope's id.")
 @click.option(
-    "--approver", "approvers", multiple=True, metavar="ID=0x…", help="Someone who signs, with a wallet; repeatable."
+    "--approver",
+    "approvers",
+    multiple=True,
+    metavar="ID=0x…[@NUMBER]",
+    help="Someone who signs: wallet, and the number of the GitHub account that reviews; repeatable.",
 )
 @click.option("--threshold", type=click.IntRange(1, 999), default=1, show_default=True, help="How many must sign.")
 @click.option("--base-issuance", metavar="CREDITS", default="10000", show_default=True, help="Credits of every epoch.")
@@ -29,6 +38,19 @@ from ledger.core.errors import UsageError
 @click.option("--start", metavar="DATE", help="The first epoch is the window that holds this day (default: today).")
 @click.option("--length-days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
 @click.option("--site-url", default="", help="Where the site will be published.")
+@click.option(
+    "--node-repository", metavar="OWNER/NAME", default="", help="The repository on GitHub that the node will be."
+)
+@click.option(
+    "--code-owner",
+    "code_owners",
+    multiple=True,
+    metavar="LOGIN",
+    help="Whose review a change of settings needs on GitHub: a login or ORG/TEAM; repeatable.",
+)
+@click.option(
+    "--action", metavar="OWNER/NAME@REF", help="The action that the workflows call (default: this version's)."
+)
 @click.option("--node-id", help="A UUID of your own (default: a new one).")
 def init(
     target: Path,
@@ -46,37 +68,49 @@ def init(
     start: str | None,
     length_days: int,
     site_url: str,
+    node_repository: str,
+    code_owners: tuple[str, ...],
+    action: str | None,
     node_id: str | None,
 ) -> None:
-    """Make a new node in DIR: settings, weights, a workflow that rechecks every change, a README.
+    """Make a new node in DIR: settings, weights, and all that its repository on GitHub needs to run by itself.
 
-    Files that exist are left alone. Run it again after an interruption: it completes what is missing.
+    On a terminal it asks for what the command line left open. Files that exist are left alone: run it again after an
+    interruption, or after an upgrade, and it adds what is missing. docs/operate.md in DIR says what to do next.
 
-    Example: ledger init my-ledger --approver alice=0x2c75… --repository ../my-project
+    Example: ledger init my-ledger --node-repository acme/my-ledger --approver alice=0x2c75…@12345 --github acme/project
     """
     from ledger.cli.decide import amount
     from ledger.core.values import parse_time
-    from ledger.flows.start import NodePlan, init_node
+    from ledger.flows.start import ACTION, NodePlan, init_node, is_node
 
-    people = []
-    for text in approvers:
-        person, sign, wallet = text.partition("=")
-        if not sign:
-            raise UsageError(f"--approver {text}: write it as ID=0x…", hint="For example alice=0x2c75…")
-        people.append((person, wallet))
+    fresh = not is_node(target)
+    ask = fresh and not as_json
+    if ask and sys.stdin.isatty():
+        name = name or _ask("The node's name", default=target.resolve().name)
+        node_repository = node_repository or _ask("Its repository on GitHub (OWNER/NAME, empty for none)")
+        approvers = approvers or tuple(_ask_each("An approver (ID=0x…@GITHUB_NUMBER, empty for no more)"))
+        code_owners = code_owners or tuple(
+            _ask("Who reviews changes of settings on GitHub (LOGIN or ORG/TEAM …)").split()
+        )
+    people, accounts = _people(approvers)
     try:
         first = parse_time(start) if start else moment(now)
     except ValueError as error:
         raise UsageError(f"--start: {error}") from None
-    sources = planned_sources(repositories, github, discord, consent, ask=not as_json)
+    sources = planned_sources(repositories, github, discord, consent, ask=ask)
     plan = NodePlan(
         name=name or target.resolve().name,
         start=first,
         approvers=people,
+        accounts=accounts,
         threshold=threshold,
         base_issuance=amount(base_issuance),
         sources=sources,
         site_url=site_url,
+        repository=node_repository,
+        code_owners=code_owners,
+        action=action or ACTION,
         length_days=length_days,
         scope_id=scope_id,
         node_id=node_id,
@@ -90,6 +124,38 @@ def init(
         return
     for path in written:
         out(path)
-    note(f"{target} is a node" if written else f"nothing changed: {target} is a node already")
+    if not fresh:
+        note(
+            f"{target} was a node already: " + (f"{len(written)} missing files added" if written else "nothing changed")
+        )
+        return
+    note(f"{target} is a node")
     tell_needs(sources)
-    note("next: `git init`, look at scopes/ and weights/, then `ledger collect`")
+    if not code_owners:
+        note("nobody owns the settings yet: see .github/CODEOWNERS")
+    note("next: `git init -b main`, look at scopes/ and weights/, then follow docs/operate.md")
+
+
+def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, int]]:
+    """Ids with wallets, and the GitHub numbers of those that have one. UsageError for what is neither."""
+    people, accounts = [], {}
+    for text in approvers:
+        match = _APPROVER.fullmatch(text)
+        if match is None:
+            raise UsageError(
+                f"--approver {text}: write it as ID=0x… or ID=0x…@NUMBER",
+                hint="For example alice=0x2c75…@12345; the number is `id` in https://api.github.com/users/LOGIN.",
+            )
+        people.append((match["id"], match["wallet"]))
+        if match["account"]:
+            accounts[match["id"]] = int(match["account"])
+    return people, accounts
+
+
+def _ask(question: str, default: str = "") -> str:
+    return str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+
+
+def _ask_each(question: str) -> Iterable[str]:
+    while answer := _ask(question):
+        yield answer

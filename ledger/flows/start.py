@@ -6,25 +6,26 @@ Files that exist are left alone, and `ledger.yaml` comes last, so that a killed 
 from __future__ import annotations
 
 import json
-import uuid
 import re
+import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from ledger import __version__
-from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE
+from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE, NodeSettings, ScopeSettings
 from ledger.core.errors import InputError
 from ledger.core.values import Timestamp, checksummed
 from ledger.store.files import read_file, write_file
 from ledger.store.layout import NODE_FILE, scope_path
 from ledger.store.node import load_node
+from ledger.store.yamlfile import parse_yaml
 
 ACTION = f"contribution-ledger/contribution-ledger@v{__version__}"
-"""The composite action (this project's `action.yml`) that a node's workflows call: the one line to change in an upgrade."""
+"""The composite action (this project's `action.yml`) that a node's workflows call: the one line an upgrade changes."""
 WORKFLOWS = ("collect", "statement", "review", "guard", "publish", "witness")
 """The workflows of a node, by the name of their file."""
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]+)*@[A-Za-z0-9._/-]{1,100}")
@@ -101,7 +102,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         "owners": owners or "@your-login",
         "owned": "" if owners else "# ",
         "action_name": plan.action.partition("@")[0],
-        "node_page": f"https://github.com/{plan.repository}" if plan.repository else "this repository",
+        "on_github": plan.repository or "OWNER/NAME",
     }
     names = {
         ".gitattributes": "gitattributes",
@@ -113,8 +114,8 @@ def render(plan: NodePlan) -> dict[str, str]:
         ".github/pull_request_template.md": "pull_request_template.md",
         ".github/rulesets/main.json": "ruleset.json",
         ".github/zizmor.yml": "zizmor.yml",
-        "README.md": "README.md",
         "docs/operate.md": "operate.md",
+        "README.md": "README.md",
         "weights/default.yaml": "weights.yaml",
         scope_path(plan.scope_id): "scope.yaml",
     }
@@ -154,24 +155,36 @@ def _sources(plan: NodePlan) -> str:
     )
 
 
-def init_node(target: Path, plan: NodePlan) -> list[str]:
-    """Write the node's files into `target`; returns the paths written (none when it is a node already).
+def is_node(target: Path) -> bool:
+    """Whether there is a node in `target` already."""
+    return (target / NODE_FILE).exists()
 
-    Raises InputError when the wanted settings are not valid: nothing is left half-made, the next run completes it.
+
+def init_node(target: Path, plan: NodePlan) -> list[str]:
+    """Write the node's files into `target`; returns the paths written (none when nothing is missing).
+
+    A node that exists already keeps its settings, and gets what its repository on GitHub lacks. Raises ConfigError when
+    the wanted settings are not valid, before anything is written; a killed run is completed by the next.
     """
     root = target.resolve()
-    if (root / NODE_FILE).exists():
-        load_node(root)
-        return []
     if root.exists() and not root.is_dir():
         raise InputError("is a file, not a folder", path=str(target))
+    if is_node(root):
+        existing = load_node(root).settings
+        plan = replace(plan, name=existing.name, repository=existing.repository, site_url=existing.site_url)
+        wanted = {path: text for path, text in render(plan).items() if path.startswith((".github/", "docs/"))}
+    else:
+        wanted = {"data/epochs/.gitkeep": "", **render(plan)}
+        NodeSettings.load(parse_yaml(wanted[NODE_FILE].encode(), NODE_FILE), NODE_FILE)
+        scope = scope_path(plan.scope_id)
+        ScopeSettings.load(parse_yaml(wanted[scope].encode(), scope), scope)
     root.mkdir(parents=True, exist_ok=True)
     written = []
-    for path, text in {"data/epochs/.gitkeep": "", **render(plan)}.items():
+    for path, text in wanted.items():
         if read_file(root, path) is None:
             write_file(root, path, text.encode())
             written.append(path)
     node = load_node(root)
-    for scope in node.scopes.values():
-        node.weight_policy(scope.weights)
+    for settings in node.scopes.values():
+        node.weight_policy(settings.weights)
     return written

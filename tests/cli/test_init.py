@@ -1,0 +1,202 @@
+"""`ledger init`: everything that a repository on GitHub needs, asked for on a terminal, completed when run again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from syrupy.assertion import SnapshotAssertion
+
+from ledger.cli import init as init_module
+from ledger.cli.app import ledger
+from ledger.core.errors import InputError, LedgerError, UsageError
+from ledger.flows.start import ACTION
+from ledger.store.node import load_node
+from tests.nodes import NODE_ID, WALLETS
+
+FLAGS = (
+    "--name", "The Acme ledger", "--node-repository", "acme/led", "--node-id", NODE_ID,
+    "--approver", f"ann={WALLETS['ann']}@101", "--approver", f"ben={WALLETS['ben']}", "--threshold", "2",
+    "--code-owner", "acme/stewards", "--code-owner", "@ann", "--github", "acme/project",
+)  # fmt: skip
+
+
+def init(root: Path, *arguments: str, typed: str | None = None) -> Result:
+    command = ["init", str(root), "--now", "2026-01-06T00:00:00Z", *arguments]
+    return CliRunner().invoke(ledger, command, input=typed, standalone_mode=False)
+
+
+def texts(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in files}
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits there: what the runner feeds in is typed by a person."""
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    class System:
+        stdin = Terminal()
+
+    monkeypatch.setattr(init_module, "sys", System())
+    monkeypatch.setattr("ledger.cli.init_sources.sys", System())
+
+
+def test_a_new_node_has_all_that_its_repository_needs(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    result = init(tmp_path / "node", *FLAGS)
+    assert result.exception is None
+    shown = "".join(f"=== {path}\n{text}" for path, text in texts(tmp_path / "node").items())
+    assert shown.replace(ACTION, "ACTION@VERSION") == snapshot
+
+
+def test_what_is_asked_for_stands_in_the_settings(tmp_path: Path) -> None:
+    init(tmp_path, *FLAGS)
+    node = load_node(tmp_path)
+    assert (node.settings.name, node.settings.repository) == ("The Acme ledger", "acme/led")
+    scope = node.scope("default")
+    assert [(person.id, person.github_id, person.wallets) for person in scope.approvers] == [
+        ("ann", 101, (WALLETS["ann"],)),
+        ("ben", None, (WALLETS["ben"],)),
+    ]
+    assert scope.threshold == 2
+    assert "* @acme/stewards @ann\n/data/epochs/\n" in (tmp_path / ".github/CODEOWNERS").read_text("utf-8")
+
+
+def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: None) -> None:
+    typed = f"Our ledger\nacme/led\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\nacme/stewards ann\n\n\n"
+    result = init(tmp_path / "node", typed=typed)
+    assert result.exception is None
+    node = load_node(tmp_path / "node")
+    assert (node.settings.name, node.settings.repository) == ("Our ledger", "acme/led")
+    assert [(person.id, person.github_id) for person in node.scope("default").approvers] == [("ann", 101), ("ben", 102)]
+    assert "* @acme/stewards @ann\n" in (tmp_path / "node/.github/CODEOWNERS").read_text("utf-8")
+
+
+def test_without_a_terminal_it_asks_nothing(tmp_path: Path) -> None:
+    result = init(tmp_path / "node", typed="")
+    assert result.exception is None
+    assert load_node(tmp_path / "node").settings.name == "node"
+    assert "nobody owns the settings yet" in result.stderr
+    assert "\n# * @your-login\n" in (tmp_path / "node/.github/CODEOWNERS").read_text("utf-8")
+
+
+def test_with_json_it_asks_nothing_even_on_a_terminal(tmp_path: Path, terminal: None) -> None:
+    result = init(tmp_path / "node", "--json", typed="")
+    assert result.exception is None
+    assert json.loads(result.stdout)["written"][-1] == "ledger.yaml"
+
+
+def test_run_again_it_asks_nothing_and_changes_nothing(tmp_path: Path, terminal: None) -> None:
+    init(tmp_path / "node", *FLAGS)
+    before = texts(tmp_path / "node")
+    result = init(tmp_path / "node", typed="")
+    assert result.exception is None
+    assert texts(tmp_path / "node") == before
+    assert "nothing changed" in result.stderr
+
+
+def test_run_again_after_an_upgrade_it_adds_what_is_missing_and_leaves_the_rest(tmp_path: Path) -> None:
+    init(tmp_path, *FLAGS)
+    whole = texts(tmp_path)
+    shutil.rmtree(tmp_path / ".github" / "rulesets")
+    (tmp_path / ".github/workflows/witness.yml").unlink()
+    (tmp_path / "docs/operate.md").unlink()
+    (tmp_path / ".github/workflows/collect.yml").write_text("ours\n")
+    result = init(tmp_path)
+    assert result.exception is None
+    assert result.stdout.split() == [
+        ".github/rulesets/main.json", "docs/operate.md", ".github/workflows/witness.yml",
+    ]  # fmt: skip
+    assert texts(tmp_path) == {**whole, ".github/workflows/collect.yml": "ours\n"}
+
+
+def test_an_older_version_is_told_apart_by_one_line_in_each_workflow(tmp_path: Path) -> None:
+    init(tmp_path / "new", *FLAGS)
+    init(tmp_path / "old", *FLAGS, "--action", "acme/tools@v0.0.9")
+    for path, text in texts(tmp_path / "new").items():
+        older = (tmp_path / "old" / path).read_text("utf-8")
+        if path.startswith(".github/workflows/"):
+            assert older == text.replace(f"uses: {ACTION}\n", "uses: acme/tools@v0.0.9\n")
+            assert older != text
+
+
+@pytest.mark.parametrize(
+    "text", ["ann", "ann=", "=0x12", "ann=0x12@", "ann=0x12@bob", "ann=0x12@0", "ann=0x12@١", "ann=0x12@1@2"]
+)
+def test_an_approver_that_is_not_understood_is_refused_with_the_right_form(tmp_path: Path, text: str) -> None:
+    result = init(tmp_path / "node", "--approver", text)
+    assert isinstance(result.exception, UsageError)
+    assert "ID=0x…@NUMBER" in str(result.exception)
+    assert not (tmp_path / "node").exists()
+
+
+@pytest.mark.parametrize("owner", ["a b", "ann\n/data/ @eve", "@@ann", "a/b/c", ""])
+def test_a_code_owner_cannot_write_more_than_an_owner(tmp_path: Path, owner: str) -> None:
+    result = init(tmp_path / "node", "--code-owner", owner)
+    assert isinstance(result.exception, InputError)
+    assert not (tmp_path / "node" / "ledger.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--node-repository", "https://github.com/acme/led"), "repository"),
+        (("--site-url", "javascript:alert(1)"), "site_url"),
+        (("--approver", f"ann={WALLETS['ann']}", "--threshold", "2"), "threshold"),
+        (("--approver", f"ann={WALLETS['ann']}", "--approver", f"ben={WALLETS['ann']}"), "listed twice"),
+        (("--approver", "ann=0x12"), "0x12"),
+        (("--node-id", "mine"), "node_id"),
+    ],
+)
+def test_settings_that_are_not_valid_are_refused_before_anything_is_written(
+    tmp_path: Path, flags: tuple[str, ...], named: str
+) -> None:
+    result = init(tmp_path / "node", *flags)
+    assert isinstance(result.exception, LedgerError)
+    assert named in str(result.exception)
+    assert not (tmp_path / "node").exists()
+
+
+def test_names_with_yaml_in_them_stay_names(tmp_path: Path) -> None:
+    hostile = 'a: "b" # ${{ secrets.X }} $name\u2028- c'
+    result = init(tmp_path, "--name", hostile.replace("\u2028", " "), "--node-repository", "acme/led")
+    assert result.exception is None
+    assert load_node(tmp_path).settings.name == hostile.replace("\u2028", " ")
+    for path, text in texts(tmp_path).items():
+        if path.endswith((".yml", ".yaml")):
+            assert yaml.safe_load(text) is not None
+        if path.startswith(".github/"):
+            assert "secrets.X" not in text
+
+
+def test_the_question_form_has_the_fields_that_links_fill(tmp_path: Path) -> None:
+    init(tmp_path, *FLAGS)
+    form: dict[str, Any] = yaml.safe_load((tmp_path / ".github/ISSUE_TEMPLATE/question.yml").read_text("utf-8"))
+    fields = {entry["id"]: entry["attributes"]["label"] for entry in form["body"] if "id" in entry}
+    assert fields == {
+        "scope": "Scope", "epoch": "Epoch", "person": "Person", "event": "Event", "question": "Question",
+    }  # fmt: skip
+    assert form["labels"] == ["ledger:question"]
+
+
+def test_a_new_node_in_git_ignores_what_commands_leave_behind(tmp_path: Path) -> None:
+    init(tmp_path, *FLAGS)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    for path in ("build/preview/x", "site/index.html", "data/.lock"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not [line for line in listed.stdout.splitlines() if "build/" in line or "site/" in line or ".lock" in line]
