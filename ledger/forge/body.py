@@ -108,17 +108,16 @@ def counted(number: int, one: str, many: str = "") -> str:
 def _people(digest: Digest, preview: str, most: int) -> str:
     if not digest.people:
         return "Nobody yet."
+    first = digest.derived.epoch.epoch_id == 1
     rows = [
-        (code(one.name), str(one.credits), _change(one, digest), str(one.units), one.share, _why(one))
+        (code(one.name), str(one.credits), *([] if first else [_change(one)]), str(one.units), one.share, _why(one))
         for one in digest.people
     ]
-    head = ("who", "credits", "change", "milli-units", "share", "from")
-    return _table(head, rows, (1, 2, 3, 4), preview, most)
+    head = ("who", "credits", *([] if first else ["change"]), "milli-units", "share", "from")
+    return _table(head, rows, range(1, len(head) - 1), preview, most)
 
 
-def _change(one: Share, digest: Digest) -> str:
-    if digest.derived.epoch.epoch_id == 1:
-        return ""
+def _change(one: Share) -> str:
     return "new" if one.before is None else f"{one.credits - one.before:+d}"
 
 
