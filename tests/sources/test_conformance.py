@@ -11,10 +11,10 @@ import pytest
 from ledger.core.windows import Window
 from ledger.sources import file as file_module
 from ledger.sources import git as git_module
+from ledger.sources.conformance import CHECKS, World
 from ledger.sources.file import FileOptions, FileSource
 from ledger.sources.git import GitOptions, GitSource
 from ledger.sources.port import SourceContext
-from tests.sources.conformance import CHECKS, World
 from tests.sources.gitworld import ANN, BEN, CAT, ENVIRON, GitWorld, at
 
 NOW = at("2026-02-01")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ledger.sources.conformance import CHECKS, World
 from ledger.sources.discord import DiscordSource
 from tests.servers.discord import TOKEN
-from tests.sources.conformance import CHECKS, World
 from tests.sources.discordworld import ANNA, BEN, HOUR, MONDAY, SECRET, WEEK, Run, archived, served, source_of, talk
 
 BODY = "a body \x1b[2J \u202e that \x00 nobody may keep"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ledger.sources.conformance import CHECKS, World
 from ledger.sources.github import GitHubSource, reading, walk
 from tests.servers.github import TOKEN, GitHubServer
 from tests.sources import githubworld
-from tests.sources.conformance import CHECKS, World
 from tests.sources.githubworld import ADDRESS, ANNA, SECRET, WEEK, Run, busy, source_of
 
 ID = r"github:(pr|coauthor|review|issue|issue_opened|comment|review_comment|release):team/code:[0-9]+(:[0-9]+)?"
