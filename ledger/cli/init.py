@@ -37,7 +37,7 @@ _APPROVER = re.compile(r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0
 @source_options
 @click.option("--start", metavar="DATE", help="The first epoch is the window that holds this day (default: today).")
 @click.option("--length-days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
-@click.option("--site-url", default="", help="Where the site will be published.")
+@click.option("--site-url", help="Where the site will be published (default: GitHub Pages of --node-repository).")
 @click.option(
     "--node-repository", metavar="OWNER/NAME", default="", help="The repository on GitHub that the node will be."
 )
@@ -67,7 +67,7 @@ def init(
     consent: str | None,
     start: str | None,
     length_days: int,
-    site_url: str,
+    site_url: str | None,
     node_repository: str,
     code_owners: tuple[str, ...],
     action: str | None,
@@ -107,7 +107,7 @@ def init(
         threshold=threshold,
         base_issuance=amount(base_issuance),
         sources=sources,
-        site_url=site_url,
+        site_url=_pages(node_repository) if site_url is None else site_url,
         repository=node_repository,
         code_owners=code_owners,
         action=action or ACTION,
@@ -150,6 +150,14 @@ def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, 
         if match["account"]:
             accounts[match["id"]] = int(match["account"])
     return people, accounts
+
+
+def _pages(repository: str) -> str:
+    """Where GitHub serves the Pages of a repository that has no domain of its own; empty without a repository."""
+    owner, _, name = repository.lower().partition("/")
+    if not name:
+        return ""
+    return f"https://{owner}.github.io/" + ("" if name == f"{owner}.github.io" else f"{repository.partition('/')[2]}/")
 
 
 def _ask(question: str, default: str = "") -> str:

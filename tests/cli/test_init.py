@@ -140,6 +140,21 @@ def test_an_approver_that_is_not_understood_is_refused_with_the_right_form(tmp_p
     assert not (tmp_path / "node").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        (("--node-repository", "Acme/Led"), "https://acme.github.io/Led/"),
+        (("--node-repository", "Acme/acme.github.io"), "https://acme.github.io/"),
+        (("--node-repository", "acme/led", "--site-url", "https://led.example.org/"), "https://led.example.org/"),
+        (("--node-repository", "acme/led", "--site-url", ""), ""),
+        ((), ""),
+    ],
+)
+def test_the_site_is_where_github_serves_it_unless_told(tmp_path: Path, flags: tuple[str, ...], wanted: str) -> None:
+    init(tmp_path, *flags)
+    assert load_node(tmp_path).settings.site_url == wanted
+
+
 @pytest.mark.parametrize("owner", ["a b", "ann\n/data/ @eve", "@@ann", "a/b/c", ""])
 def test_a_code_owner_cannot_write_more_than_an_owner(tmp_path: Path, owner: str) -> None:
     result = init(tmp_path / "node", "--code-owner", owner)
