@@ -29,7 +29,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """The pull request of an epoch."""
+    """A pull request of an epoch's branch; only an open one is worked on."""
 
     id: str
     number: int
@@ -37,12 +37,14 @@ class Pull:
     body: str
     draft: bool
     head: str
+    open: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment; `ours` when the ledger's own account wrote it."""
+    """One comment on the issue or pull request `thread`; `ours` when the ledger's own account wrote it."""
 
+    thread: int
     id: int
     author: Author
     body: str
@@ -74,26 +76,35 @@ class Question:
     at: Timestamp
 
 
-def find_pull(forge: Forge, head: str) -> Pull | None:
-    """The open pull request from this repository's branch `head` to main; forks with such a branch do not count."""
+def find_pulls(forge: Forge, head: str) -> list[Pull]:
+    """The pull requests from this repository's branch `head` to main that were not merged, oldest first.
+
+    Forks with such a branch do not count. More than one: somebody closed the first, or deleted its branch.
+    """
     data = forge.graphql("pulls", {"head": head})
-    found = _checked(lambda: list(_pulls(data, head)), "pulls")
-    return found[0] if found else None
+    return sorted(_checked(lambda: list(_pulls(data, head)), "pulls"), key=lambda pull: pull.number)
 
 
 def _pulls(data: dict[str, Any], head: str) -> Iterator[Pull]:
     repository = data["repository"]
     for node in repository["pullRequests"]["nodes"]:
         ours = node["headRepository"] is not None and node["headRepository"]["databaseId"] == repository["databaseId"]
-        if ours and node["state"] == "OPEN" and (node["headRefName"], node["baseRefName"]) == (head, "main"):
+        if ours and node["state"] != "MERGED" and (node["headRefName"], node["baseRefName"]) == (head, "main"):
             yield Pull(
-                node["id"], int(node["number"]), node["title"], node["body"], bool(node["isDraft"]), node["headRefOid"]
+                node["id"],
+                int(node["number"]),
+                node["title"],
+                node["body"],
+                bool(node["isDraft"]),
+                node["headRefOid"],
+                node["state"] == "OPEN",
             )
 
 
 def read_comments(forge: Forge, number: int) -> list[Comment]:
     """All comments of a pull request or an issue, oldest first."""
-    return sorted(_walk(forge, "comments", {"number": number}, _comments, _comment), key=lambda one: (one.at, one.id))
+    found = _walk(forge, "comments", {"number": number}, _comments, lambda node: _comment(number, node))
+    return sorted(found, key=lambda one: (one.at, one.id))
 
 
 def _comments(data: dict[str, Any]) -> dict[str, Any]:
@@ -101,10 +112,11 @@ def _comments(data: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _comment(node: dict[str, Any]) -> Comment:
+def _comment(thread: int, node: dict[str, Any]) -> Comment:
     author = node["author"] or {}
     bot = author.get("__typename") == "Bot" and author.get("login") in _BOTS
     return Comment(
+        thread,
         int(node["fullDatabaseId"]),
         _author(node["author"]),
         node["body"],

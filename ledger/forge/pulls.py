@@ -26,7 +26,7 @@ from ledger.flows.verify import guard, verify
 from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.commands import accepted_gaps, carry_out
-from ledger.forge.conversation import Comment, Pull, find_pull, read_comments, read_reviews
+from ledger.forge.conversation import Comment, Pull, find_pulls, read_comments, read_reviews
 from ledger.forge.epoch import EpochBranch, Run
 from ledger.forge.github import NotFoundError, RefusedError
 from ledger.forge.questions import announce, take_in
@@ -123,7 +123,7 @@ class Loop(Run):
             with self.clone.workspace() as work:
                 epoch = EpochBranch(self, work, scope)
                 if epoch.branch is not None and epoch.lay():
-                    pull = find_pull(self.forge, epoch.name)
+                    pull = _open(find_pulls(self.forge, epoch.name))
                     folder = epoch.folder
                     found.append(
                         Outcome(
@@ -164,15 +164,16 @@ class _Step(EpochBranch):
             if outcome.findings:
                 return self._refuse(outcome)
             self.lay()
-        pull = find_pull(self.forge, self.name)
-        comments = read_comments(self.forge, pull.number) if pull else []
+        pulls = find_pulls(self.forge, self.name)
+        pull = _open(pulls)
+        comments = [comment for each in pulls for comment in read_comments(self.forge, each.number)]
         if self.collecting:
             self._collect(outcome, comments)
         if not self.folder.exists():
             return outcome if outcome.errors else None
         answers: list[tuple[str, str]] = []
         if pull is not None:
-            answers = [*self._commands(pull, comments), *self._reviews(pull, comments)]
+            answers = [*self._commands(comments), *self._reviews(pull, comments)]
             take_in(self.session, self.folder, self.forge)
         self._draft()
         if pull is not None and ready(self.session, self.folder):
@@ -225,17 +226,17 @@ class _Step(EpochBranch):
             except LedgerError as error:
                 outcome.errors.append(error)
 
-    def _commands(self, pull: Pull, comments: list[Comment]) -> list[tuple[str, str]]:
+    def _commands(self, comments: list[Comment]) -> list[tuple[str, str]]:
         marks = _marks(comments)
         answers = []
         for comment in comments:
             name = f"issuecomment-{comment.id}"
             if comment.ours or ("answered", name) in marks:
                 continue
-            evidence = f"{self.forge.url}/pull/{pull.number}#{name}"
+            evidence = f"{self.forge.url}/pull/{comment.thread}#{name}"
             said = carry_out(self.session, self.folder, comment, evidence, self._status_text)
             if said is not None and ("recorded", name) not in marks:
-                answers.append((name, said))
+                answers.append((evidence, said))
         return answers
 
     def _reviews(self, pull: Pull, comments: list[Comment]) -> list[tuple[str, str]]:
@@ -254,7 +255,7 @@ class _Step(EpochBranch):
             if said is None or ("recorded", name) in marks:
                 continue
             if said.startswith("Counted") or ("answered", name) not in marks:
-                answers.append((name, said))
+                answers.append((evidence, said))
         return answers
 
     def _draft(self) -> None:
@@ -280,7 +281,7 @@ class _Step(EpochBranch):
         title = pull_title(view.derived.epoch)
         fields = {"title": title, "head": self.name, "base": "main", "body": self._body(view), "draft": True}
         self.forge.rest("POST", "pulls", fields)
-        pull = find_pull(self.forge, self.name)
+        pull = _open(find_pulls(self.forge, self.name))
         if pull is None:
             raise InputError(f"the pull request of {self.name} cannot be found", hint="Run this again.")
         return pull
@@ -289,10 +290,10 @@ class _Step(EpochBranch):
         self, outcome: Outcome, pull: Pull, commit: str, comments: list[Comment], answers: list[tuple[str, str]]
     ) -> None:
         """Answers, statuses, body, draft or ready: everything that people see."""
-        for name, said in answers:
+        for evidence, said in answers:
+            name = evidence.partition("#")[2]
             word = "recorded" if said.startswith(("Recorded", "Counted")) else "answered"
-            where = f"[this]({self.forge.url}/pull/{pull.number}#{name})"
-            text = f"<!-- ledger:{word} {name} -->\nIn answer to {where}:\n\n{said}"
+            text = f"<!-- ledger:{word} {name} -->\nIn answer to [this]({evidence}):\n\n{said}"
             self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
         announce(self.folder, self.forge)
         view = digest(self.session, self.folder)
@@ -387,6 +388,11 @@ class _Step(EpochBranch):
             return
         outcome.merged = True
         self.clone.delete(self.scope_id, self.folder.epoch_id, commit)
+
+
+def _open(pulls: list[Pull]) -> Pull | None:
+    """The pull request to work on: the last one that is open."""
+    return next((pull for pull in reversed(pulls) if pull.open), None)
 
 
 def _marks(comments: list[Comment]) -> set[tuple[str, str]]:

@@ -52,7 +52,7 @@ def in_review(root: Path, time: str = LATER) -> Iterator[tuple[Session, EpochFol
 def comment(body: str, by: str = "ann", number: int = 1, *, edited: bool = False, ours: bool = False) -> Comment:
     """A comment as GitHub reports it."""
     author = Author(by, ACCOUNTS.get(by))
-    return Comment(number, author, body, parse_time("2026-01-13T08:00:00Z"), edited, ours)
+    return Comment(1, number, author, body, parse_time("2026-01-13T08:00:00Z"), edited, ours)
 
 
 def signature_of(session: Session, folder: EpochFolder, name: str) -> str:
