@@ -93,6 +93,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         "anchor": plan.anchor,
         "grace_hours": str(plan.grace_hours),
         "scope_id": plan.scope_id,
+        "scope_word": plan.scope_id if parse_yaml(plan.scope_id.encode(), "") == plan.scope_id else quoted(plan.scope_id),
         "start": plan.start[:10],
         "approvers": _approvers(plan) or " []                # at least one before the first review:  - id: alice",
         "threshold": str(plan.threshold),

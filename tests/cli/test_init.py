@@ -194,6 +194,20 @@ def test_names_with_yaml_in_them_stay_names(tmp_path: Path) -> None:
             assert "secrets.X" not in text
 
 
+@pytest.mark.parametrize("scope", ["null", "123", "no", "1e3"])
+def test_a_scope_whose_id_yaml_would_read_as_something_else_stays_text(tmp_path: Path, scope: str) -> None:
+    assert init(tmp_path, "--scope", scope).exception is None
+    assert list(load_node(tmp_path).scopes) == [scope]
+    form = yaml.safe_load((tmp_path / ".github/ISSUE_TEMPLATE/question.yml").read_text("utf-8"))
+    assert form["body"][1]["attributes"]["placeholder"] == scope
+
+
+@pytest.mark.parametrize("scope", ["../x", "A", "a/b", ""])
+def test_a_scope_that_is_no_id_is_refused_before_anything_is_written(tmp_path: Path, scope: str) -> None:
+    assert isinstance(init(tmp_path / "node", "--scope", scope).exception, LedgerError)
+    assert not (tmp_path / "node").exists()
+
+
 def test_the_question_form_has_the_fields_that_links_fill(tmp_path: Path) -> None:
     init(tmp_path, *FLAGS)
     form: dict[str, Any] = yaml.safe_load((tmp_path / ".github/ISSUE_TEMPLATE/question.yml").read_text("utf-8"))
