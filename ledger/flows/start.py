@@ -30,6 +30,7 @@ WORKFLOWS = ("collect", "statement", "review", "guard", "publish", "witness")
 """The workflows of a node, by the name of their file."""
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]+)*@[A-Za-z0-9._/-]{1,100}")
 _OWNER = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
+_WORD = re.compile(r"(?!(null|true|false)$)[a-z][a-z0-9-]*")  # what YAML takes for text without quotes
 _RESTING = "\n    if: github.repository == vars.LEDGER_REPOSITORY"
 
 
@@ -93,7 +94,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         "anchor": plan.anchor,
         "grace_hours": str(plan.grace_hours),
         "scope_id": plan.scope_id,
-        "scope_word": plan.scope_id if parse_yaml(plan.scope_id.encode(), "") == plan.scope_id else quoted(plan.scope_id),
+        "scope_word": plan.scope_id if _WORD.fullmatch(plan.scope_id) else quoted(plan.scope_id),
         "start": plan.start[:10],
         "approvers": _approvers(plan) or " []                # at least one before the first review:  - id: alice",
         "threshold": str(plan.threshold),
