@@ -34,9 +34,12 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
             f"{epoch.signatures} of {epoch.threshold} signatures"
         )
         for stream in epoch.streams:
-            mark = "complete" if stream.complete else "INCOMPLETE"
             trouble = "; ".join((*(f"not covered {gap}" for gap in stream.missing), *stream.troubles))
-            out(safe_text(f"    {stream.source} {stream.stream}: {mark}" + (f" ({trouble})" if trouble else "")))
+            out(
+                safe_text(
+                    f"    {stream.source} {stream.stream}: {stream.verdict}" + (f" ({trouble})" if trouble else "")
+                )
+            )
         out(f"    needs {epoch.needs}")
 
 
@@ -45,6 +48,7 @@ def _status_data(epoch: object) -> object:
     data["pool_total_credits"] = str(data["pool_total_credits"])
     for stream in data["streams"]:
         stream["complete"] = not stream["missing"] and not stream["troubles"]
+        stream["quiet"] = stream["complete"] and not stream["events_seen"]
     return data
 
 

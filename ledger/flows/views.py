@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.compute.derive import Derived
 from ledger.core.errors import InputError
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Curation, Payout
-from ledger.core.windows import HOUR, Window, gaps, later
+from ledger.core.records import Collection, Curation, Payout
+from ledger.core.windows import HOUR, Window, gaps, later, merge, whole_hour
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.session import Session
@@ -21,7 +21,10 @@ from ledger.store.node import EpochFolder
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """How completely one stream was read over an epoch's window so far."""
+    """How completely one stream was read over an epoch's window so far; also a source that no run has read yet.
+
+    `events_seen` counts what runs saw, again where they looked again; 0 means that nobody did anything that counts.
+    """
 
     source: str
     stream: str
@@ -33,6 +36,13 @@ class StreamStatus:
     def complete(self) -> bool:
         """Whether the whole window up to now was read without trouble."""
         return not self.missing and not self.troubles
+
+    @property
+    def verdict(self) -> str:
+        """`complete`, `complete, quiet` (nothing happened) or `INCOMPLETE`: a quiet week is no missed one."""
+        if not self.complete:
+            return "INCOMPLETE"
+        return "complete" if self.events_seen else "complete, quiet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +117,40 @@ def _needs(session: Session, folder: EpochFolder, state: str, signed: int, thres
 
 
 def stream_statuses(session: Session, folder: EpochFolder) -> Iterator[StreamStatus]:
-    """Completeness of each stream: what of the window up to now no run has covered, and what went wrong last."""
+    """Completeness of each stream: what of the window up to now no run has covered, and what went wrong meanwhile.
+
+    What a run could not read stands until a later run has looked at the same stretch without trouble.
+    """
     epoch = folder.epoch()
     end = min(epoch.period_end, session.now)
-    runs: dict[tuple[str, str], list[int]] = {}
-    records = folder.collections()
-    for number, line in enumerate(records):
-        runs.setdefault((line.source, line.stream), []).append(number)
+    runs: dict[tuple[str, str], list[Collection]] = {}
+    for line in folder.collections():
+        runs.setdefault((line.source, line.stream), []).append(line)
     cursors = {(line.source, line.stream): line for line in folder.cursors()}
-    for (source, stream), numbers in sorted(runs.items()):
+    wanted = Window(epoch.period_start, end) if epoch.period_start < end else None
+    for (source, stream), lines in sorted(runs.items()):
         cursor = cursors.get((source, stream))
         covered = [Window(part.from_, part.to) for part in cursor.covered] if cursor else []
-        wanted = Window(epoch.period_start, end) if epoch.period_start < end else None
         missing = [gap for gap in gaps(wanted, covered) if gap.end != end or end == epoch.period_end] if wanted else []
-        last = records[numbers[-1]]
-        yield StreamStatus(
-            source,
-            stream,
-            sum(records[number].events_seen for number in numbers),
-            tuple(str(gap) for gap in missing),
-            (*last.gaps, *last.errors),
-        )
+        seen = sum(line.events_seen for line in lines)
+        yield StreamStatus(source, stream, seen, tuple(map(str, missing)), tuple(_troubles(lines)))
+    if wanted and whole_hour(end) > epoch.period_start and folder.state() == "open":
+        read = {source for source, _ in runs}
+        for entry in session.node.scope(folder.scope_id).sources:
+            if entry.source not in read:
+                yield StreamStatus(entry.source, entry.name, 0, (str(wanted),), ("not read in this epoch yet",))
+
+
+def _troubles(lines: Sequence[Collection]) -> list[str]:
+    """Gaps and errors of runs, the oldest first, but for those whose stretch later runs have looked at again."""
+    found: list[str] = []
+    later: list[Window] = []
+    for line in reversed(lines):
+        looked = Window(line.covered_from, line.covered_to)
+        if gaps(looked, later):
+            found[:0] = (*line.gaps, *line.errors)
+        later = merge([*later, looked])
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
