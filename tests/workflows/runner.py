@@ -40,7 +40,7 @@ EVENTS = {
 }
 _TOP = {"name", "on", "permissions", "concurrency", "jobs"}
 _JOB = {
-    "name", "if", "needs", "runs-on", "timeout-minutes", "environment", "permissions", "env", "steps",
+    "name", "if", "needs", "runs-on", "timeout-minutes", "concurrency", "environment", "permissions", "env", "steps",
 }  # fmt: skip
 _STEP = {"id", "name", "if", "env", "run", "uses", "with"}
 _FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
