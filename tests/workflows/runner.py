@@ -122,8 +122,8 @@ class Actions:
     def deliver(self, event: str, payload: Mapping[str, Any], ref: str = MAIN) -> list[Run]:
         """Run everything that the event starts, in the order of the files' names.
 
-        `ref` is what was pushed or dispatched; pull requests run on their merge with the base. A schedule's payload
-        holds `schedule` (the cron line), a dispatch's `workflow` (the file's path), a push's `after` (the commit).
+        `ref` is what was pushed or dispatched; pull requests run on their merge with the base, or not at all. A
+        schedule's payload holds `schedule` (the cron line), a dispatch's `workflow` (the file's path), a push's `after`.
         """
         if event not in EVENTS:
             raise UnknownWorkflow(f"the event {event}")
@@ -132,7 +132,7 @@ class Actions:
         place.mkdir(parents=True)
         occasion = _Occasion(self, event, dict(payload), ref, place)
         if not occasion.check_out(place / "event"):
-            return []  # a pull request that conflicts starts nothing
+            return []
         runs = []
         for path in sorted((place / "event" / ".github" / "workflows").glob("*.y*ml")):
             workflow = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 (text only)
@@ -154,7 +154,7 @@ class _Occasion:
         self.artifacts: dict[str, Path] = {}
 
     def check_out(self, target: Path, repository: str = "", ref: str = "") -> bool:
-        """A clone at `ref`, by default at what the event is about; False when its merge conflicts."""
+        """A clone at `ref`, by default at what the event is about; False when that is gone, or its merge conflicts."""
         name = repository or self.actions.repository
         self._git(None, "clone", "--quiet", self.actions.remotes[name], str(target))
         if ref or repository or self.pull is None:
@@ -162,7 +162,12 @@ class _Occasion:
             self._git(target, "checkout", "--quiet", wanted.removeprefix("refs/heads/"))
         else:
             head, base = self.pull["head"], self.pull["base"]
-            self._git(target, "fetch", "--quiet", self.actions.remotes[head["repo"]["full_name"]], head["ref"])
+            sources = ((head["repo"]["full_name"], head["ref"]), (name, f"refs/pull/{self.pull['number']}/head"))
+            if all(
+                self._git(target, "fetch", "--quiet", self.actions.remotes[place], kept, check=False)
+                for place, kept in sources
+            ):
+                return False
             self._git(target, "checkout", "--quiet", "--detach", f"origin/{base['ref']}")
             if self._git(target, "merge", "--quiet", "--no-ff", "-m", "merge", head["sha"], check=False) != 0:
                 return False

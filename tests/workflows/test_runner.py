@@ -206,6 +206,17 @@ def test_a_pull_request_that_conflicts_with_its_base_starts_nothing(world: World
     assert world.actions.deliver("pull_request", {"action": "opened", "pull_request": pull}) == []
 
 
+def test_an_event_about_a_branch_that_is_gone_finds_the_commit_that_github_keeps(world: World) -> None:
+    world.workflow(job(CHECKOUT + "}", "run: ls"), "pull_request")
+    pull = world.pull("topic")
+    git(world.repository, "update-ref", "refs/pull/7/head", "topic")
+    git(world.repository, "branch", "--quiet", "-D", "topic")
+    (run,) = world.actions.deliver("pull_request", {"action": "opened", "pull_request": pull})
+    assert run.output == "more.txt\n"
+    git(world.repository, "update-ref", "-d", "refs/pull/7/head")
+    assert world.actions.deliver("pull_request", {"action": "opened", "pull_request": pull}) == []
+
+
 def test_a_pull_request_from_a_fork_sees_no_secret_no_variable_and_may_only_read(tmp_path: Path) -> None:
     asked: list[dict[str, str]] = []
 
