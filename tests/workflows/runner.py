@@ -123,7 +123,8 @@ class Actions:
         """Run everything that the event starts, in the order of the files' names.
 
         `ref` is what was pushed or dispatched; pull requests run on their merge with the base, or not at all. A
-        schedule's payload holds `schedule` (the cron line), a dispatch's `workflow` (the file's path), a push's `after`.
+        schedule's payload holds `schedule` (the cron line), a dispatch's `workflow` (the path of its file), a push's
+        `after`.
         """
         if event not in EVENTS:
             raise UnknownWorkflow(f"the event {event}")
