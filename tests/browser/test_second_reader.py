@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -143,9 +144,7 @@ def test_the_reader_agrees_on_randomly_damaged_lines(page: Any) -> None:
         for _ in range(dice.choice([1, 1, 2])):
             at = dice.randrange(len(line))
             act = dice.randrange(3)
-            piece = dice.choice(
-                [b'"', b"\\", b",", b"{", b"}", b"0", b".", b"e", b" ", b"\x7f", b"\xff", b"\xc3\xb6", b":"]
-            )
+            piece = dice.choice(PIECES)
             line[at : at + (act < 2)] = piece if act else b""
         lines.append(bytes(line))
     found = asked(page, lines)
@@ -176,12 +175,63 @@ def test_merkle_roots_of_every_small_size_are_the_same(page: Any) -> None:
     found = page.evaluate(
         """async () => {
             const { leafHash, rootOfHashes } = await import("/assets/verifier/merkle.js");
-            const { bytesOf, hex } = await import("/assets/verifier/bytes.js");
-            return Array.from({ length: 70 }, (_, size) =>
-                hex(rootOfHashes(Array.from({ length: size }, (_, leaf) => leafHash(bytesOf(`line ${leaf}`))))));
+            const { bytesOf, concat, hex } = await import("/assets/verifier/bytes.js");
+            const leaves = (size) => Array.from({ length: size }, (_, leaf) => leafHash(bytesOf(`line ${leaf}`)));
+            return Array.from({ length: 70 }, (_, size) => hex(rootOfHashes(concat(leaves(size)))));
         }"""
     )
     assert found == [merkle_root(f"line {leaf}".encode() for leaf in range(size)) for size in range(70)]
+
+
+def test_hashes_of_every_length_near_a_block_are_the_same(page: Any) -> None:
+    dice = random.Random(180)
+    texts = [dice.randbytes(size) for size in [*range(200), 4095, 4096, 4097, 100_003]]
+    found = page.evaluate(
+        """async (texts) => {
+            const { sha256Hex } = await import("/assets/verifier/bytes.js");
+            return texts.map((text) => sha256Hex(Uint8Array.from(atob(text), (one) => one.charCodeAt(0))));
+        }""",
+        [base64.b64encode(text).decode() for text in texts],
+    )
+    assert found == [hashlib.sha256(text).hexdigest() for text in texts]
+
+
+def test_the_short_way_to_read_an_event_takes_no_line_that_the_long_way_refuses(page: Any) -> None:
+    """And gives the same event and payload: that of most lines, which are recognised by their shape."""
+    dice = random.Random(20261121)
+    stored = [line for path in sorted(GOLDEN.rglob("activity.jsonl")) for line in path.read_bytes().split(b"\n")[:-1]]
+    pieces = [*PIECES, b"null", b"}}", b'","', b'":"', b'"id":"x",', b'{"a":1}', b"\\n", b'\\"', b"\xef\xbb\xbf"]
+    lines = stored.copy()
+    for _ in range(4000):
+        line = bytearray(dice.choice(stored))
+        for _ in range(dice.choice([1, 1, 2])):
+            at = dice.randrange(len(line))
+            end = at + dice.choice([0, 0, 1, 1, 2, 40])
+            line[at:end] = dice.choice([b"", dice.choice(pieces), bytes(line[at : at + 30])])
+        lines.append(bytes(line))
+    found = page.evaluate(
+        """async (lines) => {
+            const { readEvent } = await import("/assets/verifier/event.js");
+            const { canonicalText, decode } = await import("/assets/verifier/canonical.js");
+            const { ActivityEvent, read } = await import("/assets/verifier/records.js");
+            const said = (work) => { try { return work(); } catch (error) { return error.message; } };
+            const long = (raw) => {
+                const event = read(ActivityEvent, decode(raw));
+                const { artifact_url, event_time, event_type, id, metadata, platform_user_id, source } = event;
+                const payload = { artifact_url, event_time, event_type, id, metadata, platform_user_id, source };
+                return canonicalText({ event, payload: canonicalText(payload) });
+            };
+            return lines.map((line) => {
+                const raw = Uint8Array.from(atob(line), (one) => one.charCodeAt(0));
+                return [said(() => canonicalText(readEvent(raw))), said(() => long(raw))];
+            });
+        }""",
+        [base64.b64encode(line).decode() for line in lines],
+    )
+    for line, (short, long) in zip(lines, found, strict=True):
+        assert short == long, line
+    assert all(short.startswith("{") for short, _ in found[: len(stored)])
+    assert any(short.startswith("{") for short, _ in found[len(stored) :]), "no damage left a right line"
 
 
 def test_addresses_get_the_same_checksum(page: Any) -> None:

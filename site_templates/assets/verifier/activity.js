@@ -1,29 +1,23 @@
 // The activity log: every line's form, place and payload hash, and the Merkle root over all lines.
-import { bytesOf, concat, hex, sha256Hex } from "./bytes.js";
-import { decode, isTorn, lineSpans } from "./canonical.js";
+import { concat, hex, passingBytes, sha256Hex } from "./bytes.js";
+import { isTorn, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
+import { readEvent } from "./event.js";
 import { leafHash, rootOfHashes } from "./merkle.js";
-import { ActivityEvent, read } from "./records.js";
 
 const MOST_FINDINGS = 100;
 const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
 const NULL = "\0"; // stands for null in a column; no stored text holds a control character, nor a line end
-const STORED = ["artifact_url", "event_time", "event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
+const STORED = ["event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
 const COLUMNS = ["line", "title", ...STORED];
 
-/** SHA-256 of the canonical object of exactly the payload's seven fields; metadata keys stand in order already. */
-export function payloadHash(event) {
-  const { artifact_url, event_time, event_type, id, metadata, platform_user_id, source } = event;
-  return sha256Hex(bytesOf(JSON.stringify({ artifact_url, event_time, event_type, id, metadata, platform_user_id, source })));
-}
-
 /** Everything that is wrong with one event of an epoch's log: `[rule, message, expected, actual]`. */
-function* wrongsOf(event, epoch) {
+function* wrongsOf({ event, payload }, epoch) {
   if (event.node_id !== epoch.node_id) yield ["NODE_SCOPED", "record of another node", epoch.node_id, event.node_id];
   if (event.scope_id !== epoch.scope_id) yield ["SCOPE_SCOPED", "record of another scope", epoch.scope_id, event.scope_id];
   if (event.event_time >= epoch.period_end)
     yield ["EPOCH_WINDOW_UNIQUE", "the event belongs to a later window", `before ${epoch.period_end}`, event.event_time];
-  const right = payloadHash(event);
+  const right = sha256Hex(passingBytes(payload));
   if (right !== event.payload_hash) yield ["PROVENANCE_REQUIRED", "wrong payload hash", right, event.payload_hash];
 }
 
@@ -53,21 +47,23 @@ export function cutParts(shards) {
  */
 export function scanPart({ path, data, line: before, torn }, epoch) {
   const findings = [];
-  const leaves = [];
+  const spans = [...lineSpans(data)];
+  const leaves = new Uint8Array(32 * spans.length);
   const columns = Object.fromEntries(COLUMNS.map((name) => [name, []]));
   let readable = true;
   let line = before;
   const tell = (rule, message, expected = null, actual = null) => {
     if (findings.length <= MOST_FINDINGS) findings.push({ rule, message, path, line, expected, actual });
   };
-  for (const [begin, end] of lineSpans(data)) {
-    line += 1;
+  for (const [begin, end] of spans) {
     const raw = data.subarray(begin, end);
-    leaves.push(leafHash(raw));
+    leafHash(raw, leaves, 32 * (line - before));
+    line += 1;
     try {
       if (torn && end === data.length) throw new Refusal("last line has no line end (torn write?)");
-      const event = read(ActivityEvent, decode(raw));
-      for (const wrong of wrongsOf(event, epoch)) tell(...wrong);
+      const found = readEvent(raw);
+      for (const wrong of wrongsOf(found, epoch)) tell(...wrong);
+      const { event } = found;
       columns.line.push(line);
       columns.title.push(typeof event.metadata.title === "string" ? event.metadata.title : "");
       for (const name of STORED) columns[name].push(event[name] ?? NULL);
@@ -78,7 +74,7 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
     }
   }
   for (const name of COLUMNS) columns[name] = columns[name].join("\n");
-  return { findings, readable, leaves: concat(leaves), columns };
+  return { findings, readable, leaves, columns };
 }
 
 /**
@@ -88,13 +84,11 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
 export function mergeParts(parts, scanned) {
   const findings = [];
   const repeated = [];
-  const leaves = [];
   const events = [];
   const firsts = new Map();
   for (const [index, { name, path }] of parts.entries()) {
     const part = scanned[index];
     findings.push(...part.findings);
-    for (let at = 0; at < part.leaves.length; at += 32) leaves.push(part.leaves.subarray(at, at + 32));
     if (part.columns.line === "") continue;
     const columns = COLUMNS.map((column) => part.columns[column].split("\n"));
     for (const row of columns[0].keys()) {
@@ -111,7 +105,8 @@ export function mergeParts(parts, scanned) {
   const told = findings.slice(0, MOST_FINDINGS);
   if (findings.length > MOST_FINDINGS) told.push(finding(told.at(-1).rule, "more lines are wrong; these are the first", told.at(-1).path, null));
   const readable = scanned.every((part) => part.readable);
-  return { findings: [...told, ...repeated.slice(0, MOST_FINDINGS)], readable, events, count: leaves.length, root: hex(rootOfHashes(leaves)) };
+  const leaves = concat(scanned.map((part) => part.leaves));
+  return { findings: [...told, ...repeated.slice(0, MOST_FINDINGS)], readable, events, count: leaves.length / 32, root: hex(rootOfHashes(leaves)) };
 }
 
 const finding = (rule, message, path, line) => ({ rule, message, path, line, expected: null, actual: null });

@@ -1,17 +1,25 @@
-// Bytes, text and hashes. SHA-256 is synchronous: WebCrypto takes longer to be asked than a log line takes to hash.
-import { sha1, sha256 } from "../vendor/noble.js";
+// Bytes, text and hashes.
+import { sha1 } from "../vendor/noble.js";
+import { sha256 } from "./sha256.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 export const EMPTY = new Uint8Array(0);
-export { sha256 };
 
 /** The text of UTF-8 bytes; TypeError when they are none. A byte order mark is kept, not swallowed. */
 export const textOf = (bytes) => decoder.decode(bytes);
 
 export const bytesOf = (text) => encoder.encode(text);
+
+let room = new Uint8Array(4096);
+
+/** As `bytesOf`, for bytes that are read at once: the next call writes over them. */
+export function passingBytes(text) {
+  if (room.length < text.length * 3) room = new Uint8Array(text.length * 3);
+  return room.subarray(0, encoder.encodeInto(text, room).written);
+}
 
 export function hex(bytes) {
   let text = "";

@@ -20,19 +20,28 @@ export function canonicalText(value) {
 
 export const encode = (value) => bytesOf(canonicalText(value));
 
+/** The object that a text is the canonical writing of; null for any other text. */
+export function decodeText(text) {
+  try {
+    const value = JSON.parse(text);
+    // Equality proves spacing, shortest escapes and numbers, and that no key stood twice; the walk proves the rest.
+    return JSON.stringify(value) === text && isObject(value) && sound(value) && isPlain(text) ? value : null;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
 /** The object of one canonical line (bytes without the line end); Refusal for anything else. */
 export function decode(raw) {
-  let text;
-  let value;
+  let value = null;
   try {
-    text = textOf(raw);
-    value = JSON.parse(text);
-    // Equality proves spacing, shortest escapes and numbers, and that no key stood twice; the walk proves the rest.
-    if (JSON.stringify(value) === text && isObject(value) && sound(value) && isPlain(text)) return value;
+    value = decodeText(textOf(raw));
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
+    if (!(error instanceof TypeError)) throw error;
   }
-  throw refusalOf(raw);
+  if (value === null) throw refusalOf(raw);
+  return value;
 }
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);

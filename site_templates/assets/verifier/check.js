@@ -2,7 +2,7 @@
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
 import { cutParts, mergeParts, scanPart } from "./activity.js";
-import { concat, EMPTY, hex, nameUuid, sameBytes, sha256, sha256Hex, textOf } from "./bytes.js";
+import { concat, EMPTY, nameUuid, sameBytes, sha256Hex, textOf } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
@@ -271,7 +271,7 @@ class Check {
   sameFile(name, wanted) {
     const stored = this.data(name);
     if (sameBytes(stored, wanted)) return;
-    const [due, found] = [wanted, stored].map((data) => [...lineSpans(data)].map(([begin, end]) => hex(sha256(data.subarray(begin, end)))));
+    const [due, found] = [wanted, stored].map((data) => [...lineSpans(data)].map(([begin, end]) => sha256Hex(data.subarray(begin, end))));
     const shared = Math.min(due.length, found.length);
     const at = due.slice(0, shared).findIndex((line, index) => line !== found[index]);
     this.differ("PAYOUT_DETERMINISTIC", `${name} is not what the records give`, name, sha256Hex(wanted), sha256Hex(stored), (at === -1 ? shared : at) + 1);

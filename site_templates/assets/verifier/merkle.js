@@ -1,28 +1,31 @@
-// Merkle tree hash of RFC 9162, section 2.1, over SHA-256.
-import { EMPTY, sha256 } from "./bytes.js";
+// Merkle tree hash of RFC 9162, section 2.1, over SHA-256. Hashes lie one after the other, 32 bytes each.
+import { EMPTY } from "./bytes.js";
+import { sha256 } from "./sha256.js";
 
-/** HASH(0x00 || leaf). */
-export function leafHash(leaf) {
-  const input = new Uint8Array(leaf.length + 1);
-  input.set(leaf, 1);
-  return sha256(input);
+const pair = new Uint8Array(65).fill(1, 0, 1);
+let room = new Uint8Array(4096); // its first byte is never written: the 0x00 of a leaf
+
+/** HASH(0x00 || leaf), written to `out` at `at`; gives `out`. */
+export function leafHash(leaf, out = new Uint8Array(32), at = 0) {
+  if (room.length <= leaf.length) room = new Uint8Array(leaf.length * 2);
+  room.set(leaf, 1);
+  return sha256(room.subarray(0, leaf.length + 1), out, at);
 }
 
 /** The root over leaf hashes, in order: neighbours pair level by level, an odd last one is carried upwards. */
 export function rootOfHashes(leaves) {
   if (leaves.length === 0) return sha256(EMPTY);
-  const pair = new Uint8Array(65);
-  pair[0] = 1;
-  let level = leaves;
-  while (level.length > 1) {
-    const above = [];
-    for (let index = 0; index + 1 < level.length; index += 2) {
-      pair.set(level[index], 1);
-      pair.set(level[index + 1], 33);
-      above.push(sha256(pair));
+  const level = leaves.slice();
+  for (let length = level.length; length > 32;) {
+    let above = 0;
+    for (let at = 0; at < length; at += 64, above += 32) {
+      if (at + 32 === length) level.copyWithin(above, at, length);
+      else {
+        pair.set(level.subarray(at, at + 64), 1);
+        sha256(pair, level, above);
+      }
     }
-    if (level.length % 2) above.push(level.at(-1));
-    level = above;
+    length = above;
   }
-  return level[0];
+  return level.slice(0, 32);
 }

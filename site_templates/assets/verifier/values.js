@@ -23,9 +23,20 @@ export const WEIGHT_KEY = "^[a-z][a-z0-9_-]{0,62}:[a-z][a-z0-9_]*$";
 
 const string = (value) => (typeof value === "string" ? null : "Input should be a valid string");
 
+/** The same check, which remembers the last text that passed: in a log most fields say what the line before said. */
+function remembering(check) {
+  let passed;
+  return (value) => {
+    if (value === passed) return null;
+    const wrong = check(value);
+    if (wrong === null) passed = value;
+    return wrong;
+  };
+}
+
 function like(pattern) {
   const regex = new RegExp(pattern);
-  return (value) => string(value) ?? (regex.test(value) ? null : `String should match pattern '${pattern}'`);
+  return remembering((value) => string(value) ?? (regex.test(value) ? null : `String should match pattern '${pattern}'`));
 }
 
 function whole(least, most) {
@@ -44,6 +55,7 @@ function amount(value) {
 }
 
 const timePattern = like(PATTERN.time);
+
 function time(value) {
   const wrong = timePattern(value);
   if (wrong !== null) return wrong;
@@ -55,6 +67,7 @@ function time(value) {
 }
 
 const addressPattern = like(PATTERN.address);
+
 function wallet(value) {
   const wrong = addressPattern(value);
   if (wrong !== null) return wrong;
@@ -90,9 +103,9 @@ export const is = {
   share: like(PATTERN.share),
   signature: like(PATTERN.signature),
   text: string,
-  time,
+  time: remembering(time),
   type: like(PATTERN.type),
   uuid: like(PATTERN.uuid),
-  wallet,
+  wallet: remembering(wallet),
   weight: whole(0, Number.MAX_SAFE_INTEGER),
 };
