@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -89,7 +89,10 @@ def init(
     if ask and sys.stdin.isatty():
         name = name or _ask("The node's name", default=target.resolve().name)
         node_repository = node_repository or _ask("Its repository on GitHub (OWNER/NAME, empty for none)")
-        approvers = approvers or tuple(_ask_each("An approver (ID=0x…@GITHUB_NUMBER, empty for no more)"))
+        approvers = approvers or tuple(_ask_approvers())
+        if len(approvers) > 1 and _left_open("threshold"):
+            most = click.IntRange(1, len(approvers))
+            threshold = click.prompt("How many of them must sign", type=most, default=len(approvers) // 2 + 1, err=True)
         code_owners = code_owners or tuple(
             _ask("Who reviews changes of settings on GitHub (LOGIN or ORG/TEAM …)").split()
         )
@@ -160,10 +163,22 @@ def _pages(repository: str) -> str:
     return f"https://{owner}.github.io/" + ("" if name == f"{owner}.github.io" else f"{repository.partition('/')[2]}/")
 
 
+def _left_open(option: str) -> bool:
+    """Whether the command line said nothing about an option."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.DEFAULT
+
+
 def _ask(question: str, default: str = "") -> str:
     return str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip()
 
 
-def _ask_each(question: str) -> Iterable[str]:
-    while answer := _ask(question):
-        yield answer
+def _ask_approvers() -> Iterator[str]:
+    """Approvers until an empty line; one that is not understood is asked for again."""
+    while answer := _ask("An approver (ID=0x…@GITHUB_NUMBER, empty for no more)"):
+        try:
+            _people([answer])
+        except UsageError as error:
+            note(str(error))
+        else:
+            yield answer

@@ -73,12 +73,15 @@ def test_what_is_asked_for_stands_in_the_settings(tmp_path: Path) -> None:
 
 
 def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: None) -> None:
-    typed = f"Our ledger\nacme/led\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\nacme/stewards ann\n\n\n"
-    result = init(tmp_path / "node", typed=typed)
+    people = f"ann\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\n"
+    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\n\n")
     assert result.exception is None
     node = load_node(tmp_path / "node")
     assert (node.settings.name, node.settings.repository) == ("Our ledger", "acme/led")
-    assert [(person.id, person.github_id) for person in node.scope("default").approvers] == [("ann", 101), ("ben", 102)]
+    scope = node.scope("default")
+    assert [(person.id, person.github_id) for person in scope.approvers] == [("ann", 101), ("ben", 102)]
+    assert "3 is not in the range" in result.stderr + result.stdout
+    assert scope.threshold == 2
     assert "* @acme/stewards @ann\n" in (tmp_path / "node/.github/CODEOWNERS").read_text("utf-8")
 
 
