@@ -18,7 +18,16 @@ MOST_DESCRIPTION = 140
 
 
 class World(Pulls):
-    """Commit statuses, dispatches, branches and forks, besides issues and pull requests."""
+    """Rules, commit statuses, dispatches, branches and forks, besides issues and pull requests."""
+
+    def add_ruleset(self, name: str, *rules: Any, enforcement: str = "active", **more: Any) -> int:
+        """Set rules for main: names of types, or whole rules (`type`, `parameters`); returns the ruleset's id."""
+        number = 9000 + len(self.settings.rulesets)
+        whole = [{"type": rule} if isinstance(rule, str) else rule for rule in rules]
+        ruleset = {"id": number, "name": name, "target": "branch", "enforcement": enforcement, "rules": whole}
+        ruleset["conditions"] = {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}}
+        self.settings.rulesets.append({**ruleset, "bypass_actors": [], **more})
+        return number
 
     @settled
     def set_status(

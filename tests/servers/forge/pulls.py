@@ -118,12 +118,14 @@ class Pulls(Talk):
             self._submitted(pull, review)
         return review
 
+    @settled
     def submit_review(self, review: Review, state: str, body: str | None = None) -> Review:
         """Submit a review that was pending."""
-        with self.lock:
-            review.state, review.submitted_at = state, self.now
-            review.body = review.body if body is None else body
-            self._submitted(self.pull(review.number), review)
+        if review.state != "PENDING":
+            raise Refused(422, "Unprocessable Entity", ["Can not submit a review that was submitted"])
+        review.state, review.submitted_at = state, self.now
+        review.body = review.body if body is None else body
+        self._submitted(self.pull(review.number), review)
         return review
 
     def _submitted(self, pull: Pull, review: Review) -> None:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from tests.servers.github.faults import Answer, Fault, send
 from tests.servers.github.schema import operation_of
 
-from . import graphql, rest
+from . import graphql, openapi, paths
 from .actions import World
 from .bare import DOOR, MAIN, Bare
 from .world import Account, Refused, Repository, Token
@@ -169,7 +169,7 @@ class Forge(World):
             try:
                 body = json.loads(content) if content else {}
             except ValueError:
-                return _json(rest.refusal(Refused(400, "Problems parsing JSON")))
+                return _json(paths.refusal(Refused(400, "Problems parsing JSON")))
             body = body if isinstance(body, dict) else {}
             line = f"{method} {target}"
             if urlsplit(target).path.rstrip("/").endswith("/graphql"):
@@ -195,11 +195,14 @@ class Forge(World):
 
     def _healthy(self, token: Token | None, method: str, target: str, body: dict[str, Any]) -> Answer:
         if token is None or token.account.deleted:
-            return _json(rest.refusal(Refused(401, "Bad credentials")))
+            return _json(paths.refusal(Refused(401, "Bad credentials")))
         if urlsplit(target).path.rstrip("/").endswith("/graphql"):
             found = graphql.run(self, token, str(body.get("query", "")), body.get("variables") or {})
             return Answer(200, json.dumps(found).encode())
-        reply, _route = rest.answer(self, token, method, target, body)
+        reply, route = paths.answer(self, token, method, target, body)
+        if self.validate and route is not None:
+            operation = f"{route.method} {route.template}"
+            self._served.problems += openapi.wrong_answer(operation, reply.status, reply.body)
         return _json(reply)
 
     def git_environ(self, headers: Mapping[str, str], service: str, full_name: str) -> dict[str, str]:
@@ -245,7 +248,7 @@ def is_mutation(body: Mapping[str, Any]) -> bool:
     return re.match(r"\s*mutation\b", str(body.get("query", ""))) is not None
 
 
-def _json(reply: rest.Reply) -> Answer:
+def _json(reply: paths.Reply) -> Answer:
     body = b"" if reply.body is None else json.dumps(reply.body).encode()
     return Answer(reply.status, body, dict(reply.headers))
 

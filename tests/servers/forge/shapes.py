@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 from .bare import ZERO, MergeConflict
-from .world import Account, Comment, Pull, Repository, Review, Status, Text, Thread
+from .world import Account, Comment, Pull, Repository, Review, Text, Thread
 
 if TYPE_CHECKING:
     from .state import State
@@ -149,7 +148,7 @@ def label(world: State, name: str) -> Json:
     return {
         "id": number,
         "node_id": f"LA_{number}",
-        "url": f"{_api(world)}/labels/{name}",
+        "url": f"{api_of(world)}/labels/{name}",
         "name": name,
         "color": color,
         "default": name == "bug",
@@ -157,11 +156,11 @@ def label(world: State, name: str) -> Json:
     }
 
 
-def _api(world: State) -> str:
+def api_of(world: State) -> str:
     return f"{world.url()}/repos/{world.repository.full_name}"
 
 
-def _page(world: State) -> str:
+def page_of(world: State) -> str:
     return f"{world.url()}/{world.repository.full_name}"
 
 
@@ -174,7 +173,7 @@ def association(world: State, account: Account) -> str:
 
 def _thread(world: State, thread: Thread) -> Json:
     """What issues and pull requests have in common."""
-    issue = f"{_api(world)}/issues/{thread.number}"
+    issue = f"{api_of(world)}/issues/{thread.number}"
     return {
         "number": thread.number,
         "title": thread.title,
@@ -197,15 +196,15 @@ def _thread(world: State, thread: Thread) -> Json:
 
 def issue(world: State, thread: Thread, *, whole: bool = False) -> Json:
     """An issue, or a pull request seen as one; `closed_by` is there when it is asked for by itself."""
-    api = f"{_api(world)}/issues/{thread.number}"
+    api = f"{api_of(world)}/issues/{thread.number}"
     pulls, kind = isinstance(thread, Pull), "pull" if isinstance(thread, Pull) else "issues"
-    page = f"{_page(world)}/{kind}/{thread.number}"
+    page = f"{page_of(world)}/{kind}/{thread.number}"
     shown = {
         **_thread(world, thread),
         "id": thread.id,
         "node_id": f"{'PR' if pulls else 'I'}_{thread.id}",
         "url": api,
-        "repository_url": _api(world),
+        "repository_url": api_of(world),
         "labels_url": f"{api}/labels{{/name}}",
         "events_url": f"{api}/events",
         "timeline_url": f"{api}/timeline",
@@ -216,7 +215,7 @@ def issue(world: State, thread: Thread, *, whole: bool = False) -> Json:
         "reactions": _reactions(api),
     }
     if isinstance(thread, Pull):
-        pull = f"{_api(world)}/pulls/{thread.number}"
+        pull = f"{api_of(world)}/pulls/{thread.number}"
         shown["draft"] = thread.draft
         shown["pull_request"] = {
             "url": pull,
@@ -238,14 +237,14 @@ def _reactions(url: str) -> Json:
 def comment(world: State, found: Comment) -> Json:
     """A comment of a conversation."""
     thread = world.threads[found.number]
-    page = f"{_page(world)}/{'pull' if isinstance(thread, Pull) else 'issues'}/{found.number}"
-    api = f"{_api(world)}/issues/comments/{found.id}"
+    page = f"{page_of(world)}/{'pull' if isinstance(thread, Pull) else 'issues'}/{found.number}"
+    api = f"{api_of(world)}/issues/comments/{found.id}"
     return {
         "id": found.id,
         "node_id": f"IC_{found.id}",
         "url": api,
         "html_url": f"{page}#issuecomment-{found.id}",
-        "issue_url": f"{_api(world)}/issues/{found.number}",
+        "issue_url": f"{api_of(world)}/issues/{found.number}",
         "body": found.body,
         "user": user(world, found.account or GHOST),
         "created_at": found.created_at,
@@ -262,8 +261,8 @@ def _author(world: State, text: Text) -> Json | None:
 
 def review(world: State, found: Review) -> Json:
     """A review; who deleted their account is shown as nobody."""
-    page = f"{_page(world)}/pull/{found.number}#pullrequestreview-{found.id}"
-    pull = f"{_api(world)}/pulls/{found.number}"
+    page = f"{page_of(world)}/pull/{found.number}#pullrequestreview-{found.id}"
+    pull = f"{api_of(world)}/pulls/{found.number}"
     times = {} if found.submitted_at is None else {"submitted_at": found.submitted_at}
     return {
         "id": found.id,
@@ -288,17 +287,17 @@ def review_in_event(world: State, found: Review) -> Json:
 
 def pull_simple(world: State, found: Pull) -> Json:
     """A pull request as lists show it."""
-    api, page = f"{_api(world)}/pulls/{found.number}", f"{_page(world)}/pull/{found.number}"
+    api, page = f"{api_of(world)}/pulls/{found.number}", f"{page_of(world)}/pull/{found.number}"
     base_sha = world.repository.bare.tip(found.base) or ZERO
     urls = {
         "self": api,
         "html": page,
-        "issue": f"{_api(world)}/issues/{found.number}",
-        "comments": f"{_api(world)}/issues/{found.number}/comments",
+        "issue": f"{api_of(world)}/issues/{found.number}",
+        "comments": f"{api_of(world)}/issues/{found.number}/comments",
         "review_comments": f"{api}/comments",
-        "review_comment": f"{_api(world)}/pulls/comments{{/number}}",
+        "review_comment": f"{api_of(world)}/pulls/comments{{/number}}",
         "commits": f"{api}/commits",
-        "statuses": f"{_api(world)}/statuses/{found.head_sha}",
+        "statuses": f"{api_of(world)}/statuses/{found.head_sha}",
     }
     return {
         **_thread(world, found),
@@ -381,160 +380,3 @@ def _size(world: State, found: Pull) -> Json:
 def pull_in_event(world: State, found: Pull) -> Json:
     """A pull request as events about its reviews show it."""
     return pull_simple(world, found)
-
-
-def status(world: State, found: Status) -> Json:
-    """A commit status."""
-    return {
-        "url": f"{_api(world)}/statuses/{found.sha}",
-        "avatar_url": f"{world.url()}/{found.by.login}.png",
-        "id": found.id,
-        "node_id": f"SC_{found.id}",
-        "state": found.state,
-        "description": found.description,
-        "target_url": found.target_url,
-        "context": found.context,
-        "created_at": found.created_at,
-        "updated_at": found.created_at,
-    }
-
-
-def push(world: State, by: Account, ref: str, old: str, new: str) -> Json:
-    """What a push event says."""
-    bare = world.repository.bare
-    made = [] if new == ZERO else bare.git("rev-list", "--reverse", "--max-count=20", *_since(old, new)).split()
-    commits = [_commit(world, one) for one in made]
-    return {
-        "ref": ref,
-        "before": old,
-        "after": new,
-        "created": old == ZERO,
-        "deleted": new == ZERO,
-        "forced": ZERO not in (old, new) and not bare.contains(new, old),
-        "base_ref": None,
-        "compare": f"{_page(world)}/compare/{old[:12]}...{new[:12]}",
-        "commits": commits,
-        "head_commit": None if new == ZERO else _commit(world, new),
-        "pusher": {"name": by.login, "email": email(by)},
-    }
-
-
-def _since(old: str, new: str) -> list[str]:
-    return [new] if old == ZERO else [f"{old}..{new}"]
-
-
-def _commit(world: State, sha: str) -> Json:
-    """A commit as push events show it."""
-    bare = world.repository.bare
-    form = "%T%x00%an%x00%ae%x00%cn%x00%ce%x00%cI%x00%B"
-    tree, author, address, committer, other, time, message = bare.git(
-        "show", "--no-patch", f"--format={form}", sha
-    ).split("\0")
-    changed: dict[str, list[str]] = {"A": [], "M": [], "D": []}
-    listed = bare.git("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--name-status", sha)
-    for line in listed.splitlines():
-        kind, _, path = line.partition("\t")
-        changed.get(kind, changed["M"]).append(path)
-    return {
-        "id": sha,
-        "tree_id": tree,
-        "distinct": True,
-        "message": message.rstrip("\n"),
-        "timestamp": time,
-        "url": f"{_page(world)}/commit/{sha}",
-        "author": {"name": author, "email": address, "username": author},
-        "committer": {"name": committer, "email": other, "username": committer},
-        "added": changed["A"],
-        "modified": changed["M"],
-        "removed": changed["D"],
-    }
-
-
-def commit(world: State, sha: str) -> Json:
-    """A commit as REST shows it."""
-    bare, api = world.repository.bare, f"{_api(world)}/commits/{sha}"
-    shown = _commit(world, sha)
-    parents = bare.git("show", "--no-patch", "--format=%P", sha).split()
-    times = bare.git("show", "--no-patch", "--format=%aI %cI", sha).split()
-    people = [{**_person(shown[who]), "date": time} for who, time in zip(("author", "committer"), times, strict=True)]
-    tree = {"sha": shown["tree_id"], "url": f"{_api(world)}/git/trees/{shown['tree_id']}"}
-    return {
-        "url": api,
-        "sha": sha,
-        "node_id": f"C_{sha}",
-        "html_url": shown["url"],
-        "comments_url": f"{api}/comments",
-        "commit": {
-            "url": f"{_api(world)}/git/commits/{sha}",
-            "author": people[0],
-            "committer": people[1],
-            "message": shown["message"],
-            "comment_count": 0,
-            "tree": tree,
-            "verification": {
-                "verified": False,
-                "reason": "unsigned",
-                "payload": None,
-                "signature": None,
-                "verified_at": None,
-            },
-        },
-        "author": None,
-        "committer": None,
-        "parents": [{"sha": one, "url": f"{_api(world)}/commits/{one}"} for one in parents],
-    }
-
-
-def _person(who: Json) -> Json:
-    return {"name": who["name"], "email": who["email"]}
-
-
-def ref(world: State, name: str, sha: str) -> Json:
-    """A branch as a git reference."""
-    return {
-        "ref": name,
-        "node_id": f"REF_{name}",
-        "url": f"{_api(world)}/git/{name}",
-        "object": {"type": "commit", "sha": sha, "url": f"{_api(world)}/git/commits/{sha}"},
-    }
-
-
-def file(world: State, sha: str, path: str, content: bytes) -> Json:
-    """A file with its content."""
-    blob = hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
-    encoded = {"encoding": "base64", "content": base64.encodebytes(content).decode()}
-    return {**entry(world, sha, path, ["100644", "blob", blob, str(len(content))]), **encoded}
-
-
-def entry(world: State, sha: str, path: str, about: list[str]) -> Json:
-    """A row of a folder: `about` is mode, kind, hash and size as git lists them."""
-    api, kind = f"{_api(world)}/contents/{path}?ref={sha}", {"blob": "file", "tree": "dir"}.get(about[1], "file")
-    page, git = f"{_page(world)}/blob/{sha}/{path}", f"{_api(world)}/git/{about[1]}s/{about[2]}"
-    return {
-        "type": kind,
-        "size": 0 if about[3] == "-" else int(about[3]),
-        "name": path.rpartition("/")[2],
-        "path": path,
-        "sha": about[2],
-        "url": api,
-        "git_url": git,
-        "html_url": page,
-        "download_url": page.replace("/blob/", "/raw/") if kind == "file" else None,
-        "_links": {"self": api, "git": git, "html": page},
-    }
-
-
-def workflow(world: State, name: str, number: int) -> Json:
-    """A workflow file."""
-    return {
-        "id": number,
-        "node_id": f"W_{number}",
-        "name": name,
-        "path": f".github/workflows/{name}",
-        "state": "active",
-        "created_at": world.repository.created_at,
-        "updated_at": world.repository.created_at,
-        "url": f"{_api(world)}/actions/workflows/{number}",
-        "html_url": f"{_page(world)}/blob/main/.github/workflows/{name}",
-        "badge_url": f"{_page(world)}/workflows/{name}/badge.svg",
-    }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from . import shapes
+from . import shapes, shapes_git
 from .bare import ZERO, Push
 from .world import (
     ACTIONS,
@@ -158,7 +158,7 @@ class State:
     @settled
     def status(self, sha: str, context: str) -> dict[str, Any]:
         """The status of a commit in a context, as REST shows it; empty where there is none."""
-        return next((shapes.status(self, one) for one in self.latest(sha) if one.context == context), {})
+        return next((shapes_git.status(self, one) for one in self.latest(sha) if one.context == context), {})
 
     def settle(self) -> None:
         """Let everything that was pushed since the last time have its effects."""
@@ -180,7 +180,7 @@ class State:
         if repository is self.repository:
             if ref.startswith("refs/heads/") and new == ZERO:
                 self.deleted_branches.append(ref.removeprefix("refs/heads/"))
-            self._emit("push", by, shapes.push(self, by, ref, old, new))
+            self._emit("push", by, shapes_git.push(self, by, ref, old, new))
 
     def _needs(self, login: str, permission: str) -> Account:
         by = self.who(login)

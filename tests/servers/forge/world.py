@@ -178,12 +178,20 @@ class Dispatch:
     by: str
 
 
+@dataclass(frozen=True)
+class Environment:
+    """A deployment environment: for all branches, for protected ones, or for those that fit one of `branches`."""
+
+    branches: tuple[str, ...] | None = None
+    protected_branches: bool = False
+    reviewers: tuple[str, ...] = ()
+
+
 @dataclass(eq=False)
 class Settings:
     """What an administrator switches on. As in a fresh repository, except that Actions may open pull requests.
 
-    `rulesets`, `pages` and `environments` hold what the API answers about them, in part: what is missing is filled in.
-    `environments`: by name, `protected_branches`, `custom_branch_policies` (patterns), `reviewers`, as they are set.
+    `rulesets` and `pages` hold what the API answers about them, in part: what is missing is filled in.
     """
 
     private: bool = False
@@ -197,6 +205,6 @@ class Settings:
     can_approve_pull_request_reviews: bool = True
     rulesets: list[dict[str, Any]] = field(default_factory=list)
     pages: dict[str, Any] | None = None
-    environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environments: dict[str, Environment] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     labels: dict[str, tuple[str, str]] = field(default_factory=lambda: {"bug": ("d73a4a", "Something isn't working")})
