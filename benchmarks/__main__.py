@@ -7,7 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench
+
+ALL = (*ROWS, *PLATFORMS)
 
 
 def main() -> int:
@@ -15,15 +18,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the large epoch")
     parser.add_argument("--largest", type=int, default=1_000_000, help="up to how many events growth is shown")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(row.__name__ for row in ROWS))
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(row.__name__ for row in ALL))
     asked = parser.parse_args()
-    unknown = set(asked.rows) - {row.__name__ for row in ROWS}
+    unknown = set(asked.rows) - {row.__name__ for row in ALL}
     if unknown:
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
     missed = 0
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as scratch:
         bench = Bench(Path(scratch), asked.events, asked.largest)
-        for measure in ROWS:
+        for measure in ALL:
             if asked.rows and measure.__name__ not in asked.rows:
                 continue
             for row in measure(bench):
