@@ -250,4 +250,5 @@ def test_a_workflow_grants_nothing_by_default_and_runs_only_pinned_actions(path:
             assert "continue-on-error" not in step, name
             if "uses" in step:
                 pinned = re.fullmatch(r"(actions/[a-z-]+|astral-sh/setup-uv)@[0-9a-f]{40}", step["uses"])
-                assert pinned or step["uses"] == ACTION, step["uses"]
+                ours = step["uses"] == ("./" if path.name == "ci.yml" else ACTION)
+                assert pinned or ours, step["uses"]
