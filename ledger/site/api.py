@@ -1,81 +1,197 @@
 """The static API: the stored files byte for byte, and small JSON indexes over them, all canonical.
 
-What a stranger needs to recompute an epoch lies under `api/v1/ledger/` with nothing left out.
+What a stranger needs to recompute an epoch lies under `api/v1/ledger/` with nothing left out; docs/api.md and
+`openapi.json` describe every route. Nothing here makes a file per event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ledger.compute.derive import Derived
 from ledger.core.canonical import encode, sha256_hex
+from ledger.core.evaluate import EventOutcome
+from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
+from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.store import layout
+from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node, walk
 
 ROOT = "api/v1/ledger"
+OUTCOME_COLUMNS = ("file", "line", "milli_units", "weight_source", "included", "late")
+"""What a row of `outcomes.json` holds: index into `activity_files`, line from 1, and what the event came to."""
 
 
 class Api:
-    """Writes the files under `out/api/v1/ledger` and remembers each for the index."""
+    """Writes the files under `out/api/v1/ledger` and remembers size and SHA-256 of each for the index."""
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._index: list[dict[str, Any]] = []
+    def __init__(self, out: Path, node: Node, commit: str | None) -> None:
+        self._out, self._node, self._commit = out, node, commit
+        self.files: dict[str, tuple[int, str]] = {}
         self._epochs: list[dict[str, Any]] = []
+        self._weights: dict[str, Mapping[str, int]] = {}
+        self._pinned: dict[str, list[dict[str, Any]]] = {}
+        self._shares: dict[str, list[bytes]] = {}
+        self._credits: dict[str, int] = {}
 
     def put(self, path: str, data: bytes) -> None:
         """Write one file under the API's root."""
         target = self._out / ROOT / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-        self._index.append({"path": f"{ROOT}/{path}", "sha256": sha256_hex(data), "size": len(data)})
+        self.files[f"{ROOT}/{path}"] = (len(data), sha256_hex(data))
 
     def put_json(self, path: str, value: object) -> None:
         """Write one canonical JSON file."""
         self.put(path, encode(value) + b"\n")
 
-    def epoch(self, folder: EpochFolder, derived: Derived, state: str, report: Mapping[str, Any] | None) -> None:
-        """All files of one epoch as they are stored, its allocations as JSON, and the verdicts of `ledger verify`."""
+    def epoch(
+        self,
+        folder: EpochFolder,
+        derived: Derived,
+        state: str,
+        outcomes: Iterable[EventOutcome],
+        names: Mapping[str, str],
+        report: Mapping[str, Any] | None,
+    ) -> None:
+        """All files of one epoch as they are stored, what follows from them, and the verdicts of `ledger verify`."""
         place = f"epochs/{folder.scope_id}/{folder.epoch_id}"
-        names = sorted(path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative))
-        stored = [name for name in names if layout.kind_of(name) is not None]
+        names_there = (path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative))
+        stored = sorted(name for name in names_there if layout.kind_of(name) is not None)
         for name in stored:
             self.put(f"{place}/{name}", folder.read(name))
         if "activity.jsonl" not in stored:
             self.put(f"{place}/activity.jsonl", b"")
         if "statement.json" not in stored:
             self.put(f"{place}/statement.json", b"null\n")
-        rows = [row.fields() for row in derived.evaluation.allocations]
-        self.put_json(f"{place}/allocations.json", {"allocations": rows, "state": state})
-        self.put_json(f"{place}/verify.json", report or {})
+        shards = folder.shards()
+        files = [f"{place}/{shard.name}" for shard in shards] or [f"{place}/activity.jsonl"]
         statement = derived.statement
-        self._epochs.append(
+        summary = {
+            "activity_count": statement.activity_count,
+            "activity_files": files,
+            "epoch_id": folder.epoch_id,
+            "files": [f"{place}/{name}" for name in stored],
+            "period_end": statement.period_end,
+            "period_start": statement.period_start,
+            "pool_total_credits": str(statement.pool_total_credits),
+            "scope_id": folder.scope_id,
+            "state": state,
+            "statement_hash": statement.statement_hash if state != "open" else None,
+        }
+        self._epochs.append(summary)
+        self._allocations(place, derived, state, names)
+        self.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
+        self.put_json(f"{place}/verify.json", report or {})
+        self.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards))
+        epoch = derived.epoch
+        self._weights[epoch.weight_config_hash] = epoch.weight_config
+        self._pinned.setdefault(folder.scope_id, []).append(
             {
-                "activity_count": statement.activity_count,
-                "activity_files": [f"{place}/{shard.name}" for shard in folder.shards()] or [f"{place}/activity.jsonl"],
                 "epoch_id": folder.epoch_id,
-                "files": [f"{place}/{name}" for name in stored],
-                "period_end": statement.period_end,
-                "period_start": statement.period_start,
-                "pool_total_credits": str(statement.pool_total_credits),
-                "scope_id": folder.scope_id,
-                "state": state,
-                "statement_hash": statement.statement_hash if state != "open" else None,
+                "period_start": epoch.period_start,
+                "weight_config_hash": epoch.weight_config_hash,
+                "weight_policy": epoch.weight_policy,
             }
         )
 
-    def finish(self, node: Node, contributors: list[dict[str, Any]], commit: str | None) -> int:
-        """The indexes, `index.json` last; returns how many files there are."""
+    def _allocations(self, place: str, derived: Derived, state: str, names: Mapping[str, str]) -> None:
+        payouts = {payout.user_id: payout for payout in derived.statement.payouts}
+        rows = []
+        for row in derived.evaluation.allocations:
+            share = _share(row, payouts.get(row.user_id))
+            rows.append({**share, "name": names.get(row.user_id, row.user_id[:8]), "user_id": row.user_id})
+            history = {**share, "epoch_id": row.epoch_id, "scope_id": row.scope_id, "state": state}
+            self._shares.setdefault(row.user_id, []).append(encode(history))
+            if state == "finalized":
+                self._credits[row.user_id] = self._credits.get(row.user_id, 0) + int(share["amount_credits"])
+        self.put_json(f"{place}/allocations.json", {"allocations": rows, "state": state})
+
+    def finish(self, names: Mapping[str, str]) -> None:
+        """Everything that is about more than one epoch. `names`: what users are called, by id."""
+        node = self._node
+        head = {"commit": self._commit, "node_id": node.node_id}
         self.put("identities.jsonl", node.bindings_prefix(None)[0])
-        self.put_json("epochs.json", {"commit": commit, "epochs": self._epochs, "node_id": node.node_id})
-        self.put_json("contributors.json", {"contributors": contributors, "node_id": node.node_id})
-        self.put_json("scopes.json", {"node_id": node.node_id, "scopes": [_scope(node, name) for name in node.scopes]})
-        count = len(self._index)
-        listed = sorted(self._index, key=lambda entry: str(entry["path"]))
-        self.put_json("index.json", {"commit": commit, "files": listed, "node_id": node.node_id})
-        return count + 1
+        self.put_json("epochs.json", {**head, "epochs": self._epochs})
+        settings = [_scope(node, name) for name in node.scopes]
+        self.put_json("scopes.json", {**head, "epoch": node.settings.epoch.model_dump(), "scopes": settings})
+        self._contributors(names)
+        self._weight_files()
+        for scope_id in node.scopes:
+            hashes = [
+                str(epoch["statement_hash"])
+                for epoch in self._epochs
+                if epoch["scope_id"] == scope_id and epoch["state"] == "finalized"
+            ]
+            self.put(f"checkpoints/{scope_id}.txt", checkpoint(node.node_id, scope_id, hashes))
+            self.put(f"checkpoints/{scope_id}.statements.txt", statement_log(hashes))
+
+    def _contributors(self, names: Mapping[str, str]) -> None:
+        bound: dict[str, list[Binding]] = {}
+        for line in self._node.bindings():
+            bound.setdefault(line.user_id, []).append(line)
+        listed = []
+        for user_id in sorted(bound.keys() | self._shares.keys()):
+            shares = self._shares.get(user_id, [])
+            about = {
+                "final_credits": str(self._credits.get(user_id, 0)),
+                "name": names.get(user_id, user_id[:8]),
+                "user_id": user_id,
+            }
+            listed.append({**about, "epoch_count": len(shares)})
+            lines = [line.fields() for line in bound.get(user_id, [])]
+            # rows are kept encoded: ten years of a large node are a million of them
+            head = encode({"bindings": lines})[:-1]
+            tail = encode({**about, "node_id": self._node.node_id})[1:]
+            self.put(f"contributors/{user_id}.json", head + b',"epochs":[' + b",".join(shares) + b"]," + tail + b"\n")
+        self.put_json("contributors/index.json", {"contributors": listed, "node_id": self._node.node_id})
+
+    def _weight_files(self) -> None:
+        """Each weight table once, under its hash, and an index: what every scope has now and what each epoch pinned."""
+        scopes = []
+        for scope_id, scope in self._node.scopes.items():
+            policy = self._node.weight_policy(scope.weights)
+            now = weight_config_hash(policy.weights)
+            self._weights[now] = policy.weights
+            scopes.append(
+                {
+                    "algorithm": policy.algorithm,
+                    "epochs": self._pinned.get(scope_id, []),
+                    "file_sha256": sha256_hex(read_file(self._node.root, scope.weights) or b""),
+                    "scope_id": scope_id,
+                    "weight_config_hash": now,
+                    "weight_policy": scope.weights,
+                }
+            )
+        for config_hash, weights in sorted(self._weights.items()):
+            self.put_json(f"weights/{config_hash}.json", dict(weights))
+        self.put_json("weights/index.json", {"node_id": self._node.node_id, "scopes": scopes})
+
+
+def _share(row: Allocation, payout: Payout | None) -> dict[str, Any]:
+    """One user's part of one epoch; no payout means that nobody has any units."""
+    return {
+        "activity_count": row.activity_count,
+        "amount_credits": str(payout.amount_credits) if payout else "0",
+        "final_units": None if row.final_units is None else str(row.final_units),
+        "override_reason": row.override_reason,
+        "proposed_units": str(row.proposed_units),
+        "share": payout.share if payout else None,
+        "units": str(row.units),
+    }
+
+
+def _outcomes(files: list[str], outcomes: Iterable[EventOutcome]) -> dict[str, Any]:
+    """What each event came to, by user, as rows that point into the raw log (OUTCOME_COLUMNS)."""
+    number = {path.rpartition("/")[2]: index for index, path in enumerate(files)}
+    users: dict[str, list[tuple[object, ...]]] = {}
+    unresolved: list[tuple[object, ...]] = []
+    for event in outcomes:
+        rows = unresolved if event.user_id is None else users.setdefault(event.user_id, [])
+        rows.append((number[event.path], event.line, event.units, event.weight_source, event.included, event.late))
+    return {"activity_files": files, "columns": OUTCOME_COLUMNS, "unresolved": unresolved, "users": users}
 
 
 def _scope(node: Node, scope_id: str) -> dict[str, Any]:
@@ -84,9 +200,16 @@ def _scope(node: Node, scope_id: str) -> dict[str, Any]:
         "approvers": [{"id": person.id, "wallets": list(person.wallets)} for person in scope.approvers],
         "base_issuance": None if scope.pool.base_issuance is None else str(scope.pool.base_issuance),
         "curators": [person.id for person in scope.curators],
+        "merge": scope.merge,
         "name": scope.name,
+        "objection_hours": scope.objection_hours,
+        "outlier_percent": scope.outlier_percent,
+        "overlap": scope.overlap,
+        "routing": [route.model_dump(mode="json") for route in scope.routing],
         "scope_id": scope_id,
         "sources": [{"name": entry.name, "source": entry.source} for entry in scope.sources],
+        "spam": [rule.model_dump(mode="json") for rule in scope.spam],
+        "start": scope.start,
         "threshold": scope.threshold,
         "weight_policy": scope.weights,
         "weights": dict(node.weight_policy(scope.weights).weights),

@@ -6,10 +6,7 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 from __future__ import annotations
 
 import http.server
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,15 +18,19 @@ import jinja2
 import ledger
 from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.values import units_text
-from ledger.site.api import Api
+from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
+from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.views import Contributor, EpochRow, Share, epoch_page, epoch_row, weight_history
 from ledger.store.node import Node
 
 MARKER = ".ledger-site"
+SHELLS = {"contributors": "contributors/shell", "epochs": "epochs/scope/shell"}
+"""For each kind of page that there are many of, where its shell is built: as deep as the pages themselves."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +68,43 @@ def build_site(
     shutil.rmtree(building, ignore_errors=True)
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
-    pages = _Pages(node, engine, docs, verification or {}, commit, tell)
+    api = Api(building / "api", node, commit)
+    pages = _Pages(node, engine, building, api, verification or {}, commit, tell)
     pages.write()
     tell("building the frame")
-    _mkdocs(building, node, pages.navigation)
+    build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
     for page in sorted(site.rglob("*.html")):
-        page.write_text(seal_page(page.read_text("utf-8")), "utf-8")
+        if page.parent.relative_to(site).as_posix() not in SHELLS.values():
+            page.write_text(seal_page(page.read_text("utf-8")), "utf-8")
+    shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
+    for framed in pages.framed:
+        shells[framed.path.partition("/")[0]].fill(site, framed)
+    list_pages(site, node.settings.site_url, tuple(SHELLS.values()), pages.framed)
+    shutil.copytree(building / "api", site, dirs_exist_ok=True, copy_function=shutil.move)
     (site / MARKER).write_text("This folder is rebuilt by `ledger site build`.\n", "utf-8")
+    sizes = _write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
+    tell("checking links")
     if broken := broken_links(site):
         raise DifferenceError(f"{len(broken)} links of the built site are dead or lead away: {'; '.join(broken[:5])}")
     if out.exists():
         shutil.rmtree(out)
     site.rename(out)
     shutil.rmtree(building)
-    sizes = [path.stat().st_size for path in out.rglob("*") if path.is_file()]
-    return SiteResult(out, len(list(out.rglob("*.html"))), len(sizes), sum(sizes))
+    return SiteResult(out, sum(path.endswith(".html") for path in sizes), len(sizes), sum(sizes.values()))
+
+
+def _write_index(site: Path, known: Mapping[str, tuple[int, str]], head: Mapping[str, Any]) -> dict[str, int]:
+    """`index.json`: every file of the site but itself and our marker, with size and SHA-256; returns the sizes."""
+    found = dict(known)
+    for path in site.rglob("*"):
+        name = path.relative_to(site).as_posix()
+        if path.is_file() and name != MARKER and name not in found:
+            data = path.read_bytes()
+            found[name] = (len(data), sha256_hex(data))
+    files = [{"path": name, "sha256": digest, "size": size} for name, (size, digest) in sorted(found.items())]
+    data = encode({**head, "files": files}) + b"\n"
+    (site / ROOT / "index.json").write_bytes(data)
+    return {name: size for name, (size, _) in found.items()} | {f"{ROOT}/index.json": len(data)}
 
 
 def templates_folder() -> Path:
@@ -92,18 +115,20 @@ def templates_folder() -> Path:
 
 
 class _Pages:
-    """Writes one source file for mkdocs per page; each holds ready HTML that mkdocs only frames."""
+    """Writes the API and, for every page, ready HTML that mkdocs or a shell only frames."""
 
     def __init__(
         self,
         node: Node,
         engine: Engine,
-        docs: Path,
+        building: Path,
+        api: Api,
         verification: Mapping[str, Any],
         commit: str | None,
         tell: Callable[[str], None],
     ) -> None:
-        self._node, self._engine, self._docs = node, engine, docs
+        self._node, self._engine, self._api = node, engine, api
+        self._docs, self._bodies = building / "docs", building / "bodies"
         self._reports = {(e["scope_id"], e["epoch_id"]): e for e in verification.get("epochs", [])}
         self._verified = verification.get("ok")
         self._commit, self._tell = commit, tell
@@ -116,11 +141,13 @@ class _Pages:
         )
         self._jinja.filters["units"] = units_text
         self.navigation: list[dict[str, str]] = []
+        self.framed: list[Framed] = []
 
     def write(self) -> None:
         """Every page and every file of the API."""
-        node, api = self._node, Api(self._docs)
+        node, api = self._node, self._api
         contributors = self._contributors()
+        names = {user_id: person.name for user_id, person in contributors.items()}
         rows: list[EpochRow] = []
         weights = []
         for scope_id in node.scopes:
@@ -130,23 +157,30 @@ class _Pages:
                 stored = folder.statement()
                 size = stored.identities.size if stored else None
                 derived = derive(self._engine, node, folder, identities_size=size)
+                outcomes = list(derived.loaded.outcomes())
                 report = self._reports.get((scope_id, folder.epoch_id))
-                names = {user_id: person.name for user_id, person in contributors.items()}
                 page = epoch_page(node, folder, derived, names, len(folders), report, self._commit)
                 row = epoch_row(page)
                 rows.append(row)
                 weights.append((scope_id, folder.epoch_id, row.start, page.policy, page.weights))
                 for line in page.people:
-                    share = Share(row, line.payout, line.units, line.event_count, line.override_reason)
+                    share = Share(
+                        row,
+                        line.payout.amount_credits,
+                        line.payout.share,
+                        line.units,
+                        line.event_count,
+                        line.override_reason,
+                    )
                     contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
-                self._page(page.path, f"Epoch {scope_id} {folder.epoch_id}", "epoch.html", page=page, depth=3)
-                api.epoch(folder, derived, page.state, report)
+                title = f"Epoch {scope_id} {folder.epoch_id}"
+                self._many(page.path, title, "epoch.html", f"{row.start} {row.end} {row.state}", page=page, depth=3)
+                api.epoch(folder, derived, page.state, outcomes, names, report)
         people = sorted(contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         for person in people:
-            title = f"Contributor {person.user_id[:8]}"
-            self._page(f"contributors/{person.user_id}", title, "contributor.html", person=person, depth=2)
-        listed = [{"name": p.name, "user_id": p.user_id, "final_credits": str(p.final_credits)} for p in people]
-        api.finish(node, listed, self._commit)
+            words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
+            self._many(f"contributors/{person.user_id}", person.name, "contributor.html", words, person=person, depth=2)
+        api.finish(names)
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
         self._page("index", "Home", "home.html", depth=0, verified=self._verified, people=people, **common)
@@ -155,6 +189,8 @@ class _Pages:
         now = {scope.scope_id: node.weight_policy(scope.weights).weights for scope in scopes}
         self._page("policy", "Policy", "policy.html", depth=1, now=now, history=weight_history(weights), **common)
         self._page("check", "How to check", "check.html", depth=1, **common)
+        for shell in SHELLS.values():
+            write_shell(self._docs, shell)
         self.navigation = [
             {"Home": "index.md"},
             {"Epochs": "epochs/index.md"},
@@ -178,45 +214,19 @@ class _Pages:
         return found
 
     def _page(self, path: str, title: str, template: str, *, depth: int, **values: object) -> None:
-        """One page: `title` is ours, never text from outside; `up` leads from the page to the site's top."""
-        html = self._jinja.get_template(template).render(up="../" * depth, **values)
-        target = self._docs / f"{path}.md"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(f"---\ntitle: {title}\nhide: [toc, navigation]\n---\n", "utf-8")
-        target.with_suffix(".body").write_text(html, "utf-8")
+        """A page that mkdocs builds: `title` is ours, never text from outside."""
+        write_source(self._docs, path, title, self._render(template, depth, values))
 
+    def _many(self, path: str, title: str, template: str, words: str, *, depth: int, **values: object) -> None:
+        """A page of a kind that there are many of, for its shell; `words` are what the search finds it by."""
+        body = self._bodies / f"{path}.html"
+        body.parent.mkdir(parents=True, exist_ok=True)
+        body.write_text(self._render(template, depth, values), "utf-8")
+        self.framed.append(Framed(path, title, body, words))
 
-def _mkdocs(building: Path, node: Node, navigation: list[dict[str, str]]) -> None:
-    """Frame the pages; strict, so that mkdocs' own warnings stop the build."""
-    import yaml
-
-    folder = templates_folder()
-    settings = yaml.safe_load((folder / "mkdocs.yml").read_text("utf-8"))
-    settings |= {
-        "site_name": node.settings.name,
-        "site_url": node.settings.site_url or None,
-        "docs_dir": str(building / "docs"),
-        "site_dir": str(building / "site"),
-        "nav": navigation,
-        "hooks": [str(folder / "hooks.py")],
-    }
-    settings["theme"]["custom_dir"] = str(folder / "theme")
-    config = building / "mkdocs.yml"
-    config.write_text(yaml.safe_dump(settings), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config)],
-        env={
-            **os.environ,
-            "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "0"),
-            "DISABLE_MKDOCS_2_WARNING": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith(("WARNING", "ERROR", "Aborted"))]
-        raise InputError(f"mkdocs refused the site: {'; '.join(said[:5]) or done.stderr[-500:]}")
+    def _render(self, template: str, depth: int, values: Mapping[str, object]) -> str:
+        """`up` leads from the page to the site's top."""
+        return self._jinja.get_template(template).render(up="../" * depth, **values)
 
 
 def serve_site(out: Path, port: int) -> None:

@@ -14,8 +14,10 @@ from ledger.core.values import units_text
 from ledger.site.links import safe_link
 from ledger.store.node import EpochFolder, Node
 
-MOST_EVENTS = 5_000
-"""Events that one page renders; a larger epoch links to its raw files instead."""
+MOST_EVENTS = 1_000
+"""Events that one page renders; those of a larger epoch are loaded from the API by whoever asks for them."""
+MOST_ROWS = 100
+"""Rows of a table that one page renders; the others are loaded from the API (`assets/tables.js`)."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class EpochPage:
     rendered: bool
 
     @property
+    def shown(self) -> tuple[PersonLine, ...]:
+        """The people whom the page renders: those with most credits."""
+        return self.people[:MOST_ROWS]
+
+    @property
     def path(self) -> str:
         """The page's place in the site."""
         return f"epochs/{self.scope_id}/{self.epoch_id}"
@@ -102,12 +109,13 @@ class EpochRow:
     ok: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Share:
-    """One user in one epoch, on his own page."""
+    """One user in one epoch, on his own page. Ten years of a large node are a million of them."""
 
     epoch: EpochRow
-    payout: Payout
+    credits: int
+    share: str
     units: str
     event_count: int
     reason: str | None
@@ -123,9 +131,14 @@ class Contributor:
     shares: list[Share] = field(default_factory=list)
 
     @property
+    def shown(self) -> list[Share]:
+        """The epochs that the page renders: the last ones."""
+        return self.shares[-MOST_ROWS:]
+
+    @property
     def final_credits(self) -> int:
         """Credits of finalized epochs."""
-        return sum(share.payout.amount_credits for share in self.shares if share.epoch.state == "finalized")
+        return sum(share.credits for share in self.shares if share.epoch.state == "finalized")
 
 
 def event_line(outcome: EventOutcome) -> EventLine:
