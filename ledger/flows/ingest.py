@@ -33,7 +33,7 @@ from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceC
 from ledger.store.append import append_activity, append_records
 from ledger.store.node import EpochFolder
 
-FLUSH_EVERY = 100_000
+FLUSH_EVERY = 20_000
 """Events held in memory before they are written: bounds memory, and how much a killed run repeats."""
 
 
