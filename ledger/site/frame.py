@@ -60,7 +60,7 @@ def build_frame(
 
     settings: dict[str, Any] = yaml.safe_load((templates / "mkdocs.yml").read_text("utf-8"))
     settings |= {
-        "site_name": name,
+        "site_name": html.escape(name),  # the theme writes it as it is
         "site_url": site_url or None,
         "docs_dir": str(building / "docs"),
         "site_dir": str(building / "site"),
