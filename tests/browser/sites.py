@@ -1,0 +1,102 @@
+"""Sites whose every kind of page the browser tests look at: the golden node, and one where every text is an attack."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from ledger.cli import main
+from ledger.flows.collect import collect
+from ledger.flows.decide import add_component, curate, override
+from ledger.flows.identity import bind
+from ledger.flows.questions import answer, ask
+from tests.nodes import at, make_node, sign_as
+
+HOSTILE = [
+    "<script>window.hacked=1</script>",
+    '"><img src=x onerror=window.hacked=1>',
+    "[click](javascript:window.hacked=1)",
+    "{{ 7*7 }}{% raw %}${alert(1)}",
+    "`code` **bold** &lt;b&gt; </textarea></title><svg onload=window.hacked=1>",
+    "\u202eesrever \u200b\u0430dmin \u2066x\u2069",
+    "W" * 10_000,
+    "javascript:window.hacked=1",
+]
+"""Texts as a stranger may write them: markup, Markdown, template syntax, marks that turn text around, endless words."""
+
+_ONE_OF_MANY = [
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "PERSON"),
+    (re.compile(r"(?<=epochs/)(default|design)(?=/)"), "SCOPE"),
+    (re.compile(r"(?<=/)[0-9]+(?=/)"), "NUMBER"),
+]
+
+
+def page_kinds(site: Path) -> dict[str, str]:
+    """Every kind of page of a built site, with the last of that kind: `epochs/SCOPE/NUMBER/index.html` to a path."""
+    found = {}
+    for file in sorted(site.rglob("*.html")):
+        path = kind = file.relative_to(site).as_posix()
+        for pattern, word in _ONE_OF_MANY:
+            kind = pattern.sub(word, kind)
+        found[kind] = path
+    return found
+
+
+def build(root: Path, out: Path) -> Path:
+    """`ledger site build`, as its user runs it."""
+    import sys
+
+    argv, sys.argv = sys.argv, ["ledger", "site", "build", "--node", str(root), "--out", str(out)]
+    try:
+        assert main() == 0
+    finally:
+        sys.argv = argv
+    return out
+
+
+def rewrite(path: Path, **fields: object) -> None:
+    """Other settings in a YAML file."""
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text("utf-8")) | fields), "utf-8")
+
+
+def hostile_node(root: Path) -> Path:
+    """Epoch 1 of `default` in review, signed by one; names, titles, reasons, questions and evidence are attacks."""
+    make_node(root)
+    rows = [
+        {
+            "id": f"r{number}",
+            "time": f"2026-01-0{5 + number % 5}T09:00:00Z",
+            "event_type": ("design", "community")[number % 2],
+            "account": f"acct{number}",
+            "login": text,
+            "evidence": f"https://example.org/{number}",
+            "title": text,
+        }
+        for number, text in enumerate(HOSTILE)
+    ]
+    (root / "work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    rewrite(root / "ledger.yaml", name=HOSTILE[1], repository="example/ledger")
+    source = {"source": "file", "name": "work", "options": {"path": "work.jsonl"}}
+    rewrite(root / "scopes/default.yaml", name=HOSTILE[0], sources=[source])
+    with at(root, "2026-01-13T12:00:00Z", "ann") as session:
+        people = [
+            bind(session, "file", f"acct{number}", login=text, evidence=text, actor=text).user_id
+            for number, text in enumerate(HOSTILE[:-2])
+        ]
+        collect(session)
+        folder = session.node.epoch("default", 1)
+        for number, text in enumerate(HOSTILE):
+            curate(session, folder, "note", f"file:work:r{number}", note=text, evidence=text)
+        curate(session, folder, "exclude", "file:work:r1", note=HOSTILE[0])
+        override(session, folder, people[2], 1500, HOSTILE[1], HOSTILE[2])
+        add_component(session, folder, "top_up", 7, evidence=HOSTILE[7])
+        ask(session, folder, 3, actor=HOSTILE[0], evidence=HOSTILE[7], person=people[0])
+        answer(session, folder, 3, HOSTILE[1], evidence=HOSTILE[7])
+        ask(session, folder, 4, actor=HOSTILE[4], evidence=HOSTILE[2])
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        collect(session)
+        sign_as(session, session.node.epoch("default", 1), "ann")
+    return root
