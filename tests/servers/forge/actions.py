@@ -59,8 +59,8 @@ class World(Pulls):
         if b"workflow_dispatch" not in text:
             raise Refused(422, "Workflow does not have 'workflow_dispatch' trigger")
         self.dispatches.append(Dispatch(workflow, ref, inputs or {}, by.login))
-        payload = {"inputs": inputs or {}, "ref": f"refs/heads/{ref}", "workflow": path}
-        self._emit("workflow_dispatch", by, payload)
+        payload = {"inputs": inputs or None, "ref": f"refs/heads/{ref}", "workflow": path}
+        self._emit("workflow_dispatch", by, lambda: payload)
 
     @settled
     def make_branch(self, branch: str, sha: str, login: str) -> None:
@@ -110,6 +110,16 @@ class World(Pulls):
         """Open a pull request from a branch of one's own fork, which is made; returns its number."""
         self.commit(login, branch, files or {"mine.txt": f"{title}\n"}, title, fork=True)
         return self.open_pull(login, f"{login}:{branch}", title, body)
+
+    @settled
+    def delete_fork(self, login: str) -> None:
+        """Delete somebody's fork; its pull requests lose their head repository."""
+        by = self.who(login)
+        self.forks = [one for one in self.forks if one.owner is not by]
+        for pull in self.pulls():
+            if pull.head_repository is not None and pull.head_repository.owner is by:
+                pull.head_repository = None
+                self._set_state(pull, by, "closed")
 
     def _fork(self, by: Account) -> Repository:
         """The fork of an account; made, and brought up to date with main."""

@@ -61,6 +61,7 @@ class Bare:
         )
         bare.git("config", "http.receivepack", "true")
         bare.git("config", "receive.hideRefs", "refs/pull")
+        bare.git("config", "receive.denyDeleteCurrent", "ignore")  # the hook has its own words
         bare.git("config", "uploadpack.allowAnySHA1InWant", "true")
         for name, text in (("update", _UPDATE % word), ("post-receive", _POST_RECEIVE)):
             hook = path / "hooks" / name

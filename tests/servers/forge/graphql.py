@@ -177,8 +177,10 @@ def _draft(draft: bool) -> Callable[[Any, Asked, Mapping[str, Any]], Any]:
     def change(_root: Any, call: Asked, asked: Mapping[str, Any]) -> Any:
         found = _node(None, call, {"id": asked["input"]["pullRequestId"]})
         held = call.token.permissions
-        if not isinstance(found, Pull) or (held is not None and held.get("pull-requests") != "write"):
-            raise Refused(403, "Resource not accessible by integration")
+        if held is not None and {held.get("pull-requests"), held.get("contents")} != {"write"}:
+            raise Refused(403, "Resource not accessible by integration")  # both, as cli/cli#8910 found
+        if not isinstance(found, Pull):
+            raise Refused(404, f"Could not resolve to PullRequest node with the global id of '{_id(found)}'")
         call.world.set_draft(found.number, call.token.account.login, draft)
         return {"pullRequest": found, "clientMutationId": asked["input"].get("clientMutationId")}
 

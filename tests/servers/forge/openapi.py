@@ -39,9 +39,11 @@ def _validator(operation: str, part: str) -> jsonschema.protocols.Validator | No
 
 def wrong_request(operation: str, body: Any) -> str | None:
     """What GitHub would not take in a request, in its words; None where all is well."""
+    if isinstance(body, list) and operation.endswith("/labels"):
+        return None  # a plain list of names, which GitHub takes and PyGithub sends, is left out of the description
     validator = _validator(operation, "body")
     for error in validator.iter_errors(body) if validator else ():
-        return f"Invalid request.\n\nFor {'properties/' + '/'.join(map(str, error.path))!r}, {error.message[:200]}."
+        return f"Invalid request.\n\nFor {'/'.join(map(str, error.path)) or 'the body'}, {error.message[:200]}."
     return None
 
 

@@ -284,6 +284,14 @@ class Pulls(Talk):
         return pull.head_repository.bare.tip(pull.head) if pull.head_repository else None
 
     def _review_event(self, action: str, by: Account, review: Review, **more: Any) -> None:
-        pull = shapes.pull_in_event(self, self.pull(review.number))
-        shown = shapes.review_in_event(self, review)
-        self._emit("pull_request_review", by, {"action": action, "review": shown, "pull_request": pull, **more})
+        pull = self.pull(review.number)
+        self._emit(
+            "pull_request_review",
+            by,
+            lambda: {
+                "action": action,
+                "review": shapes.review_in_event(self, review),
+                "pull_request": shapes.pull_simple(self, pull),
+                **more,
+            },
+        )

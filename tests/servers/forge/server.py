@@ -38,7 +38,7 @@ class Request:
 
     line: str
     login: str
-    body: Mapping[str, Any]
+    body: Any
     status: int
 
 
@@ -170,9 +170,9 @@ class Forge(World):
                 body = json.loads(content) if content else {}
             except ValueError:
                 return _json(paths.refusal(Refused(400, "Problems parsing JSON")))
-            body = body if isinstance(body, dict) else {}
             line = f"{method} {target}"
             if urlsplit(target).path.rstrip("/").endswith("/graphql"):
+                body = body if isinstance(body, dict) else {}
                 line = f"graphql {operation(body)}"
             token = self.tokens.get(headers.get("Authorization", "").partition(" ")[2])
             reading = method == "GET" or (line.startswith("graphql") and not is_mutation(body))
@@ -193,7 +193,7 @@ class Forge(World):
             self.requests.append(Request(line, token.account.login if token else "", body, answer.status))
             return answer
 
-    def _healthy(self, token: Token | None, method: str, target: str, body: dict[str, Any]) -> Answer:
+    def _healthy(self, token: Token | None, method: str, target: str, body: Any) -> Answer:
         if token is None or token.account.deleted:
             return _json(paths.refusal(Refused(401, "Bad credentials")))
         if urlsplit(target).path.rstrip("/").endswith("/graphql"):

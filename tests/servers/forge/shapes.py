@@ -99,6 +99,7 @@ def repository(world: State, found: Repository) -> Json:
         "allow_forking": True,
         "web_commit_signoff_required": False,
         "topics": [],
+        "custom_properties": {},
         "has_issues": True,
         "has_projects": False,
         "has_wiki": False,
@@ -375,8 +376,3 @@ def _size(world: State, found: Pull) -> Json:
         "deletions": sum(int(removed) for _, removed, _ in lines if removed != "-"),
         "changed_files": len(lines),
     }
-
-
-def pull_in_event(world: State, found: Pull) -> Json:
-    """A pull request as events about its reviews show it."""
-    return pull_simple(world, found)

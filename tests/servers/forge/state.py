@@ -73,6 +73,14 @@ class State:
         found = self.accounts[number] = Account(login, number, type, permission)
         return found
 
+    def rename_account(self, login: str, new: str) -> None:
+        """Give an account another login; its id stays."""
+        self.who(login).login = new
+
+    def delete_account(self, login: str) -> None:
+        """Delete an account: what it wrote stays, by nobody."""
+        self.who(login).deleted = True
+
     def who(self, login: str) -> Account:
         """The account of a login; `actions` is that of the job's own token. Refused (404) for nobody."""
         wanted = ACTIONS if login == "actions" else login
@@ -180,7 +188,7 @@ class State:
         if repository is self.repository:
             if ref.startswith("refs/heads/") and new == ZERO:
                 self.deleted_branches.append(ref.removeprefix("refs/heads/"))
-            self._emit("push", by, shapes_git.push(self, by, ref, old, new))
+            self._emit("push", by, lambda: shapes_git.push(self, by, ref, old, new))
 
     def _needs(self, login: str, permission: str) -> Account:
         by = self.who(login)
@@ -198,15 +206,17 @@ class State:
     def _edit(self, text: Text, body: str) -> None:
         text.body, text.last_edited_at, text.updated_at = body, self.now, self.now
 
-    def _emit(self, event: str, by: Account, payload: dict[str, Any]) -> None:
-        if by.login == ACTIONS and event not in ("workflow_dispatch", "repository_dispatch"):
+    def _emit(self, event: str, by: Account, payload: Callable[[], dict[str, Any]]) -> None:
+        """Note an event; its payload shows the world as it is now."""
+        if by.login == ACTIONS and event != "workflow_dispatch":
             return
         about = {"repository": shapes.repository(self, self.repository), "sender": shapes.user(self, by)}
-        self._noted.append((event, {**payload, **about}))
+        self._noted.append((event, {**payload(), **about}))
 
     def _thread_event(self, action: str, by: Account, thread: Thread, **more: Any) -> None:
-        if isinstance(thread, Pull):
-            shown = shapes.pull(self, thread)
-            self._emit("pull_request", by, {"action": action, "number": thread.number, "pull_request": shown, **more})
-        else:
-            self._emit("issues", by, {"action": action, "issue": shapes.issue(self, thread), **more})
+        def payload() -> dict[str, Any]:
+            if isinstance(thread, Pull):
+                return {"action": action, "number": thread.number, "pull_request": shapes.pull(self, thread), **more}
+            return {"action": action, "issue": shapes.issue(self, thread), **more}
+
+        self._emit("pull_request" if isinstance(thread, Pull) else "issues", by, payload)

@@ -137,5 +137,13 @@ class Talk(State):
     def _comment_event(self, action: str, by: Account, comment: Comment, **more: Any) -> None:
         thread = self.threads[comment.number]
         thread.updated_at = self.now
-        shown = {"issue": shapes.issue(self, thread), "comment": shapes.comment(self, comment)}
-        self._emit("issue_comment", by, {"action": action, **shown, **more})
+        self._emit(
+            "issue_comment",
+            by,
+            lambda: {
+                "action": action,
+                "issue": shapes.issue(self, thread),
+                "comment": shapes.comment(self, comment),
+                **more,
+            },
+        )

@@ -83,8 +83,14 @@ def _add_labels(call: Call) -> Reply:
     if not call.me.may("write"):
         raise Refused(403, "Must have write rights to Repository.")
     thread = _thread(call)
-    call.world.edit_thread(thread.number, call.login, labels=[*thread.labels, *call.body.get("labels", [])])
+    call.world.edit_thread(thread.number, call.login, labels=[*thread.labels, *_names(call.body)])
     return Reply(body=[shapes.label(call.world, name) for name in thread.labels])
+
+
+def _names(body: Any) -> list[str]:
+    """The labels of a request, which may be a list of names, or of things with names, with or without a key."""
+    given = body.get("labels", []) if isinstance(body, dict) else body
+    return [one if isinstance(one, str) else str(one["name"]) for one in given]
 
 
 @route("GET", f"{REPO}/labels", "issues:read")

@@ -29,7 +29,7 @@ class Call:
     token: Token
     params: dict[str, str]
     query: Mapping[str, str]
-    body: dict[str, Any]
+    body: Any
     path: str
 
     @property
@@ -48,7 +48,7 @@ class Call:
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text that must be in the body, unless there is a default; Refused (422)."""
-        found = self.body.get(name, default)
+        found = self.body.get(name, default) if isinstance(self.body, dict) else None
         if not isinstance(found, str):
             raise Refused(422, f"Invalid request.\n\n{name!r} wasn't supplied.")
         return found
@@ -103,7 +103,7 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     return None
 
 
-def answer(world: World, token: Token, method: str, target: str, body: dict[str, Any]) -> tuple[Reply, Route | None]:
+def answer(world: World, token: Token, method: str, target: str, body: Any) -> tuple[Reply, Route | None]:
     """The answer to a request, and the route that gave it."""
     parts = urlsplit(target)
     found = find(method, parts.path.rstrip("/") or "/")
