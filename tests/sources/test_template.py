@@ -28,7 +28,7 @@ from ledger.sources import conformance, registry
 from ledger.sources.conformance import CHECKS, World
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
-TEMPLATE = Path(__file__).parents[2] / "docs/templates/source"
+TEMPLATE = Path(__file__).parents[2] / "docs/source-template"
 DOCS = Path(__file__).parents[2] / "docs/sources.md"
 MODULE = "ledger_mbox"
 OPTIONS = {"path": "list.mbox", "web": "https://lists.example.org/dev"}
@@ -194,5 +194,5 @@ def test_the_shipped_checks_catch_each_broken_promise(
 
 def test_the_page_about_sources_shows_the_template_and_names_every_check() -> None:
     page = DOCS.read_text("utf-8")
-    assert "docs/templates/source" in page
+    assert "docs/source-template" in page
     assert [check.__name__ for check in conformance.CHECKS if check.__name__.replace("_", " ") not in page] == []
