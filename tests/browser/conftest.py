@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger.flows.verify import verify
-from ledger.site.build import build_site
+from tests.browser.sites import build, hostile_node
 from tests.browser.support import CHROMIUM
-from tests.nodes import GOLDEN, at
+from tests.nodes import GOLDEN
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,17 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
-@pytest.fixture(scope="module")
-def golden_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The golden node as `ledger site build` publishes it."""
-    out = tmp_path_factory.mktemp("golden") / "site"
-    with at(GOLDEN, "2026-02-01") as session:
-        report = verify(session)
-        from ledger.cli.output import plain
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Built sites to look at, never to write into: "golden", and "hostile", whose every text is an attack."""
+    root = tmp_path_factory.mktemp("sites")
+    return {
+        "golden": build(GOLDEN, root / "golden"),
+        "hostile": build(hostile_node(root / "node"), root / "hostile"),
+    }
 
-        build_site(session.node, session.engine, out, verification=plain(report), commit=None)
-    return out
+
+@pytest.fixture(scope="module")
+def golden_site(sites: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the golden node's site, to put pages of our own beside its own."""
+    return shutil.copytree(sites["golden"], tmp_path_factory.mktemp("golden") / "site")

@@ -101,9 +101,9 @@ class Watched:
 
 
 @contextmanager
-def watched(browser: Any) -> Iterator[Watched]:
+def watched(browser: Any, **context_options: Any) -> Iterator[Watched]:
     """A fresh page in a fresh context, with errors and requests recorded."""
-    context = browser.new_context()
+    context = browser.new_context(**context_options)
     found = Watched(context.new_page())
     found.page.set_default_timeout(60_000)
     found.page.on("console", lambda message: found.problems.append(message.text) if message.type == "error" else None)

@@ -8,9 +8,9 @@ import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
 import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
 import { INVARIANTS, RULE_OF_FILE, verdicts } from "./invariants.js";
-import { folderOf, isKnown, isShard, shardNames } from "./load.js";
+import { folderOf, isKnown, isLater, isShard, shardNames } from "./load.js";
 import * as records from "./records.js";
-import { recoverSigner, signedText } from "./signatures.js";
+import { attestedText, recoverSigner, signedText } from "./signatures.js";
 import { buildStatement, fileBytes } from "./statement.js";
 
 const IDENTITIES = "data/identities.jsonl";
@@ -105,8 +105,9 @@ class Check {
     else if (this.loaded.files.has("sha256sums.txt"))
       this.add("EPOCH_FINALIZE_IDEMPOTENT", "the step to finalized is missing: finalize was cut off (run it again), or the log was cut", "transitions.jsonl");
     const signers = statement && pin ? this.signatures(statement, pin) : [];
+    const witnesses = this.attestations(this.state === "finalized" ? statement : null);
     this.neighbours(epoch);
-    return { epoch, log, derived, statement, pin, signers };
+    return { epoch, log, derived, statement, pin, signers, witnesses };
   }
 
   /** Names that no command writes, files that are listed but missing, and line ends that a checkout altered. */
@@ -286,7 +287,7 @@ class Check {
       this.differ(rule, "file", list, "a file", "none", null);
       return;
     }
-    const covered = [...this.loaded.files.keys()].filter((name) => isKnown(name) && !isShard(name) && name !== list).sort();
+    const covered = [...this.loaded.files.keys()].filter((name) => isKnown(name) && !isShard(name) && !isLater(name) && name !== list).sort();
     const now = new Map(covered.map((name) => [name, sha256Hex(this.data(name))]));
     const found = covered.map((name) => `${now.get(name)}  ${name}\n`).join("");
     const stored = this.attempt(() => readText(this.data(list), this.path(list)), "");
@@ -316,18 +317,39 @@ class Check {
     return counted;
   }
 
-  signature(number, line, text, pin) {
-    let signer;
+  /** Who really signed `text`, or why nobody can be told. */
+  signerOf(text, { signature }) {
     try {
-      signer = recoverSigner(text, line.signature);
+      return recoverSigner(text, signature);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      signer = error.message;
+      return error.message;
     }
+  }
+
+  signature(number, line, text, pin) {
+    const signer = this.signerOf(text, line);
     if (signer !== line.signer_wallet)
       this.add("SIGNATURE_SCOPE_BOUND", "signature is not by its signer over this statement", "signatures.jsonl", number, line.signer_wallet, signer);
     if (!pin.approvers.includes(line.signer_wallet))
       this.add("APPROVERS_PINNED_AT_REVIEW", "signer was not pinned", "signatures.jsonl", number, pin.approvers.join(","), line.signer_wallet);
+  }
+
+  /** Recovers everyone who attested the finalized statement; gives the lines that hold. */
+  attestations(statement) {
+    const [rule, name] = ["ATTESTATION_VALID", "attestations.jsonl"];
+    const hash = statement && sha256Hex(this.data("statement.json"));
+    const seen = new Set();
+    return this.attempt(() => this.log(records.Attestation, name), []).filter((line, index) => {
+      const wrong = (message, expected = null, actual = null) => this.add(rule, message, name, index + 1, expected, actual);
+      if (!statement) return wrong("attests an epoch that is not finalized");
+      if (line.statement_hash !== hash) return wrong("attests another statement", hash, line.statement_hash);
+      const signer = this.signerOf(attestedText(statement, hash, line), line);
+      if (signer !== line.signer_wallet) return wrong("attestation is not by its signer over this statement", line.signer_wallet, signer);
+      const key = [line.signer_wallet, line.tool, line.tool_version].join();
+      if (seen.has(key)) return wrong("this wallet attested the epoch with this tool and version before", "once", line.signer_wallet);
+      return seen.add(key);
+    });
   }
 
   /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
@@ -385,6 +407,7 @@ export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHe
     statement_hash: found.statement && sha256Hex(check.data("statement.json")),
     ok: checks.every(({ verdict }) => verdict !== "fail"),
     events: found.log?.count ?? 0,
+    witnesses: found.witnesses.map(({ signer_wallet, tool, tool_version }) => ({ signer_wallet, tool, tool_version })),
     checks,
   };
   return { report, found };

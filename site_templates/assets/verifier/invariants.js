@@ -30,6 +30,7 @@ export const INVARIANTS = {
   ADAPTERS_NOT_IN_CORE: "the rules import no client, no clock, no disk",
   WRITES_VIA_WORKFLOW: "every file is one that a command writes; nothing else lies under data/",
   ADDRESS_CHECKSUMMED: "every address is written with its EIP-55 checksum",
+  ATTESTATION_VALID: "each attestation is by its signer, once, over the finalized statement as it stands",
 };
 
 /** The invariant that a file which cannot be read breaks, where the refusal names none. */
@@ -46,9 +47,10 @@ export const RULE_OF_FILE = {
   "allocations.jsonl": "PAYOUT_DETERMINISTIC",
   "statement.json": "PAYOUT_DETERMINISTIC",
   "identities.jsonl": "IDENTITY_BEST_EFFORT",
+  "attestations.jsonl": "ATTESTATION_VALID",
 };
 
-const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_PER_SCOPE", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
+const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
 const NOT_YET = {
   open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND"],
   review: NOT_IN_REVIEW,

@@ -7,9 +7,12 @@ const FILES = [
   "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "objections.jsonl", "pool.jsonl",
   "transitions.jsonl", "allocations.jsonl", "statement.json", "signatures.jsonl", "sha256sums.txt",
 ];
+const LATER = ["attestations.jsonl"];
 
 export const isShard = (name) => SHARD.test(name);
-export const isKnown = (name) => FILES.includes(name) || isShard(name);
+/** Facts that come after finalize: known, append-only, covered by no hash of the epoch. */
+export const isLater = (name) => LATER.includes(name);
+export const isKnown = (name) => FILES.includes(name) || isShard(name) || isLater(name);
 
 /** An epoch's folder inside the node, which is how findings name files. */
 export const folderOf = (scope, epoch) => `data/epochs/${scope}/${String(epoch).padStart(4, "0")}`;

@@ -178,6 +178,11 @@ export const Signature = type([
   ["statement_hash", is.hash],
 ]);
 
+export const Attestation = type([
+  ...EPOCH, ["attested_at", is.time], ["evidence", is.text], ["signature", is.signature], ["signer_wallet", is.wallet],
+  ["statement_hash", is.hash], ["tool", is.name], ["tool_version", is.version],
+]);
+
 /** SHA-256 of the lower-cased, sorted addresses joined by `,`. */
 export const approverSetHash = (approvers) => sha256Hex(bytesOf(approvers.map((one) => one.toLowerCase()).sort().join(",")));
 

@@ -18,6 +18,20 @@ export function signedText(statement, statementHash) {
   ].join("\n");
 }
 
+/** What a witness signs: eight lines, no line end after the last. Tool and version come from a record that was read. */
+export function attestedText(statement, statementHash, { tool, tool_version }) {
+  return [
+    "Ledger Epoch Attestation",
+    "I recomputed this epoch and got the same bytes.",
+    `Node: ${statement.node_id}`,
+    `Scope: ${statement.scope_id}`,
+    `Epoch: ${statement.epoch_id}`,
+    `Statement Hash: ${statementHash}`,
+    `Tool: ${tool}`,
+    `Tool Version: ${tool_version}`,
+  ].join("\n");
+}
+
 /** What a wallet's personal_sign takes: the text's UTF-8 bytes in hex. */
 export const hexOfText = (text) => `0x${hex(bytesOf(text))}`;
 

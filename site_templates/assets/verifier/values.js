@@ -12,6 +12,7 @@ const PATTERN = {
   type: "^[a-z][a-z0-9_]{0,62}$",
   share: "^(0\\.[0-9]{6}|1\\.000000)$",
   signature: "^0x[0-9a-f]{130}$",
+  version: "^[0-9A-Za-z][0-9A-Za-z.+-]{0,62}$",
   address: "^0x[0-9a-fA-F]{40}$",
   time: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$",
 };
@@ -106,6 +107,7 @@ export const is = {
   time: remembering(time),
   type: like(PATTERN.type),
   uuid: like(PATTERN.uuid),
+  version: like(PATTERN.version),
   wallet: remembering(wallet),
   weight: whole(0, Number.MAX_SAFE_INTEGER),
 };

@@ -1,0 +1,112 @@
+"""A site whose every text is an attack: shown as text on every page, in every tool's results and in every error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.core.canonical import encode
+from tests.browser.sites import HOSTILE, page_kinds
+from tests.browser.support import Watched, needs_browser, served, watched
+from tests.browser.test_pages import unfold
+
+pytestmark = needs_browser
+
+EPOCH = "epochs/default/1/"
+FOREIGN = "img[src='x'], svg[onload], [onerror], [href^='javascript:' i], [href^='data:text' i]"
+
+
+def inert(seen: Watched, origin: str) -> None:
+    """Nothing that a text asked for has happened."""
+    assert seen.page.evaluate("window.hacked") is None
+    assert seen.page.locator(FOREIGN).count() == 0
+    assert seen.problems == []
+    assert seen.foreign(origin) == []
+
+
+def test_every_page_and_every_tool_shows_attacks_as_text(browser: Any, sites: dict[str, Path]) -> None:
+    site = sites["hostile"]
+    shown = ""
+    with served(site) as origin, watched(browser) as seen:
+        pages = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
+        assert pages >= set(page_kinds(site).values())
+        for path in sorted(pages):
+            seen.page.goto(origin + path)
+            unfold(seen.page)
+            inert(seen, origin)
+            shown += seen.page.inner_text("body")
+    for text in HOSTILE[:5]:
+        assert text in shown, f"{text} is nowhere to be seen, so nothing was tried"
+
+
+def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: Any, sites: dict[str, Path]) -> None:
+    with served(sites["hostile"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + EPOCH)
+        unfold(page)
+        page.get_by_role("searchbox", name="Find events by title").fill("hacked")
+        page.locator(".ledger-events li", has_text=HOSTILE[0]).locator("input").click()
+        page.get_by_text("1 changes move").wait_for()
+        assert HOSTILE[0] in page.locator(".ledger-trial").inner_text()
+        assert HOSTILE[3] in page.locator("[data-sign]").inner_text()
+        inert(seen, origin)
+
+
+def change(name: str, number: int, **fields: object) -> Callable[[Path], None]:
+    def act(folder: Path) -> None:
+        lines = (folder / name).read_bytes().split(b"\n")
+        lines[number - 1] = encode(json.loads(lines[number - 1]) | fields)
+        (folder / name).write_bytes(b"\n".join(lines))
+
+    return act
+
+
+def listed(value: object) -> Callable[[Path], None]:
+    def act(folder: Path) -> None:
+        index = folder.parents[2] / "epochs.json"
+        found = json.loads(index.read_bytes())
+        for entry in found["epochs"]:
+            entry["files"].append(value)
+        index.write_text(json.dumps(found), "utf-8")
+
+    return act
+
+
+def unreadable(folder: Path) -> None:
+    (folder.parents[2] / "epochs.json").write_text(json.dumps(HOSTILE), "utf-8")
+
+
+CHANGES: dict[str, Callable[[Path], None]] = {
+    "a title, so that the line is shown": change("activity.jsonl", 1, metadata={"title": HOSTILE[1]}),
+    "a field that is told with its value": change("activity.jsonl", 1, node_id=HOSTILE[0]),
+    "a field's name": change("curation.jsonl", 2, **{HOSTILE[1]: 1}),
+    "a kind of event": change("epoch.json", 1, weight_config={HOSTILE[0]: 1}),
+    "a payout": change("statement.json", 1, gaps=list(HOSTILE)),
+    "an address": change("signatures.jsonl", 1, signer_wallet=HOSTILE[1]),
+    "a step": change("transitions.jsonl", 1, actor=HOSTILE[4], to=HOSTILE[0]),
+    "a listed file": listed(f"epochs/default/1/{HOSTILE[1]}"),
+    "no list at all": unreadable,
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_what_a_failed_recheck_says_is_text(browser: Any, sites: dict[str, Path], tmp_path: Path, changed: str) -> None:
+    site = shutil.copytree(sites["hostile"], tmp_path / "site")
+    CHANGES[changed](site / "api/v1/ledger" / EPOCH)
+    with served(site) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + EPOCH)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        page.locator("[data-recheck] > button").click()
+        for tool in ("recheck", "sign"):
+            page.locator(f"[data-{tool}]:is([data-verdict=fail], [data-verdict=error])").wait_for()
+        page.locator("[data-whatif] > button").click()
+        page.locator("[data-whatif] .bad").or_(page.locator("[data-whatif][data-ready]")).first.wait_for()
+        told = page.locator("[data-recheck]").inner_text()
+        assert any(text in told for text in HOSTILE) or "could not be made" in told
+        inert(seen, origin)

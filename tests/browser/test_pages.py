@@ -1,0 +1,92 @@
+"""Every kind of page, on phone and desktop, in light and dark: accessible, within its width, inert, and pictured."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tests.browser.sites import page_kinds
+from tests.browser.support import Watched, needs_browser, served, watched
+
+VENDOR = Path(__file__).parent / "vendor"
+PICTURES = Path(os.environ.get("LEDGER_PICTURES") or Path(__file__).parents[2] / "build/pictures")
+"""Where the pictures of the pages are put, for people to look at; no test compares them."""
+
+WIDTHS = {"desktop": 1280, "phone": 390}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LOOKS = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
+
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module", params=["golden", "hostile"])
+def site(request: pytest.FixtureRequest, sites: dict[str, Path]) -> Iterator[tuple[str, Path, str]]:
+    """A site's name, folder and address."""
+    with served(sites[request.param]) as origin:
+        yield request.param, sites[request.param], origin
+
+
+@contextmanager
+def looked(browser: Any, width: str, scheme: Scheme) -> Iterator[Watched]:
+    """A page as this reader has it, with nothing that moves."""
+    size = {"width": WIDTHS[width], "height": 900}
+    with watched(browser, viewport=size, color_scheme=scheme, reduced_motion="reduce") as seen:
+        yield seen
+
+
+def unfold(page: Any) -> None:
+    """Open all that is folded and use every tool, so that what they write is looked at too."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for tool, done in (("recheck", "verdict"), ("whatif", "ready"), ("sign", "verdict")):
+        for place in page.locator(f"[data-{tool}]").all():
+            if tool != "sign":
+                place.locator("> button").click()
+            place.and_(page.locator(f"[data-{done}]")).wait_for()
+    for place in page.locator("[data-whatif]").all():
+        place.locator(".ledger-trial tbody tr").first.wait_for()
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_no_kind_of_page_breaks_a_rule_of_axe(
+    browser: Any, site: tuple[str, Path, str], width: str, scheme: Scheme
+) -> None:
+    name, folder, origin = site
+    axe = gzip.decompress((VENDOR / "axe.min.js.gz").read_bytes()).decode()
+    broken = []
+    with looked(browser, width, scheme) as seen:
+        page = seen.page
+        for kind, path in page_kinds(folder).items():
+            page.goto(origin + path)
+            unfold(page)
+            page.evaluate(axe)
+            found = page.evaluate("(rules) => axe.run(document, rules)", RULES)
+            broken += [
+                f"{path}: {rule['id']} ({rule['help']}): {node['html'][:200]} {node['any'][:1]}"
+                for rule in found["violations"]
+                for node in rule["nodes"][:3]
+            ]
+            assert len(found["passes"]) > 10, f"axe looked at nothing on {path}"
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= WIDTHS[width], f"{path} is {wide} pixels wide"
+            picture = PICTURES / name / f"{kind.replace('/', '-').removesuffix('.html')}-{width}-{scheme}.png"
+            page.screenshot(path=picture, full_page=True, animations="disabled")
+        assert seen.problems == []
+        assert seen.foreign(origin) == []
+    print(f"\npictures: {PICTURES / name}")  # noqa: T201 - where to look, with `pytest -s`
+    assert broken == [], "\n".join(broken)
+
+
+def test_the_rules_that_pages_are_held_to_are_those_of_the_named_release() -> None:
+    script = gzip.decompress((VENDOR / "axe.min.js.gz").read_bytes())
+    assert f"{hashlib.sha256(script).hexdigest()}  axe.min.js\n" == (VENDOR / "axe.min.js.sha256").read_text("utf-8")
+    release = (VENDOR / "README.md").read_text("utf-8").partition("axe-core) ")[2].split()[0]
+    assert script.startswith(f"/*! axe v{release}\n".encode())
+    assert "Mozilla Public License, version 2.0" in (VENDOR / "LICENSE").read_text("utf-8")
