@@ -31,5 +31,6 @@ INVARIANTS: dict[str, str] = {
     "ADAPTERS_NOT_IN_CORE": "the rules import no client, no clock, no disk",
     "WRITES_VIA_WORKFLOW": "every file is one that a command writes; nothing else lies under data/",
     "ADDRESS_CHECKSUMMED": "every address is written with its EIP-55 checksum",
+    "ATTESTATION_VALID": "each attestation is by its signer, once, over the finalized statement as it stands",
 }
 """Name to what it promises, in words for everyone."""

@@ -17,6 +17,7 @@ from ledger.core.values import (
     META_KEY_PATTERN,
     NAME_PATTERN,
     SIGNATURE_PATTERN,
+    VERSION_PATTERN,
     WIRE,
     Account,
     AmountCredits,
@@ -430,6 +431,22 @@ class Signature(EpochRecord):
     signed_at: Time
     signer_wallet: Wallet
     statement_hash: Sha256
+
+
+class Attestation(EpochRecord):
+    """A witness recomputed the finalized epoch and says so (`attestations.jsonl`, ATTESTATION_VALID).
+
+    The signature covers node, scope, epoch, statement, tool and version; `attested_at` and `evidence` are the
+    witness's word.
+    """
+
+    attested_at: Time
+    evidence: Text
+    signature: Annotated[str, Field(pattern=SIGNATURE_PATTERN)]
+    signer_wallet: Wallet
+    statement_hash: Sha256
+    tool: Name
+    tool_version: Annotated[str, Field(pattern=VERSION_PATTERN)]
 
 
 def weight_config_hash(weights: Mapping[str, int]) -> Hash:

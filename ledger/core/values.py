@@ -42,6 +42,7 @@ TYPE_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 META_KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
 ADDRESS_PATTERN = r"^0x[0-9a-fA-F]{40}$"
 SIGNATURE_PATTERN = r"^0x[0-9a-f]{130}$"
+VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,62}$"
 
 Units = NewType("Units", int)
 """Milli-units: 8000 is 8.000 units."""

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from ledger.compute.derive import Derived, derive
 from ledger.compute.loaded import LoadedEpoch
+from ledger.core.attest import attestation_findings
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
@@ -43,6 +44,7 @@ RULE_OF_FILE = {
     "allocations.jsonl": "PAYOUT_DETERMINISTIC",
     "statement.json": "PAYOUT_DETERMINISTIC",
     "identities.jsonl": "IDENTITY_BEST_EFFORT",
+    "attestations.jsonl": "ATTESTATION_VALID",
 }
 """The invariant that a file which cannot be read breaks, where the error names none."""
 
@@ -118,6 +120,11 @@ class EpochCheck:
             self._add(Finding("EPOCH_FINALIZE_IDEMPOTENT", message, folder.path("transitions.jsonl")))
         if statement is not None and pin is not None:
             self._signatures(statement, pin)
+        closed = statement if self.state == "finalized" else None
+        for finding in attestation_findings(
+            folder.path("attestations.jsonl"), self._lines(folder.attestations), closed
+        ):
+            self._add(finding)
         hash_ = statement.statement_hash if statement else None
         return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks())
 
@@ -383,6 +390,7 @@ NOT_YET = {
             "ADMIN_FINALIZES_ONCE",
             "APPROVERS_PER_SCOPE",
             "APPROVERS_PINNED_AT_REVIEW",
+            "ATTESTATION_VALID",
             "CURATION_FREEZE_ON_FINALIZE",
             "EPOCH_FINALIZE_IDEMPOTENT",
             "INGESTION_CLOSED_ON_REVIEW",
@@ -395,6 +403,7 @@ NOT_YET = {
         {
             "ADMIN_FINALIZES_ONCE",
             "APPROVERS_PER_SCOPE",
+            "ATTESTATION_VALID",
             "CURATION_FREEZE_ON_FINALIZE",
             "EPOCH_FINALIZE_IDEMPOTENT",
             "POOL_REQUIRES_BASE",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ledger.core.attest import RULE as ATTESTATION_RULE
+from ledger.core.attest import attestation_findings
 from ledger.core.canonical import decode, sha256_hex, split_lines
 from ledger.core.config import NodeSettings, ScopeSettings, Settings, WeightPolicy
 from ledger.core.errors import FormatError, LedgerError
@@ -76,6 +78,7 @@ class EpochChange:
                 if layout.kind_of(name) != "later":
                     where = rewritten(self.after.path(name), self.before.read(name), self.after.read(name))
                     yield Finding("CURATION_FREEZE_ON_FINALIZE", "the epoch is finalized", where.path, where.line)
+            yield from self._attestations(final=True)
             return
         yield from self._logs()
         try:
@@ -103,6 +106,7 @@ class EpochChange:
                 yield Finding("EPOCH_WINDOW_UNIQUE", "window is not aligned", self.after.path("epoch.json"), 1)
             if "signatures.jsonl" in self.files or now == "finalized":
                 yield from self._signatures(scopes, now == "finalized")
+            yield from self._attestations(final=now == "finalized")
             if now == "finalized":
                 yield from self._closing()
             if scopes:
@@ -261,6 +265,20 @@ class EpochChange:
             yield Finding(
                 "APPROVERS_PER_SCOPE", "too few approvers signed", path, None, str(pin.threshold), str(len(people))
             )
+
+    def _attestations(self, final: bool) -> Iterator[Finding]:
+        """What comes after finalize only grows, and each line attests the statement that the epoch was closed with."""
+        if "attestations.jsonl" not in self.files:
+            return
+        path, old = self.after.path("attestations.jsonl"), self.before.read("attestations.jsonl")
+        if not self.after.read("attestations.jsonl").startswith(old):
+            yield rewritten(path, old, self.after.read("attestations.jsonl"))
+            return
+        try:
+            lines = self.after.attestations()
+            yield from attestation_findings(path, lines, self.after.statement() if final else None)
+        except LedgerError as error:
+            yield Finding(error.rule or ATTESTATION_RULE, error.message, error.path or path, error.line)
 
     def _closing(self) -> Iterator[Finding]:
         """The statement that closes the epoch is the stored one, and follows the statement before it."""

@@ -31,6 +31,7 @@ EPOCH_FILES: dict[str, Kind] = {
     "statement.json": "derived",
     "signatures.jsonl": "log",
     CHECKSUMS: "derived",
+    "attestations.jsonl": "later",
 }
 """Every file of an epoch's folder. once: never changes; log: append-only; derived: written anew until finalized;
 later: append-only facts that may come after finalize."""

@@ -22,6 +22,7 @@ from ledger.core.lifecycle import state_of
 from ledger.core.records import (
     ActivityEvent,
     Allocation,
+    Attestation,
     Binding,
     Collection,
     Curation,
@@ -172,6 +173,10 @@ class EpochFolder:
     def signatures(self) -> list[Signature]:
         """All signatures, also those over older statements."""
         return self._log("signatures.jsonl", Signature)
+
+    def attestations(self) -> list[Attestation]:
+        """Who recomputed the finalized epoch, oldest first."""
+        return self._log("attestations.jsonl", Attestation)
 
     def cursors(self) -> list[Cursor]:
         """All cursor lines, oldest first."""

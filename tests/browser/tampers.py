@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ledger.core.canonical import encode, sha256_hex
-from ledger.core.records import payload_hash
+from ledger.core.attest import attested_text
+from ledger.core.canonical import decode, encode, sha256_hex
+from ledger.core.records import Attestation, Statement, payload_hash
 from ledger.core.signing import CURVE_ORDER
+from ledger.core.values import checksummed, parse_time
 from ledger.flows.checksums import checksums
-from tests.nodes import at, signature
+from tests.nodes import WALLETS, at, signature
 
 Tamper = Callable[[Path], None]
 HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
@@ -110,6 +112,34 @@ def duplicate_key(folder: Path) -> None:
     replace("activity.jsonl", '"event_type":', '"event_time":"x","event_type":')(folder)
 
 
+def attested(times: int = 1, **fields: object) -> Tamper:
+    """A witness' attestations, as they should be but for `fields`."""
+
+    def act(folder: Path) -> None:
+        statement = Statement.read(decode((folder / "statement.json").read_bytes()[:-1]))
+        right = Attestation(
+            node_id=statement.node_id,
+            scope_id=statement.scope_id,
+            epoch_id=statement.epoch_id,
+            attested_at=parse_time("2026-02-01"),
+            evidence="",
+            signature=signature(attested_text(statement, "ledger", "0.1.0"), "eve"),
+            signer_wallet=checksummed(WALLETS["eve"]),
+            statement_hash=statement.statement_hash,
+            tool="ledger",
+            tool_version="0.1.0",
+        )
+        data = encode({**right.fields(), **fields}) + b"\n"
+        (folder / "attestations.jsonl").write_bytes(data * times)
+
+    return act
+
+
+def attested_unfinished(folder: Path) -> None:
+    attested()(folder)
+    unfinished(folder)
+
+
 TAMPERS: dict[str, Tamper] = {
     "an activity line": payload,
     "a payload hash": line("activity.jsonl", 1, payload_hash="0" * 64),
@@ -152,6 +182,15 @@ TAMPERS: dict[str, Tamper] = {
     "the cursors": replace("cursors.jsonl", '"stream":"work"', '"stream":" "'),
     "the collection": replace("collection.jsonl", '"events_seen":5', '"events_seen":6'),
     "the checksums": replace("sha256sums.txt", "  pool.jsonl", "  tool.jsonl"),
+    "an attestation by another": attested(signer_wallet=STRANGER),
+    "an attestation of another tool": attested(tool_version="0.2.0"),
+    "an attestation of another statement": attested(statement_hash="0" * 64),
+    "an attestation of another epoch": attested(epoch_id=2),
+    "an attestation twice": attested(times=2),
+    "an attestation with a line brought in": attested(tool_version="0.1.0\nTool: x"),
+    "an attestation with an odd version": attested(tool_version="0 1"),
+    "an attestation without its tool": attested(tool=None),
+    "an attestation before the end": attested_unfinished,
     "no checksums": lambda folder: (folder / "sha256sums.txt").unlink(),
 }
 """What somebody may have changed in the golden epoch default/1."""

@@ -13,8 +13,8 @@ import pytest
 from ledger.core.invariants import INVARIANTS
 from ledger.flows.verify import verify
 from tests.browser.support import Watched, needs_browser, publish, served, watched, write_page
-from tests.browser.tampers import HOSTILE, TAMPERS, line
-from tests.nodes import at, golden_copy
+from tests.browser.tampers import HOSTILE, TAMPERS, attested, line
+from tests.nodes import WALLETS, at, golden_copy
 
 pytestmark = needs_browser
 
@@ -110,6 +110,22 @@ def test_a_changed_copy_is_told_as_ledger_verify_tells_it(forged: Path, bench: W
         place = path if line_number is None else f"{path}:{line_number}"
         assert f"{place}: {message}" in shown
     assert page.evaluate("window.hacked") is None
+    assert bench.problems == []
+
+
+def test_an_epoch_that_witnesses_attested_passes_and_names_them(bench: Watched, tmp_path: Path) -> None:
+    root = golden_copy(tmp_path / "node")
+    attested()(root / "data/epochs/default/0001")
+    site = publish(root, tmp_path / "site")
+    name = write_page(site, "recheck", "default", 1)
+    page = bench.page
+    with served(site) as origin:
+        page.goto(origin + name)
+        page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=pass]").wait_for()
+    witness = {"signer_wallet": WALLETS["eve"], "tool": "ledger", "tool_version": "0.1.0"}
+    assert page.evaluate("window.report.witnesses") == [witness]
     assert bench.problems == []
 
 

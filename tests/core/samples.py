@@ -10,6 +10,7 @@ from ledger.core.canonical import encode
 from ledger.core.records import (
     ActivityEvent,
     Allocation,
+    Attestation,
     Binding,
     Collection,
     Curation,
@@ -255,6 +256,19 @@ RECORDS: dict[str, tuple[type[Record], dict[str, Any]]] = {
             "signed_at": TIME,
             "signer_wallet": WALLET,
             "statement_hash": SOME_HASH,
+        },
+    ),
+    "attestation": (
+        Attestation,
+        {
+            **_EPOCH,
+            "attested_at": TIME,
+            "evidence": "",
+            "signature": "0x" + "1" * 128 + "1b",
+            "signer_wallet": WALLET,
+            "statement_hash": SOME_HASH,
+            "tool": "ledger",
+            "tool_version": "0.1.0",
         },
     ),
 }

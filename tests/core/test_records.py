@@ -147,6 +147,7 @@ KINDS: dict[str, list[Any]] = {
              {"a": -(2**53)}, {"a": "\x7f"}, {"a": "\ud800"}, {"ä": 1}, {"a\n": 1}],
     "list": [None, 1, "", {}, [1], [None], ["a\nb"]],
     "signature": [None, 1, "", "0x", "1" * 130, "0x" + "A" * 130, "0x" + "1" * 128, "0x" + "1" * 130 + "\n"],
+    "version": [None, 1, "", ".1", "-1", "1 2", "1\n2", "1\n", "ä", "v" * 64],
 }  # fmt: skip
 
 FIELD_KINDS: dict[str, dict[str, str]] = {
@@ -202,6 +203,11 @@ FIELD_KINDS: dict[str, dict[str, str]] = {
     "signature": {
         "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "evidence": "text", "signature": "signature",
         "signed_at": "time", "signer_wallet": "wallet", "statement_hash": "hash",
+    },
+    "attestation": {
+        "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "attested_at": "time", "evidence": "text",
+        "signature": "signature", "signer_wallet": "wallet", "statement_hash": "hash", "tool": "name",
+        "tool_version": "version",
     },
 }  # fmt: skip
 
