@@ -29,6 +29,8 @@ from ledger.sources.port import Page, Source, SourceEvent, StreamCursor
 class World:
     """A source over an unchanging outside: at least two events, all of them inside `window`, which ends by now.
 
+    Put hostile strings into it (control characters, bidi marks, markup, bad encodings), and small pages, many of them.
+
     `secrets` are texts of that outside which may not appear in anything that could be kept or shown: bodies of
     messages, addresses, tokens. `told` collects what sources say (hand its `append` to their contexts).
     """
