@@ -138,7 +138,7 @@ def _send(call: Any) -> tuple[int, dict[str, Any], str]:
     try:
         found: tuple[int, dict[str, Any], str] = call()
     except github.GithubException as error:
-        raise _refused(error.status, str(error.data)[:300], "the request") from None
+        raise _refused(error.status, json.dumps(error.data), "the request") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise SourceError(
             f"GitHub cannot be reached: {type(error).__name__}", hint="Run this again later; nothing is lost."

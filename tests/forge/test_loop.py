@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from tests.servers.forge import Forge as Hub
 
 from ledger.core.signing import signed_text
 from ledger.core.values import parse_time
@@ -22,6 +21,7 @@ from ledger.forge.pulls import Loop, Outcome
 from tests.forge.support import ACCOUNTS, forge_node
 from tests.forge.test_clone import git
 from tests.nodes import KEYS
+from tests.servers.forge import Forge as Hub
 
 OPEN, REVIEW = "2026-01-07T06:00:00Z", "2026-01-13T06:00:00Z"
 SOON, LATER = "2026-01-13T12:00:00Z", "2026-01-13T18:00:00Z"
@@ -279,3 +279,45 @@ def test_unsigned_data_that_was_merged_by_hand_stops_the_loop(town: Town) -> Non
     town.hub.push_main(town.checkout)
     with pytest.raises(StateError, match="unsigned data was merged"):
         town.sync(SOON)
+
+
+CUTS = [
+    "graphql Pulls",
+    "graphql Comments",
+    "graphql Reviews",
+    "graphql Questions",
+    "POST .*/comments",
+    "POST .*/statuses/",
+    "GET .*/status$",
+    "PATCH .*/pulls/",
+    "PUT .*/merge",
+    "POST .*/dispatches",
+]
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_run_that_is_cut_off_at_a_request_is_completed_by_the_next(town: Town, cut: str, done: bool) -> None:
+    from ledger.core.errors import LedgerError
+    from tests.servers.github.faults import Answer
+
+    number = town.open(REVIEW).pull
+    assert number is not None
+    town.hub.comment(number, "cy", "/exclude file:work:b1 counted elsewhere")
+    town.sync(REVIEW)
+    for name in ("ann", "ben"):
+        town.sign(name, number)
+    town.hub.fail(cut, lambda _: Answer(403, b'{"message": "cut off"}'), times=50, done=done)
+    try:
+        town.sync(SOON)
+    except LedgerError as error:
+        assert "HTTP 403" in str(error)
+    town.hub.heal()
+    town.loop(LATER).sync()
+    assert town.hub.pull(number).merged
+    assert "data/epochs/default/0001/sha256sums.txt" in town.main()
+    assert town.head() == ""
+    signatures = git(town.checkout, "show", "origin/main:data/epochs/default/0001/signatures.jsonl").splitlines()
+    assert len(signatures) == 2
+    recorded = [text.partition("\n")[0] for text in town.said(number) if "ledger:recorded" in text]
+    assert sorted(set(recorded)) == sorted(recorded) or done, "said twice only where the answer to it was lost"
