@@ -694,3 +694,26 @@ def test_unknown_tokens_paths_and_fields_are_refused(forge: Forge) -> None:
     ):
         found = requests.post(f"{forge.api_url}/graphql", json={"query": query}, headers=bearer(forge), timeout=10)
         assert said in found.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("word", ["[skip ci]", "[actions skip]"])
+def test_a_message_that_says_so_starts_no_workflow_not_even_after_the_merge(forge: Forge, word: str) -> None:
+    forge.commit("ann", BRANCH, {"data/one.txt": "one\n"}, f"Tidy up {word}")
+    number = forge.open_pull("ann", BRANCH, "Tidy")
+    forge.comment(number, "ann", "that is all right")
+    forge.merge(number, "ann")
+    assert started(forge) == ["issue_comment created"]
+    forge.commit("ann", "third", {"data/three.txt": "three\n"}, "Three\n\n\nskip-checks: true")
+    assert started(forge) == []
+    forge.commit("ann", "other", {"data/two.txt": "two\n"}, "Two")
+    second = forge.open_pull("ann", "other", "Other")
+    forge.merge(second, "ann", title="Said by the one who merges", message="")
+    assert started(forge) == ["push", "pull_request opened", "pull_request closed", "push"]
+
+
+def test_a_merge_closes_the_issues_that_its_texts_name_but_not_in_code(forge: Forge, tmp_path: Path) -> None:
+    first, second, third, fourth = (forge.open_issue("eve", f"Issue {n}") for n in range(4))
+    forge.commit("ann", BRANCH, {"data/one.txt": "one\n"}, "One")
+    number = forge.open_pull("ann", BRANCH, f"Closes #{fourth}", f"Fixes #{first}, and `closes #{second}` in code")
+    forge.merge(number, "ann", title=f"Resolved: #{third}", message="")
+    assert [forge.issue(n).state for n in (first, second, third, fourth)] == ["closed", "open", "closed", "open"]

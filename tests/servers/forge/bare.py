@@ -103,6 +103,10 @@ class Bare:
         """Whether `other` is `commit` or one of its ancestors."""
         return self._run("merge-base", "--is-ancestor", other, commit).returncode == 0
 
+    def message(self, commit: str) -> str:
+        """The message of a commit."""
+        return self.git("show", "--no-patch", "--format=%B", commit)
+
     def between(self, base: str, head: str) -> list[str]:
         """The commits of `head` that `base` has not, oldest first."""
         return self.git("rev-list", "--reverse", f"{base}..{head}").split()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import shapes
-from .bare import ZERO, MergeConflict
+from .bare import MAIN, ZERO, MergeConflict
 from .state import settled
 from .talk import Talk, checked_text, checked_title
-from .world import Account, Pull, Refused, Repository, Review, Thread, invalid
+from .world import Account, Issue, Pull, Refused, Repository, Review, Thread, invalid
+
+_CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #([1-9][0-9]{0,8})\b", re.I)
+_CODE = re.compile(r"(`+).+?\1", re.S)
 
 
 class Pulls(Talk):
@@ -191,8 +195,7 @@ class Pulls(Talk):
         except MergeConflict:
             raise Refused(405, "Pull Request has merge conflicts") from None
         parents = [base] if method == "squash" else [base, pull.head_sha]
-        first = title or f"{pull.title} (#{number})"
-        text = "\n\n".join(part for part in (first, message) if part) + "\n"
+        text = self._message(pull, base, method, title, message)
         author = by if method == "merge" else pull.by
         commit = bare.write(tree, parents, text, (author.login, shapes.email(author)), self.now)
         bare.move(f"refs/heads/{pull.base}", commit, base)
@@ -202,10 +205,32 @@ class Pulls(Talk):
             self._delete_branch(pull.head, self.who("actions"))
         return commit
 
+    def _message(self, pull: Pull, base: str, method: str, title: str | None, message: str | None) -> str:
+        """The message of the merge as asked for; else what GitHub puts together from the branch's own messages."""
+        bare = self.repository.bare
+        told = [bare.message(commit).strip() for commit in bare.between(base, pull.head_sha)]
+        if method == "merge":
+            default = (f"Merge pull request #{pull.number} from {self.repository.owner.login}/{pull.head}", pull.title)
+        elif len(told) == 1:
+            first, _, rest = told[0].partition("\n")
+            default = (f"{first} (#{pull.number})", rest.strip())
+        else:
+            default = (f"{pull.title} (#{pull.number})", "\n\n".join(f"* {text}" for text in told))
+        parts = (title or default[0], default[1] if message is None else message)
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _close_named(self, text: str, by: Account) -> None:
+        """Close the issues that a text says to close; what stands in code is not read."""
+        for match in _CLOSES.finditer(_CODE.sub(" ", text)):
+            found = self.threads.get(int(match[1]))
+            if isinstance(found, Issue) and found.state == "open":
+                self._set_state(found, by, "closed")
+
     def _merged(self, pull: Pull, by: Account, commit: str) -> None:
         pull.state, pull.merged_at, pull.closed_at = "closed", self.now, self.now
         pull.merged_by, pull.closed_by, pull.merge_commit = by, by, commit
         self._thread_event("closed", by, pull)
+        self._close_named(pull.body, by)
 
     def _refuse_by_rules(self, pull: Pull) -> None:
         """What the rules of the base branch ask for before a merge."""
@@ -254,6 +279,9 @@ class Pulls(Talk):
     def _moved(self, by: Account, repository: Repository, ref: str, old: str, new: str) -> None:
         """Heads of pull requests move along; what is in its base now is merged, what has no branch is closed."""
         super()._moved(by, repository, ref, old, new)
+        if repository is self.repository and ref == MAIN and ZERO not in (old, new):
+            for commit in repository.bare.between(old, new):
+                self._close_named(repository.bare.message(commit), by)
         kind, _, branch = ref.removeprefix("refs/").partition("/")
         for pull in self.pulls():
             if kind != "heads" or pull.state != "open":

@@ -5,6 +5,7 @@ What starts workflows is noted in `events`: never what the job's own token does,
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -29,6 +30,8 @@ from .world import (
     Token,
 )
 
+_SKIP = re.compile(r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|\n\n\nskip-checks: ?true\s*\Z")
+"""What a message says to start no workflow on push and pull_request (GitHub's page "Skipping workflow runs")."""
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="State")
@@ -188,7 +191,8 @@ class State:
         if repository is self.repository:
             if ref.startswith("refs/heads/") and new == ZERO:
                 self.deleted_branches.append(ref.removeprefix("refs/heads/"))
-            self._emit("push", by, lambda: shapes_git.push(self, by, ref, old, new))
+            told = None if new == ZERO else new
+            self._emit("push", by, lambda: shapes_git.push(self, by, ref, old, new), told)
 
     def _needs(self, login: str, permission: str) -> Account:
         by = self.who(login)
@@ -206,9 +210,11 @@ class State:
     def _edit(self, text: Text, body: str) -> None:
         text.body, text.last_edited_at, text.updated_at = body, self.now, self.now
 
-    def _emit(self, event: str, by: Account, payload: Callable[[], dict[str, Any]]) -> None:
-        """Note an event; its payload shows the world as it is now."""
+    def _emit(self, event: str, by: Account, payload: Callable[[], dict[str, Any]], commit: str | None = None) -> None:
+        """Note an event; its payload shows the world as it is now. The message of `commit` may say to start nothing."""
         if by.login == ACTIONS and event != "workflow_dispatch":
+            return
+        if commit is not None and _SKIP.search(self.repository.bare.message(commit)):
             return
         about = {"repository": shapes.repository(self, self.repository), "sender": shapes.user(self, by)}
         self._noted.append((event, {**payload(), **about}))
@@ -219,4 +225,7 @@ class State:
                 return {"action": action, "number": thread.number, "pull_request": shapes.pull(self, thread), **more}
             return {"action": action, "issue": shapes.issue(self, thread), **more}
 
-        self._emit("pull_request" if isinstance(thread, Pull) else "issues", by, payload)
+        if isinstance(thread, Pull):
+            self._emit("pull_request", by, payload, thread.head_sha)
+        else:
+            self._emit("issues", by, payload)
