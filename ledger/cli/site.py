@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 
+import ledger
 from ledger.cli.options import json_option, node_option, now_option, options, session
 from ledger.cli.output import emit, note, out, plain
+from ledger.core.errors import LedgerError
 
 
 @click.group()
 def site() -> None:
     """The public site: every epoch with everything that is needed to recompute it."""
+
+
+@contextmanager
+def _verifying(root: Path, now: str) -> Iterator[Callable[[], dict[str, Any]]]:
+    """`ledger verify --json` in a process beside this one, for both take long; calling waits for its data."""
+    command = [sys.executable, "-m", "ledger", "verify", "--json", "--node", str(root.resolve()), "--now", now]
+    here = Path(ledger.__file__).parents[1]  # what `-m` imports from: this very program, whatever lies around us
+    with (
+        tempfile.TemporaryFile() as answer,
+        subprocess.Popen(command, cwd=here, stdout=answer, stderr=subprocess.PIPE) as process,
+    ):
+
+        @cache
+        def wait() -> dict[str, Any]:
+            _, complaint = process.communicate()
+            answer.seek(0)
+            if process.returncode not in (0, 1):
+                raise LedgerError(f"verifying ended with {process.returncode}: {complaint.decode()[-400:]}")
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+        try:
+            yield wait
+        finally:
+            process.kill()
 
 
 @site.command("build")
@@ -25,24 +60,18 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
 
     Example: ledger site build --out public
     """
-    from ledger.flows.verify import verify
     from ledger.flows.views import head_commit
     from ledger.site.build import build_site
 
-    with session(node_dir, now) as run:
-        checked = verify(run)
-        if not checked.ok:
-            note("warning: this node does not verify; the site says so. Run `ledger verify` for the details.")
+    with session(node_dir, now) as run, _verifying(run.node.root, run.now) as verdicts:
         result = build_site(
-            run.node,
-            run.engine,
-            target,
-            verification={"ok": checked.ok, **plain(checked)},
-            commit=head_commit(run.node.root),
-            tell=note,
+            run.node, run.engine, target, verification=verdicts, commit=head_commit(run.node.root), tell=note
         )
+    ok = bool(verdicts()["ok"])
+    if not ok:
+        note("warning: this node does not verify; the site says so. Run `ledger verify` for the details.")
     if as_json:
-        emit("site/1", {**plain(result), "out": str(result.out), "verified": checked.ok})
+        emit("site/1", {**plain(result), "out": str(result.out), "verified": ok})
     else:
         out(result.out)
         note(f"{result.pages} pages, {result.files} files; `ledger site serve --out {result.out}` shows them")

@@ -54,9 +54,8 @@ class Api:
         state: str,
         outcomes: Iterable[EventOutcome],
         names: Mapping[str, str],
-        report: Mapping[str, Any] | None,
     ) -> None:
-        """All files of one epoch as they are stored, what follows from them, and the verdicts of `ledger verify`."""
+        """All files of one epoch as they are stored, and what follows from them."""
         place = f"epochs/{folder.scope_id}/{folder.epoch_id}"
         names_there = (path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative))
         stored = sorted(name for name in names_there if layout.kind_of(name) is not None)
@@ -84,7 +83,6 @@ class Api:
         self._epochs.append(summary)
         self._allocations(place, derived, state, names)
         self.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
-        self.put_json(f"{place}/verify.json", report or {})
         self.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards))
         epoch = derived.epoch
         self._weights[epoch.weight_config_hash] = epoch.weight_config

@@ -6,9 +6,10 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 from __future__ import annotations
 
 import http.server
+import pickle
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from ledger.core.values import units_text
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
+from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
-from ledger.site.views import Contributor, EpochRow, Share, epoch_page, epoch_row, weight_history
+from ledger.site.views import Contributor, EpochPage, EpochRow, Share, epoch_page, epoch_row, weight_history
 from ledger.store.node import Node
 
 MARKER = ".ledger-site"
@@ -43,6 +45,10 @@ class SiteResult:
     bytes: int
 
 
+Verification = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
+"""The data of `ledger verify --json`, or who waits for it: it is asked for when all figures are there."""
+
+
 def _silent(_text: str) -> None:
     return None
 
@@ -52,13 +58,13 @@ def build_site(
     engine: Engine,
     out: Path,
     *,
-    verification: Mapping[str, Any] | None,
+    verification: Verification,
     commit: str | None,
     tell: Callable[[str], None] = _silent,
 ) -> SiteResult:
     """Build everything into `out`, which is replaced in one act.
 
-    `verification`: the data of `ledger verify --json`. Raises InputError when `out` holds something else than an
+    Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
     out = out.resolve()
@@ -69,8 +75,10 @@ def build_site(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = _Pages(node, engine, building, api, verification or {}, commit, tell)
-    pages.write()
+    pages = _Pages(node, engine, building, api, commit, tell)
+    pages.compute()
+    checked = verification() if callable(verification) else verification or {}
+    pages.render(checked)
     tell("building the frame")
     build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
     for page in sorted(site.rglob("*.html")):
@@ -80,6 +88,8 @@ def build_site(
     for framed in pages.framed:
         shells[framed.path.partition("/")[0]].fill(site, framed)
     list_pages(site, node.settings.site_url, tuple(SHELLS.values()), pages.framed)
+    for name, feed in write_feeds(node.settings, pages.news).items():
+        (site / name).write_bytes(feed)
     shutil.copytree(building / "api", site, dirs_exist_ok=True, copy_function=shutil.move)
     (site / MARKER).write_text("This folder is rebuilt by `ledger site build`.\n", "utf-8")
     sizes = _write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
@@ -123,14 +133,12 @@ class _Pages:
         engine: Engine,
         building: Path,
         api: Api,
-        verification: Mapping[str, Any],
         commit: str | None,
         tell: Callable[[str], None],
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
-        self._reports = {(e["scope_id"], e["epoch_id"]): e for e in verification.get("epochs", [])}
-        self._verified = verification.get("ok")
+        self._computed: list[Path] = []
         self._commit, self._tell = commit, tell
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates_folder() / "pages"),
@@ -142,48 +150,63 @@ class _Pages:
         self._jinja.filters["units"] = units_text
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
+        self.news: list[Entry] = []
+        self._contributors = self._everyone()
+        self._names = {user_id: person.name for user_id, person in self._contributors.items()}
+        self._bodies.mkdir()
 
-    def write(self) -> None:
-        """Every page and every file of the API."""
-        node, api = self._node, self._api
-        contributors = self._contributors()
-        names = {user_id: person.name for user_id, person in contributors.items()}
-        rows: list[EpochRow] = []
-        weights = []
-        for scope_id in node.scopes:
-            folders = node.epochs(scope_id)
+    def compute(self) -> None:
+        """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
+        for scope_id in self._node.scopes:
+            folders = self._node.epochs(scope_id)
             for folder in folders:
-                self._tell(f"page of {scope_id}/{folder.epoch_id}")
+                self._tell(f"computing {scope_id}/{folder.epoch_id}")
                 stored = folder.statement()
                 size = stored.identities.size if stored else None
-                derived = derive(self._engine, node, folder, identities_size=size)
+                derived = derive(self._engine, self._node, folder, identities_size=size)
                 outcomes = list(derived.loaded.outcomes())
-                report = self._reports.get((scope_id, folder.epoch_id))
-                page = epoch_page(node, folder, derived, names, len(folders), report, self._commit)
-                row = epoch_row(page)
-                rows.append(row)
-                weights.append((scope_id, folder.epoch_id, row.start, page.policy, page.weights))
-                for line in page.people:
-                    share = Share(
-                        row,
-                        line.payout.amount_credits,
-                        line.payout.share,
-                        line.units,
-                        line.event_count,
-                        line.override_reason,
-                    )
-                    contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
-                title = f"Epoch {scope_id} {folder.epoch_id}"
-                self._many(page.path, title, "epoch.html", f"{row.start} {row.end} {row.state}", page=page, depth=3)
-                api.epoch(folder, derived, page.state, outcomes, names, report)
+                page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
+                self._api.epoch(folder, derived, page.state, outcomes, self._names)
+                self.news += news(page.scope_name, page.statement, folder.transitions())
+                self._computed.append(self._bodies / f"{scope_id}-{folder.epoch_id}.view")
+                self._computed[-1].write_bytes(pickle.dumps(replace(page, names={})))
+
+    def render(self, verification: Mapping[str, Any]) -> None:
+        """Every page, and what of the API is about more than one epoch."""
+        node, api = self._node, self._api
+        reports = {(report["scope_id"], report["epoch_id"]): report for report in verification.get("epochs", [])}
+        contributors = self._contributors
+        rows: list[EpochRow] = []
+        weights = []
+        for view in self._computed:
+            page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written above, by this process
+            view.unlink()
+            report = reports.get((page.scope_id, page.epoch_id))
+            page = replace(page, report=report, names=self._names)
+            row = epoch_row(page)
+            rows.append(row)
+            weights.append((page.scope_id, page.epoch_id, row.start, page.policy, page.weights))
+            for line in page.people:
+                share = Share(
+                    row,
+                    line.payout.amount_credits,
+                    line.payout.share,
+                    line.units,
+                    line.event_count,
+                    line.override_reason,
+                )
+                contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
+            title = f"Epoch {page.scope_id} {page.epoch_id}"
+            self._many(page.path, title, "epoch.html", f"{row.start} {row.end} {row.state}", page=page, depth=3)
+            api.put_json(f"{page.path}/verify.json", report or {})
         people = sorted(contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         for person in people:
             words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
             self._many(f"contributors/{person.user_id}", person.name, "contributor.html", words, person=person, depth=2)
-        api.finish(names)
+        api.finish(self._names)
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
-        self._page("index", "Home", "home.html", depth=0, verified=self._verified, people=people, **common)
+        self._page("index", "Home", "home.html", depth=0, verified=verification.get("ok"), people=people, **common)
         self._page("epochs/index", "Epochs", "epochs.html", depth=1, **common)
         self._page("contributors/index", "Contributors", "contributors.html", people=people, depth=1)
         now = {scope.scope_id: node.weight_policy(scope.weights).weights for scope in scopes}
@@ -201,7 +224,7 @@ class _Pages:
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
 
-    def _contributors(self) -> dict[str, Contributor]:
+    def _everyone(self) -> dict[str, Contributor]:
         """Users by id, named by the last login that a binding carries, with the accounts bound now."""
         found: dict[str, Contributor] = {}
         for line in self._node.bindings():

@@ -1,69 +1,85 @@
 """Our own check of the built pages: every link leads somewhere, and nothing is fetched from anyone else.
 
-mkdocs' strict mode does not look into raw HTML, where all our links are.
+mkdocs' strict mode does not look into raw HTML, where all our links are. Pages are read by a regular expression over
+tags and not by a parser: all of them are written by templates that quote every attribute, and there are thousands.
 """
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import html
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src"), ("video", "src")}
 """What a browser loads by itself; a plain `a href` is followed by people only."""
+_TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""")
+_ATTRIBUTE = re.compile(r"""\b(href|src|id|data-loads)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
 
 
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.links: list[tuple[str, str]] = []
-        self.ids: set[str] = set()
+@dataclass
+class _Page:
+    links: list[tuple[str, str, str]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    loads: tuple[str, ...] = ()
+    """How ids begin that a script of the page makes."""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect ids and addresses."""
-        for name, value in attrs:
-            if value is None:
-                continue
+
+def _read(text: str) -> _Page:
+    page = _Page()
+    for tag, attributes in _TAG.findall(_SKIPPED.sub(lambda match: match[1] or "", text)):
+        if "=" not in attributes:
+            continue
+        for name, one, two, three in _ATTRIBUTE.findall(attributes):
+            value = html.unescape(one or two or three)
             if name == "id":
-                self.ids.add(value)
-            if name in ("href", "src"):
-                self.links.append((tag, value))
+                page.ids.add(value)
+            elif name == "data-loads":
+                page.loads += (value,)
+            else:
+                page.links.append((tag.lower(), name, value))
+    return page
 
 
 def broken_links(site: Path) -> list[str]:
     """Each dead link, dead anchor or fetch from another host, as `page: address`."""
-    pages: dict[Path, _Page] = {}
-    for path in sorted(site.rglob("*.html")):
-        pages[path] = _Page()
-        pages[path].feed(path.read_text("utf-8"))
-    found = []
-    for path, page in pages.items():
-        for tag, address in page.links:
-            if not _leads_somewhere(site, path, tag, address, pages):
-                found.append(f"{path.relative_to(site)}: {address[:200]}")
-    return found
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    pages = {name: _read((site / name).read_text("utf-8")) for name in sorted(files) if name.endswith(".html")}
+    return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, pages, files)]
 
 
-def _leads_somewhere(site: Path, page: Path, tag: str, address: str, pages: dict[Path, _Page]) -> bool:
+def _broken(name: str, pages: dict[str, _Page], files: set[str]) -> Iterator[str]:
+    known: dict[tuple[str, str, str], bool] = {}
+    for link in pages[name].links:
+        if link not in known:
+            known[link] = _leads_somewhere(name, *link, pages, files)
+        if not known[link]:
+            yield link[2]
+
+
+def _leads_somewhere(
+    name: str, tag: str, attribute: str, address: str, pages: dict[str, _Page], files: set[str]
+) -> bool:
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
-        if (tag, "href" if tag == "link" else "src") in FETCHED:
-            return parts.scheme == "data" or (tag == "link" and page.name == "index.html" and _is_canonical(address))
+        if (tag, attribute) in FETCHED:
+            is_canonical = tag == "link" and address.startswith(("http://", "https://"))
+            return parts.scheme == "data" or (is_canonical and name.endswith("index.html"))
         return parts.scheme in ("http", "https", "mailto")
     if not parts.path and not parts.fragment:
         return True
     path = unquote(parts.path)
-    target = page if not path else (site / path.lstrip("/") if path.startswith("/") else page.parent / path).resolve()
-    if page.name == "404.html" and path.startswith("/"):
+    if name == "404.html" and path.startswith("/"):
         return True  # the frame's own page for lost readers uses the site's absolute address
-    if target.is_dir():
-        target = target / "index.html"
-    if not target.is_file():
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)).lstrip("/") if path else name
+    if target not in files:
+        target = posixpath.normpath(f"{target}/index.html")
+    if target not in files:
         return False
-    if parts.fragment and target in pages:
-        return parts.fragment in pages[target].ids or parts.fragment.startswith("__")
-    return True
-
-
-def _is_canonical(address: str) -> bool:
-    return address.startswith(("http://", "https://"))
+    page = pages.get(target)
+    fragment = parts.fragment
+    return not fragment or page is None or fragment in page.ids or fragment.startswith(("__", *page.loads))

@@ -18,6 +18,8 @@ MOST_EVENTS = 1_000
 """Events that one page renders; those of a larger epoch are loaded from the API by whoever asks for them."""
 MOST_ROWS = 100
 """Rows of a table that one page renders; the others are loaded from the API (`assets/tables.js`)."""
+MOST_EPOCHS = 52
+"""Epochs that a contributor's page renders; the others as well."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Contributor:
     @property
     def shown(self) -> list[Share]:
         """The epochs that the page renders: the last ones."""
-        return self.shares[-MOST_ROWS:]
+        return self.shares[-MOST_EPOCHS:]
 
     @property
     def final_credits(self) -> int:
@@ -154,13 +156,14 @@ def epoch_page(
     last_id: int,
     report: Mapping[str, Any] | None,
     commit: str | None,
+    outcomes: Sequence[EventOutcome],
 ) -> EpochPage:
-    """Everything about one epoch."""
+    """Everything about one epoch. `outcomes`: those of `derived`, which the caller needs as well."""
     statement, epoch = derived.statement, derived.epoch
     rendered = statement.activity_count <= MOST_EVENTS
     by_user: dict[str, list[EventLine]] = {}
     late = []
-    for outcome in derived.loaded.outcomes():
+    for outcome in outcomes:
         if outcome.late:
             late.append(event_line(outcome))
         if rendered and outcome.user_id is not None:
