@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,6 +20,7 @@ from ledger.core.values import Timestamp, to_milliseconds
 from ledger.flows.collect import CollectRun, collect
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
+from ledger.flows.verify import guard, verify
 from ledger.flows.webhook import LARGEST, take_payload
 from tests.nodes import NODE_ID, WALLETS, digest
 from tests.servers.github import TOKEN, Actor, GitHubServer, Repository
@@ -267,6 +269,24 @@ def test_a_forged_payload_writes_nothing_that_the_log_could_not_hold(
         assert ids(root) == []
     poll(server, root)  # the node is whole: it can be read and collected into
     assert all(len(line) < 100_000 for line in activity(root))
+
+
+def test_verify_and_guard_accept_what_payloads_wrote(server: GitHubServer, repository: Repository, root: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@y", *arguments], check=True)
+
+    push(server, root, closed_issue(repository, CAT))
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "one payload")
+    push(server, root, closed_issue(repository, CAT))
+    assert guard(root, "HEAD", None, None) == []
+    session = open_session(root, NOW, environ={})
+    try:
+        assert verify(session).ok
+    finally:
+        session.close()
+    assert len(ids(root)) == 2
 
 
 # --- the command ---
