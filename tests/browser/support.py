@@ -43,6 +43,7 @@ def publish(node_root: Path, out: Path) -> Path:
         {
             "approvers": [{"id": person.id, "wallets": list(person.wallets)} for person in scope.approvers],
             "scope_id": scope_id,
+            "spam": [rule.model_dump(mode="json") for rule in scope.spam],
             "threshold": scope.threshold,
         }
         for scope_id, scope in node.scopes.items()

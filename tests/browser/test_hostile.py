@@ -51,7 +51,7 @@ def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: 
         unfold(page)
         page.get_by_role("searchbox", name="Find events by title").fill("hacked")
         page.locator(".ledger-events li", has_text=HOSTILE[0]).locator("input").click()
-        page.get_by_text("1 changes move").wait_for()
+        page.get_by_text("1 change moves").wait_for()
         assert HOSTILE[0] in page.locator(".ledger-trial").inner_text()
         assert HOSTILE[3] in page.locator("[data-sign]").inner_text()
         inert(seen, origin)

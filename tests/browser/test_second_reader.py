@@ -15,11 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.canonical import decode, encode
+from ledger.core.config import ScopeSettings
 from ledger.core.errors import FormatError
 from ledger.core.merkle import merkle_root
 from ledger.core.payout import payout_table
+from ledger.core.spam import policy_exclusions
 from ledger.core.values import MAX_AMOUNT, UserId, checksummed
 from tests.browser.support import ASSETS, needs_browser, served, watched
+from tests.core.samples import record
 from tests.nodes import GOLDEN
 
 pytestmark = needs_browser
@@ -169,6 +172,58 @@ def test_payouts_are_the_same_to_the_last_credit(page: Any, units: dict[str, int
     table = payout_table({UserId(user): one for user, one in units.items()}, pool)
     assert found["payouts"] == [line.model_dump() for line in table.payouts]
     assert found["undistributed"] == str(table.undistributed)
+
+
+def test_anti_spam_rules_leave_out_the_same_events(page: Any) -> None:
+    dice = random.Random(17)
+    cases = []
+    for _ in range(300):
+        given = [
+            {
+                "source": dice.choice(["discord", "discord", "file"]),
+                "event_types": dice.choice([[], ["message_sent"], ["reaction_added", "message_sent"]]),
+                "most_per_day": dice.choice([None, 1, 2, 3]),
+                "least_length": dice.choice([None, None, 5, 20]),
+                "channels": dice.choice([[], [], ["7"], ["7", "8"]]),
+            }
+            for _ in range(dice.randrange(1, 4))
+        ]
+        events = [
+            record(
+                "event",
+                source=dice.choice(["discord", "discord", "discord", "file"]),
+                event_type=dice.choice(["message_sent", "reaction_added"]),
+                id=f"e:{number}",
+                event_time=f"2026-01-0{dice.randrange(5, 8)}T00:00:{dice.randrange(4):02d}.000Z",
+                platform_user_id=dice.choice("ab"),
+                metadata={
+                    "channel_id": dice.choice([None, "7", "8", "9"]),
+                    "parent_id": dice.choice([None, None, "7", "8"]),
+                    "length": dice.choice([None, 0, 4, 5, 30]),
+                    "title": "",
+                },
+            )
+            for number in dice.sample(range(100), 12)
+        ]
+        cases.append((given, events))
+    found = page.evaluate(
+        """async (cases) => {
+            const { scanPart, mergeParts } = await import("/assets/verifier/activity.js");
+            const { policyExclusions } = await import("/assets/verifier/spam.js");
+            const { encode } = await import("/assets/verifier/canonical.js");
+            const { concat, bytesOf } = await import("/assets/verifier/bytes.js");
+            return cases.map(([rules, events]) => {
+                const data = concat(events.flatMap((event) => [encode(event), bytesOf("\\n")]));
+                const part = { name: "activity.jsonl", path: "activity.jsonl", data, line: 0, torn: false };
+                return [...policyExclusions(rules, mergeParts([part], [scanPart(part, {})]).events)].sort();
+            });
+        }""",
+        [[given, [event.model_dump() for event in events]] for given, events in cases],
+    )
+    for (given, events), mine in zip(cases, found, strict=True):
+        rules = ScopeSettings.load({"scope_id": "default", "spam": given}, "scopes/default.yaml").spam
+        assert mine == sorted(event_id for event_id, _ in policy_exclusions(rules, events))
+    assert len({len(mine) for mine in found}) > 5, "the cases hardly differ"
 
 
 def test_merkle_roots_of_every_small_size_are_the_same(page: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ledger.core.config import WeightPolicy
 from ledger.core.evaluate import EventOutcome, evaluate, event_outcomes
@@ -17,9 +18,13 @@ from ledger.core.payout import payout_table
 from ledger.core.records import Curation, weight_config_hash
 from ledger.core.statement import pool_total
 from ledger.core.values import Hash
+from ledger.flows.collect import collect
+from ledger.flows.decide import curate
+from ledger.flows.identity import bind
 from ledger.store.yamlfile import load_yaml
+from tests.browser.sites import build, rewrite
 from tests.browser.support import needs_browser, publish, served, watched, write_page
-from tests.nodes import GOLDEN, at
+from tests.nodes import GOLDEN, at, make_node
 
 pytestmark = needs_browser
 
@@ -106,7 +111,7 @@ def test_the_table_moves_with_every_change_and_equals_the_rules(browser: Any, go
         assert page.get_by_text("TRIAL, computed in this browser, counts for nothing.").is_visible()
 
         page.get_by_role("textbox", name="file:design").fill("9001")
-        page.get_by_text("1 changes move").wait_for()
+        page.get_by_text("1 change moves").wait_for()
         assert [(row[0], milli(row[2]), row[4]) for row in shown(page)] == by_python(
             "default", 1, {"file:design": 9001}, {}, None
         )
@@ -154,7 +159,7 @@ def test_the_weight_file_is_copied_as_it_is_shown(browser: Any, golden: str) -> 
         page.goto(f"{golden}whatif-design-1.html")
         page.get_by_role("button", name="Try other weights").click()
         page.get_by_role("textbox", name="file:design").fill("1500")
-        page.get_by_text("1 changes move").wait_for()
+        page.get_by_text("1 change moves").wait_for()
         page.get_by_role("button", name="Copy as weight file").click()
         page.get_by_text("Copied.").wait_for()
         copied = page.evaluate("navigator.clipboard.readText()")
@@ -173,7 +178,7 @@ def test_a_field_that_is_no_whole_number_changes_nothing(browser: Any, golden: s
         assert {row[6] for row in shown(page)} == {"0"}
         field.fill("1")
         assert field.get_attribute("aria-invalid") == "false"
-        page.get_by_text("1 changes move").wait_for()
+        page.get_by_text("1 change moves").wait_for()
 
 
 @pytest.mark.parametrize(("scope", "epoch"), [("default", 1), ("default", 2), ("default", 3), ("design", 1)])
@@ -187,6 +192,7 @@ def test_many_trials_equal_the_rules(browser: Any, golden: str, scope: str, epoc
             "weights": {kind: dice.choice([0, 1, 999, 4000, 2**53 - 1]) for kind in kinds if dice.random() < 0.7},
             "included": {event["id"]: dice.random() < 0.5 for event in events if dice.random() < 0.5},
             "cap": dice.choice([None, None, 0, 1, 2]),
+            "spam": None,
         }
         for _ in range(25)
     ]
@@ -207,3 +213,70 @@ def test_many_trials_equal_the_rules(browser: Any, golden: str, scope: str, epoc
         assert {user: mine[user] for user, *_ in wanted} == {user: (units, paid) for user, units, paid in wanted}
         others = set(mine) - {user for user, *_ in wanted}
         assert {mine[user] for user in others} <= {("0", "0")}
+
+
+ROWS = """id,time,event_type,account,login,evidence,title
+a1,2026-01-05T09:00:00Z,design,alice,alice,https://example.org/1,One
+a2,2026-01-05T10:00:00Z,design,alice,alice,https://example.org/2,Two
+a3,2026-01-05T11:00:00Z,design,alice,alice,https://example.org/3,Three
+a4,2026-01-06T09:00:00Z,community,alice,alice,https://example.org/4,Four
+b1,2026-01-05T09:00:00Z,design,bob,bob,https://example.org/5,Five
+b2,2026-01-05T10:00:00Z,design,bob,bob,https://example.org/6,Six
+c1,2026-01-07T09:00:00Z,governance,carol,carol,https://example.org/7,Seven
+"""
+RULES = [{"source": "file", "event_types": ["design"], "most_per_day": 1}]
+
+
+def ran(root: Path, spam: object, weights: str | None) -> list[Row]:
+    """The statement of epoch 1 of a node with these rules and this weight file, as collecting and review make it."""
+    make_node(root, rows=ROWS)
+    rewrite(root / "scopes/default.yaml", spam=spam)
+    if weights is not None:
+        (root / "weights/default.yaml").write_text(weights, "utf-8")
+    with at(root, "2026-01-08T00:00:00Z", "ann") as session:
+        for name in ("alice", "bob", "carol"):
+            bind(session, "file", name, login=name, actor="ann")
+        collect(session)
+        curate(session, session.node.epoch("default", 1), "include", "file:work:a3", note="It was the better one.")
+    with at(root, "2026-01-14T00:00:00Z") as session:
+        collect(session)
+        statement = session.node.epoch("default", 1).statement()
+    assert statement is not None
+    return [(line.user_id, str(line.total_units), str(line.amount_credits)) for line in statement.payouts]
+
+
+def test_what_a_trial_shows_is_what_the_ledger_pays_with_the_copied_files(browser: Any, tmp_path: Path) -> None:
+    official = ran(tmp_path / "node", RULES, None)
+    site = build(tmp_path / "node", tmp_path / "site")
+    with served(site) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + "policy/")
+        page.get_by_role("button", name="Try other weights").click()
+        page.locator(".ledger-trial tbody tr").first.wait_for()
+        assert [(row[0], milli(row[2]), row[4]) for row in shown(page)] == official
+        page.get_by_role("textbox", name="file:community").fill("777")
+        page.get_by_role("textbox", name="file:design").fill("9001")
+        page.get_by_role("textbox", name="at most so many from one account").fill("2")
+        page.get_by_text("3 changes move").wait_for()
+        tried = [(row[0], milli(row[2]), row[4]) for row in shown(page)]
+        weights, rules = page.locator("[data-whatif] pre").all_inner_texts()
+        assert seen.problems == []
+        assert seen.foreign(origin) == []
+    assert tried != official
+    assert ran(tmp_path / "changed", yaml.safe_load(rules)["spam"], weights) == tried
+
+
+def test_a_trial_on_the_policy_page_starts_from_the_chosen_epoch(browser: Any, sites: dict[str, Path]) -> None:
+    with served(sites["golden"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + "policy/")
+        place = page.locator("[data-whatif][data-scope=default]")
+        chosen = place.get_by_label("Epoch to try on")
+        assert chosen.locator("option").first.inner_text() == place.get_attribute("data-epoch")
+        chosen.select_option("1")
+        place.get_by_role("button", name="Try other weights").click()
+        place.get_by_role("textbox", name="file:design").fill("9001")
+        place.get_by_text("1 change moves").wait_for()
+        wanted = by_python("default", 1, {"file:design": 9001}, {}, None)
+        assert [(row[0], milli(row[2]), row[4]) for row in shown(page)] == wanted
+        assert seen.problems == []

@@ -13,6 +13,12 @@ export function make(tag, attributes = {}, ...children) {
 
 export const button = (text, click, attributes = {}) => make("button", { type: "button", class: "md-button", click, ...attributes }, text);
 
+/** A text from outside, kept apart: marks in it that turn the direction of writing end where it ends. */
+export const outside = (text, attributes = {}) => make("bdi", attributes, text);
+
+/** `1 event`, `2 events`. */
+export const counted = (count, word) => `${count} ${word}${Number(count) === 1 ? "" : "s"}`;
+
 /** A table of ready cells; `columns` are `[heading, class]`. */
 export function table(caption, columns, rows) {
   const head = make("tr", {}, ...columns.map(([heading, kind]) => make("th", { scope: "col", class: kind ?? null }, heading)));

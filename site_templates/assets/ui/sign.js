@@ -3,7 +3,7 @@
 // Recomputes before it offers anything; what is shown and signed comes from that, never from the page. Sends nothing.
 import { checksummed, hexOfText, normalizeSignature, recoverSigner } from "../verifier/signatures.js";
 import { placeOf, Verifier } from "./client.js";
-import { button, copyable, make, Progress, table, unitsText } from "./dom.js";
+import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
 import { discoverWallets, walletError } from "./wallet.js";
 import { summary, verdictTable } from "./verdicts.js";
 
@@ -14,17 +14,17 @@ const time = (text) => `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`;
 function statementView({ statement, names, approvers, signers }) {
   const s = statement;
   const words = [
-    `From ${time(s.period_start)} up to ${time(s.period_end)}, ${s.activity_count} events were recorded in epoch ${s.epoch_id} of ${s.scope_id}.`,
-    `${s.payouts.length} people share a pool of ${s.pool_total_credits} credits; ${s.undistributed_credits} credits stay undistributed.`,
-    s.unresolved_count ? `${s.unresolved_count} events belong to accounts that nobody has bound; they pay nobody.` : "Every event that counts belongs to someone.",
+    `From ${time(s.period_start)} up to ${time(s.period_end)}, ${counted(s.activity_count, "event")} ${s.activity_count === 1 ? "was" : "were"} recorded in epoch ${s.epoch_id} of ${s.scope_id}.`,
+    `${s.payouts.length === 1 ? "1 person shares" : `${s.payouts.length} people share`} a pool of ${counted(s.pool_total_credits, "credit")}; undistributed: ${counted(s.undistributed_credits, "credit")}.`,
+    s.unresolved_count ? `${counted(s.unresolved_count, "event")} of accounts that nobody has bound: they pay nobody.` : "Every event that counts belongs to someone.",
     s.gaps.length ? `Known to be missing: ${s.gaps.join("; ")}.` : "No source is known to be incomplete.",
-    `${s.threshold} of the approvers pinned at review must sign; ${signers.length} of their wallets have signed so far.`,
+    `${s.threshold} of the approvers pinned at review must sign. Signed so far: ${counted(signers.length, "wallet")}.`,
   ];
   return make("section", {},
     make("h3", {}, "What you would sign"),
-    ...words.map((text) => make("p", {}, text)),
+    ...words.map((text) => make("p", {}, outside(text))),
     table("Payouts", [["Who"], ["Units", "num"], ["Share", "num"], ["Credits", "num"]],
-      s.payouts.map((line) => [make("span", { title: line.user_id }, names[line.user_id] ?? line.user_id), unitsText(line.total_units), line.share, line.amount_credits])),
+      s.payouts.map((line) => [outside(names[line.user_id] ?? line.user_id, { title: line.user_id }), unitsText(line.total_units), line.share, line.amount_credits])),
     make("p", {}, "Pinned approvers: ", ...approvers.flatMap((wallet, index) => [index ? ", " : "", make("span", { class: "id" }, wallet, signers.includes(wallet) ? " (has signed)" : "")]), "."));
 }
 
@@ -93,6 +93,10 @@ class SignPage {
       }
       this.account = account;
       const signature = await provider.request({ method: "personal_sign", params: [hexOfText(this.text), account] });
+      if (this.account !== account) {
+        this.tell("The wallet's account changed while it signed. Nothing is taken from that; ask again with the account that you mean.", "notice bad");
+        return;
+      }
       this.judge(String(signature), account);
     } catch (error) {
       this.tell(walletError(error), "notice bad");

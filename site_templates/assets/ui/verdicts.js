@@ -1,7 +1,7 @@
 // The verdicts of a recheck as a table, each difference with its place, its offending line and a link to the raw file.
 import { INVARIANTS } from "../verifier/invariants.js";
 import { publishedPath } from "../verifier/load.js";
-import { make, table } from "./dom.js";
+import { counted, make, outside, table } from "./dom.js";
 
 const BADGE = { pass: "finalized", fail: "bad", "not yet": "open", "not applicable": "open" };
 
@@ -10,7 +10,7 @@ function difference(finding, base) {
   const place = `${finding.path}${finding.line === null ? "" : `:${finding.line}`}`;
   const lines = [["expected", finding.expected], ["found", finding.actual], ["the line", finding.text]].filter(([, text]) => text !== null);
   return make("div", { class: "ledger-finding" },
-    make("p", { class: "bad" }, published ? make("a", { href: new URL(published, base).href }, place) : place, `: ${finding.message}`),
+    make("p", { class: "bad" }, published ? make("a", { href: new URL(published, base).href }, place) : outside(place), ": ", outside(finding.message)),
     make("dl", {}, ...lines.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, make("code", {}, text))])));
 }
 
@@ -29,6 +29,6 @@ export function verdictTable(report, base) {
 export function summary(report) {
   const count = (verdict) => report.checks.filter((check) => check.verdict === verdict).length;
   const later = count("not yet") ? `, ${count("not yet")} cannot hold yet (the epoch is ${report.state})` : "";
-  const told = `${report.events} events were recomputed in this browser: ${count("pass")} invariants hold${later}`;
+  const told = `${counted(report.events, "event")} ${report.events === 1 ? "was" : "were"} recomputed in this browser: ${count("pass")} invariants hold${later}`;
   return report.ok ? `${told}. Nothing differs.` : `${told}, ${count("fail")} FAIL. What is published does not follow from its own records.`;
 }

@@ -1,7 +1,7 @@
 // The trial of other weights: <div data-whatif data-scope data-epoch data-base>. See README.md for the contract.
-import { weightFile } from "../verifier/whatif.js";
+import { spamFile, weightFile } from "../verifier/whatif.js";
 import { placeOf, Verifier } from "./client.js";
-import { button, copyable, make, Progress, table, unitsText } from "./dom.js";
+import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
 
 const SHOWN = 100; // events listed at a time
 const WHOLE = /^(0|[1-9][0-9]{0,15})$/;
@@ -37,18 +37,38 @@ class Trial {
 
   /** Back to the epoch as it is. */
   reset() {
-    this.change = { weights: {}, included: {}, cap: null };
+    this.change = { weights: {}, included: {}, cap: null, spam: null };
     const weights = this.summary.kinds.map(({ kind, count, weight }) =>
-      numberField(`${kind} (${count} events), milli-units each`, weight ?? 0, (value) => { this.change.weights[kind] = value; this.update(); }));
+      numberField(`${kind} (${counted(count, "event")}), milli-units each`, weight ?? 0, (value) => { this.change.weights[kind] = value; this.update(); }));
     const search = make("input", { type: "search", "aria-label": "Find events by title, person, kind or id", placeholder: "Find events…", input: () => this.find(search.value) });
     this.form.replaceChildren(
       make("fieldset", {}, make("legend", {}, "Weights"), ...weights),
       make("fieldset", {}, make("legend", {}, "Cap"),
         numberField("At most so many events count for a person (empty: no cap)", null, (value) => { this.change.cap = value; this.update(); }, true)),
+      ...this.spamPart(),
       make("fieldset", {}, make("legend", {}, "Events that count"), search, this.list),
       button("Back to the official figures", () => this.reset()));
     this.find("");
     this.update();
+  }
+
+  /** The limits of the scope's anti-spam rules, where it has any. */
+  spamPart() {
+    const rules = this.summary.spam;
+    if (rules.length === 0) return [];
+    const limit = (index, name, words) => {
+      const { source, event_types: types } = rules[index];
+      const label = `${source}${types.length ? ` ${types.join(", ")}` : ""}: ${words} (empty: no limit)`;
+      return numberField(label, rules[index][name], (value) => {
+        this.change.spam = (this.change.spam ?? rules).map((rule, at) => (at === index ? { ...rule, [name]: value } : rule));
+        if (JSON.stringify(this.change.spam) === JSON.stringify(rules)) this.change.spam = null;
+        this.update();
+      }, true);
+    };
+    return [make("fieldset", {}, make("legend", {}, "Anti-spam rules"), ...rules.flatMap((_, index) => [
+      limit(index, "most_per_day", "at most so many from one account in one channel on one day"),
+      limit(index, "least_length", "characters at least"),
+    ]))];
   }
 
   async find(query) {
@@ -62,7 +82,8 @@ class Trial {
         this.update();
       } });
       box.checked = this.change.included[event.id] ?? event.included;
-      return make("li", {}, make("label", {}, box, ` ${event.title || event.id} `, make("span", { class: "quiet" }, `${event.kind}, ${event.name ?? "nobody yet"}, ${event.path}:${event.line}`)));
+      return make("li", {}, make("label", {}, box, " ", outside(event.title || event.id), " ",
+        make("span", { class: "quiet" }, `${event.kind}, `, outside(event.name ?? "nobody yet"), `, ${event.path}:${event.line}`)));
     });
     if (events.length === SHOWN) items.push(make("li", { class: "quiet" }, `The first ${SHOWN}; search for others.`));
     this.list.replaceChildren(...items);
@@ -79,25 +100,37 @@ class Trial {
   }
 
   show({ rows, undistributed, unresolved, weights }) {
-    const tried = Object.keys(this.change.included).length + (this.change.cap === null ? 0 : 1)
+    const tried = Object.keys(this.change.included).length + (this.change.cap === null ? 0 : 1) + (this.change.spam === null ? 0 : 1)
       + this.summary.kinds.filter(({ kind, weight }) => (this.change.weights[kind] ?? weight ?? 0) !== (weight ?? 0)).length;
     const moved = rows.filter((row) => row.difference !== "0").length;
-    this.said.textContent = `TRIAL, computed in this browser, counts for nothing. ${tried ? `${tried} changes move ${moved} of ${rows.length} people.` : "Nothing is changed yet: these are the official figures."}`
-      + ` ${undistributed} credits stay undistributed; ${unresolved} events belong to nobody yet.`;
+    this.said.textContent = `TRIAL, computed in this browser, counts for nothing. ${tried ? `${tried === 1 ? "1 change moves" : `${tried} changes move`} ${moved} of ${rows.length} people.` : "Nothing is changed yet: these are the official figures."}`
+      + ` Undistributed: ${counted(undistributed, "credit")}. Of nobody yet: ${counted(unresolved, "event")}.`;
     this.payouts.replaceChildren(table("Trial: who would get what",
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
       rows.map((row) => [
-        make("span", { title: row.user_id }, row.name, row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
+        make("span", { title: row.user_id }, outside(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
         unitsText(row.units), row.share, row.credits, row.official, signed(row.difference),
       ])));
     const kept = Object.fromEntries(Object.entries(weights).filter(([kind, weight]) => weight !== 0 || this.summary.kinds.some((one) => one.kind === kind && one.weight !== null)));
     this.file.replaceChildren(make("p", {}, "The weights as a file for a pull request (", make("code", {}, this.summary.weight_policy), "); they would hold for epochs opened after it is merged:"),
-      copyable(weightFile(this.summary.algorithm, kept), "Copy as weight file", null));
+      copyable(weightFile(this.summary.algorithm, kept), "Copy as weight file", null),
+      ...(this.change.spam === null ? [] : [make("p", {}, "The anti-spam rules, for the scope's own file; they hold for every epoch that is not yet in review:"),
+        copyable(spamFile(this.change.spam), "Copy the rules", null)]));
   }
+}
+
+/** The epoch that a trial starts from, where the page offers several: sets `data-epoch`. */
+function epochChoice(element) {
+  const epochs = (element.dataset.epochs ?? "").split(" ").filter(Boolean);
+  if (epochs.length < 2) return [];
+  const id = `ledger-trial-${(serial += 1)}`;
+  const choice = make("select", { id, change: () => { element.dataset.epoch = choice.value; } }, ...epochs.map((epoch) => make("option", { value: epoch }, epoch)));
+  return [make("p", { class: "ledger-field" }, make("label", { for: id }, "Epoch to try on"), choice)];
 }
 
 export function attachWhatIf(element) {
   const progress = new Progress();
+  const choice = epochChoice(element);
   const start = button("Try other weights", async () => {
     if (start.getAttribute("aria-disabled") === "true") return;
     start.setAttribute("aria-disabled", "true");
@@ -106,6 +139,7 @@ export function attachWhatIf(element) {
       const summary = await verifier.ask("prepare", placeOf(element), (stage) => progress.show(stage));
       progress.say(summary.ok ? "" : "Warning: this epoch does not recompute; recheck it to see why.", summary.ok ? "" : "notice bad");
       start.remove();
+      for (const one of choice) one.remove();
       new Trial(element, verifier, summary);
       element.dataset.ready = "";
     } catch (error) {
@@ -114,7 +148,7 @@ export function attachWhatIf(element) {
       progress.say(`The trial could not start: ${error.message}`, "notice bad");
     }
   });
-  element.append(start, progress.element);
+  element.append(...choice, start, progress.element);
 }
 
 document.querySelectorAll("[data-whatif]").forEach(attachWhatIf);

@@ -8,8 +8,11 @@ import { leafHash, rootOfHashes } from "./merkle.js";
 const MOST_FINDINGS = 100;
 const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
 const NULL = "\0"; // stands for null in a column; no stored text holds a control character, nor a line end
-const STORED = ["event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
-const COLUMNS = ["line", "title", ...STORED];
+const STORED = ["event_time", "event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
+const COLUMNS = ["line", "title", "length", "channel", "thread", ...STORED];
+
+const textIn = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
+
 
 /** Everything that is wrong with one event of an epoch's log: `[rule, message, expected, actual]`. */
 function* wrongsOf({ event, payload }, epoch) {
@@ -65,7 +68,11 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
       for (const wrong of wrongsOf(found, epoch)) tell(...wrong);
       const { event } = found;
       columns.line.push(line);
-      columns.title.push(typeof event.metadata.title === "string" ? event.metadata.title : "");
+      const { title, length, channel_id, parent_id } = event.metadata;
+      columns.title.push(textIn(title));
+      columns.length.push(typeof length === "number" ? length : "");
+      columns.channel.push(textIn(channel_id));
+      columns.thread.push(textIn(parent_id));
       for (const name of STORED) columns[name].push(event[name] ?? NULL);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -7,8 +7,11 @@ export function foldCuration(curation) {
   const decisions = new Map();
   for (const line of curation) {
     let decision = decisions.get(line.event_id);
-    if (!decision) decisions.set(line.event_id, (decision = { included: true, weight: null, user: null }));
-    if (line.action === "include" || line.action === "exclude") decision.included = line.action === "include";
+    if (!decision) decisions.set(line.event_id, (decision = { included: true, by: null, weight: null, user: null }));
+    if (line.action === "include" || line.action === "exclude") {
+      decision.included = line.action === "include";
+      decision.by = line.actor;
+    }
     if (line.action === "weight") decision.weight = line.weight_override_milli;
     if (line.action === "resolve") decision.user = line.user_id;
   }
@@ -21,7 +24,7 @@ export function foldCuration(curation) {
  * @param {Record<string, number>} weights  `source:event_type` to milli-units
  */
 export function eventOutcomes(weights, events, accounts, decisions) {
-  const undecided = { included: true, weight: null, user: null };
+  const undecided = { included: true, by: null, weight: null, user: null };
   return events.map((event) => {
     const decision = decisions.get(event.id) ?? undecided;
     const kind = `${event.source}:${event.event_type}`;
@@ -31,6 +34,7 @@ export function eventOutcomes(weights, events, accounts, decisions) {
       kind,
       user: decision.user ?? accounts.get(accountKey(event.source, event.platform_user_id)) ?? null,
       included: decision.included,
+      includedBy: decision.by,
       units: BigInt(decision.weight ?? weight ?? 0),
       weightSource: decision.weight !== null ? "decision" : weight !== null ? "policy" : "none",
     };

@@ -1,10 +1,11 @@
-// What if: the same rules over the same records with other weights, other inclusions or a cap. Never an official figure.
+// What if: the same rules over the same records with other weights, inclusions, caps or anti-spam rules. Never official.
 import { Refusal } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import { payoutTable, unitsOf } from "./payout.js";
+import { POLICY_ACTOR, policyExclusions } from "./spam.js";
 
-/** The epoch in memory, ready to be tried; `summary` is plain data for a page. */
-export function prepare(report, { epoch, derived }) {
+/** The epoch in memory, ready to be tried; `summary` is plain data for a page; `spam`: the scope's anti-spam rules. */
+export function prepare(report, { epoch, derived }, spam) {
   const { outcomes, overrides, names, statement } = derived;
   const kinds = new Map(Object.keys(epoch.weight_config).map((kind) => [kind, 0]));
   for (const { kind } of outcomes) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
@@ -22,6 +23,7 @@ export function prepare(report, { epoch, derived }) {
       state: report.state,
       algorithm: epoch.algorithm,
       weight_policy: epoch.weight_policy,
+      spam,
       events: outcomes.length,
       kinds: [...kinds].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => ({ kind, count, weight: weightOf(kind) })),
     },
@@ -35,17 +37,28 @@ function weightsOf(epochWeights, changed) {
   return { ...epochWeights, ...changed };
 }
 
+/** Whether an event counts: by the trial's own word, else by a person's decision, else by the rules that are tried. */
+function inclusion(outcomes, { included, spam }) {
+  const left = spam && policyExclusions(spam, outcomes.map((outcome) => outcome.event));
+  return ({ event, included: official, includedBy }) => {
+    if (Object.hasOwn(included, event.id)) return included[event.id];
+    return left && (includedBy === null || includedBy === POLICY_ACTOR) ? !left.has(event.id) : official;
+  };
+}
+
 /**
  * The payout table of a trial.
- * @param {{weights: Record<string, number>, included: Record<string, boolean>, cap: number|null}} change
- *   `cap`: at most so many included events count for a person, the first in the order of the log
+ * @param {{weights: Record<string, number>, included: Record<string, boolean>, cap: number|null, spam: object[]|null}} change
+ *   `cap`: at most so many included events count for a person, the first in the order of the log; `spam`: anti-spam rules
+ *   in place of the scope's; null leaves what is on record
  */
 export function trial({ outcomes, overrides, names, pool, weights, place, official }, change) {
   if (change.cap !== null && (!Number.isSafeInteger(change.cap) || change.cap < 0)) throw new Refusal("the cap is not a whole number");
   const now = weightsOf(weights, change.weights);
   const counts = new Map();
+  const counting = inclusion(outcomes, change);
   const tried = outcomes.map((outcome) => {
-    let included = Object.hasOwn(change.included, outcome.event.id) ? change.included[outcome.event.id] : outcome.included;
+    let included = counting(outcome);
     if (included && outcome.user !== null && change.cap !== null) {
       const count = counts.get(outcome.user) ?? 0;
       counts.set(outcome.user, count + 1);
@@ -93,4 +106,12 @@ const INERT_KEY = /^[a-z][a-z0-9_-]{0,62}:[a-z][a-z0-9_]*$/;
 export function weightFile(algorithm, weights) {
   const lines = Object.keys(weights).filter((kind) => INERT_KEY.test(kind)).sort().map((kind) => `  ${kind}: ${weights[kind]}\n`);
   return `algorithm: ${algorithm}\nweights:${lines.length ? "\n" : " {}\n"}${lines.join("")}`;
+}
+
+/** Anti-spam rules for a scope's file; a JSON text is YAML too. */
+export function spamFile(rules) {
+  const written = rules.map((rule) => Object.entries(rule)
+    .filter(([, value]) => value !== null && (!Array.isArray(value) || value.length))
+    .map(([name, value], index) => `${index ? "    " : "  - "}${name}: ${JSON.stringify(value)}\n`).join(""));
+  return `spam:\n${written.join("")}`;
 }

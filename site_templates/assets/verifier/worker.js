@@ -26,7 +26,7 @@ function reader(base) {
 
 async function check({ base, scope, epoch }, progress) {
   const loaded = await loadEpoch(reader(base), scope, epoch, progress);
-  return { ...(await checkEpoch(loaded, progress, scanParts)), people: loaded.settings?.approvers ?? [] };
+  return { ...(await checkEpoch(loaded, progress, scanParts)), settings: loaded.settings ?? {} };
 }
 
 /** Scan the parts of a log on as many cores as there are, each a worker of this same module; a short log right here. */
@@ -54,13 +54,13 @@ async function scanParts(parts, epoch, beat) {
 
 const ACTS = {
   async recheck(asked, progress) {
-    const { report, found, people } = await check(asked, progress);
-    return { report, ...(report.ok && found.derived ? forSigning(report, found, people) : {}) };
+    const { report, found, settings } = await check(asked, progress);
+    return { report, ...(report.ok && found.derived ? forSigning(report, found, settings.approvers ?? []) : {}) };
   },
   async prepare(asked, progress) {
-    const { report, found } = await check(asked, progress);
+    const { report, found, settings } = await check(asked, progress);
     if (!found.derived) throw new Refusal("this epoch cannot be recomputed; recheck it to see why");
-    prepared = prepare(report, found);
+    prepared = prepare(report, found, settings.spam ?? []);
     return prepared.summary;
   },
   async try({ change }) { return trial(prepared, change); },
