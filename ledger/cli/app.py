@@ -11,7 +11,7 @@ import sys
 import click
 
 from ledger import __version__
-from ledger.cli import collect, decide, demo, identity, init, pr, review, site, status, verify
+from ledger.cli import attest, collect, decide, demo, identity, init, pr, review, site, status, verify
 from ledger.cli.output import emit, fail
 from ledger.core.errors import LedgerError
 
@@ -46,6 +46,8 @@ for _command in (
     pr.pr,
     verify.verify,
     verify.guard,
+    attest.attest,
+    attest.witness,
     site.site,
 ):
     ledger.add_command(_command)
