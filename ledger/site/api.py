@@ -15,6 +15,7 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
+from ledger.site.openapi import openapi
 from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node, walk
@@ -115,6 +116,7 @@ class Api:
         self.put_json("epochs.json", {**head, "epochs": self._epochs})
         settings = [_scope(node, name) for name in node.scopes]
         self.put_json("scopes.json", {**head, "epoch": node.settings.epoch.model_dump(), "scopes": settings})
+        self.put_json("openapi.json", openapi(node.settings.name))
         self._contributors(names)
         self._weight_files()
         for scope_id in node.scopes:

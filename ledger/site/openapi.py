@@ -1,0 +1,327 @@
+"""`openapi.json`: every route of the static API with the JSON Schema of what it answers (OpenAPI 3.1).
+
+Schemas of stored records are made from the very models that read them; those of derived files are written here, and a
+test holds every published file to its route.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ledger.core import records
+from ledger.core.config import EpochSettings, Route, SpamRule
+from ledger.core.invariants import INVARIANTS
+from ledger.core.values import (
+    ADDRESS_PATTERN,
+    AMOUNT_PATTERN,
+    HASH_PATTERN,
+    NAME_PATTERN,
+    NUMBER_PATTERN,
+    SCOPE_PATTERN,
+    TIMESTAMP_PATTERN,
+    UUID_PATTERN,
+)
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+BOOLEAN: Schema = {"type": "boolean"}
+
+
+def _pattern(pattern: str, description: str) -> Schema:
+    return {"description": description, "pattern": pattern, "type": "string"}
+
+
+AMOUNT = _pattern(AMOUNT_PATTERN, "Credits or milli-units: a decimal string, at most 2^63-1.")
+HASH = _pattern(HASH_PATTERN, "SHA-256 in lowercase hex.")
+USER = _pattern(UUID_PATTERN, "A UUID.")
+SCOPE = _pattern(SCOPE_PATTERN, "A scope's id.")
+NUMBER: Schema = {"maximum": 999_999_999, "minimum": 1, "type": "integer"}
+TIME = _pattern(TIMESTAMP_PATTERN, "UTC with milliseconds: text order is time order.")
+SHARE = _pattern(r"^(0\.[0-9]{6}|1\.000000)$", "Part of all units, cut to six decimals.")
+STATE: Schema = {"enum": list(records.STATES)}
+
+
+def _list(of: Schema) -> Schema:
+    return {"items": of, "type": "array"}
+
+
+def _map(of: Schema, keys: str = "") -> Schema:
+    return {"additionalProperties": of, "type": "object", **({"propertyNames": {"pattern": keys}} if keys else {})}
+
+
+def _or_null(of: Schema) -> Schema:
+    return {"anyOf": [of, {"type": "null"}]}
+
+
+def _object(**properties: Schema) -> Schema:
+    """An object with exactly these properties."""
+    return {
+        "additionalProperties": False,
+        "properties": properties,
+        "required": sorted(properties),
+        "type": "object",
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+HEAD: dict[str, Schema] = {"commit": _or_null(TEXT), "node_id": USER}
+WEIGHTS = _map({"maximum": 2**53 - 1, "minimum": 0, "type": "integer"}, NAME_PATTERN[:-1] + ":")
+SHARE_FIELDS: dict[str, Schema] = {
+    "activity_count": COUNT,
+    "amount_credits": AMOUNT,
+    "final_units": _or_null(AMOUNT),
+    "override_reason": _or_null(TEXT),
+    "proposed_units": AMOUNT,
+    "share": _or_null(SHARE),
+    "units": AMOUNT,
+}
+OUTCOME: Schema = {
+    "description": "An event by its place in the raw log; columns are named in `columns`.",
+    "items": False,
+    "prefixItems": [
+        {"description": "Index into activity_files.", **COUNT},
+        {"description": "Line from 1.", "minimum": 1, "type": "integer"},
+        {"description": "Milli-units that it is worth.", **COUNT},
+        {"description": "Where the weight is from.", "enum": ["policy", "decision", "none"]},
+        {"description": "Whether it counts.", **BOOLEAN},
+        {"description": "Whether its time lies before the window.", **BOOLEAN},
+    ],
+    "minItems": 6,
+    "type": "array",
+}
+FINDING = _object(
+    rule=TEXT,
+    message=TEXT,
+    path=TEXT,
+    line=_or_null({"type": "integer"}),
+    expected=_or_null(TEXT),
+    actual=_or_null(TEXT),
+)
+REPORT = _object(
+    scope_id=SCOPE,
+    epoch_id=NUMBER,
+    state={"enum": [*records.STATES, "unreadable"]},
+    statement_hash=_or_null(HASH),
+    checks=_list(
+        _object(
+            invariant={"enum": sorted(INVARIANTS)},
+            verdict={"enum": ["pass", "fail", "not yet"]},
+            findings=_list(FINDING),
+        )
+    ),
+)
+PERSON = _object(id=TEXT, wallets=_list(_pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum.")))
+SCOPE_SETTINGS = _object(
+    approvers=_list(PERSON),
+    base_issuance=_or_null(AMOUNT),
+    curators=_list(TEXT),
+    merge={"enum": ["auto", "manual"]},
+    name=TEXT,
+    objection_hours=COUNT,
+    outlier_percent=COUNT,
+    overlap=BOOLEAN,
+    routing=_list(_ref("Route")),
+    scope_id=SCOPE,
+    sources=_list(_object(name=TEXT, source=TEXT)),
+    spam=_list(_ref("SpamRule")),
+    start=_or_null(TIME),
+    threshold=NUMBER,
+    weight_policy=TEXT,
+    weights=WEIGHTS,
+)
+EPOCH_ENTRY = _object(
+    activity_count=COUNT,
+    activity_files=_list(TEXT),
+    epoch_id=NUMBER,
+    files=_list(TEXT),
+    period_end=TIME,
+    period_start=TIME,
+    pool_total_credits=AMOUNT,
+    scope_id=SCOPE,
+    state=STATE,
+    statement_hash=_or_null(HASH),
+)
+PINNED = _object(epoch_id=NUMBER, period_start=TIME, weight_config_hash=HASH, weight_policy=TEXT)
+POLICY = _object(
+    algorithm=TEXT,
+    epochs=_list(PINNED),
+    file_sha256=HASH,
+    scope_id=SCOPE,
+    weight_config_hash=HASH,
+    weight_policy=TEXT,
+)
+ABOUT_USER: dict[str, Schema] = {"final_credits": AMOUNT, "name": TEXT, "user_id": USER}
+
+
+@dataclass(frozen=True)
+class Served:
+    """One route: its path under the API's root, what it is, its media type and the schema of the file or of a line."""
+
+    path: str
+    summary: str
+    media: str
+    schema: Schema
+
+
+def _json(path: str, summary: str, schema: Schema) -> Served:
+    return Served(path, summary, "application/json", schema)
+
+
+def _lines(path: str, summary: str, record: str) -> Served:
+    return Served(path, summary, "application/jsonl", _ref(record))
+
+
+def _text(path: str, summary: str, pattern: str) -> Served:
+    return Served(path, summary, "text/plain", {"pattern": pattern, "type": "string"})
+
+
+EPOCH = "epochs/{scope_id}/{epoch_id}"
+LOGS = {
+    "cursors.jsonl": ("Cursor", "What each source stream has covered."),
+    "collection.jsonl": ("Collection", "What each run saw."),
+    "curation.jsonl": ("Curation", "Decisions on events."),
+    "overrides.jsonl": ("Override", "Decisions on final units."),
+    "pool.jsonl": ("PoolComponent", "Parts of the epoch's credit budget."),
+    "objections.jsonl": ("Objection", "Questions about the epoch and their answers."),
+    "transitions.jsonl": ("Transition", "The epoch's steps, with what review pinned."),
+    "allocations.jsonl": ("Allocation", "Units by user, as stored from review on."),
+    "signatures.jsonl": ("Signature", "Signatures by the approvers' wallets."),
+    "attestations.jsonl": ("Attestation", "Who recomputed the statement and got the same bytes."),
+}
+"""Stored logs of an epoch by name: the record of a line and what it is about."""
+
+ROUTES: tuple[Served, ...] = (
+    _json("openapi.json", "This description.", {"required": ["openapi"], "type": "object"}),
+    _json(
+        "index.json",
+        "Every file of the site but this one, with size and SHA-256.",
+        _object(**HEAD, files=_list(_object(path=TEXT, sha256=HASH, size=COUNT))),
+    ),
+    _json("epochs.json", "All epochs, oldest first within a scope.", _object(**HEAD, epochs=_list(EPOCH_ENTRY))),
+    _json(
+        "scopes.json",
+        "Settings of the node and of its scopes as they are now.",
+        _object(**HEAD, epoch=_ref("EpochSettings"), scopes=_list(SCOPE_SETTINGS)),
+    ),
+    _lines("identities.jsonl", "The bindings log: which account belongs to which user.", "Binding"),
+    _json(
+        "contributors/index.json",
+        "Everyone whom a binding or an allocation names.",
+        _object(contributors=_list(_object(**ABOUT_USER, epoch_count=COUNT)), node_id=USER),
+    ),
+    _json(
+        "contributors/{user_id}.json",
+        "One contributor over all epochs, with the lines of the bindings log.",
+        _object(
+            **ABOUT_USER,
+            bindings=_list(_ref("Binding")),
+            epochs=_list(_object(**SHARE_FIELDS, epoch_id=NUMBER, scope_id=SCOPE, state=STATE)),
+            node_id=USER,
+        ),
+    ),
+    _json(
+        "weights/index.json",
+        "What each scope's policy is now, and which weights each epoch pinned.",
+        _object(node_id=USER, scopes=_list(POLICY)),
+    ),
+    _json("weights/{hash}.json", "A weight table, under the SHA-256 of its canonical form.", WEIGHTS),
+    _text(
+        "checkpoints/{scope_id}.txt", "Origin, size and root of the scope's statements.", r"^[^\n]+\n[0-9]+\n.{44}\n$"
+    ),
+    _text("checkpoints/{scope_id}.statements.txt", "The hashes under the checkpoint.", r"^([0-9a-f]{64}\n)*$"),
+    _text("proofs/{scope_id}/{epoch_id}.txt", "Leaf hashes of the activity log, in order.", r"^([0-9a-f]{64}\n)*$"),
+    _json(f"{EPOCH}/epoch.json", "The epoch's window and pinned weights, as stored.", _ref("Epoch")),
+    _lines(f"{EPOCH}/activity.jsonl", "The events, as stored.", "ActivityEvent"),
+    _lines(f"{EPOCH}/activity-{{shard}}.jsonl", "More events: the log goes on past 40 MB.", "ActivityEvent"),
+    *(_lines(f"{EPOCH}/{name}", f"{about} As stored.", record) for name, (record, about) in LOGS.items()),
+    _json(f"{EPOCH}/statement.json", "The statement; null while the epoch is open.", _or_null(_ref("Statement"))),
+    _text(f"{EPOCH}/sha256sums.txt", "For sha256sum -c, once finalized.", r"^([0-9a-f]{64}  [a-z0-9._-]+\n)*$"),
+    _json(
+        f"{EPOCH}/allocations.json",
+        "Everyone's part of the epoch, as it is now.",
+        _object(allocations=_list(_object(**SHARE_FIELDS, name=TEXT, user_id=USER)), state=STATE),
+    ),
+    _json(
+        f"{EPOCH}/outcomes.json",
+        "What each event came to, by user, as places in the raw log.",
+        _object(
+            activity_files=_list(TEXT),
+            columns=_list(TEXT),
+            unresolved=_list(OUTCOME),
+            users=_map(_list(OUTCOME), UUID_PATTERN),
+        ),
+    ),
+    _json(
+        f"{EPOCH}/verify.json",
+        "Verdicts of `ledger verify` when the site was built; empty when it did not run.",
+        {"anyOf": [REPORT, _object()]},
+    ),
+)
+PARAMETERS = {
+    "epoch_id": _pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
+    "hash": HASH,
+    "scope_id": SCOPE,
+    "shard": _pattern("^(?!000[01])[0-9]{4}$", "0002, 0003, …"),
+    "user_id": USER,
+}
+
+
+def openapi(node_name: str) -> Schema:
+    """The document. Addresses in it are relative, so that it holds wherever the site lies."""
+    return {
+        "components": {"schemas": _record_schemas()},
+        "info": {
+            "description": "Static files, all read-only. See docs/api.md for how to check them against each other.",
+            "title": f"Contribution ledger: {node_name}",
+            "version": "1",
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "openapi": "3.1.0",
+        "paths": {f"/{route.path}": {"get": _operation(route)} for route in ROUTES},
+        "servers": [{"description": "The folder that this file lies in.", "url": "./"}],
+    }
+
+
+def _operation(route: Served) -> Schema:
+    names = [name for name in PARAMETERS if f"{{{name}}}" in route.path]
+    parameters = [{"in": "path", "name": name, "required": True, "schema": PARAMETERS[name]} for name in names]
+    by_line = route.media == "application/jsonl"
+    # OpenAPI 3.1 has no word for the schema of a line; 3.2 calls it itemSchema
+    content = {"schema": TEXT, "x-itemSchema": route.schema} if by_line else {"schema": route.schema}
+    return {
+        "operationId": route.path.replace("{", "").replace("}", ""),
+        "parameters": parameters,
+        "responses": {"200": {"content": {route.media: content}, "description": route.summary}},
+        "summary": route.summary,
+    }
+
+
+def _record_schemas() -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for name in sorted({"ActivityEvent", "Binding", "Epoch", "Statement", *(record for record, _ in LOGS.values())}):
+        model: type[records.Record] = getattr(records, name)
+        # fields of other steps are absent from a transition, so that its defaults must not count as required
+        mode: Literal["validation", "serialization"] = "validation" if name == "Transition" else "serialization"
+        schema = model.model_json_schema(by_alias=True, mode=mode, ref_template="#/components/schemas/{model}")
+        found |= schema.pop("$defs", {})
+        found[name] = schema
+    for settings in (EpochSettings, Route, SpamRule):
+        found[settings.__name__] = settings.model_json_schema(mode="serialization")
+    return {name: _amounts_as_text(schema) for name, schema in found.items()}
+
+
+def _amounts_as_text(schema: Any) -> Any:
+    """The bound of an amount is one of numbers, which says nothing of the text that amounts are written as."""
+    if isinstance(schema, list):
+        return [_amounts_as_text(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string" and "le" in schema:
+        return {**{key: value for key, value in schema.items() if key not in ("ge", "le")}, "pattern": AMOUNT_PATTERN}
+    return {key: _amounts_as_text(value) for key, value in schema.items()}
