@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src"), ("video", "src")}
 """What a browser loads by itself; a plain `a href` is followed by people only."""
 _TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""")
-_ATTRIBUTE = re.compile(r"""\b(href|src|id|data-loads)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+"""Any attribute, so that what another one's text holds (`title="src=x"`) is passed over."""
 _SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
 
 
@@ -40,7 +41,7 @@ def _read(text: str) -> _Page:
                 page.ids.add(value)
             elif name == "data-loads":
                 page.loads += (value,)
-            else:
+            elif name in ("href", "src"):
                 page.links.append((tag.lower(), name, value))
     return page
 
