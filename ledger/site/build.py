@@ -148,6 +148,7 @@ class _Pages:
             lstrip_blocks=True,
         )
         self._jinja.filters["units"] = units_text
+        self._jinja.globals["repository"] = node.settings.repository
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
         self.news: list[Entry] = []
