@@ -25,8 +25,9 @@ lint: $(STAMP)  ## style, types, import rules, workflow security, documentation 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict ledger
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/zizmor --offline --pedantic --quiet .github
+	$(BIN)/zizmor --offline --pedantic --quiet .github action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -36,6 +37,7 @@ bench: $(STAMP)  ## benchmarks, as a table of ratios
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
 	$(UV) lock
 	$(UV) export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
+	$(UV) export --quiet --locked --format requirements-txt --all-extras --no-default-groups --group build --no-emit-project -o .github/requirements.lock
 
 clean:  ## remove what the commands built; .venv stays
 	rm -rf build dist demo-node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,6 +20,7 @@ from ledger.flows.ingest import Ingest, StreamReport
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
 from ledger.flows.session import Session
+from ledger.flows.views import stream_statuses
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder
 
@@ -102,7 +103,7 @@ def review(
     if reports is None:
         ingest.check(folder.scope_id)
         reports = ingest.run(folder)
-    gaps = _gaps(reports, accepted_gaps)
+    gaps = _gaps(session, folder, reports, accepted_gaps)
     pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))
     apply_policy(session, folder)
     base = _base_issuance(session, folder)
@@ -130,14 +131,25 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
     return draft(session, folder)
 
 
-def _gaps(reports: Sequence[StreamReport], accepted: Sequence[str]) -> list[str]:
-    """The gaps to pin, in words; StateError names every incomplete source that nobody accepted."""
+def _gaps(
+    session: Session, folder: EpochFolder, reports: Sequence[StreamReport], accepted: Sequence[str]
+) -> list[str]:
+    """The gaps to pin, in words; StateError names every incomplete source that nobody accepted.
+
+    Also what an earlier run could not read, until a later one has looked at the same stretch; it stands under the
+    source's kind, since the record names no more. Accepting a source by name accepts its kind's.
+    """
     found: dict[str, list[str]] = {}
     for report in reports:
         troubles = [*report.gaps, *([str(report.error)] if report.error else [])]
         if troubles:
             found.setdefault(report.name, []).extend(troubles)
-    open_gaps = sorted(set(found) - set(accepted))
+    told = {text for troubles in found.values() for text in troubles}
+    for stream in stream_statuses(session, folder):
+        if earlier := [text for text in stream.troubles if text not in told]:
+            found.setdefault(stream.source, []).extend(earlier)
+    kinds = {entry.source for entry in session.node.scope(folder.scope_id).sources if entry.name in accepted}
+    open_gaps = sorted(set(found) - set(accepted) - kinds)
     if open_gaps:
         raise StateError(
             "the last collection is incomplete: " + "; ".join(f"{name}: {found[name][0]}" for name in open_gaps),

@@ -141,6 +141,9 @@ class Clone:
         )
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace")
+            if "refusing to allow" in said:
+                hint = "Main's workflows changed, which a job's token may not push: press `Update branch` on the page."
+                raise SourceError(f"git push failed: {_last(said)}", hint=hint)
             if "rejected" in said or "cannot lock ref" in said or "failed to update ref" in said:
                 raise LostRace(f"{branch_name(scope_id, epoch_id)} moved meanwhile", hint="Run this again.")
             raise SourceError(

@@ -221,8 +221,12 @@ class _Step(EpochBranch):
             try:
                 if not gaps:
                     raise epoch.held_back
-                with locked(self.session):
-                    review(self.session, epoch.folder, Ingest(self.session), accepted_gaps=gaps)
+                ingest = Ingest(self.session)
+                try:
+                    with locked(self.session):
+                        review(self.session, epoch.folder, ingest, accepted_gaps=gaps)
+                finally:
+                    ingest.close()
             except LedgerError as error:
                 outcome.errors.append(error)
 
