@@ -89,12 +89,13 @@ def attest(
 @options(node_option, now_option, json_option)
 @click.option(
     "--against",
-    "memory",
+    multiple=True,
     envvar="LEDGER_WITNESS_MEMORY",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Your own file of what you saw before; made when it is missing, and brought up to date when all is well.",
+    type=click.Path(path_type=Path),
+    help="What you saw before: a file of your own, made when missing and kept up to date while all is well; or a "
+    "folder with an older clone of the ledger. May be given several times.",
 )
-def witness(node_dir: Path | None, now: str | None, as_json: bool, memory: Path | None) -> int:
+def witness(node_dir: Path | None, now: str | None, as_json: bool, against: tuple[Path, ...]) -> int:
     """Recompute the whole ledger and compare it with what you saw before.
 
     For a fork's weekly run, or anybody's cron. Ends with exit code 1 when anything does not recompute, and when a
@@ -106,7 +107,7 @@ def witness(node_dir: Path | None, now: str | None, as_json: bool, memory: Path 
     from ledger.flows.witness import witness as flow
 
     with session(node_dir, now, quiet=True) as run:
-        result = flow(run, memory)
+        result = flow(run, against)
     if as_json:
         emit(
             "witness/1",
@@ -131,8 +132,6 @@ def witness(node_dir: Path | None, now: str | None, as_json: bool, memory: Path 
     count = len(result.verification.epochs)
     verdict = "the same" if result.ok else "DIFFERENT"
     out(f"{verdict}: {count} epoch{'s' * (count != 1)} recomputed, {result.remembered} seen before")
-    if memory is None:
+    if not against:
         note("nothing was compared with before: name a file of your own with --against")
-    elif not result.ok:
-        note(f"{memory} stays as it was")
     return 0 if result.ok else 1

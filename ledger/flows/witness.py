@@ -1,11 +1,12 @@
 """Recompute a whole node and compare it with what this witness saw before: a rewritten past shows.
 
-The witness's memory is a file of its own, outside the node. Recomputing alone cannot tell a ledger that was rewritten
-with all its signatures from the one that stood there last week; a memory that is not in the ledger's hands can.
+The witness's memory is its own: a file outside the node, or an older clone. Recomputing alone cannot tell a ledger that
+was rewritten with all its signatures from the one that stood there last week; a memory out of the ledger's hands can.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ledger.core.values import Sha256
 from ledger.flows.session import Session
 from ledger.flows.verify import Verification, verify
 from ledger.store.files import read_file, write_file
+from ledger.store.node import load_node
 
 Key = tuple[str, str, int]
 
@@ -52,23 +54,18 @@ class Witnessed:
         return *self.findings, *self.verification.all_findings
 
 
-def witness(session: Session, memory: Path | None) -> Witnessed:
-    """Verify all scopes and epochs and, with `memory`, compare each finalized epoch with what was seen before.
+def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
+    """Verify all scopes and epochs and compare each finalized epoch with what was seen before.
 
-    The memory is written anew only when nothing differs, so that a difference is told every time until a person has
-    looked. Raises FormatError for a memory that cannot be read, UsageError for one under the node's `data/`.
+    `against`: files of a witness's own, which are made where missing and written anew only when nothing differs, so
+    that a difference is told every time until a person has looked; and folders with older clones of the ledger, which
+    are only read. Raises FormatError for a memory that cannot be read, UsageError for one under the node's `data/`.
     """
-    seen = _read(session, memory) if memory is not None else []
+    files = [path for path in against if not path.is_dir()]
+    seen = [line for path in against for line in (_clone(path) if path.is_dir() else _file(session, path))]
     verification = verify(session)
     now = [
-        Seen.read(
-            {
-                "node_id": verification.node_id,
-                "scope_id": epoch.scope_id,
-                "epoch_id": epoch.epoch_id,
-                "statement_hash": epoch.statement_hash,
-            }
-        )
+        _seen(verification.node_id, epoch.scope_id, epoch.epoch_id, epoch.statement_hash)
         for epoch in verification.epochs
         if epoch.state == "finalized" and epoch.statement_hash is not None
     ]
@@ -84,26 +81,39 @@ def witness(session: Session, memory: Path | None) -> Witnessed:
             line.statement_hash,
             hashes.get(line.key, "none"),
         )
-        for line in seen
+        for line in dict.fromkeys(seen)
         if hashes.get(line.key) != line.statement_hash
     )
     known = {line.key for line in seen}
     result = Witnessed(verification, findings, len(known), tuple(each for each in now if each.key not in known))
-    if memory is not None and result.ok:
-        write_file(memory.parent, memory.name, b"".join(each.encode() + b"\n" for each in now))
+    if result.ok:
+        for path in files:
+            write_file(path.parent, path.name, b"".join(each.encode() + b"\n" for each in now))
     return result
 
 
-def _read(session: Session, memory: Path) -> list[Seen]:
+def _seen(node_id: str, scope_id: str, epoch_id: int, statement_hash: str) -> Seen:
+    return Seen.read({"node_id": node_id, "scope_id": scope_id, "epoch_id": epoch_id, "statement_hash": statement_hash})
+
+
+def _clone(root: Path) -> Iterator[Seen]:
+    """What stands finalized in an older clone."""
+    node = load_node(root)
+    for scope_id in node.scopes:
+        for folder in node.epochs(scope_id):
+            if folder.state() == "finalized":
+                yield _seen(node.node_id, scope_id, folder.epoch_id, folder.hash_of("statement.json"))
+
+
+def _file(session: Session, memory: Path) -> Iterator[Seen]:
+    """The lines of a witness's own file; none where it does not exist yet."""
     if memory.resolve().is_relative_to(session.node.root.resolve() / "data"):
         raise UsageError(
             f"{memory} lies in the ledger's own data", hint="A witness keeps its memory where the ledger cannot write."
         )
-    found = []
     for number, value in read_objects(read_file(memory.parent, memory.name) or b"", str(memory)):
         try:
-            found.append(Seen.read(value))
+            yield Seen.read(value)
         except FormatError as error:
             error.hint = "Restore this witness's memory, or remove it to begin anew with what is there now."
             raise error.at(str(memory), number) from None
-    return found

@@ -183,9 +183,9 @@ def close_first(root: Path, units: int | None = None) -> None:
         finalize(session, folder)
 
 
-def watch(root: Path, memory: Path | None) -> Witnessed:
+def watch(root: Path, *against: Path) -> Witnessed:
     with at(root, NOW) as session:
-        return witness(session, memory)
+        return witness(session, against)
 
 
 def test_a_witness_remembers_what_is_new_and_finds_it_again(root: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_witness_remembers_what_is_new_and_finds_it_again(root: Path, tmp_path
 
 def test_without_a_memory_a_witness_only_recomputes(root: Path) -> None:
     before = digest(root)
-    found = watch(root, None)
+    found = watch(root)
     assert (found.ok, found.remembered, len(found.new)) == (True, 0, 4)
     assert digest(root) == before
 
@@ -224,6 +224,19 @@ def test_a_rewritten_past_shows_although_it_verifies_and_is_signed(tmp_path: Pat
         assert "another one than this witness saw" in finding.message
         assert (finding.expected, finding.actual) == (was, now)
         assert memory.read_bytes() == remembered
+
+
+def test_an_older_clone_is_a_memory_too_and_is_only_read(tmp_path: Path) -> None:
+    root, clone, memory = tmp_path / "node", tmp_path / "clone", tmp_path / "memory.jsonl"
+    close_first(root)
+    shutil.copytree(root, clone)
+    before = digest(clone)
+    assert (watch(root, clone).ok, watch(root, clone, memory).remembered) == (True, 1)
+    assert memory.exists()
+    shutil.rmtree(root)
+    close_first(root, units=10**6)
+    assert [found.path for found in watch(root, clone, memory).findings] == ["data/epochs/default/0001/statement.json"]
+    assert digest(clone) == before
 
 
 def test_a_finalized_epoch_that_is_gone_or_reopened_shows(root: Path, tmp_path: Path) -> None:
