@@ -77,6 +77,43 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
         note(f"{result.pages} pages, {result.files} files; `ledger site serve --out {result.out}` shows them")
 
 
+@site.command("compare")
+@click.argument("url")
+@click.option(
+    "--site",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("site"),
+    show_default=True,
+    help="The site as it was built.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0, 3600),
+    default=180,
+    show_default=True,
+    help="Seconds to go on asking while a deployment arrives.",
+)
+@json_option
+def compare(url: str, folder: Path, patience: int, as_json: bool) -> int:
+    """Fetch every file of a built site from where it is served, and compare SHA-256.
+
+    Ends with exit code 1 when anything differs, naming each file.
+
+    Example: ledger site compare https://ledger.example.org/ --site site
+    """
+    from ledger.site.compare import compare_site
+
+    result = compare_site(url, folder, patience=patience)
+    if as_json:
+        emit("site-compare/1", {"ok": not result.differences, **plain(result)})
+    else:
+        for difference in result.differences:
+            out(f"{difference.path}: {difference.problem}")
+    note(f"{result.files} files compared, {len(result.differences)} differ")
+    return 1 if result.differences else 0
+
+
 @site.command("serve")
 @click.option("--out", "target", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("site"))
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
