@@ -1,6 +1,8 @@
 """What every test may rely on: the same examples on every run of Hypothesis, and more of them on request."""
 
 import os
+from collections import Counter
+from typing import Any
 
 from hypothesis import settings
 
@@ -9,3 +11,14 @@ from hypothesis import settings
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=60)
 settings.register_profile("search", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which tests were left out for want of a browser: a green run without them shows less than it seems to."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = Counter(one.nodeid.partition("::")[0] for one in skipped if "chromium" in str(one.longrepr[-1]).lower())
+    if left_out:
+        terminalreporter.section("left out: no browser on this machine")
+        for name, count in sorted(left_out.items()):
+            terminalreporter.line(f"{name}: {count} tests")
+        terminalreporter.line("Install chromium (Debian: apt-get install chromium) to run them; with CI set they fail.")

@@ -237,6 +237,62 @@ def test_a_changed_account_takes_the_line_back_and_a_changed_chain_does_not(brow
         assert page.locator("#ledger-sign-line").count() == 0
 
 
+def test_an_account_that_changes_while_the_wallet_signs_voids_the_answer(browser: Any, site: str) -> None:
+    wallet = Wallet()
+    wallet.events = [("accountsChanged", [WALLETS["ben"]])]
+    with opened(browser, site, wallet) as seen:
+        seen.page.locator(".ledger-wallets button").click()
+        seen.page.get_by_text("account changed while it signed").wait_for()
+        assert seen.page.locator("#ledger-sign-line").count() == 0
+        wallet.events = [("chainChanged", "0x89"), ("accountsChanged", [WALLETS["ann"].lower()])]
+        seen.page.locator(".ledger-wallets button").click()
+        seen.page.get_by_text("a pinned approver").wait_for()
+        assert seen.page.locator("#ledger-sign-line").count() == 1
+
+
+def test_each_of_several_wallets_has_its_own_button(browser: Any, site: str) -> None:
+    """One announces itself late, one twice, and one is no wallet at all."""
+    wallet = Wallet()
+    with opened(browser, site, wallet) as seen:
+        seen.page.evaluate(
+            """() => {
+                const announce = (name, provider) => dispatchEvent(new CustomEvent("eip6963:announceProvider",
+                    { detail: { info: { uuid: name, name, icon: "", rdns: "org.example" }, provider } }));
+                const late = { request: async ({ method }) => {
+                    if (method === "eth_requestAccounts") return [];
+                    throw Object.assign(new Error("no"), { code: 4200 });
+                } };
+                announce("Late wallet", late);
+                announce("Late wallet again", late);
+                announce("No wallet", {});
+                dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: null }));
+            }"""
+        )
+        buttons = seen.page.locator(".ledger-wallets button")
+        assert buttons.all_inner_texts() == ["Sign with Example <b>Wallet</b>", "Sign with Late wallet"]
+        buttons.nth(1).click()
+        seen.page.get_by_text("No account is connected that is none of the approvers").wait_for()
+        assert wallet.asked == []
+        buttons.nth(0).click()
+        seen.page.locator("#ledger-sign-line").wait_for()
+
+
+def test_a_built_page_leads_to_the_review_of_its_epoch(browser: Any, sites: dict[str, Path]) -> None:
+    node = sites["hostile"].with_name("node")
+    with served(sites["hostile"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(f"{origin}epochs/default/1/")
+        page.get_by_label("Or check a signature").fill(signature(text_of(node), "ben"))
+        before = len(seen.requests)
+        page.get_by_role("button", name="Check the signature").click()
+        link = page.get_by_role("link", name="Open the review")
+        wanted = "https://github.com/example/ledger/pulls?q=is:pr+head:epoch/default/1"
+        assert link.get_attribute("href") == wanted
+        assert "noopener" in str(link.get_attribute("rel"))
+        assert len(seen.requests) == before
+        assert seen.problems == []
+
+
 def test_signatures_made_elsewhere_are_judged(browser: Any, site: str, node: Path) -> None:
     good = signature(text_of(node), "ben")
     raw = bytes.fromhex(good[2:])
