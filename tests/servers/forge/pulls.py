@@ -113,7 +113,7 @@ class Pulls(Talk):
         checked_text(body, "PullRequestReview", blank=True)
         at = commit or pull.head_sha
         if self.repository.bare.commit(at) != at:
-            raise Refused(422, "Unprocessable Entity", ["The commit_id is not part of the pull request"])
+            raise Refused(422, "Unprocessable Entity", [f"No commit found for SHA: {at}"])
         if state == "PENDING" and any(one.by is by and one.state == "PENDING" for one in pull.reviews):
             raise Refused(422, "Unprocessable Entity", ["User can only have one pending review per pull request"])
         review = Review(by, body, self.now, number, state, at, None if state == "PENDING" else self.now)

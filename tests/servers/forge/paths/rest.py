@@ -96,7 +96,7 @@ def route(method: str, template: str, needs: str = "metadata:read") -> Callable[
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a path, with what its template takes from it; those without a long tail go first."""
+    """The first route that fits a path, with what its template takes from it."""
     for known in ROUTES:
         if known.method == method and (match := known.pattern.fullmatch(path)):
             return known, {name: unquote(value) for name, value in match.groupdict().items()}
@@ -115,7 +115,8 @@ def answer(world: World, token: Token, method: str, target: str, body: Any) -> t
     try:
         with world.lock:
             world.settle()
-            repository_of(call)
+            if repository_of(call) is not world.repository and known.template.startswith(f"{REPO}/"):
+                raise Refused(404, "Not Found")  # of forks there is but the repository itself
             _allowed(call, known.needs)
             if (wrong := wrong_request(f"{known.method} {known.template}", body)) is not None:
                 raise Refused(422, wrong)
@@ -133,7 +134,7 @@ def refusal(error: Refused) -> Reply:
 
 
 def repository_of(call: Call) -> Repository | None:
-    """The repository that the path names; Refused (404) for any other, also where a fork cannot do this."""
+    """The repository or fork that the path names; Refused (404) for any other."""
     if "owner" not in call.params:
         return None
     wanted = f"{call.params['owner']}/{call.params['repo']}".lower()
@@ -149,7 +150,7 @@ def _allowed(call: Call, needs: str) -> None:
     if call.token.permissions is not None or call.login == ACTIONS:
         held = call.token.permissions
         for name, level in kinds:
-            if name in _ROLES:
+            if name in _ROLES and call.login == ACTIONS:
                 break
             if name == "metadata" or held is None or held.get(name) in (level, "write"):
                 return
