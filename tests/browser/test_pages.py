@@ -76,6 +76,9 @@ def test_no_kind_of_page_breaks_a_rule_of_axe(
             assert len(found["passes"]) > 10, f"axe looked at nothing on {path}"
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= WIDTHS[width], f"{path} is {wide} pixels wide"
+            verdicts = page.locator("[data-verdict]").evaluate_all("all => all.map((one) => one.dataset.verdict)")
+            assert set(verdicts) <= {"pass"}, f"{path} does not recheck"
+            page.evaluate("scrollTo(0, 0)")
             picture = PICTURES / name / f"{kind.replace('/', '-').removesuffix('.html')}-{width}-{scheme}.png"
             page.screenshot(path=picture, full_page=True, animations="disabled")
         assert seen.problems == []
