@@ -11,7 +11,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, execute
 
-from tests.servers.github.schema import _checked, _connection, _Measure, schema
+from tests.servers.github.schema import Measure, checked, connection, schema
 
 from .actions import World
 from .world import Account, Comment, Issue, Pull, Refused, Review, Thread, Token
@@ -39,10 +39,10 @@ class Item:
 
 def run(world: World, token: Token, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The answer's body: `data`, `errors` or both."""
-    document, problems = _checked(query)
+    document, problems = checked(query)
     if document is None:
         return {"errors": [{"message": message, "extensions": {"code": "undefinedField"}} for message in problems]}
-    measure = _Measure(document, variables)
+    measure = Measure(document, variables)
     if measure.errors:
         return {"errors": measure.errors}
     with world.lock:
@@ -92,7 +92,7 @@ def _page(items: list[Any], call: Asked, asked: Mapping[str, Any], *served: str)
     """A page of a list; the arguments named in `served` were followed already."""
     rows = [Item(one, _id(one), one.id, one.created_at, one.updated_at) for one in items]
     left = {name: value for name, value in asked.items() if name not in served}
-    page = _connection(rows, call, left)  # type: ignore[arg-type]
+    page = connection(rows, call, left)  # type: ignore[arg-type]
     return {**page, "nodes": [row.value for row in page["nodes"]]}
 
 

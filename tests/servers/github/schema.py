@@ -73,10 +73,10 @@ def operation_of(query: str) -> str:
 
 def run(call: Execution, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The answer's body: `data`, `errors` or both."""
-    document, problems = _checked(query)
+    document, problems = checked(query)
     if document is None:
         return {"errors": [{"message": message, "extensions": {"code": "undefinedField"}} for message in problems]}
-    measure = _Measure(document, variables)
+    measure = Measure(document, variables)
     if measure.errors:
         return {"errors": measure.errors}
     call.cost, call.node_count = max(1, round(measure.connections / 100)), measure.nodes
@@ -103,7 +103,7 @@ def run(call: Execution, query: str, variables: Mapping[str, Any]) -> dict[str, 
 
 
 @cache
-def _checked(query: str) -> tuple[DocumentNode | None, list[str]]:
+def checked(query: str) -> tuple[DocumentNode | None, list[str]]:
     """The query as a document, or what is wrong with it; tests ask the same ones again and again."""
     try:
         document = parse(query)
@@ -113,7 +113,7 @@ def _checked(query: str) -> tuple[DocumentNode | None, list[str]]:
     return (None if problems else document), problems
 
 
-class _Measure:
+class Measure:
     """How many connections and nodes a call may touch at most, and what is wrong with its pages."""
 
     def __init__(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
@@ -204,7 +204,7 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Any], **asked: Any) -> Any:
         raise GraphQLError(f"the test server does not serve {parent}.{name}")
     kind = get_named_type(info.return_type).name
     if isinstance(value, list) and kind.endswith("Connection"):
-        return _connection(value, info.context, asked)
+        return connection(value, info.context, asked)
     if kind == "DateTime":
         return None if value is None else iso(value)
     if kind == "BigInt":
@@ -215,7 +215,7 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Any], **asked: Any) -> Any:
 _MISSING = object()
 
 
-def _connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> dict[str, Any]:
+def connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> dict[str, Any]:
     """A page of a list: filtered, ordered, cut, with opaque cursors."""
     chosen = _filtered(items, asked)
     order = asked.get("orderBy")
