@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.generate import write_node
 from ledger.core.config import WeightPolicy
 from ledger.core.evaluate import EventOutcome, evaluate, event_outcomes
 from ledger.core.payout import payout_table
@@ -91,7 +92,7 @@ def shown(page: Any) -> list[list[str]]:
     rows: list[list[str]] = page.locator(".ledger-trial tbody tr").evaluate_all(
         "rows => rows.map(row => [row.querySelector('[title]').title, ...[...row.cells].map(cell => cell.textContent)])"
     )
-    return rows
+    return sorted(rows)
 
 
 def milli(text: str) -> str:
@@ -264,6 +265,25 @@ def test_what_a_trial_shows_is_what_the_ledger_pays_with_the_copied_files(browse
         assert seen.foreign(origin) == []
     assert tried != official
     assert ran(tmp_path / "changed", yaml.safe_load(rules)["spam"], weights) == tried
+
+
+def test_of_very_many_people_those_are_shown_whom_the_trial_moves_most(browser: Any, tmp_path: Path) -> None:
+    write_node(tmp_path / "node", events=3_000, users=400)
+    site = publish(tmp_path / "node", tmp_path / "site")
+    name = write_page(site, "whatif", "default", 1)
+    with served(site) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + name)
+        page.get_by_role("button", name="Try other weights").click()
+        page.get_by_role("textbox", name="github:pr_merged").fill("0")
+        page.get_by_text("1 change moves").wait_for()
+        page.get_by_text("The 300 of 392 people whom the trial moves most.").wait_for()
+        rows = page.locator(".ledger-trial tbody tr").evaluate_all(
+            "rows => rows.map(row => [4, 5].map((at) => Number(row.cells[at].textContent)))"
+        )
+        assert [official for official, _ in rows] == sorted((official for official, _ in rows), reverse=True)
+        assert len(rows) == 300
+        assert seen.problems == []
 
 
 def test_a_trial_on_the_policy_page_starts_from_the_chosen_epoch(browser: Any, sites: dict[str, Path]) -> None:

@@ -4,6 +4,7 @@ import { placeOf, Verifier } from "./client.js";
 import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
 
 const SHOWN = 100; // events listed at a time
+const MOST_ROWS = 300; // people in the table; of more, those whom the trial moves most
 const WHOLE = /^(0|[1-9][0-9]{0,15})$/;
 let serial = 0;
 
@@ -20,6 +21,15 @@ function numberField(label, value, changed, empty = false) {
 }
 
 const signed = (text) => (text.startsWith("-") || text === "0" ? text : `+${text}`);
+
+const size = (text) => BigInt(text.replace("-", ""));
+const descending = (figure) => (a, b) => (figure(b) > figure(a) ? 1 : figure(b) < figure(a) ? -1 : 0);
+
+/** The people to show, by their official credits: rows do not jump while somebody types. */
+function shownRows(rows) {
+  const most = [...rows].sort(descending((row) => size(row.difference))).slice(0, MOST_ROWS);
+  return most.sort(descending((row) => BigInt(row.official)));
+}
 
 class Trial {
   constructor(element, verifier, summary) {
@@ -107,10 +117,10 @@ class Trial {
       + ` Undistributed: ${counted(undistributed, "credit")}. Of nobody yet: ${counted(unresolved, "event")}.`;
     this.payouts.replaceChildren(table("Trial: who would get what",
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
-      rows.map((row) => [
+      shownRows(rows).map((row) => [
         make("span", { title: row.user_id }, outside(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
         unitsText(row.units), row.share, row.credits, row.official, signed(row.difference),
-      ])));
+      ])), rows.length > MOST_ROWS ? make("p", { class: "quiet" }, `The ${MOST_ROWS} of ${rows.length} people whom the trial moves most.`) : "");
     const kept = Object.fromEntries(Object.entries(weights).filter(([kind, weight]) => weight !== 0 || this.summary.kinds.some((one) => one.kind === kind && one.weight !== null)));
     this.file.replaceChildren(make("p", {}, "The weights as a file for a pull request (", make("code", {}, this.summary.weight_policy), "); they would hold for epochs opened after it is merged:"),
       copyable(weightFile(this.summary.algorithm, kept), "Copy as weight file", null),
