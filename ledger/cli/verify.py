@@ -51,10 +51,10 @@ def verify(
                 later = " (not yet: the epoch is " + epoch.state + ")" if check.verdict == "not yet" else ""
                 out(f"  {MARK[check.verdict]} {check.invariant}{later}")
             for finding in check.findings:
-                _tell(finding)
+                tell_finding(finding)
     for finding in result.findings:
         out(f"FAIL {finding.rule}")
-        _tell(finding)
+        tell_finding(finding)
     count = len(result.epochs)
     if not count and result.ok:
         out(f"nothing to verify yet: node {result.node_id} has no epoch")
@@ -63,7 +63,8 @@ def verify(
     return 0 if result.ok else 1
 
 
-def _tell(finding: Finding) -> None:
+def tell_finding(finding: Finding) -> None:
+    """A finding with its place, what was expected and what is there, made safe."""
     place = finding.path + (f":{finding.line}" if finding.line else "")
     out(safe_text(f"       {place}: {finding.message}"))
     if finding.expected is not None or finding.actual is not None:
@@ -92,7 +93,7 @@ def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epo
     else:
         for finding in findings:
             out(f"FAIL {finding.rule}")
-            _tell(finding)
+            tell_finding(finding)
         out("allowed" if not findings else f"REFUSED: {len(findings)} finding(s)")
         if findings:
             note("the change is not one that the ledger's own commands make; restore the files named and use them")

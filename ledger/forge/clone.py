@@ -162,6 +162,20 @@ class Clone:
             commit, first, *others = line.split(" ")
             yield commit, first, others[0] if others else None
 
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self._git(self.top, "rev-parse", "--verify", "HEAD^{commit}")
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit from which two went their ways."""
+        return self._git(self.top, "merge-base", one, other)
+
+    def changed(self, old: str, new: str) -> list[str]:
+        """Paths of the node that differ between two commits."""
+        listed = self._run(self.top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new).stdout
+        paths = [os.fsdecode(path) for path in listed.split(b"\0")[:-1]]
+        return [path[len(self.prefix) :] for path in paths if path.startswith(self.prefix)]
+
     def on_main(self, commit: str) -> bool:
         """Whether a commit is part of main."""
         return self.contains(MAIN, commit)

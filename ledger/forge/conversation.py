@@ -170,6 +170,12 @@ def _question(node: dict[str, Any]) -> Question:
     return Question(int(node["number"]), _author(node["author"]), node["body"], parse_time(node["createdAt"]))
 
 
+def read_own_issues(forge: Forge, label: str) -> list[tuple[int, str]]:
+    """Number and title of the open issues with a label that the ledger's own account wrote, oldest first."""
+    found = _walk(forge, "own_issues", {"label": label}, _issues, lambda node: node)
+    return [(int(node["number"]), str(node["title"])) for node in found if node["viewerDidAuthor"]]
+
+
 def _author(node: dict[str, Any] | None) -> Author:
     if node is None:
         return Author("ghost", None)
