@@ -24,7 +24,7 @@ def attested_text(statement: Statement, tool: str, tool_version: str) -> str:
     Raises FormatError for a tool or version that could bring in a line of its own.
     """
     for name, value, pattern in (("tool", tool, NAME_PATTERN), ("tool_version", tool_version, VERSION_PATTERN)):
-        if re.fullmatch(pattern[1:-1], value) is None:  # without `$`, which also matches before a line end
+        if re.fullmatch(pattern, value) is None:
             raise FormatError(f"{name} {value[:64]!r} does not match {pattern}", rule=RULE)
     return "\n".join(
         (
