@@ -102,7 +102,13 @@ class Api:
         for row in derived.evaluation.allocations:
             share = _share(row, payouts.get(row.user_id))
             rows.append({**share, "name": names.get(row.user_id, row.user_id[:8]), "user_id": row.user_id})
-            history = {**share, "epoch_id": row.epoch_id, "scope_id": row.scope_id, "state": state}
+            history = {
+                **share,
+                "epoch_id": row.epoch_id,
+                "period_start": derived.statement.period_start,
+                "scope_id": row.scope_id,
+                "state": state,
+            }
             self._shares.setdefault(row.user_id, []).append(encode(history))
             if state == "finalized":
                 self._credits[row.user_id] = self._credits.get(row.user_id, 0) + int(share["amount_credits"])

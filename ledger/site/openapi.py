@@ -221,7 +221,7 @@ ROUTES: tuple[Served, ...] = (
         _object(
             **ABOUT_USER,
             bindings=_list(_ref("Binding")),
-            epochs=_list(_object(**SHARE_FIELDS, epoch_id=NUMBER, scope_id=SCOPE, state=STATE)),
+            epochs=_list(_object(**SHARE_FIELDS, epoch_id=NUMBER, period_start=TIME, scope_id=SCOPE, state=STATE)),
             node_id=USER,
         ),
     ),
