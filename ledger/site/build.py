@@ -23,11 +23,27 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.values import units_text
 from ledger.site.api import ROOT, Api
+from ledger.site.charts import chart
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
 from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
-from ledger.site.views import Contributor, EpochPage, EpochRow, Share, epoch_page, epoch_row, weight_history
+from ledger.site.history import History
+from ledger.site.links import Repository, safe_link
+from ledger.site.views import (
+    MOST_LATE,
+    MOST_LINES,
+    Contributor,
+    EpochPage,
+    EpochRow,
+    LateLine,
+    Share,
+    epoch_page,
+    epoch_row,
+    hue,
+    initials,
+)
+from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.node import Node
 
 MARKER = ".ledger-site"
@@ -147,8 +163,11 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.filters["units"] = units_text
-        self._jinja.globals["repository"] = node.settings.repository
+        self._history = History(node.root)
+        repository = Repository(node.settings.repository, commit, self._history.prefix)
+        self._jinja.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
+        self._jinja.globals.update(chart=chart, repository=repository, most_lines=MOST_LINES, most_late=MOST_LATE)
+        self._profiles: dict[str, Profile] = {}
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
         self.news: list[Entry] = []
@@ -167,6 +186,11 @@ class _Pages:
                 derived = derive(self._engine, self._node, folder, identities_size=size)
                 outcomes = list(derived.loaded.outcomes())
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
+                if page.state == "finalized":
+                    self._profiles[scope_id] = Profile.of(page, derived.evaluation.allocations, outcomes)
+                for outcome in outcomes:
+                    if outcome.user_id in self._contributors:
+                        self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome)
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
                 self._computed.append(self._bodies / f"{scope_id}-{folder.epoch_id}.view")
@@ -178,7 +202,8 @@ class _Pages:
         reports = {(report["scope_id"], report["epoch_id"]): report for report in verification.get("epochs", [])}
         contributors = self._contributors
         rows: list[EpochRow] = []
-        weights = []
+        pins: dict[str, list[Pinned]] = {}
+        late: list[LateLine] = []
         for view in self._computed:
             page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written above, by this process
             view.unlink()
@@ -186,7 +211,8 @@ class _Pages:
             page = replace(page, report=report, names=self._names)
             row = epoch_row(page)
             rows.append(row)
-            weights.append((page.scope_id, page.epoch_id, row.start, page.policy, page.weights))
+            pins.setdefault(page.scope_id, []).append(pinned(page))
+            late += page.late_lines
             for line in page.people:
                 share = Share(
                     row,
@@ -210,8 +236,13 @@ class _Pages:
         self._page("index", "Home", "home.html", depth=0, verified=verification.get("ok"), people=people, **common)
         self._page("epochs/index", "Epochs", "epochs.html", depth=1, **common)
         self._page("contributors/index", "Contributors", "contributors.html", people=people, depth=1)
-        now = {scope.scope_id: node.weight_policy(scope.weights).weights for scope in scopes}
-        self._page("policy", "Policy", "policy.html", depth=1, now=now, history=weight_history(weights), **common)
+        policies = [
+            scope_policy(node, self._history, scope_id, pins.get(scope_id, []), self._profiles.get(scope_id))
+            for scope_id in node.scopes
+        ]
+        self._page("policy", "Policy", "policy.html", depth=1, policies=policies, names=self._names, **common)
+        self._page("late", "Late events", "late.html", depth=1, late=late, **common)
+        self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
         for shell in SHELLS.values():
             write_shell(self._docs, shell)
@@ -221,6 +252,8 @@ class _Pages:
             {"Contributors": "contributors/index.md"},
             {"Policy": "policy.md"},
             {"How to check": "check.md"},
+            {"Late events": "late.md"},
+            {"Glossary": "glossary.md"},
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
@@ -231,6 +264,7 @@ class _Pages:
         for line in self._node.bindings():
             person = found.setdefault(line.user_id, Contributor(line.user_id, line.user_id[:8]))
             account = (line.provider, line.external_id, line.login or "")
+            person.bindings.append(line)
             person.accounts = [known for known in person.accounts if known[:2] != account[:2]]
             if line.action == "bind":
                 person.accounts.append(account)

@@ -1,10 +1,14 @@
-"""Which stored addresses may become links: none is printed as it stands unless its shape is harmless."""
+"""Which addresses may become links: stored ones of a harmless shape, and those rebuilt here from checked parts."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 _HARMLESS = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-;=?-_a-~]*)?")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def safe_link(address: str) -> str | None:
@@ -13,3 +17,41 @@ def safe_link(address: str) -> str | None:
     None otherwise (`javascript:`, `data:`, `https://good@evil`, Cyrillic twins): it is then shown as text.
     """
     return address if _HARMLESS.fullmatch(address) else None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where the node lies on GitHub. Every address is None when `name` (owner/name) or what else it needs is missing.
+
+    `commit`: what the site is built from; `prefix`: the node's place inside the repository, empty or ending in `/`.
+    """
+
+    name: str = ""
+    commit: str | None = None
+    prefix: str = ""
+
+    @property
+    def _root(self) -> str | None:
+        return f"https://github.com/{self.name}" if _REPOSITORY.fullmatch(self.name) else None
+
+    def line(self, path: str, number: int) -> str | None:
+        """Line `number` (from 1) of the node's file `path`, as it stands at the commit, for ever."""
+        blob = self.at(self.commit)
+        return blob and f"{blob.replace('/commit/', '/blob/')}/{quote(self.prefix + path)}#L{number}"
+
+    def at(self, commit: str | None) -> str | None:
+        """A commit's own page."""
+        if self._root is None or commit is None or not _COMMIT.fullmatch(commit):
+            return None
+        return f"{self._root}/commit/{commit}"
+
+    def question(self, scope_id: str, epoch_id: int, person: str = "", event: str = "") -> str | None:
+        """The form that asks about an epoch (`.github/ISSUE_TEMPLATE/question.yml`), filled in as far as is known."""
+        fields = {"template": "question.yml", "scope": scope_id, "epoch": epoch_id, "person": person, "event": event}
+        filled = urlencode({name: value for name, value in fields.items() if value})
+        return self._root and f"{self._root}/issues/new?{filled}"
+
+    def review(self, scope_id: str, epoch_id: int) -> str | None:
+        """The pull requests of the epoch's branch: one for its whole life."""
+        wanted = urlencode({"q": f"is:pr head:epoch/{scope_id}/{epoch_id}"}, safe=":/")
+        return self._root and f"{self._root}/pulls?{wanted}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +11,22 @@ from typing import Any
 from ledger.compute.derive import Derived
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
 from ledger.core.lifecycle import pin_of
-from ledger.core.records import Collection, Curation, Override, Payout, PoolComponent, Signature, Statement
+from ledger.core.records import (
+    Attestation,
+    Binding,
+    Collection,
+    Curation,
+    Objection,
+    Override,
+    Payout,
+    PoolComponent,
+    Signature,
+    Statement,
+    Transition,
+)
 from ledger.core.values import units_text
 from ledger.site.links import safe_link
+from ledger.store.layout import epoch_path, shard_number
 from ledger.store.node import EpochFolder, Node
 
 MOST_EVENTS = 1_000
@@ -20,6 +35,12 @@ MOST_ROWS = 100
 """Rows of a table that one page renders; the others are loaded from the API (`assets/tables.js`)."""
 MOST_EPOCHS = 52
 """Epochs that a contributor's page renders; the others as well."""
+MOST_LINES = 300
+"""Lines of a log (decisions, collections, unbound accounts) that one page renders; the raw file has all."""
+MOST_RECENT = 50
+"""Events that a contributor's page renders, the last; each epoch's page has the others."""
+MOST_LATE = 200
+"""Late events that their own page renders, the last; each epoch's page has the others."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,30 @@ class EventLine:
     outcome: EventOutcome
     link: str | None
     units: str
+
+    @property
+    def anchor(self) -> str:
+        """The row's id on the epoch's page: its place in the activity log."""
+        return f"event-{shard_number(self.outcome.path)}-{self.outcome.line}"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of somebody's sum: so many events of a kind, each worth the same, and what they come to."""
+
+    count: int
+    kind: str
+    each: str
+    units: str
+    decided: bool
+
+
+@dataclass(frozen=True)
+class Unbound:
+    """An account without a user, and the credits that it alone would earn if it were bound as things stand."""
+
+    account: UnresolvedAccount
+    credits: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +88,17 @@ class PersonLine:
     override_reason: str | None
     event_count: int
     events: tuple[EventLine, ...]
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True)
+class LateLine:
+    """A late event and the epoch that it counts in, whose page may or may not show it as a row."""
+
+    scope_id: str
+    epoch_id: int
+    rendered: bool
+    line: EventLine
 
 
 @dataclass(frozen=True)
@@ -61,10 +117,15 @@ class EpochPage:
     curation: tuple[Curation, ...]
     overrides: tuple[Override, ...]
     names: Mapping[str, str]
-    unresolved: tuple[UnresolvedAccount, ...]
+    unresolved: tuple[Unbound, ...]
     totals: tuple[Total, ...]
     collections: tuple[Collection, ...]
     late: tuple[EventLine, ...]
+    late_count: int
+    steps: tuple[Transition, ...]
+    questions: tuple[Objection, ...]
+    attestations: tuple[Attestation, ...]
+    anchors: Mapping[str, str]
     signatures: tuple[Signature, ...]
     approvers: tuple[str, ...]
     weights: Mapping[str, int]
@@ -80,9 +141,25 @@ class EpochPage:
         return self.people[:MOST_ROWS]
 
     @property
+    def late_lines(self) -> list[LateLine]:
+        """The epoch's late events for the page about all of them: the last ones."""
+        return [LateLine(self.scope_id, self.epoch_id, self.rendered, line) for line in self.late[-MOST_LATE:]]
+
+    @property
+    def signed(self) -> int:
+        """Wallets that signed the statement as it is now."""
+        wanted = self.statement.statement_hash
+        return len({line.signer_wallet for line in self.signatures if line.statement_hash == wanted})
+
+    @property
     def path(self) -> str:
         """The page's place in the site."""
         return f"epochs/{self.scope_id}/{self.epoch_id}"
+
+    @property
+    def folder(self) -> str:
+        """The epoch's folder inside the node."""
+        return epoch_path(self.scope_id, self.epoch_id)
 
     @property
     def api(self) -> str:
@@ -109,6 +186,15 @@ class EpochRow:
     pool: int
     paid: int
     ok: bool
+    signed: int
+    threshold: int
+    late_count: int
+    unresolved_count: int
+
+    @property
+    def path(self) -> str:
+        """The epoch's page, from the site's top."""
+        return f"epochs/{self.scope_id}/{self.epoch_id}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +217,20 @@ class Contributor:
     name: str
     accounts: list[tuple[str, str, str]] = field(default_factory=list)
     shares: list[Share] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    recent: deque[tuple[str, int, EventOutcome]] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    event_count: int = 0
+
+    def saw(self, scope_id: str, epoch_id: int, outcome: EventOutcome) -> None:
+        """One more event of this user."""
+        self.recent.append((scope_id, epoch_id, outcome))
+        self.event_count += 1
+
+    @property
+    def events(self) -> list[tuple[str, int, EventLine]]:
+        """The events that the page renders with the epoch of each, the last first."""
+        newest = sorted(self.recent, key=lambda item: item[2].event_time, reverse=True)
+        return [(scope_id, epoch_id, event_line(outcome)) for scope_id, epoch_id, outcome in newest]
 
     @property
     def shown(self) -> list[Share]:
@@ -141,6 +241,19 @@ class Contributor:
     def final_credits(self) -> int:
         """Credits of finalized epochs."""
         return sum(share.credits for share in self.shares if share.epoch.state == "finalized")
+
+
+def initials(name: str) -> str:
+    """Up to two letters or digits for a picture of someone: of the first two words, or of the only one."""
+    words = ["".join(filter(str.isalnum, word)) for word in re.split(r"[\s._-]+", name[:64])]
+    words = [word for word in words if word]
+    letters = words[0][:1] + words[1][:1] if len(words) > 1 else "".join(words)[:2]
+    return letters.upper()[:2] or "?"
+
+
+def hue(user_id: str) -> int:
+    """Which of the eight colours of pictures a user has, always the same one."""
+    return int(user_id[:8], 16) % 8
 
 
 def event_line(outcome: EventOutcome) -> EventLine:
@@ -162,13 +275,21 @@ def epoch_page(
     statement, epoch = derived.statement, derived.epoch
     rendered = statement.activity_count <= MOST_EVENTS
     by_user: dict[str, list[EventLine]] = {}
+    counted: dict[str, Counter[tuple[str, int, bool]]] = {}
     late = []
     for outcome in outcomes:
         if outcome.late:
-            late.append(event_line(outcome))
-        if rendered and outcome.user_id is not None:
+            late.append(outcome)
+        if outcome.user_id is None:
+            continue
+        if rendered:
             by_user.setdefault(outcome.user_id, []).append(event_line(outcome))
+        if outcome.included:
+            kind = f"{outcome.source}:{outcome.event_type}"
+            decided = outcome.weight_source == "decision"
+            counted.setdefault(outcome.user_id, Counter())[kind, outcome.units, decided] += 1
     rows = {row.user_id: row for row in derived.evaluation.allocations}
+    ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
     people = [
         PersonLine(
             user_id=payout.user_id,
@@ -179,10 +300,11 @@ def epoch_page(
             override_reason=rows[payout.user_id].override_reason,
             event_count=rows[payout.user_id].activity_count,
             events=tuple(by_user.get(payout.user_id, ())),
+            terms=_terms(counted.get(payout.user_id, Counter())) if number < MOST_ROWS else (),
         )
-        for payout in statement.payouts
+        for number, payout in enumerate(ranked)
     ]
-    people.sort(key=lambda person: (-person.payout.amount_credits, -person.payout.total_units, person.user_id))
+    total = sum(payout.total_units for payout in statement.payouts)
     pin = pin_of(folder.transitions())
     return EpochPage(
         scope_id=folder.scope_id,
@@ -192,15 +314,23 @@ def epoch_page(
         state=folder.state(),
         statement=statement,
         people=tuple(people),
-        total_units=units_text(sum(payout.total_units for payout in statement.payouts)),
+        total_units=units_text(total),
         pool=derived.pool,
         curation=tuple(folder.curation()),
         overrides=tuple(folder.overrides()),
         names=names,
-        unresolved=derived.evaluation.unresolved,
+        unresolved=tuple(
+            Unbound(account, account.units * statement.pool_total_credits // (total + account.units or 1))
+            for account in sorted(derived.evaluation.unresolved, key=lambda account: -account.units)
+        ),
         totals=derived.evaluation.totals,
         collections=tuple(folder.collections()),
-        late=tuple(late[:MOST_EVENTS]),
+        late=tuple(event_line(outcome) for outcome in late[:MOST_EVENTS]),
+        late_count=len(late),
+        steps=tuple(folder.transitions()),
+        questions=tuple(folder.objections()),
+        attestations=tuple(folder.attestations()),
+        anchors={line.outcome.id: line.anchor for lines in by_user.values() for line in lines},
         signatures=tuple(folder.signatures()),
         approvers=pin.approvers if pin else (),
         weights=epoch.weight_config,
@@ -209,6 +339,15 @@ def epoch_page(
         report=report,
         commit=commit,
         rendered=rendered,
+    )
+
+
+def _terms(counted: Mapping[tuple[str, int, bool], int]) -> tuple[Term, ...]:
+    """A user's sum by kind and worth, the largest part first."""
+    ordered = sorted(counted.items(), key=lambda item: (-item[0][1] * item[1], item[0]))
+    return tuple(
+        Term(count, kind, units_text(units), units_text(units * count), decided)
+        for (kind, units, decided), count in ordered
     )
 
 
@@ -226,30 +365,8 @@ def epoch_row(page: EpochPage) -> EpochRow:
         pool=statement.pool_total_credits,
         paid=statement.pool_total_credits - statement.undistributed_credits,
         ok=not page.failed,
+        signed=page.signed,
+        threshold=statement.threshold,
+        late_count=page.late_count,
+        unresolved_count=statement.unresolved_count,
     )
-
-
-@dataclass(frozen=True)
-class WeightChange:
-    """From which epoch on which weights held, and what was different before."""
-
-    scope_id: str
-    epoch_id: int
-    start: str
-    policy: str
-    weights: Mapping[str, int]
-    changes: tuple[tuple[str, int | None, int | None], ...]
-
-
-def weight_history(pages: Sequence[tuple[str, int, str, str, Mapping[str, int]]]) -> list[WeightChange]:
-    """Each epoch at which the pinned weights differ from the epoch before, oldest first."""
-    found: list[WeightChange] = []
-    before: dict[str, Mapping[str, int]] = {}
-    for scope_id, epoch_id, start, policy, weights in pages:
-        old = before.get(scope_id, {})
-        if old != weights:
-            changed = sorted(kind for kind in old.keys() | weights.keys() if old.get(kind) != weights.get(kind))
-            changes = tuple((kind, old.get(kind), weights.get(kind)) for kind in changed)
-            found.append(WeightChange(scope_id, epoch_id, start, policy, weights, changes))
-        before[scope_id] = weights
-    return found
