@@ -93,11 +93,11 @@ class PersonLine:
 
 @dataclass(frozen=True)
 class LateLine:
-    """A late event and the epoch that it counts in, whose page may or may not show it as a row."""
+    """A late event and the epoch that it counts in; `anchor`: its row there, None when that page renders none."""
 
     scope_id: str
     epoch_id: int
-    rendered: bool
+    anchor: str | None
     line: EventLine
 
 
@@ -112,6 +112,7 @@ class EpochPage:
     state: str
     statement: Statement
     people: tuple[PersonLine, ...]
+    others: tuple[EventLine, ...]
     total_units: str
     pool: tuple[PoolComponent, ...]
     curation: tuple[Curation, ...]
@@ -125,7 +126,6 @@ class EpochPage:
     steps: tuple[Transition, ...]
     questions: tuple[Objection, ...]
     attestations: tuple[Attestation, ...]
-    anchors: Mapping[str, str]
     signatures: tuple[Signature, ...]
     approvers: tuple[str, ...]
     weights: Mapping[str, int]
@@ -143,7 +143,17 @@ class EpochPage:
     @property
     def late_lines(self) -> list[LateLine]:
         """The epoch's late events for the page about all of them: the last ones."""
-        return [LateLine(self.scope_id, self.epoch_id, self.rendered, line) for line in self.late[-MOST_LATE:]]
+        anchors = self.anchors
+        return [
+            LateLine(self.scope_id, self.epoch_id, anchors.get(line.outcome.id), line)
+            for line in self.late[-MOST_LATE:]
+        ]
+
+    @property
+    def anchors(self) -> dict[str, str]:
+        """The row of each event that the page renders as one."""
+        rows = [*self.others, *(line for person in self.shown for line in person.events)]
+        return {line.outcome.id: line.anchor for line in rows}
 
     @property
     def signed(self) -> int:
@@ -277,9 +287,13 @@ def epoch_page(
     by_user: dict[str, list[EventLine]] = {}
     counted: dict[str, Counter[tuple[str, int, bool]]] = {}
     late = []
+    rows = {row.user_id: row for row in derived.evaluation.allocations}
+    others = []
     for outcome in outcomes:
         if outcome.late:
             late.append(outcome)
+        if rendered and outcome.user_id not in rows:
+            others.append(event_line(outcome))
         if outcome.user_id is None:
             continue
         if rendered:
@@ -288,7 +302,6 @@ def epoch_page(
             kind = f"{outcome.source}:{outcome.event_type}"
             decided = outcome.weight_source == "decision"
             counted.setdefault(outcome.user_id, Counter())[kind, outcome.units, decided] += 1
-    rows = {row.user_id: row for row in derived.evaluation.allocations}
     ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
     people = [
         PersonLine(
@@ -314,6 +327,7 @@ def epoch_page(
         state=folder.state(),
         statement=statement,
         people=tuple(people),
+        others=tuple(others),
         total_units=units_text(total),
         pool=derived.pool,
         curation=tuple(folder.curation()),
@@ -330,7 +344,6 @@ def epoch_page(
         steps=tuple(folder.transitions()),
         questions=tuple(folder.objections()),
         attestations=tuple(folder.attestations()),
-        anchors={line.outcome.id: line.anchor for lines in by_user.values() for line in lines},
         signatures=tuple(folder.signatures()),
         approvers=pin.approvers if pin else (),
         weights=epoch.weight_config,
