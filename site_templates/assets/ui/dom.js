@@ -33,20 +33,25 @@ export function unitsText(milli) {
   return `${units / 1000n}.${String(units % 1000n).padStart(3, "0")}`;
 }
 
-/** A text to copy with its button, which says when it is done. */
-export function copyable(text, label, id) {
+/** The button that copies a block's text, and says when it is done. */
+export function copyButton(field, label) {
   const said = make("span", { role: "status", class: "quiet" });
-  const field = make("pre", { id, tabindex: "0" }, make("code", {}, text));
   const copy = button(label, async () => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(field.textContent);
       said.textContent = " Copied.";
     } catch {
       getSelection().selectAllChildren(field);
       said.textContent = " Copying was refused: it is selected now, press Ctrl+C.";
     }
   });
-  return make("div", { class: "ledger-copy" }, field, copy, said);
+  return [copy, said];
+}
+
+/** A text to copy with its button. */
+export function copyable(text, label, id) {
+  const field = make("pre", { id, tabindex: "0" }, make("code", {}, text));
+  return make("div", { class: "ledger-copy" }, field, ...copyButton(field, label));
 }
 
 /** A place that tells how work goes on: a progress bar, and words that screen readers read out. */

@@ -2,3 +2,4 @@
 if (document.querySelector("[data-recheck]")) import("./recheck.js");
 if (document.querySelector("[data-whatif]")) import("./whatif.js");
 if (document.querySelector("[data-sign]")) import("./sign.js");
+if (document.querySelector(".ledger pre")) import("./commands.js");

@@ -23,7 +23,7 @@ function statementView({ statement, names, approvers, signers }) {
   return make("section", {},
     make("h3", {}, "What you would sign"),
     ...words.map((text) => make("p", {}, outside(text))),
-    table("Payouts", [["Who"], ["Units", "num"], ["Share", "num"], ["Credits", "num"]],
+    table("Payouts that you would sign", [["Who"], ["Units", "num"], ["Share", "num"], ["Credits", "num"]],
       s.payouts.map((line) => [outside(names[line.user_id] ?? line.user_id, { title: line.user_id }), unitsText(line.total_units), line.share, line.amount_credits])),
     make("p", {}, "Pinned approvers: ", ...approvers.flatMap((wallet, index) => [index ? ", " : "", make("span", { class: "id" }, wallet, signers.includes(wallet) ? " (has signed)" : "")]), "."));
 }

@@ -33,6 +33,7 @@ function shownRows(rows) {
 
 class Trial {
   constructor(element, verifier, summary) {
+    this.caption = `Trial: who would get what in epoch ${element.dataset.epoch} of ${element.dataset.scope}`;
     this.verifier = verifier;
     this.summary = summary;
     this.asked = 0;
@@ -115,7 +116,7 @@ class Trial {
     const moved = rows.filter((row) => row.difference !== "0").length;
     this.said.textContent = `TRIAL, computed in this browser, counts for nothing. ${tried ? `${tried === 1 ? "1 change moves" : `${tried} changes move`} ${moved} of ${rows.length} people.` : "Nothing is changed yet: these are the official figures."}`
       + ` Undistributed: ${counted(undistributed, "credit")}. Of nobody yet: ${counted(unresolved, "event")}.`;
-    this.payouts.replaceChildren(table("Trial: who would get what",
+    this.payouts.replaceChildren(table(this.caption,
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
       shownRows(rows).map((row) => [
         make("span", { title: row.user_id }, outside(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
