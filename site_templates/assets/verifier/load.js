@@ -34,6 +34,20 @@ async function readJson(read, path) {
   }
 }
 
+const texts = (value) => Array.isArray(value) && value.every((item) => typeof item === "string");
+const each = (value, fits) => Array.isArray(value) && value.every((item) => item !== null && typeof item === "object" && fits(item));
+
+/** The two lists by which the files are found; Refusal when one is not of the shape that is published. */
+async function readLists(read) {
+  const [index, scopes] = [await readJson(read, "epochs.json"), await readJson(read, "scopes.json")];
+  const epochFits = ({ scope_id, epoch_id, state, files }) => texts([scope_id, state]) && Number.isSafeInteger(epoch_id) && texts(files);
+  const scopeFits = ({ scope_id, threshold, approvers }) =>
+    texts([scope_id]) && Number.isSafeInteger(threshold) && each(approvers, ({ wallets }) => texts(wallets));
+  if (!each(index?.epochs, epochFits)) throw new Refusal("epochs.json is no list of epochs");
+  if (!each(scopes?.scopes, scopeFits)) throw new Refusal("scopes.json is no list of scopes");
+  return [index, scopes];
+}
+
 /** The shards of an activity log in order, up to the first gap in their numbers. */
 export function shardNames(names) {
   const found = [];
@@ -52,7 +66,7 @@ export function shardNames(names) {
 export async function loadEpoch(read, scope, epochText, progress) {
   if (!isScope(scope) || !isNumber(String(epochText))) throw new Refusal(`there is no epoch ${scope}/${epochText}`);
   const epochId = Number(epochText);
-  const [index, scopes] = [await readJson(read, "epochs.json"), await readJson(read, "scopes.json")];
+  const [index, scopes] = await readLists(read);
   const siblings = index.epochs.filter((entry) => entry.scope_id === scope);
   const entry = siblings.find((one) => one.epoch_id === epochId);
   if (!entry) throw new Refusal(`epoch ${scope}/${epochId} is not in epochs.json`);
