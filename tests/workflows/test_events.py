@@ -125,7 +125,7 @@ def test_main_is_verified_before_it_is_built_and_compared_after_it_is_deployed(n
         "ledger verify",
         "ledger pr preview build/preview",
         "ledger site build --node build/preview --out build/site",
-        f"ledger site compare {actions.pages_url}",
+        f"ledger site compare {actions.pages_url} --site build/site",
         alarm("publish"),
     ]
     assert (actions.pages / "index.html").read_text() == "page\n"
