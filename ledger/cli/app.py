@@ -11,7 +11,7 @@ import sys
 import click
 
 from ledger import __version__
-from ledger.cli import attest, ci, collect, decide, demo, identity, init, pr, review, site, status, verify
+from ledger.cli import attest, ci, collect, decide, demo, doctor, identity, init, pr, review, site, status, verify
 from ledger.cli.output import emit, fail
 from ledger.core.errors import LedgerError
 
@@ -45,6 +45,7 @@ for _command in (
     review.finalize,
     pr.pr,
     ci.ci,
+    doctor.doctor,
     verify.verify,
     verify.guard,
     attest.attest,

@@ -1,0 +1,262 @@
+"""`ledger doctor`: is everything that docs/operate.md asks for switched on? Each item with how to set it.
+
+Facts are fetched one by one, so that a token which may not see one setting still tells about the others: what it may
+not see is `unknown`, never `ok`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ledger.core.errors import CredentialsError, LedgerError, SourceError
+from ledger.flows.session import Session
+from ledger.flows.start import ACTION, workflows
+from ledger.forge.alarm import ALARM_LABEL
+from ledger.forge.conversation import QUESTION_LABEL
+from ledger.forge.github import Forge, NotFoundError
+
+Verdict = Literal["ok", "missing", "unknown"]
+LABELS = (QUESTION_LABEL, ALARM_LABEL, "ledger:bind")
+CHECKS = ("ledger/guard", "ledger/verify", "ledger/statement")
+RULES = ("deletion", "non_fast_forward", "required_linear_history", "pull_request", "required_status_checks")
+_USES = re.compile(r"^\s*- uses: (\S+/\S+@\S+?)\s*(?:#.*)?$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that must be so: whether it is, what was found, and how to set it."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    how: str
+
+
+def local_items(session: Session) -> list[Item]:
+    """What the files of the checkout say; needs no network."""
+    return list(_local(session))
+
+
+def remote_items(session: Session, forge: Forge) -> list[Item]:
+    """What GitHub says about the repository; CredentialsError when the token opens nothing at all."""
+    about = forge.rest("GET", "")  # a token that cannot read the repository ends here
+    found = [
+        _item("default branch", about.get("default_branch") == "main", str(about.get("default_branch")), "Rename it."),
+        _item(
+            "issues", about.get("has_issues") is True, _switch(about.get("has_issues")), "General → Features: Issues."
+        ),
+        _item(
+            "squash merges",
+            about.get("allow_squash_merge") is not False,
+            _switch(about.get("allow_squash_merge") is not False),
+            "General → Pull Requests: Allow squash merging.",
+        ),
+    ]
+    for check in (_actions, _ruleset, _pages, _environments, _variable, _labels, _approvers, _secrets):
+        found += _told(check, session, forge)
+    return found
+
+
+def _item(name: str, holds: bool, found: str, how: str) -> Item:
+    return Item(name, "ok" if holds else "missing", found, "" if holds else how)
+
+
+def _switch(on: object) -> str:
+    return "on" if on else "off"
+
+
+def _told(check: Callable[[Session, Forge], Iterator[Item]], session: Session, forge: Forge) -> list[Item]:
+    """The items of a check, up to where the token may not look."""
+    found: list[Item] = []
+    try:
+        found.extend(check(session, forge))
+    except (CredentialsError, NotFoundError, SourceError) as error:
+        name = check.__name__.removeprefix("_")
+        how = "Run this with an administrator's token: `GITHUB_TOKEN=$(gh auth token) ledger doctor`."
+        found.append(Item(name, "unknown", error.message, how))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, LedgerError):
+            raise
+        found.append(Item(check.__name__.removeprefix("_"), "unknown", "another form than documented", "Report it."))
+    return found
+
+
+def _local(session: Session) -> Iterator[Item]:
+    node, root = session.node, session.node.root
+    named = node.settings.repository
+    yield _item("repository named", bool(named), named or "empty", "ledger.yaml: `repository: OWNER/NAME`.")
+    attributes = _read(root / ".gitattributes")
+    holds = any(line.split() == ["data/**", "-text"] for line in attributes.splitlines())
+    yield _item("bytes kept as they are", holds, ".gitattributes", "Add the line `data/** -text` as the last one.")
+    lines = _read(root / ".github" / "CODEOWNERS").splitlines()
+    owned = any("@" in line for line in lines if not line.lstrip().startswith("#"))
+    yield _item(
+        "owners of settings", owned, ".github/CODEOWNERS", "Name who reviews changes of ledger.yaml and scopes/."
+    )
+    for scope_id, scope in node.scopes.items():
+        nobody = [person.id for person in scope.approvers if person.github_id is None]
+        found = f"without: {', '.join(nobody)}" if nobody else f"{len(scope.approvers)} approvers"
+        holds = bool(scope.approvers) and not nobody
+        how = f"scopes/{scope_id}.yaml: `github_id: NUMBER` for each (`gh api users/LOGIN --jq .id`)."
+        yield _item(f"accounts of approvers, {scope_id}", holds, found, how)
+    yield from _workflow_files(root)
+
+
+def _workflow_files(root: Path) -> Iterator[Item]:
+    """The workflows as this version writes them, for the action that they call."""
+    folder = root / ".github" / "workflows"
+    used = {match for path in sorted(folder.glob("*.yml")) for match in _USES.findall(_read(path))}
+    name, _, wanted = ACTION.partition("@")
+    ours = sorted(action for action in used if action.partition("@")[0].endswith(name.rpartition("/")[2]))
+    action = ours[0] if ours else ACTION
+    for path, text in workflows(action).items():
+        stem = Path(path).stem
+        there = _read(root / path)
+        found = "missing" if not there else "as written" if there == text else "changed, or of another version"
+        how = f"Remove {path} and run `ledger init .` of this version, or keep it if you changed it on purpose."
+        yield _item(f"workflow {stem}", there == text, found, how)
+    versions = {each.partition("@")[2] for each in ours}
+    how = f"Change the version after @ to {wanted} in .github/workflows/."
+    yield _item("version of the action", versions == {wanted}, ", ".join(sorted(versions)) or "none", how)
+
+
+def _actions(_: Session, forge: Forge) -> Iterator[Item]:
+    there = forge.rest("GET", "actions/permissions")
+    yield _item("actions", there["enabled"] is True, _switch(there["enabled"]), "Actions → General: allow actions.")
+    may = forge.rest("GET", "actions/permissions/workflow")
+    default = may["default_workflow_permissions"]
+    yield _item("token of jobs", default == "read", str(default), "Actions → General → Workflow permissions: read.")
+    approve = may["can_approve_pull_request_reviews"] is True
+    how = "Actions → General: Allow GitHub Actions to create and approve pull requests."
+    yield _item("jobs may open pull requests", approve, _switch(approve), how)
+
+
+def _ruleset(_: Session, forge: Forge) -> Iterator[Item]:
+    how = "Rules → Rulesets → Import a ruleset: .github/rulesets/main.json."
+    in_force = {rule["type"]: rule.get("parameters") or {} for rule in forge.rest("GET", "rules/branches/main")}
+    missing = [name for name in RULES if name not in in_force]
+    yield _item("rules of main", not missing, f"missing: {', '.join(missing)}" if missing else "in force", how)
+    pull = in_force.get("pull_request", {})
+    reviews = pull.get("required_approving_review_count", 0) >= 1 and pull.get("require_code_owner_review") is True
+    yield _item("reviews of main", reviews, _switch(reviews), how)
+    stale = pull.get("dismiss_stale_reviews_on_push") is False
+    wrong = (
+        "Do not dismiss stale approvals: the ledger's own commits would dismiss them; signatures are bound to content."
+    )
+    yield _item("approvals stay", stale, _switch(stale), wrong)
+    contexts = {
+        check["context"] for check in in_force.get("required_status_checks", {}).get("required_status_checks", [])
+    }
+    absent = [name for name in CHECKS if name not in contexts]
+    yield _item("required checks", not absent, f"missing: {', '.join(absent)}" if absent else "all three", how)
+    for summary in forge.rest("GET", "rulesets"):
+        whole = forge.rest("GET", f"rulesets/{int(summary['id'])}")
+        if whole.get("target") != "branch" or whole.get("enforcement") != "active":
+            continue
+        bypass = whole.get("bypass_actors")
+        name = f"nobody passes ruleset {int(summary['id'])}"
+        if bypass is None:
+            yield Item(name, "unknown", "only administrators see it", "Run this with an administrator's token.")
+        else:
+            yield _item(name, not bypass, f"{len(bypass)} may", "Remove every entry of its bypass list, bots too.")
+
+
+def _pages(session: Session, forge: Forge) -> Iterator[Item]:
+    how = "Pages → Build and deployment: GitHub Actions."
+    try:
+        pages = forge.rest("GET", "pages")
+    except NotFoundError:
+        yield Item("pages", "missing", "off", how)
+        return
+    yield _item("pages", pages.get("build_type") == "workflow", str(pages.get("build_type")), how)
+    https = pages.get("https_enforced") is not False
+    yield _item("pages by https", https, _switch(https), "Pages: Enforce HTTPS.")
+    wanted, served = session.node.settings.site_url.rstrip("/"), str(pages.get("html_url", "")).rstrip("/")
+    yield _item("address of the site", wanted == served, served, f"ledger.yaml: `site_url: {json.dumps(served)}`.")
+
+
+def _environments(_: Session, forge: Forge) -> Iterator[Item]:
+    for name in ("collect", "github-pages"):
+        how = f"Environments → {name}: deployment branches, selected: main alone."
+        try:
+            there = forge.rest("GET", f"environments/{name}")
+        except NotFoundError:
+            yield Item(f"environment {name}", "missing", "there is none", how)
+            continue
+        policy = there.get("deployment_branch_policy") or {}
+        branches: list[str] = []
+        if policy.get("custom_branch_policies"):
+            listed = forge.rest("GET", f"environments/{name}/deployment-branch-policies")
+            branches = [each["name"] for each in listed["branch_policies"]]
+        alone = branches == ["main"] or policy.get("protected_branches") is True
+        yield _item(f"environment {name}", alone, ", ".join(branches) or "all branches", how)
+
+
+def _variable(_: Session, forge: Forge) -> Iterator[Item]:
+    how = f"gh variable set LEDGER_REPOSITORY --body {forge.name}"
+    try:
+        value = str(forge.rest("GET", "actions/variables/LEDGER_REPOSITORY").get("value"))
+    except NotFoundError:
+        value = ""
+    yield _item("switched on", value == forge.name, value or "LEDGER_REPOSITORY is not set", how)
+
+
+def _labels(_: Session, forge: Forge) -> Iterator[Item]:
+    there = {label["name"] for label in forge.pages("labels")}
+    for name in LABELS:
+        yield _item(f"label {name}", name in there, _switch(name in there), f"gh label create {name}")
+
+
+def _approvers(session: Session, forge: Forge) -> Iterator[Item]:
+    for scope_id, scope in session.node.scopes.items():
+        for person in scope.approvers:
+            name = f"account of {person.id}, {scope_id}"
+            if person.github_id is None:
+                continue  # said by the files already
+            try:
+                login = str(forge.rest("GET", f"/user/{person.github_id}")["login"])
+            except NotFoundError:
+                how = f"scopes/{scope_id}.yaml: put the number of a living account."
+                yield Item(name, "missing", f"{person.github_id} does not exist", how)
+                continue
+            role = forge.rest("GET", f"collaborators/{login}/permission").get("permission")
+            holds = role in ("write", "admin", "maintain")
+            yield _item(name, holds, f"{login}, {role}", "Give it the role write; else its reviews count for nothing.")
+
+
+def _secrets(session: Session, forge: Forge) -> Iterator[Item]:
+    wanted = _wanted_secrets(session)
+    if not wanted:
+        return
+    there = {each["name"] for each in forge.rest("GET", "environments/collect/secrets")["secrets"]}
+    for name in wanted:
+        how = f"gh secret set {name} --env collect"
+        yield _item(f"secret {name}", name in there, _switch(name in there), how)
+
+
+def _wanted_secrets(session: Session) -> list[str]:
+    """What the configured sources need: a bot's token, and the node's secret where ids are keyed."""
+    found = set()
+    for scope in session.node.scopes.values():
+        for entry in scope.sources:
+            keyed = entry.options.get("ids", "keyed" if entry.source == "discord" else "plain")
+            found |= {"DISCORD_TOKEN"} if entry.source == "discord" else set()
+            found |= {"LEDGER_SECRET"} if keyed == "keyed" else set()
+    return sorted(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def summary(items: list[Item]) -> Mapping[str, Any]:
+    """How many items are ok, missing and unknown."""
+    return {verdict: sum(item.verdict == verdict for item in items) for verdict in ("ok", "missing", "unknown")}
