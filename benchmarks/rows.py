@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.finished import write_finished
 from benchmarks.generate import BigEpoch, commit, write_contributions, write_node
 from benchmarks.measure import python, run
 
 USERS = 10_000
 SMALL_EPOCHS = 520
 SMALL_EVENTS = 200
+CONTRIBUTORS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,16 @@ def guard(bench: Bench) -> Iterator[Row]:
     yield Row("guard on 1,000 epochs, over git status", seconds / status, "×")
 
 
+def site(bench: Bench) -> Iterator[Row]:
+    """`ledger site build` of ten years, verifying included: a public page for everyone and every week."""
+    root = bench.scratch / "finished"
+    write_finished(root, events=bench.events // SMALL_EPOCHS, users=CONTRIBUTORS, epochs=SMALL_EPOCHS)
+    built = python("-m", "ledger", "site", "build", "--node", str(root), "--out", str(bench.scratch / "site"))
+    name = f"site of {SMALL_EPOCHS} epochs, {CONTRIBUTORS:,} people, {bench.events:,} events"
+    yield Row(name, built.seconds, "s", 180)
+    yield Row("site, peak memory of the larger of its two processes", built.peak / 1e9, "GB", 1)
+
+
 ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     start_up,
     verify,
@@ -143,4 +155,5 @@ ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     guard,
     small_epochs,
     growth,
+    site,
 )

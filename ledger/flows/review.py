@@ -131,9 +131,7 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
     return draft(session, folder)
 
 
-def _gaps(
-    session: Session, folder: EpochFolder, reports: Sequence[StreamReport], accepted: Sequence[str]
-) -> list[str]:
+def _gaps(session: Session, folder: EpochFolder, reports: Sequence[StreamReport], accepted: Sequence[str]) -> list[str]:
     """The gaps to pin, in words; StateError names every incomplete source that nobody accepted.
 
     Also what an earlier run could not read, until a later one has looked at the same stretch; it stands under the

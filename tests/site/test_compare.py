@@ -138,7 +138,14 @@ def test_waiting_has_an_end(url: str, built: Path, served: Path) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://example.org/", "file:///etc/", "ftp://127.0.0.1/", "https://a@example.org/", "https://x.org/?a", "x"],
+    [
+        "http://example.org/",
+        "file://host/etc",
+        "ftp://127.0.0.1/",
+        "https://a@example.org/",
+        "https://x.org/?a",
+        "x",
+    ],
 )
 def test_only_plain_https_addresses_and_this_machine_are_asked(address: str, built: Path) -> None:
     with pytest.raises(InputError):
