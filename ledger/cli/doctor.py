@@ -19,7 +19,7 @@ MARK = {"ok": "ok     ", "missing": "MISSING", "unknown": "unknown"}
 def doctor(node_dir: Path | None, now: str | None, as_json: bool, offline: bool) -> int:
     """Is everything switched on that a node on GitHub needs? Says for each item how to set it.
 
-    Needs GITHUB_TOKEN (`export GITHUB_TOKEN=$(gh auth token)`). An administrator's sees everything; what another one may
+    Needs GITHUB_TOKEN (`export GITHUB_TOKEN=$(gh auth token)`). An administrator's sees everything; what another may
     not see is told as unknown. Ends with exit code 1 when something is missing.
 
     Example: ledger doctor --offline
