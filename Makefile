@@ -18,7 +18,7 @@ test: $(STAMP)  ## the test suite, on all cores
 	$(BIN)/pytest -n auto -q
 
 verify: $(STAMP)  ## recompute the committed example node; a difference means that the format broke
-	$(BIN)/ledger verify --node tests/golden
+	$(BIN)/ledger verify
 
 lint: $(STAMP)  ## style, types, import rules, workflow security, documentation links
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
-"""How `tests/golden` was made: the public flows, step by step, with fixed times and published test keys.
+"""How the example node at the top of the repository was made: the public flows, with fixed times and published keys.
 
-The committed node is the contract, not this script: `ledger verify --node tests/golden` must pass for ever. Run
+The committed node is the contract, not this script: `ledger verify` must pass for ever. Run
 `python -m tests.golden_story DIR` to play the story again; the bytes must come out the same.
 """
 
@@ -22,13 +22,13 @@ from ledger.flows.identity import bind, unbind
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, finalize, sign
 from ledger.store.node import EpochFolder
+from tests.nodes import GOLDEN
 
-GOLDEN = Path(__file__).parent / "golden"
 KEYS = {name: sha256_hex(f"golden node, test key of {name}".encode()) for name in ("ann", "ben", "ben-2", "cleo")}
 """Published on purpose: these wallets exist for this test only."""
 
 LEDGER = """node_id: "6f2d1c6e-6a8e-5d43-9d0c-7b1f4b8f2a10"
-name: "Golden node"
+name: "Example ledger"
 site_url: ""
 epoch:
   length_days: 7

@@ -18,7 +18,9 @@ from ledger.flows.sign import current_statement, sign
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.store.node import EpochFolder
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1]
+"""The committed example node is the repository itself: `ledger verify` has something to verify in every clone."""
+GOLDEN_PARTS = ("contributions", "data", "ledger.yaml", "scopes", "weights")
 NODE_ID = "11111111-1111-4111-8111-111111111111"
 KEYS = {"ann": "0x" + "31" * 32, "ben": "0x" + "32" * 32, "eve": "0x" + "33" * 32}
 WALLETS = {name: str(Account.from_key(key).address) for name, key in KEYS.items()}
@@ -81,8 +83,13 @@ def digest(root: Path) -> dict[str, str]:
 
 
 def golden_copy(root: Path) -> Path:
-    """A copy of the golden node."""
-    shutil.copytree(GOLDEN, root, dirs_exist_ok=True)
+    """A copy of the golden node: what of the repository belongs to it."""
+    root.mkdir(parents=True, exist_ok=True)
+    for part in GOLDEN_PARTS:
+        if (GOLDEN / part).is_dir():
+            shutil.copytree(GOLDEN / part, root / part, ignore=shutil.ignore_patterns(".lock"))
+        else:
+            shutil.copy2(GOLDEN / part, root)
     return root
 
 

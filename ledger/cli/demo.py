@@ -77,7 +77,8 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
         out(f"node      {made.root}")
         if with_site:
             out(f"site      {site}/index.html")
-        out(f"history   {made.events} events, {made.epochs} epochs, {made.people} people; the clock is at {made.clock}")
+        out(f"history   {made.events} events, {made.epochs} epochs; the clock is at {made.clock}")
+        out(f"people    {made.people}")
         out(f"verify    {'everything recomputes' if checked.ok else 'DIFFERENT'}: {len(checked.epochs)} epochs")
         note("")
         note("Signed with a throw-away wallet whose key everybody knows: it shows the way, it proves nothing.")

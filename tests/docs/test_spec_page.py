@@ -17,7 +17,7 @@ from ledger.store.layout import EPOCH_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = (ROOT / "docs/spec.md").read_text("utf-8")
-GOLDEN = ROOT / "tests/golden/data/epochs"
+GOLDEN = ROOT / "data/epochs"
 MODELS = [
     model
     for model in vars(records).values()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EPOCHS = sorted((ROOT / "tests/golden/data/epochs").glob("*/*"))
+EPOCHS = sorted((ROOT / "data/epochs").glob("*/*"))
 SQL = ROOT / "docs/verify/recompute.sql"
 PAGE = (ROOT / "docs/verify.md").read_text("utf-8")
 
@@ -40,7 +40,7 @@ def test_the_sql_file_prints_the_signed_table_under_duckdb_alone(folder: Path) -
 
 @pytest.mark.parametrize("name", ["activity.jsonl", "overrides.jsonl", "pool.jsonl", "curation.jsonl"])
 def test_the_sql_file_sees_a_changed_log(name: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "tests/golden/data", tmp_path / "data")
+    shutil.copytree(ROOT / "data", tmp_path / "data")
     folder = tmp_path / "data/epochs/default/0001"
     log = folder / name
     log.write_bytes(b"")
