@@ -43,8 +43,9 @@ def plain(value: Any) -> Any:
 
 
 def emit(schema: str, data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, with its schema's name."""
-    click.echo(json.dumps({"schema": schema, **plain(data)}, ensure_ascii=True, indent=2, sort_keys=True))
+    """One JSON object on stdout, with its schema's name; no text in it is one of Actions' commands (`##[`)."""
+    text = json.dumps({"schema": schema, **plain(data)}, ensure_ascii=True, indent=2, sort_keys=True)
+    click.echo(text.replace("##[", "##\\u005b"))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -17,13 +17,15 @@ from ledger.forge.conversation import read_comments, read_questions
 from ledger.forge.github import Forge, NotFoundError
 from ledger.forge.markdown import code
 
-_FIELD = re.compile(r"^### ([A-Za-z]+)[ \t]*\r?\n\s*(.*?)\s*(?=^### |\Z)", re.M | re.S)
+_FIELD = re.compile(r"^### ([A-Za-z]+)[ \t]*\r?\n", re.M)
 
 
 def form_fields(body: str) -> dict[str, str]:
     """The fields of an issue form as GitHub writes them, by lower-cased label; the first of each name counts."""
     found: dict[str, str] = {}
-    for label, value in _FIELD.findall(body):
+    _, *parts = _FIELD.split(body)  # label, value, label, value …: linear, whatever a stranger's text is made of
+    for label, text in zip(parts[::2], parts[1::2], strict=True):
+        value = re.split("^### ", text, maxsplit=1, flags=re.M)[0].strip()
         found.setdefault(label.lower(), "" if value == "_No response_" else value)
     return found
 

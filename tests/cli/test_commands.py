@@ -14,7 +14,8 @@ import pytest
 
 from ledger.cli import main
 from ledger.cli.app import ledger
-from ledger.cli.output import safe_text
+from ledger.cli.output import emit, fail, note, safe_text, table
+from ledger.core.errors import LedgerError
 from tests.nodes import ROWS, WALLETS, at, digest, golden_copy, make_node, signature
 
 
@@ -146,6 +147,19 @@ def test_hostile_text_never_reaches_the_terminal_raw(run: Any, tmp_path: Path) -
     assert "\\u{202e}evil" in shown
     assert "\u202e" not in shown
     assert safe_text("a\x1b[2J\nb\r\x07") == "a\\u{1b}[2J\\u{a}b\\u{d}\\u{7}"
+
+
+@pytest.mark.parametrize("text", ["::stop-commands::x", " \u00a0::add-mask::x", "a ##[add-mask]x", "###[error]x", ":::x::"])
+def test_no_text_is_a_command_to_the_runner(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """GitHub's runner obeys `::name::` at the start of a line after any blanks, and `##[name]` anywhere in one."""
+    note(text)
+    table(("a", "b"), [(text, text), ("x", text)])
+    fail(LedgerError(text, path=text, hint=text))
+    emit("x/1", {"text": text, "list": [text]})
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert not line.lstrip().startswith("::") and "##[" not in line
+    assert json.loads(captured.out[captured.out.index("{\n") :])["text"] == text, "as data it is what it was"
 
 
 def test_data_is_on_stdout_and_the_rest_on_stderr(run: Any, tmp_path: Path) -> None:

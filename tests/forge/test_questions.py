@@ -24,3 +24,10 @@ def test_an_issue_without_the_form_has_no_fields() -> None:
 @given(st.text())
 def test_any_text_is_read_without_trouble(body: str) -> None:
     form_fields(body)
+
+
+@pytest.mark.parametrize("unit", [" ", "\n", "\t", "\r\n", "### a", "### a \n", "### "])
+def test_a_long_text_does_not_keep_the_loop_busy(unit: str) -> None:
+    """Anyone may write an issue; a pattern that goes back over its blanks would need hours for half a million."""
+    fields = form_fields("### Scope\n\ndefault" + unit * 500_000 + "x")
+    assert fields["scope"].startswith("default")

@@ -52,7 +52,7 @@ class UnknownWorkflow(ValueError):
 
 @dataclass
 class Step:
-    """What became of a step. `commands`: lines of its output that GitHub would obey (`::add-mask::` and the like)."""
+    """What became of a step. `commands`: lines of its output that GitHub would obey (`::add-mask::` at their start, `##[add-mask]` anywhere)."""
 
     name: str
     conclusion: str
@@ -61,7 +61,7 @@ class Step:
 
     @property
     def commands(self) -> list[str]:
-        return [line for line in self.output.splitlines() if line.lstrip().startswith("::")]
+        return [line for line in self.output.splitlines() if line.lstrip().startswith("::") or "##[" in line]
 
 
 @dataclass

@@ -277,6 +277,7 @@ def third_week(town: Town) -> None:
         ".github/workflows/evil.yml": "on: push",
         "data/epochs/default/0002/pool.jsonl": "{}\n",
         "scopes/default.yaml": "approvers: []\n",
+        "data/##[add-mask]x": "GitHub obeys this anywhere in a line",
     }
     town.hub.fork_pull("eve", "epoch/default/3", "Helpful $(id) ::set-output name=x::y", files=files)
     town.remotes["eve/" + town.hub.repository.name] = town.hub.forks[0].bare.url

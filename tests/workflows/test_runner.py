@@ -278,5 +278,5 @@ def test_what_is_uploaded_is_what_is_deployed_and_downloaded(world: World) -> No
 
 
 def test_lines_that_github_would_obey_are_told_apart(world: World) -> None:
-    world.workflow(job("run: \"echo '::add-mask::x'; echo plain\""))
-    assert world.push().jobs[0].steps[0].commands == ["::add-mask::x"]
+    world.workflow(job("run: \"echo '::add-mask::x'; echo plain; echo 'a::b ##[add-mask]x'\""))
+    assert world.push().jobs[0].steps[0].commands == ["::add-mask::x", "a::b ##[add-mask]x"]
