@@ -1,6 +1,7 @@
 """Text from outside made harmless for a reader: a terminal, a workflow's log, a line of Markdown or of a table.
 
-Actions obeys a line of a log that begins with `::`, and an older form, `##[`, anywhere in one. Not in core: what counts as invisible grows with each Unicode version, and nothing that is hashed may.
+Actions obeys a line of a log that begins with `::`, and an older form, `##[`, anywhere in one. Not in core: what counts
+as invisible grows with each Unicode version, and nothing that is hashed may.
 """
 
 from __future__ import annotations

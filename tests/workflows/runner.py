@@ -52,7 +52,10 @@ class UnknownWorkflow(ValueError):
 
 @dataclass
 class Step:
-    """What became of a step. `commands`: lines of its output that GitHub would obey (`::add-mask::` at their start, `##[add-mask]` anywhere)."""
+    """What became of a step.
+
+    `commands`: lines of its output that GitHub would obey (`::add-mask::` at their start, `##[add-mask]` anywhere).
+    """
 
     name: str
     conclusion: str
