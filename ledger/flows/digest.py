@@ -6,7 +6,7 @@ The same for the pull request, the terminal and `/status`. Reads only; every fig
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from ledger.core.records import Objection
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import Timestamp, UserId
 from ledger.core.windows import HOUR, later
+from ledger.flows.display import lookalike
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.session import EpochFolder, Session
@@ -182,7 +183,12 @@ def _notices(
     total = sum(one.credits for one in people)
     limit = session.node.scope(folder.scope_id).outlier_percent
     known = _ever_paid(session, folder)
+    written: dict[str, set[str]] = defaultdict(set)
+    for user_id, name in display_names(session).items():
+        written[lookalike(name)].add(user_id)
     for one in people:
+        if others := sorted(written[lookalike(one.name)] - {one.user_id}):
+            found.append((one.name, f"is {one.user_id}; somebody else has a name that looks like it: {others[0]}"))
         if one.credits * 100 > total * limit and len(people) > 1:
             found.append((one.name, f"gets {one.credits * 100 // total} % of the epoch (more than {limit} %)"))
         if folder.epoch_id > 1 and one.user_id not in known and one.credits:

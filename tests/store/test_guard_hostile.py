@@ -14,6 +14,7 @@ from ledger.core.errors import InputError
 from ledger.core.records import approver_set_hash, payload_hash, weight_config_hash
 from ledger.core.signing import CURVE_ORDER
 from ledger.flows.collect import collect
+from ledger.flows.questions import ask
 from ledger.flows.review import repin
 from ledger.flows.sign import finalize
 from ledger.store.files import write_lock
@@ -224,6 +225,23 @@ def test_a_first_statement_that_claims_one_before_it_is_refused(root: Path) -> N
     append(root, f"{FIRST}/statement.json", {**statement, "previous_statement_hash": "0" * 64})
     found = {(each.rule, each.actual) for each in guard(root, early)}
     assert ("PAYOUT_DETERMINISTIC", "0" * 64) in found
+
+
+def test_guard_refuses_to_close_over_an_open_question(root: Path) -> None:
+    edit(root, "scopes/default.yaml", lambda data: data + b"objection_hours: 6\n")
+    commit(root)
+    base = review_second(root)
+    with at(root, "2026-01-20T01:00:00Z") as session:
+        ask(session, session.node.epoch("default", 2), 7, actor="github:104", evidence="https://example.org/7")
+    asked = commit(root)
+    edit(root, f"{SECOND}/objections.jsonl", lambda _: b"")
+    with at(root, "2026-01-20T12:00:00Z") as session:
+        folder = session.node.epoch("default", 2)
+        sign_as(session, folder, "ann", "ben")
+        finalize(session, folder)
+    assert "ACTIVITY_APPEND_ONLY" in rules(root, asked), "the question cannot be made to have never been"
+    git(root, "checkout", "--quiet", asked, "--", f"{SECOND}/objections.jsonl")
+    assert rules(root, base) == {"CURATION_FREEZE_ON_FINALIZE"}, "nor be passed over"
 
 
 # --- odd files
