@@ -7,7 +7,7 @@ are the files in `sql/`; values reach them as bound parameters only. It must not
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -51,6 +51,7 @@ class Engine:
         self._nothing.touch()
         self._loaded: LoadedEpoch | None = None
         self._remembered: set[str] = set()
+        self._made: dict[str, Hashable] = {}
         self._database = duckdb.connect(":memory:")
         settings: dict[str, object] = {} if threads is None else {"threads": threads}
         settings |= {
@@ -119,9 +120,16 @@ class Engine:
                 return
             yield from batch
 
-    def materialise(self, name: str, **parameters: object) -> None:
-        """Makes the query's rows the table of the same name, in place of an older one."""
+    def materialise(self, name: str, *, of: Hashable = None, **parameters: object) -> None:
+        """Makes the query's rows the table of the same name, in place of an older one.
+
+        `of`: the content that the rows follow from; a table that was made from the same stays as it is.
+        """
+        if of is not None and self._made.get(name) == of:
+            return
+        self._made.pop(name, None)
         self.execute(f"CREATE OR REPLACE TABLE {name} AS {query(name)}", parameters).fetchall()
+        self._made[name] = of
 
     def remember(self, log: str) -> None:
         """Makes the loaded events' ids the ones seen in `log`, for the search across epochs."""

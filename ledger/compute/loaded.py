@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from ledger.compute.inspect import judge
 from ledger.compute.scan import broken_lines, pick_lines, scan
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
 from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount
 from ledger.core.payout import bounded_sum
 from ledger.core.records import Allocation, Epoch
 from ledger.core.values import Hash, Timestamp, Units
+from ledger.store.files import read_file
 from ledger.store.layout import IDENTITIES
 from ledger.store.node import EpochFolder
 
@@ -94,7 +96,12 @@ class LoadedEpoch:
         self._decide()
         engine, place = self._engine, self._folder.place
         self._folder.overrides()  # core refuses what SQL would read too kindly
-        engine.materialise("overrides", path=engine.paths([self._folder.root / self._folder.path("overrides.jsonl")]))
+        overrides = self._folder.path("overrides.jsonl")
+        engine.materialise(
+            "overrides",
+            of=self._folder.hash_of("overrides.jsonl"),
+            path=engine.paths([self._folder.root / overrides]),
+        )
         allocations = tuple(
             Allocation(
                 **place,
@@ -143,21 +150,28 @@ class LoadedEpoch:
     def _decide(self) -> None:
         """Fills the table of outcomes from bindings, decisions and weights as they lie on disk."""
         self._must_be_loaded()
-        if self._refusal is not None:
-            raise self._error(next(self._broken()))
-        for number, canonical in self._suspects():
-            if not canonical:
-                raise self._error(next(self._judged([number])))
+        self._must_be_readable()
         engine, folder = self._engine, self._folder
         folder.curation()  # core refuses what SQL would read too kindly
-        engine.materialise("accounts", path=engine.paths([folder.root / IDENTITIES]), size=self._identities_size)
-        engine.materialise("decisions", path=engine.paths([folder.root / folder.path("curation.jsonl")]))
+        accounts = (self._identities_size, sha256_hex(read_file(folder.root, IDENTITIES) or b""))
+        decisions = folder.hash_of("curation.jsonl")
+        engine.materialise("accounts", of=accounts, path=engine.paths([folder.root / IDENTITIES]), size=accounts[0])
+        engine.materialise("decisions", of=decisions, path=engine.paths([folder.root / folder.path("curation.jsonl")]))
         weights = self._epoch.weight_config
-        engine.materialise("outcomes", kinds=list(weights), weights=list(weights.values()))
+        engine.materialise(
+            "outcomes", of=(self, accounts, decisions), kinds=list(weights), weights=list(weights.values())
+        )
 
     def _must_be_loaded(self) -> None:
         if not self._engine.holds(self):
             raise StateError("another epoch was loaded since", hint="Load this epoch again.")
+
+    def _must_be_readable(self) -> None:
+        if self._refusal is not None:
+            raise self._error(next(self._broken()))
+        for finding in self._judged(self._suspects()):
+            if finding.rule == "PROVENANCE_REQUIRED" and finding.expected is None:  # core refuses the line itself
+                raise self._error(finding)
 
     def _place(self, number: int) -> tuple[int, int]:
         """Shard index and line (from 1) of the log's line `number` (from 0)."""
@@ -179,17 +193,18 @@ class LoadedEpoch:
 
     def _unsound(self) -> Iterator[Finding]:
         left = MOST_FINDINGS
-        for finding in self._judged([number for number, _ in self._suspects()]):
+        for finding in self._judged(self._suspects()):
             yield finding
             left -= 1
             if not left:
                 yield Finding(finding.rule, "more lines are wrong; these are the first", finding.path)
                 return
 
-    def _suspects(self) -> Iterator[tuple[int, bool]]:
-        """The lines (from 0) that SQL doubts, and whether they are canonical all the same."""
-        if self._unsound_lines:  # a query costs a millisecond or two: much, over hundreds of small epochs
-            yield from self._engine.rows("suspects")
+    def _suspects(self) -> list[int]:
+        """The lines (from 0) that SQL doubts."""
+        if not self._unsound_lines:  # a query costs a millisecond or two: much, over hundreds of small epochs
+            return []
+        return [number for (number,) in self._engine.rows("suspects")]
 
     def _judged(self, numbers: list[int]) -> Iterator[Finding]:
         """What core says of these lines of the log (from 0, rising)."""

@@ -7,6 +7,7 @@ refuses unknown, missing and mistyped fields; `encode` gives the canonical bytes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
@@ -417,10 +418,16 @@ class Statement(EpochRecord):
         """The bytes of `statement.json`."""
         return self.encode() + b"\n"
 
-    @property
+    @cached_property
     def statement_hash(self) -> Hash:
         """SHA-256 of the file's bytes."""
         return Hash(canonical.sha256_hex(self.file_bytes()))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that computes its own hash: it may differ in `update`."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("statement_hash", None)
+        return copied
 
 
 class Signature(EpochRecord):

@@ -88,8 +88,9 @@ def _scope_errors(node: Node, scope_id: str) -> Iterator[LedgerError]:
     for expected, folder in enumerate(_folders(node, scope_id), start=1):
         try:
             state, window = folder.state(), folder.window()
-        except LedgerError:
-            continue  # the epoch's own check reports it
+        except LedgerError:  # the epoch's own check reports it; what follows it cannot be compared with it
+            before = None
+            continue
         if folder.epoch_id != expected:
             yield FormatError(
                 f"epoch {expected} is missing before it", rule="EPOCH_WINDOW_UNIQUE", path=folder.relative

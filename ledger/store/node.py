@@ -99,14 +99,15 @@ class EpochFolder:
         data = self.stored("epoch.json")
         if data is None:
             raise FormatError("epoch.json is missing", path=self.path("epoch.json"), hint="Restore it from git.")
-        return self._single(Epoch, "epoch.json", data)
+        return self.single(Epoch, "epoch.json", data)
 
     def statement(self) -> Statement | None:
         """The drafted or final statement, None before review."""
         data = self.stored("statement.json")
-        return None if data is None else self._single(Statement, "statement.json", data)
+        return None if data is None else parse_statement(self, data)
 
-    def _single(self, model: type[R], name: str, data: bytes) -> R:
+    def single(self, model: type[R], name: str, data: bytes) -> R:
+        """The one record of a `.json` file of this epoch from its bytes; FormatError names the file."""
         path = self.path(name)
         try:
             if not data.endswith(b"\n"):
@@ -213,6 +214,12 @@ class EpochFolder:
         """The epoch's window."""
         epoch = self.epoch()
         return Window(epoch.period_start, epoch.period_end)
+
+
+@lru_cache(maxsize=4)
+def parse_statement(folder: EpochFolder, data: bytes) -> Statement:
+    """The statement of these bytes; the last ones are remembered, since the epoch after asks for this one's hash."""
+    return folder.single(Statement, "statement.json", data)
 
 
 def check_place(record: Record, node_id: str, scope_id: str | None, epoch_id: int | None) -> None:

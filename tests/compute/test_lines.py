@@ -163,13 +163,30 @@ def test_bytes_that_do_not_split_into_lines_are_named(engine: Engine, data: byte
     assert found(engine, data)[0] == ("PROVENANCE_REQUIRED", LOG, number)
 
 
-@pytest.mark.parametrize("data", [RIGHT + b"{}\n", RIGHT + b"\xff\n", RIGHT[:-1]], ids=["form", "UTF-8", "torn"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        RIGHT + b"{}\n",
+        RIGHT + b"\xff\n",
+        RIGHT[:-1],
+        RIGHT + rehashed(metadata=None),
+        RIGHT + rehashed(event_type="Vote"),
+    ],
+    ids=["form", "UTF-8", "torn", "canonical, but no record", "canonical, but another pattern"],
+)
 def test_nothing_is_computed_from_a_log_that_cannot_be_read(engine: Engine, data: bytes) -> None:
     loaded = engine.load(write_log(engine.root, data), Case().epoch)
     for ask in (loaded.evaluate, loaded.outcomes, lambda: loaded.find("x")):
         with pytest.raises(FormatError) as refused:
             ask()
         assert (refused.value.path, refused.value.line) == (loaded.findings[0].path, loaded.findings[0].line)
+
+
+def test_a_line_that_can_be_read_and_is_wrong_still_counts(engine: Engine) -> None:
+    wrong = rehashed(payload_hash=payload_hash(event(3))), rehashed(id="x", node_id=OTHER_NODE)
+    loaded = engine.load(write_log(engine.root, RIGHT, *wrong), Case().epoch)
+    assert [finding.rule for finding in loaded.findings] == ["PROVENANCE_REQUIRED", "NODE_SCOPED"]
+    assert loaded.evaluate().activity_count == len(list(loaded.outcomes())) == 3
 
 
 ODD_BUT_RIGHT = {

@@ -12,7 +12,7 @@ from ledger.compute.engine import Engine
 from ledger.core.errors import InputError
 from ledger.core.evaluate import Evaluation, EventOutcome, evaluate, event_outcomes
 from ledger.core.merkle import merkle_root
-from tests.compute.nodes import Case, cases, event, line, user
+from tests.compute.nodes import AT, Case, cases, event, line, user
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,17 @@ def test_decisions_that_core_refuses_are_refused_before_sql_reads_them_kindly(en
     Path(engine.root / folder.path("overrides.jsonl")).write_bytes(b'{"final_units":1.5}\n')
     with pytest.raises(InputError, match=r"overrides\.jsonl:1.*fraction"):
         loaded.evaluate()
+
+
+def test_what_was_written_since_the_last_question_enters_the_next_answer(engine: Engine) -> None:
+    binding = {"action": "bind", "actor": "ada", "at": AT, "evidence": "", "external_id": "1", "login": None}
+    case = Case(events=[event(1), event(2)], bindings=[{**binding, "provider": "github", "user_id": user(1)}])
+    loaded = engine.load(case.write(engine.root), case.epoch)
+    assert (loaded.evaluate().unresolved_count, list(loaded.outcomes())) == (1, reference(case)[0])
+    note = {"actor": "ada", "at": AT, "evidence": None, "user_id": None, "weight_override_milli": None}
+    case.curation.append({**note, "action": "exclude", "event_id": "github:pr:acme/widgets:2", "note": "spam"})
+    case.write(engine.root)
+    assert (loaded.evaluate().unresolved_count, list(loaded.outcomes())) == (0, reference(case)[0])
+    case.bindings.append({**binding, "external_id": "2", "provider": "github", "user_id": user(2)})
+    case.write(engine.root)
+    assert [outcome.user_id for outcome in loaded.outcomes()] == [user(1), user(2)]

@@ -380,6 +380,8 @@ def test_the_statement_hash_is_that_of_the_file_with_its_line_end() -> None:
     statement = record("statement")
     assert statement.file_bytes() == statement.encode() + b"\n"
     assert statement.statement_hash == sha256_hex(statement.file_bytes())
+    changed = statement.model_copy(update={"threshold": statement.threshold + 1})
+    assert changed.statement_hash == sha256_hex(changed.file_bytes()) != statement.statement_hash
 
 
 def test_code_may_make_records_with_integers_and_files_may_not() -> None:

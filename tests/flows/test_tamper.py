@@ -111,3 +111,11 @@ def test_what_differs_is_told_with_what_was_expected(session: Session) -> None:
     assert "6200" in str(payout.expected)
     assert "6201" in str(payout.actual)
     assert (payout.path, payout.line) == ("data/epochs/default/0002/statement.json", 1)
+
+
+def test_an_epoch_that_cannot_be_read_casts_no_doubt_on_the_window_after_it(session: Session) -> None:
+    target = session.node.root / "data/epochs/default/0002/epoch.json"
+    target.write_bytes(target.read_bytes().replace(b'"schema"', b'"scheme"'))
+    result = verify(session, "default")
+    assert [finding for finding in result.all_findings if finding.rule == "EPOCH_WINDOW_UNIQUE"] == []
+    assert "data/epochs/default/0002/epoch.json" in named(result)
