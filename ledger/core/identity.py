@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ledger.core.canonical import sha256_hex
 from ledger.core.records import Binding
 from ledger.core.values import UserId, name_uuid
 
 AccountKey = tuple[str, str]
 """`(provider, external_id)`; for an event `(source, platform_user_id)`."""
+
+GHOST = "ghost"
+"""The account on GitHub of all whose account was deleted."""
+NOBODY = frozenset({("github", GHOST), ("git", sha256_hex(b""))})
+"""Accounts that stand for anybody: deleted ones on GitHub, commits without an address. They bind to no one."""
 
 
 def resolve_accounts(bindings: Iterable[Binding]) -> dict[AccountKey, UserId]:

@@ -55,9 +55,14 @@ def nonce_of(bindings: list[Binding], account: AccountKey) -> int:
 
 
 def event_says(event: ActivityEvent, code: str, secret: bytes | None) -> bool:
-    """Whether the event's text is exactly `code`: a title, a published SHA-256, or a keyed hash under `secret`."""
+    """Whether the event's account wrote exactly `code`: a text by its SHA-256 or its keyed hash, or a title.
+
+    A title speaks only for whom it is by: never for co-authors, whom somebody else named below a title of his own. On
+    GitHub it speaks for no one, since others may change it.
+    """
     found = event.metadata
-    if found.get("title") == code or found.get("text_sha256") == sha256_hex(code.encode()):
+    titled = event.source != "github" and not event.event_type.endswith("_coauthored")
+    if (titled and found.get("title") == code) or found.get("text_sha256") == sha256_hex(code.encode()):
         return True
     keyed = found.get("text_hmac")
     if secret is None or not isinstance(keyed, str):

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ledger.compute.derive import derive
-from ledger.core.canonical import sha256_hex
-from ledger.core.errors import CredentialsError, InputError
+from ledger.core.errors import InputError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
 from ledger.core.records import Binding
-from ledger.core.values import UserId, checksummed
+from ledger.core.values import UserId
+from ledger.flows.accounts import account_key, held_account
 from ledger.flows.session import Session
-from ledger.sources.keyed import keyed_account
 from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -39,35 +38,6 @@ class Owed:
     epoch_id: int
     state: str
     account: UnresolvedAccount
-
-
-def account_key(session: Session, provider: str, external_id: str) -> AccountKey:
-    """The account as the log writes it: a wallet checksummed (ADDRESS_CHECKSUMMED), a git address hashed.
-
-    A plain Discord id becomes its keyed one where a scope collects Discord with `ids: keyed` (the default); that takes
-    the node's secret, and CredentialsError says so.
-    """
-    if provider == "git" and "@" in external_id:
-        return provider, sha256_hex(external_id.lower().encode())
-    if provider == "discord" and external_id.isdecimal() and _discord_is_keyed(session):
-        secret = session.environ.get("LEDGER_SECRET")
-        if not secret:
-            raise CredentialsError(
-                "this node publishes keyed Discord ids, and the key is not here",
-                hint="Set LEDGER_SECRET to the node's secret, or give the keyed id that `identity unresolved` shows.",
-            )
-        return provider, keyed_account(secret.encode(), external_id)
-    if provider == "wallet":
-        try:
-            return provider, checksummed(external_id)
-        except ValueError as error:
-            raise InputError(str(error), rule="ADDRESS_CHECKSUMMED") from None
-    return provider, external_id
-
-
-def _discord_is_keyed(session: Session) -> bool:
-    entries = [entry for scope in session.node.scopes.values() for entry in scope.sources if entry.source == "discord"]
-    return any(entry.options.get("ids", "keyed") == "keyed" for entry in entries)
 
 
 def bind(
@@ -136,8 +106,8 @@ def bind_all(session: Session, provider: str, accounts: Mapping[str, str | None]
 def unbind(session: Session, provider: str, external_id: str, *, evidence: str, actor: str) -> Bound:
     """Take an account from its user; InputError when nobody holds it."""
     with write_lock(session.node.root):
-        account = account_key(session, provider, external_id)
         log = session.node.bindings()
+        account = held_account(session, log, provider, external_id)
         user = resolve_accounts(log).get(account)
         if user is None:
             last = [line for line in log if (line.provider, line.external_id) == account]

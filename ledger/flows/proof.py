@@ -14,7 +14,8 @@ from ledger.core.proof import Challenge, event_says, nonce_of
 from ledger.core.records import ActivityEvent
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import UserId
-from ledger.flows.identity import Bound, account_key, bind
+from ledger.flows.accounts import account_key
+from ledger.flows.identity import Bound, bind
 from ledger.flows.session import Session
 from ledger.store.layout import IDENTITIES
 

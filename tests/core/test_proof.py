@@ -6,6 +6,8 @@ import hashlib
 import hmac
 from typing import Any
 
+import pytest
+
 from ledger.core.canonical import sha256_hex
 from ledger.core.proof import Challenge, event_says, nonce_of
 from ledger.core.records import ActivityEvent, Binding
@@ -56,13 +58,23 @@ def test_the_nonce_grows_with_every_line_about_the_account_and_with_no_other() -
 def test_a_title_a_public_hash_or_a_keyed_hash_says_the_code() -> None:
     code = CHALLENGE.code
     keyed = hmac.new(b"secret", f"text:3:{code}".encode(), hashlib.sha256).hexdigest()
-    assert event_says(event(title=code), code, None)
+    assert event_says(event(title=code).model_copy(update={"source": "git"}), code, None)
     assert event_says(event(text_sha256=sha256_hex(code.encode())), code, None)
     assert event_says(event(text_hmac=keyed), code, b"secret")
     assert not event_says(event(text_hmac=keyed), code, b"another secret")
     assert not event_says(event(text_hmac=keyed), code, None)
 
 
+@pytest.mark.parametrize(
+    ("source", "event_type"),
+    [("github", "pr_coauthored"), ("git", "commit_coauthored"), ("github", "pr_merged"), ("github", "issue_closed")],
+)
+def test_a_title_speaks_for_nobody_who_may_not_have_written_it(source: str, event_type: str) -> None:
+    named = event(title=CHALLENGE.code).model_copy(update={"source": source, "event_type": event_type})
+    assert not event_says(named, CHALLENGE.code, b"secret")
+
+
 def test_more_than_the_code_does_not_say_it() -> None:
-    assert not event_says(event(title=f"{CHALLENGE.code} and more"), CHALLENGE.code, None)
+    more = event(title=f"{CHALLENGE.code} and more").model_copy(update={"source": "git"})
+    assert not event_says(more, CHALLENGE.code, None)
     assert not event_says(event(length=5), CHALLENGE.code, b"secret")

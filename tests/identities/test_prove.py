@@ -11,6 +11,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SignatureError
+from ledger.core.identity import resolve_accounts
 from ledger.core.values import Timestamp
 from ledger.flows.collect import collect
 from ledger.flows.identity import bind, unbind
@@ -114,6 +115,38 @@ def test_a_bound_account_cannot_be_claimed_again(session: Session) -> None:
     bind(session, "file", "carol", actor="ann")
     with pytest.raises(InputError, match="is bound to user"):
         challenge(session, "file", "carol")
+
+
+def test_of_two_people_who_claim_one_account_the_second_is_refused_though_his_challenge_is_older(
+    session: Session,
+) -> None:
+    dave = bind(session, "file", "dave", actor="ann").user_id
+    asked = challenge(session, "wallet", WALLET, dave)
+    signed, event = signature(asked.text), post(session, "r1", "dave", asked.code)
+    prove(session, "wallet", WALLET, signatures=[signature(challenge(session, "wallet", WALLET).text)])
+    before = session.node.bindings()
+    with pytest.raises(InputError, match="is bound to user"):
+        prove(session, "wallet", WALLET, user_id=dave, signatures=[signed], events=[event])
+    with pytest.raises(InputError, match="is bound to user"):
+        bind(session, "wallet", WALLET, user_id=dave, actor="ann")
+    assert session.node.bindings() == before
+
+
+def test_a_wallet_moves_to_another_user_by_an_unbind_and_a_new_proof_and_all_of_it_stays_on_record(
+    session: Session,
+) -> None:
+    carol = bind(session, "file", "carol", actor="ann").user_id
+    prove(session, "wallet", WALLET, signatures=[signature(challenge(session, "wallet", WALLET).text)])
+    unbind(session, "wallet", WALLET, evidence="given to carol", actor="ann")
+    asked = challenge(session, "wallet", WALLET, carol)
+    event = post(session, "r1", "carol", asked.code)
+    prove(session, "wallet", WALLET, user_id=carol, signatures=[signature(asked.text)], events=[event])
+    assert resolve_accounts(session.node.bindings())["wallet", WALLET] == carol
+    assert [(line.action, line.actor) for line in session.node.bindings() if line.provider == "wallet"] == [
+        ("bind", "self"),
+        ("unbind", "ann"),
+        ("bind", "self"),
+    ]
 
 
 def test_an_answer_for_one_user_does_not_serve_another(session: Session) -> None:

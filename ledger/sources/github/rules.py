@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ledger.core.canonical import clean_text, encode, sha256_hex
+from ledger.core.identity import GHOST
 from ledger.core.values import Timestamp, parse_time
 from ledger.sources.port import Raw, SourceEvent
 
@@ -30,9 +31,6 @@ PREFIXES = {
     "review_submitted": "review",
 }
 """Event types, each with the second part of its ids."""
-
-GHOST = "ghost"
-"""The account of everything whose account was deleted: nobody can be told from anybody else, so it binds to no one."""
 
 Found = Raw | str
 """An item, or the name of the rule that leaves the thing out."""
