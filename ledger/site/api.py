@@ -24,6 +24,17 @@ ROOT = "api/v1/ledger"
 OUTCOME_COLUMNS = ("file", "line", "milli_units", "weight_source", "included", "late")
 """What a row of `outcomes.json` holds: index into `activity_files`, line from 1, and what the event came to."""
 
+SHARE_NAMES = (
+    "activity_count",
+    "amount_credits",
+    "final_units",
+    "override_reason",
+    "proposed_units",
+    "share",
+    "units",
+)
+"""What is told of one user in one epoch, in the order in which it is kept."""
+
 
 class Api:
     """Writes the files under `out/api/v1/ledger` and remembers size and SHA-256 of each for the index."""
@@ -34,7 +45,7 @@ class Api:
         self._epochs: list[dict[str, Any]] = []
         self._weights: dict[str, Mapping[str, int]] = {}
         self._pinned: dict[str, list[dict[str, Any]]] = {}
-        self._shares: dict[str, list[bytes]] = {}
+        self._shares: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {}
         self._credits: dict[str, int] = {}
 
     def put(self, path: str, data: bytes) -> None:
@@ -97,19 +108,20 @@ class Api:
         )
 
     def _allocations(self, place: str, derived: Derived, state: str, names: Mapping[str, str]) -> None:
-        payouts = {payout.user_id: payout for payout in derived.statement.payouts}
+        statement = derived.statement
+        epoch = {
+            "epoch_id": statement.epoch_id,
+            "period_start": statement.period_start,
+            "scope_id": statement.scope_id,
+            "state": state,
+        }
+        payouts = {payout.user_id: payout for payout in statement.payouts}
         rows = []
         for row in derived.evaluation.allocations:
             share = _share(row, payouts.get(row.user_id))
             rows.append({**share, "name": names.get(row.user_id, row.user_id[:8]), "user_id": row.user_id})
-            history = {
-                **share,
-                "epoch_id": row.epoch_id,
-                "period_start": derived.statement.period_start,
-                "scope_id": row.scope_id,
-                "state": state,
-            }
-            self._shares.setdefault(row.user_id, []).append(encode(history))
+            # kept without its names: ten years of a large node are a million of them
+            self._shares.setdefault(row.user_id, []).append((epoch, tuple(share.values())))
             if state == "finalized":
                 self._credits[row.user_id] = self._credits.get(row.user_id, 0) + int(share["amount_credits"])
         self.put_json(f"{place}/allocations.json", {"allocations": rows, "state": state})
@@ -147,11 +159,10 @@ class Api:
                 "user_id": user_id,
             }
             listed.append({**about, "epoch_count": len(shares)})
-            lines = [line.fields() for line in bound.get(user_id, [])]
-            # rows are kept encoded: ten years of a large node are a million of them
-            head = encode({"bindings": lines})[:-1]
-            tail = encode({**about, "node_id": self._node.node_id})[1:]
-            self.put(f"contributors/{user_id}.json", head + b',"epochs":[' + b",".join(shares) + b"]," + tail + b"\n")
+            bindings = [line.fields() for line in bound.get(user_id, [])]
+            epochs = [{**epoch, **dict(zip(SHARE_NAMES, share, strict=True))} for epoch, share in shares]
+            full = {**about, "bindings": bindings, "epochs": epochs, "node_id": self._node.node_id}
+            self.put_json(f"contributors/{user_id}.json", full)
         self.put_json("contributors/index.json", {"contributors": listed, "node_id": self._node.node_id})
 
     def _weight_files(self) -> None:
@@ -177,15 +188,17 @@ class Api:
 
 
 def _share(row: Allocation, payout: Payout | None) -> dict[str, Any]:
-    """One user's part of one epoch; no payout means that nobody has any units."""
+    """One user's part of one epoch, by SHARE_NAMES; no payout means that nobody has any units."""
+    proposed = str(row.proposed_units)
+    final = None if row.final_units is None else str(row.final_units)
     return {
         "activity_count": row.activity_count,
         "amount_credits": str(payout.amount_credits) if payout else "0",
-        "final_units": None if row.final_units is None else str(row.final_units),
+        "final_units": final,
         "override_reason": row.override_reason,
-        "proposed_units": str(row.proposed_units),
+        "proposed_units": proposed,
         "share": payout.share if payout else None,
-        "units": str(row.units),
+        "units": proposed if final is None else final,
     }
 
 
