@@ -155,12 +155,15 @@ class Clone:
         ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"
         self._run(self.top, "push", "--quiet", f"--force-with-lease={ref}:{commit}", "origin", f":{ref}")
 
-    def history(self, branch: str) -> Iterator[tuple[str, str, str | None]]:
-        """The commits of a branch since main, oldest first: commit, what it stands on, and main where it took it in."""
+    def history(self, branch: str) -> Iterator[tuple[str, str | None, str | None]]:
+        """The commits of a branch since main, oldest first: commit, what it stands on, and main where it took it in.
+
+        None for what a commit without a parent stands on.
+        """
         log = self._git(self.top, "rev-list", "--first-parent", "--reverse", "--parents", f"{MAIN}..{branch}")
         for line in log.splitlines():
-            commit, first, *others = line.split(" ")
-            yield commit, first, others[0] if others else None
+            commit, first, main, *_ = [*line.split(" "), None, None]
+            yield str(commit), first, main
 
     def head(self) -> str:
         """The commit that is checked out."""

@@ -28,6 +28,24 @@ class Run:
     def __post_init__(self) -> None:
         self.clone = Clone(self.root, self.environ)
 
+    def tampered(self, folder: EpochFolder, branch: str) -> list[Finding]:
+        """What commits of an epoch's branch did that no command does: a log that lost a line, a file not its own."""
+        found: list[Finding] = []
+        place = (str(folder.scope_id), folder.epoch_id)
+        for commit, before, main in self.clone.history(branch):
+            if before is None:
+                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch does not begin on main", ""))
+                continue
+            if main is None:
+                found += guard(self.root, before, commit, place)
+                continue
+            found += guard(self.root, before, commit, None)
+            outside = self.clone.foreign(main, commit, folder.relative)
+            if not self.clone.on_main(main) or outside:
+                path = outside[0] if outside else ""
+                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
+        return list(dict.fromkeys(found))
+
 
 class EpochBranch:
     """The epoch of one scope that is in progress, or due; StateError when main itself holds unsigned data.
@@ -74,16 +92,5 @@ class EpochBranch:
         return self.folder.exists()
 
     def tampered(self, branch: str) -> list[Finding]:
-        """What the branch's own commits did that no command does: a log that lost a line, a file not its own."""
-        found: list[Finding] = []
-        place = (self.scope_id, self.folder.epoch_id)
-        for commit, before, main in self.clone.history(branch):
-            if main is None:
-                found += guard(self.loop.root, before, commit, place)
-                continue
-            found += guard(self.loop.root, before, commit, None)
-            outside = self.clone.foreign(main, commit, self.folder.relative)
-            if not self.clone.on_main(main) or outside:
-                path = outside[0] if outside else ""
-                found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
-        return list(dict.fromkeys(found))
+        """What was done to the branch by hand."""
+        return self.loop.tampered(self.folder, branch)

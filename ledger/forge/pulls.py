@@ -100,7 +100,10 @@ class Loop(Run):
         )
 
     def preview(self, out: Path) -> list[tuple[str, int]]:
-        """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs."""
+        """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs.
+
+        A branch that holds what the log does not allow is left out: rubbish on one must not keep the site from readers.
+        """
         self.clone.fetch()
         if out.exists():
             shutil.rmtree(out)
@@ -110,7 +113,11 @@ class Loop(Run):
         node = open_session(out / self.clone.prefix, self.now).node
         for (scope_id, epoch_id), commit in self.clone.branches().items():
             if scope_id in node.scopes and epoch_id == len(node.epochs(scope_id)) + 1:
-                self.clone.lay(out, node.epoch(scope_id, epoch_id).relative, commit)
+                folder = node.epoch(scope_id, epoch_id)
+                if findings := self.tampered(folder, commit):
+                    self.tell(f"{scope_id}/{epoch_id} is left out: {findings[0].path}: {findings[0].message}")
+                    continue
+                self.clone.lay(out, folder.relative, commit)
                 laid.append((scope_id, epoch_id))
         open_session(out / self.clone.prefix, self.now)  # refuses what a branch may not hold
         return laid

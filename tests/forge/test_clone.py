@@ -56,14 +56,14 @@ def run(checkout: Path) -> Run:
     return Run(checkout, None, NOW, os.environ, lambda _: None)  # type: ignore[arg-type]
 
 
-def by_hand(checkout: Path, change: str, message: str = "by hand") -> str:
+def by_hand(checkout: Path, change: str, message: str = "by hand", *, force: bool = False) -> str:
     """Somebody pushes a change of his own to the epoch's branch; returns the commit."""
     git(checkout, "fetch", "--quiet", "origin", "epoch/default/1")
     git(checkout, "checkout", "--quiet", "--detach", "FETCH_HEAD")
     subprocess.run(["sh", "-ec", change], cwd=checkout, check=True)
     git(checkout, "add", "--all", "--force")
     git(checkout, "commit", "--quiet", "-m", message)
-    git(checkout, "push", "--quiet", "origin", "HEAD:refs/heads/epoch/default/1")
+    git(checkout, "push", "--quiet", *(["--force"] if force else []), "origin", "HEAD:refs/heads/epoch/default/1")
     commit = git(checkout, "rev-parse", "HEAD")
     git(checkout, "checkout", "--quiet", "main")
     return commit

@@ -270,6 +270,30 @@ def test_preview_lays_what_is_in_progress_over_main(town: Town, tmp_path: Path) 
     assert (tmp_path / "preview" / "data/epochs/default/0001/activity.jsonl").is_file()
 
 
+RUBBISH = {
+    "a line gone": "sed -i 1d data/epochs/default/0001/activity.jsonl",
+    "a link": "ln -s /etc/passwd data/epochs/default/0001/statement.json",
+    "a file of another place": "echo x > evil",
+    "no history": "git checkout --quiet --orphan other; git rm -rfq .; mkdir -p data; echo x > data/x",
+}
+
+
+@pytest.mark.parametrize("change", RUBBISH)
+def test_a_branch_that_was_tampered_with_is_left_out_of_the_preview(town: Town, tmp_path: Path, change: str) -> None:
+    from tests.forge.test_clone import by_hand
+
+    town.open(OPEN)
+    by_hand(town.checkout, RUBBISH[change], force=True)
+    told: list[str] = []
+    loop = town.loop(OPEN)
+    loop.tell = told.append
+    assert loop.preview(tmp_path / "preview") == []
+    assert not (tmp_path / "preview" / "data/epochs/default").exists(), "main is published as it stands"
+    assert [text for text in told if text.startswith("default/1 is left out: ")]
+    outcome = town.sync(SOON)
+    assert outcome.findings and "holds what the log does not allow" in str(outcome.errors[0])
+
+
 def test_unsigned_data_that_was_merged_by_hand_stops_the_loop(town: Town) -> None:
     from ledger.core.errors import StateError
 
