@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verify lint bench lock clean
+.PHONY: help demo test mutants verify lint bench lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,6 +16,9 @@ demo: $(STAMP)  ## the whole story on this clone's own history, without any acco
 
 test: $(STAMP)  ## the test suite, on all cores
 	$(BIN)/pytest -n auto -q
+
+mutants: $(STAMP)  ## take each defence of docs/security.md away in a copy: its tests must fail (some minutes)
+	$(BIN)/python -m tests.security.mutants $(ROW)
 
 verify: $(STAMP)  ## recompute the committed example node; a difference means that the format broke
 	$(BIN)/ledger verify
