@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ledger.core.errors import LedgerError
+from ledger.core.records import Objection
 from ledger.flows.identity import display_names
 from ledger.flows.questions import ask
 from ledger.flows.session import EpochFolder, Session
@@ -61,7 +62,7 @@ def announce(folder: EpochFolder, forge: Forge) -> None:
         place = f"{folder.scope_id}/{folder.epoch_id}"
         told = [(f"question {place}", f"This question is on record for epoch {place}: an approver has to answer it.")]
         told += [
-            (f"answer {line.seq}", f"Answered by {code(line.actor)}: {code(line.note, 1000)} ([here]({line.evidence}))")
+            (f"answer {line.seq}", answer_text(line))
             for line in lines
             if (line.action, line.issue) == ("answered", raised.issue)
         ]
@@ -75,6 +76,13 @@ def announce(folder: EpochFolder, forge: Forge) -> None:
                         forge.rest("PATCH", f"issues/{raised.issue}", {"state": "closed"})
         except NotFoundError:
             continue  # the issue was deleted or moved; it stays on record
+
+
+def answer_text(line: Objection) -> str:
+    """What an issue is told about its answer; the address is a link only in a plain form, for people can write it."""
+    plain = re.fullmatch(r"https?://[A-Za-z0-9.:/_#-]{1,300}", line.evidence)
+    where = f" ([here]({line.evidence}))" if plain else f" ({code(line.evidence)})" if line.evidence else ""
+    return f"Answered by {code(line.actor)}: {code(line.note, 1000)}{where}"
 
 
 def _person(session: Session, text: str) -> str | None:

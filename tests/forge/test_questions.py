@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.forge.questions import form_fields
+from ledger.core.records import Objection
+from ledger.core.values import ScopeId, parse_time
+from ledger.forge.questions import answer_text, form_fields
+from tests.core.samples import NODE
 
 BODY = "### Scope\n\ndefault\n\n### Epoch\n\n3\n\n### Person\n\n_No response_\n\n### Question\n\nWhy?\n### Scope\n\nx\n"
 
@@ -31,3 +34,23 @@ def test_a_long_text_does_not_keep_the_loop_busy(unit: str) -> None:
     """Anyone may write an issue; a pattern that goes back over its blanks would need hours for half a million."""
     fields = form_fields("### Scope\n\ndefault" + unit * 500_000 + "x")
     assert fields["scope"].startswith("default")
+
+
+def answered(evidence: str, note: str = "as agreed") -> str:
+    fields = {"action": "answered", "actor": "ann", "at": parse_time("2026-01-13"), "evidence": evidence, "issue": 7}
+    place = {"node_id": NODE, "scope_id": ScopeId("default"), "epoch_id": 1, "seq": 2, "person": None}
+    return answer_text(Objection.read({**fields, **place, "note": note}))
+
+
+def test_an_answer_links_to_where_it_was_given() -> None:
+    there = "https://github.com/acme/led/pull/3#issuecomment-9"
+    assert answered(there) == f"Answered by `ann`: `as agreed` ([here]({there}))"
+    assert answered("") == "Answered by `ann`: `as agreed`"
+
+
+@pytest.mark.parametrize(
+    "evidence", ["x) @everyone (y", "javascript:alert(1)", 'https://e.org/"x', "https://e.org/ <b>"]
+)
+def test_an_address_in_an_answer_is_no_markdown(evidence: str) -> None:
+    assert answered(evidence) == f"Answered by `ann`: `as agreed` (`{evidence}`)"
+    assert answered("", "`@everyone` closes #1").endswith(": `` `@everyone` closes #1 ``")
