@@ -33,16 +33,13 @@ from ledger.site.links import Repository, safe_link
 from ledger.site.views import (
     MOST_LATE,
     MOST_LINES,
-    Contributor,
     EpochPage,
     EpochRow,
     LateLine,
-    Share,
     epoch_page,
     epoch_row,
-    hue,
-    initials,
 )
+from ledger.site.views_people import Contributor, Share, hue, initials
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.node import Node
 
@@ -166,7 +163,9 @@ class _Pages:
         self._history = History(node.root)
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         self._jinja.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
-        self._jinja.globals.update(chart=chart, repository=repository, most_lines=MOST_LINES, most_late=MOST_LATE)
+        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+        self._jinja.globals.update(chart=chart, repository=repository, scope_names=names)
+        self._jinja.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
         self._profiles: dict[str, Profile] = {}
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
@@ -188,9 +187,11 @@ class _Pages:
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":
                     self._profiles[scope_id] = Profile.of(page, derived.evaluation.allocations, outcomes)
+                titles = page.titles
                 for outcome in outcomes:
                     if outcome.user_id in self._contributors:
-                        self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome)
+                        title = titles.get((outcome.path, outcome.line), "")
+                        self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
                 self._computed.append(self._bodies / f"{scope_id}-{folder.epoch_id}.view")
@@ -228,6 +229,7 @@ class _Pages:
             api.put_json(f"{page.path}/verify.json", report or {})
         people = sorted(contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         for person in people:
+            person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
             words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
             self._many(f"contributors/{person.user_id}", person.name, "contributor.html", words, person=person, depth=2)
         api.finish(self._names)

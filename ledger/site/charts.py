@@ -29,11 +29,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars from left to right, and what their axes say."""
+    """Bars from left to right, and what their axes say. `top`: the value of the upper line, an even number."""
 
     label: str
     bars: tuple[Bar, ...]
-    most: int
+    top: int
     first: str
     last: str
 
@@ -58,9 +58,18 @@ def chart(label: str, values: Sequence[tuple[str, int, bool]]) -> Chart | None:
     most = max((value for _, value, _ in values), default=0)
     if most <= 0 or len(values) < 2:
         return None
+    top = round_top(most)
     bars = tuple(
         # what is there is to be seen, however small beside the tallest
-        Bar(number * STEP, max(value * HEIGHT // most, 1) if value else 0, f"{name}: {value}", final)
+        Bar(number * STEP, max(value * HEIGHT // top, 1) if value else 0, f"{name}: {value}", final)
         for number, (name, value, final) in enumerate(values)
     )
-    return Chart(label, bars, most, values[0][0], values[-1][0])
+    return Chart(label, bars, top, values[0][0], values[-1][0])
+
+
+def round_top(most: int) -> int:
+    """The least of 2, 4, 6, 8, 10, 20, 40, … that is no less than `most`: an axis that is easy to read and to halve."""
+    power = 1
+    while most > 10 * power:
+        power *= 10
+    return next(step * power for step in (2, 4, 6, 8, 10) if step * power >= most)

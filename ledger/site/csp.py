@@ -26,7 +26,7 @@ def seal_page(html: str) -> str:
         (
             "default-src 'self'",
             "script-src 'self' " + " ".join(hashes),
-            "style-src 'self' 'unsafe-inline'",
+            "style-src 'self'",
             "img-src 'self' data:",
             "object-src 'none'",
             "base-uri 'self'",

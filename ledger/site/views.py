@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.compute.derive import Derived
+from ledger.core.canonical import read_objects
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
 from ledger.core.lifecycle import pin_of
 from ledger.core.records import (
     Attestation,
-    Binding,
     Collection,
     Curation,
     Objection,
@@ -24,6 +23,7 @@ from ledger.core.records import (
     Statement,
     Transition,
 )
+from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import units_text
 from ledger.site.links import safe_link
 from ledger.store.layout import epoch_path, shard_number
@@ -33,23 +33,25 @@ MOST_EVENTS = 1_000
 """Events that one page renders; those of a larger epoch are loaded from the API by whoever asks for them."""
 MOST_ROWS = 100
 """Rows of a table that one page renders; the others are loaded from the API (`assets/tables.js`)."""
-MOST_EPOCHS = 52
-"""Epochs that a contributor's page renders; the others as well."""
 MOST_LINES = 300
 """Lines of a log (decisions, collections, unbound accounts) that one page renders; the raw file has all."""
-MOST_RECENT = 50
-"""Events that a contributor's page renders, the last; each epoch's page has the others."""
 MOST_LATE = 200
 """Late events that their own page renders, the last; each epoch's page has the others."""
 
 
+Titles = Mapping[tuple[str, int], str]
+"""The title of each event by its shard's name and its line."""
+NO_TITLES: Titles = {}
+
+
 @dataclass(frozen=True)
 class EventLine:
-    """One event as a row: its link when it is harmless, its units in words."""
+    """One event as a row: its link when it is harmless, its units in words, its title where the source stored one."""
 
     outcome: EventOutcome
     link: str | None
     units: str
+    title: str = ""
 
     @property
     def anchor(self) -> str:
@@ -89,6 +91,13 @@ class PersonLine:
     event_count: int
     events: tuple[EventLine, ...]
     terms: tuple[Term, ...] = ()
+    whole: int = 0
+    """Credits of the share before those left over are given out."""
+
+    @property
+    def extra(self) -> int:
+        """One credit where a remainder was among the largest, else none."""
+        return self.payout.amount_credits - self.whole
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,7 @@ class EpochPage:
     attestations: tuple[Attestation, ...]
     signatures: tuple[Signature, ...]
     approvers: tuple[str, ...]
+    people_of: Mapping[str, str]
     weights: Mapping[str, int]
     policy: str
     shards: tuple[str, ...]
@@ -156,10 +166,29 @@ class EpochPage:
         return {line.outcome.id: line.anchor for line in rows}
 
     @property
+    def titles(self) -> Titles:
+        """The titles of the events that the page may render."""
+        rows = [*self.others, *(line for person in self.people for line in person.events)]
+        return {(line.outcome.path, line.outcome.line): line.title for line in rows if line.title}
+
+    @property
     def signed(self) -> int:
-        """Wallets that signed the statement as it is now."""
+        """People who signed the statement as it is now: pinned at review and, until it is final, still approvers."""
         wanted = self.statement.statement_hash
-        return len({line.signer_wallet for line in self.signatures if line.statement_hash == wanted})
+        wallets = {line.signer_wallet for line in self.signatures if line.statement_hash == wanted}
+        known: dict[str, str] = {wallet: wallet for wallet in wallets} if self.state == "finalized" else {}
+        known |= self.people_of
+        return len({known[wallet] for wallet in wallets.intersection(self.approvers, known)})
+
+    @property
+    def by_rule(self) -> int:
+        """Decisions that the scope's written rules made."""
+        return sum(line.actor == POLICY_ACTOR for line in self.curation)
+
+    @property
+    def by_people(self) -> int:
+        """Decisions that people made."""
+        return len(self.curation) + len(self.overrides) - self.by_rule
 
     @property
     def path(self) -> str:
@@ -207,68 +236,21 @@ class EpochRow:
         return f"epochs/{self.scope_id}/{self.epoch_id}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One user in one epoch, on his own page. Ten years of a large node are a million of them."""
-
-    epoch: EpochRow
-    credits: int
-    share: str
-    units: str
-    event_count: int
-    reason: str | None
-
-
-@dataclass
-class Contributor:
-    """One user over all epochs."""
-
-    user_id: str
-    name: str
-    accounts: list[tuple[str, str, str]] = field(default_factory=list)
-    shares: list[Share] = field(default_factory=list)
-    bindings: list[Binding] = field(default_factory=list)
-    recent: deque[tuple[str, int, EventOutcome]] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
-    event_count: int = 0
-
-    def saw(self, scope_id: str, epoch_id: int, outcome: EventOutcome) -> None:
-        """One more event of this user."""
-        self.recent.append((scope_id, epoch_id, outcome))
-        self.event_count += 1
-
-    @property
-    def events(self) -> list[tuple[str, int, EventLine]]:
-        """The events that the page renders with the epoch of each, the last first."""
-        newest = sorted(self.recent, key=lambda item: item[2].event_time, reverse=True)
-        return [(scope_id, epoch_id, event_line(outcome)) for scope_id, epoch_id, outcome in newest]
-
-    @property
-    def shown(self) -> list[Share]:
-        """The epochs that the page renders: the last ones."""
-        return self.shares[-MOST_EPOCHS:]
-
-    @property
-    def final_credits(self) -> int:
-        """Credits of finalized epochs."""
-        return sum(share.credits for share in self.shares if share.epoch.state == "finalized")
-
-
-def initials(name: str) -> str:
-    """Up to two letters or digits for a picture of someone: of the first two words, or of the only one."""
-    words = ["".join(filter(str.isalnum, word)) for word in re.split(r"[\s._-]+", name[:64])]
-    words = [word for word in words if word]
-    letters = words[0][:1] + words[1][:1] if len(words) > 1 else "".join(words)[:2]
-    return letters.upper()[:2] or "?"
-
-
-def hue(user_id: str) -> int:
-    """Which of the eight colours of pictures a user has, always the same one."""
-    return int(user_id[:8], 16) % 8
-
-
-def event_line(outcome: EventOutcome) -> EventLine:
+def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
     """An event as a row."""
-    return EventLine(outcome, safe_link(outcome.artifact_url), units_text(outcome.units))
+    title = titles.get((outcome.path, outcome.line), "")
+    return EventLine(outcome, safe_link(outcome.artifact_url), units_text(outcome.units), title)
+
+
+def titles_of(folder: EpochFolder) -> Titles:
+    """The title of each event of a small epoch, where its source stored one."""
+    found = {}
+    for shard in folder.shards():
+        for number, value in read_objects(folder.read(shard.name), folder.path(shard.name)):
+            title = value["metadata"].get("title")
+            if isinstance(title, str):
+                found[shard.name, number] = title
+    return found
 
 
 def epoch_page(
@@ -284,6 +266,8 @@ def epoch_page(
     """Everything about one epoch. `outcomes`: those of `derived`, which the caller needs as well."""
     statement, epoch = derived.statement, derived.epoch
     rendered = statement.activity_count <= MOST_EVENTS
+    titles = titles_of(folder) if rendered else NO_TITLES
+    settings = node.scope(folder.scope_id)
     by_user: dict[str, list[EventLine]] = {}
     counted: dict[str, Counter[tuple[str, int, bool]]] = {}
     late = []
@@ -293,16 +277,17 @@ def epoch_page(
         if outcome.late:
             late.append(outcome)
         if rendered and outcome.user_id not in rows:
-            others.append(event_line(outcome))
+            others.append(event_line(outcome, titles))
         if outcome.user_id is None:
             continue
         if rendered:
-            by_user.setdefault(outcome.user_id, []).append(event_line(outcome))
+            by_user.setdefault(outcome.user_id, []).append(event_line(outcome, titles))
         if outcome.included:
             kind = f"{outcome.source}:{outcome.event_type}"
             decided = outcome.weight_source == "decision"
             counted.setdefault(outcome.user_id, Counter())[kind, outcome.units, decided] += 1
     ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
+    total = sum(payout.total_units for payout in statement.payouts)
     people = [
         PersonLine(
             user_id=payout.user_id,
@@ -313,15 +298,15 @@ def epoch_page(
             override_reason=rows[payout.user_id].override_reason,
             event_count=rows[payout.user_id].activity_count,
             events=tuple(by_user.get(payout.user_id, ())),
+            whole=payout.total_units * statement.pool_total_credits // (total or 1),
             terms=_terms(counted.get(payout.user_id, Counter())) if number < MOST_ROWS else (),
         )
         for number, payout in enumerate(ranked)
     ]
-    total = sum(payout.total_units for payout in statement.payouts)
     pin = pin_of(folder.transitions())
     return EpochPage(
         scope_id=folder.scope_id,
-        scope_name=node.scope(folder.scope_id).name or folder.scope_id,
+        scope_name=settings.name or folder.scope_id,
         epoch_id=folder.epoch_id,
         last_id=last_id,
         state=folder.state(),
@@ -339,13 +324,14 @@ def epoch_page(
         ),
         totals=derived.evaluation.totals,
         collections=tuple(folder.collections()),
-        late=tuple(event_line(outcome) for outcome in late[:MOST_EVENTS]),
+        late=tuple(event_line(outcome, titles) for outcome in late[:MOST_EVENTS]),
         late_count=len(late),
         steps=tuple(folder.transitions()),
         questions=tuple(folder.objections()),
         attestations=tuple(folder.attestations()),
         signatures=tuple(folder.signatures()),
         approvers=pin.approvers if pin else (),
+        people_of={wallet: person.id for person in settings.approvers for wallet in person.wallets},
         weights=epoch.weight_config,
         policy=epoch.weight_policy,
         shards=tuple(shard.name for shard in folder.shards()),

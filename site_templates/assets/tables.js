@@ -5,6 +5,7 @@
 const STEP = 200; // rows that a table shows at once, and more with each press of its button
 const MOST_SHARDS = 5;
 const HARMLESS = /^https?:\/\/[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-;=?-_a-~]*)?$/;
+const LETTER = /[\p{L}\p{N}]/u;
 const STATES = { open: "open", review: "in review, not signed off", finalized: "finalized" };
 const collator = new Intl.Collator("en");
 const answers = new Map();
@@ -28,6 +29,13 @@ function fetched(url) {
   return answers.get(url);
 }
 
+/** What a cell says, without the pictures in it: a name is sorted and found by itself. */
+function textOf(cell) {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll("[aria-hidden]").forEach((picture) => picture.remove());
+  return copy.textContent.trim();
+}
+
 const fetchedJson = async (url) => JSON.parse(await fetched(url));
 
 const NUMBER = /^\d+(\.\d+)?$/;
@@ -42,6 +50,19 @@ function unitsText(milli) {
 const badge = (state) => element("span", { class: `badge ${state}` }, STATES[state]);
 const link = (href, ...children) => element("a", { href }, ...children);
 
+/** A name as the pages show it: turned by no mark of its own, and cut where it has no end. */
+function short(text) {
+  const points = [...text];
+  return points.length > 80 ? element("bdi", { title: points.slice(0, 400).join("") }, `${points.slice(0, 80).join("")}…`) : element("bdi", {}, text);
+}
+
+/** The picture that `initials` and `hue` of the site's builder make of a name. */
+function avatar(name, user) {
+  const words = [...name].slice(0, 64).join("").split(/[\s._-]+/u).map((word) => [...word].filter((one) => LETTER.test(one))).filter((word) => word.length);
+  const letters = words.length > 1 ? words[0][0] + words[1][0] : (words[0] ?? []).slice(0, 2).join("");
+  return element("span", { class: `avatar hue${parseInt(user.slice(0, 8), 16) % 8}`, "aria-hidden": "true" }, [...letters.toUpperCase()].slice(0, 2).join("") || "?");
+}
+
 /** The columns of a table by its data-kind, as the templates write them. */
 const COLUMNS = {
   people: ["name", "activity_count", "units", "share", "amount_credits"],
@@ -52,24 +73,29 @@ const COLUMNS = {
 const FIELDS = {
   activity_count: (row) => String(row.activity_count),
   amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, row.amount_credits)) : row.amount_credits),
-  epoch: (row) => `${row.scope_id} ${row.epoch_id}`,
-  name: (row, top) => {
-    const avatar = element("span", { class: "avatar", "aria-hidden": "true" }, [...row.name].slice(0, 2).join("").toUpperCase());
-    return element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar, row.name);
-  },
+  epoch: (row, top) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/`, `${row.scope_id} ${row.epoch_id}`),
+  name: (row, top) => element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)),
   period_start: (row) => row.period_start.slice(0, 10),
   share: (row) => row.share ?? "",
   state: (row) => badge(row.state),
   units: (row) => unitsText(row.units),
-  why: (row, top, id) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/#why-${id}`, "the events"),
+  why: (row, top, id) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/#why-${id}`, "events and sum"),
 };
+
+/** Each cell of a table that narrow screens show line by line says which column it belongs to. */
+function label(table, row) {
+  if (!table.classList.contains("stack")) return row;
+  const heads = table.tHead?.rows[0].cells ?? [];
+  [...row.cells].forEach((cell, column) => { if (cell.colSpan === 1) cell.dataset.label = heads[column].textContent; });
+  return row;
+}
 
 /** One table: its rows as text to sort and filter by, each with a way to its <tr>. */
 class Table {
   constructor(table) {
     this.table = table;
     this.body = table.tBodies[0];
-    this.rows = [...this.body.rows].map((row) => ({ keys: [...row.cells].map((cell) => cell.textContent.trim()), row }));
+    this.rows = [...this.body.rows].map((row) => ({ keys: [...row.cells].map(textOf), row }));
     this.total = Number(table.dataset.total ?? this.rows.length);
     this.limit = Math.max(STEP, this.rows.length);
     this.wanted = "";
@@ -83,7 +109,7 @@ class Table {
 
   makeSortable() {
     [...this.table.tHead.rows[0].cells].forEach((cell, column) => {
-      const button = element("button", { type: "button", title: "sort" }, ...cell.childNodes);
+      const button = element("button", { type: "button", title: "Sort by this" }, ...cell.childNodes);
       cell.append(button);
       button.addEventListener("click", () => this.act(() => {
         const down = cell.getAttribute("aria-sort") !== "descending";
@@ -95,7 +121,7 @@ class Table {
   }
 
   makeFilter() {
-    const field = element("input", { type: "search", class: "find", placeholder: "Find a name…", "aria-label": "Show only rows that contain" });
+    const field = element("input", { type: "search", class: "find", placeholder: "Find a row…", "aria-label": "Show only rows that contain" });
     this.frame.before(field);
     field.addEventListener("input", () => this.act(() => { this.wanted = field.value.toLowerCase(); }));
   }
@@ -139,14 +165,14 @@ class Table {
     const top = this.table.dataset.rows.replace(/api\/v1\/ledger\/.*$/, "");
     const list = answer.allocations
       ? answer.allocations.toSorted((a, b) => Number(BigInt(b.amount_credits) - BigInt(a.amount_credits)) || Number(BigInt(b.units) - BigInt(a.units)))
-      : answer.epochs.toReversed();
+      : answer.epochs.toSorted((a, b) => collator.compare(b.period_start, a.period_start) || collator.compare(b.scope_id, a.scope_id) || b.epoch_id - a.epoch_id);
     const heads = [...this.table.tHead.rows[0].cells];
     this.rows = list.map((one) => {
       const cells = COLUMNS[this.table.dataset.kind].map((field) => FIELDS[field](one, top, answer.user_id));
-      const keys = cells.map((cell) => (cell instanceof Node ? cell.textContent : cell));
+      const keys = cells.map((cell) => (cell instanceof Node ? textOf(cell) : cell));
       const make = () => {
         const id = one.user_id ? { id: `user-${one.user_id}` } : {};
-        return element("tr", id, ...cells.map((cell, column) => element("td", { class: heads[column].className }, cell)));
+        return element("tr", id, ...cells.map((cell, column) => element("td", heads[column].className ? { class: heads[column].className } : {}, cell)));
       };
       return { keys, make };
     });
@@ -161,10 +187,12 @@ class Table {
       rows = rows.toSorted((a, b) => sign * compare(a.keys[column], b.keys[column]));
     }
     if (rows.length > this.limit && !this.more) this.makeMore();
-    this.body.replaceChildren(...rows.slice(0, this.limit).map((one) => (one.row ??= one.make())));
+    this.body.replaceChildren(...rows.slice(0, this.limit).map((one) => (one.row ??= label(this.table, one.make()))));
     this.tell(Math.min(rows.length, this.limit), rows.length);
   }
 }
+
+const titled = (title) => (typeof title === "string" && title ? [element("br"), element("span", { class: "quiet" }, short(title))] : []);
 
 /** The events behind one user's units, from the rows of outcomes.json and the lines of the raw log that they name. */
 async function eventRows(base, outcomesPath, user) {
@@ -182,13 +210,13 @@ async function eventRows(base, outcomesPath, user) {
     const event = JSON.parse(lines[line - 1]);
     const name = path.slice(path.lastIndexOf("/") + 1);
     const worth = included ? unitsText(units) : "excluded";
-    const keys = [event.id, event.event_type, event.event_time, worth, `${name}, line ${line}`];
+    const keys = [`${event.id} ${event.metadata.title ?? ""}`, event.event_type, event.event_time, worth, `${name}, line ${line}`];
     const make = () => element(
       "tr",
       included ? {} : { class: "out" },
       element("td", {}, HARMLESS.test(event.artifact_url)
         ? element("a", { href: event.artifact_url, rel: "noopener nofollow ugc" }, event.id)
-        : element("span", { class: "id" }, event.id)),
+        : element("span", { class: "id" }, event.id), ...titled(event.metadata.title)),
       element("td", {}, event.event_type),
       element("td", {}, event.event_time.slice(0, 16).replace("T", " "), ...(late ? [" ", element("span", { class: "badge late" }, "late")] : [])),
       element("td", { class: "num" }, worth, ...(source === "decision" ? [" ", element("span", { class: "quiet" }, "by decision")] : [])),
@@ -208,7 +236,7 @@ async function loadEvents(note) {
   try {
     const rows = await eventRows(base, outcomes, user);
     const heads = ["Event", "Kind", "When", "Units", "Stored at"].map((text) => element("th", text === "Units" ? { class: "num" } : {}, text));
-    const table = element("table", { class: "plain sortable" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody"));
+    const table = element("table", { class: "plain sortable stack" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody"));
     note.before(element("div", { class: "scroll", tabindex: "0" }, table));
     const view = new Table(table);
     view.rows = rows;
@@ -264,6 +292,7 @@ async function openTarget() {
   if (user) target.scrollIntoView();
 }
 
+document.querySelectorAll("table.stack").forEach((table) => { for (const row of table.tBodies[0]?.rows ?? []) label(table, row); });
 document.querySelectorAll("table.sortable, table.filter").forEach((table) => { if (table.tHead && table.tBodies[0]) new Table(table); });
 document.querySelectorAll("details").forEach((details) => { if (details.querySelector("[data-events]")) watch(details); });
 openTarget();

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.harbour import harbour_node
 from tests.browser.sites import build, hostile_node
 from tests.browser.support import CHROMIUM
 from tests.nodes import GOLDEN
@@ -29,10 +30,11 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Built sites to look at, never to write into: "golden", and "hostile", whose every text is an attack."""
+    """Built sites to look at, never to write into: "golden", "harbour" as life makes it, "hostile" all attacks."""
     root = tmp_path_factory.mktemp("sites")
     return {
         "golden": build(GOLDEN, root / "golden"),
+        "harbour": build(harbour_node(root / "harbour-node"), root / "harbour"),
         "hostile": build(hostile_node(root / "node"), root / "hostile"),
     }
 

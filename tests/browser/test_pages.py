@@ -26,7 +26,7 @@ LOOKS = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
 Scheme = Literal["light", "dark"]
 
 
-@pytest.fixture(scope="module", params=["golden", "hostile"])
+@pytest.fixture(scope="module", params=["golden", "harbour", "hostile"])
 def site(request: pytest.FixtureRequest, sites: dict[str, Path]) -> Iterator[tuple[str, Path, str]]:
     """A site's name, folder and address."""
     with served(sites[request.param]) as origin:

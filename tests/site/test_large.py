@@ -18,7 +18,7 @@ from benchmarks.finished import write_finished
 from benchmarks.generate import write_node
 from ledger.compute.engine import Engine
 from ledger.core.errors import LedgerError
-from ledger.site import views
+from ledger.site import views, views_people
 from ledger.site.build import build_site
 from ledger.store.node import load_node
 
@@ -49,8 +49,8 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("long") / "node"
     write_finished(root, events=60, users=20, epochs=4)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("MOST_ROWS", "MOST_EPOCHS", "MOST_EVENTS"):
-            patch.setattr(views, name, 2)
+        for room, name in ((views, "MOST_ROWS"), (views, "MOST_EVENTS"), (views_people, "MOST_EPOCHS")):
+            patch.setattr(room, name, 2)
         return build(root, root.parent / "site")
 
 
@@ -139,6 +139,59 @@ def test_more_rows_come_by_keyboard(page: Any, long: Path) -> None:
     assert page.evaluate("document.activeElement.innerText") == f"{len(rows)} of {len(rows)} rows are shown."
 
 
+TRICKY = [
+    "Dário Ñandú",
+    "谷口 健",
+    "a.b-c_d",
+    "..",
+    "ß",
+    "x",
+    "１２ three",
+    "\U0001d4d0\U0001d4d1 two",
+    "W" * 100,
+    "ab\u202ecd",
+]
+"""Names whose picture another language would make otherwise: of two units, of no letter, longer in capitals."""
+
+
+@needs_browser
+@pytest.mark.parametrize("page", ["long"], indirect=True)
+def test_rows_from_the_api_look_like_those_that_the_page_came_with(page: Any, long: Path) -> None:
+    data = json.loads((long / "api/v1/ledger/epochs/default/1/allocations.json").read_bytes())
+    html = (long / "epochs/default/1/index.html").read_text("utf-8")
+    absent = [row["user_id"] for row in data["allocations"] if f'id="user-{row["user_id"]}"' not in html]
+    names = dict(zip(absent, TRICKY, strict=False))
+    assert len(names) == len(TRICKY)
+    for row in data["allocations"]:
+        row["name"] = names.get(row["user_id"], row["name"])
+    page.route("**/allocations.json", lambda route: route.fulfill(json=data))
+    page.goto("epochs/default/1/")
+    table = page.locator("table[data-rows]")
+    came = table.locator("tbody tr").evaluate_all("all => all.map((row) => row.outerHTML)")
+    page.get_by_role("button", name="more").first.click()
+    table.locator("tbody tr").nth(len(data["allocations"]) - 1).wait_for()
+    assert table.locator("tbody tr").evaluate_all("all => all.map((row) => row.outerHTML)")[: len(came)] == came
+    for row in data["allocations"]:
+        picture = table.locator(f"#user-{row['user_id']} .avatar")
+        assert picture.text_content() == views_people.initials(row["name"])
+        assert picture.get_attribute("class") == f"avatar hue{views_people.hue(row['user_id'])}"
+        told = table.locator(f"#user-{row['user_id']} bdi").text_content()
+        assert told == (row["name"] if len(row["name"]) <= 80 else row["name"][:80] + "…")
+
+
+@needs_browser
+@pytest.mark.parametrize("page", ["long"], indirect=True)
+def test_a_name_is_sorted_and_found_by_itself_and_not_by_its_picture(page: Any, long: Path) -> None:
+    page.goto("epochs/default/1/")
+    table = page.locator("table[data-rows]")
+    button = table.get_by_role("button", name="Who")
+    button.click()
+    button.click()
+    table.locator("tbody tr").nth(2).wait_for()
+    names = [row["name"] for row in allocations(long, 1)]
+    assert table.locator("bdi").all_inner_texts() == sorted(names, key=str.casefold)
+
+
 @needs_browser
 @pytest.mark.parametrize("page", ["long"], indirect=True)
 def test_a_link_to_anybodys_events_opens_them(page: Any, long: Path) -> None:
@@ -155,7 +208,7 @@ def test_a_link_to_anybodys_events_opens_them(page: Any, long: Path) -> None:
         assert events.count() == len(outcomes["users"][row["user_id"]])
         log = (long / "api/v1/ledger/epochs/default/2/activity.jsonl").read_text("utf-8").splitlines()
         ids = [json.loads(log[line - 1])["id"] for _, line, *_ in outcomes["users"][row["user_id"]]]
-        assert events.locator("td:first-child").all_inner_texts() == ids
+        assert events.locator("td:first-child > :first-child").all_inner_texts() == ids
 
 
 @needs_browser

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ledger.cli import main
 from ledger.core.errors import InputError
@@ -24,7 +25,7 @@ from ledger.flows.identity import bind
 from ledger.site.build import build_site
 from ledger.site.check import broken_links
 from ledger.site.links import safe_link
-from tests.nodes import GOLDEN, at, digest, make_node
+from tests.nodes import GOLDEN, at, digest, make_node, sign_as
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = [
@@ -169,6 +170,7 @@ def test_every_page_has_a_strict_policy(golden: Path) -> None:
         policy = html.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
         scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
         assert "unsafe" not in scripts
+        assert "style-src 'self';" in policy, "no inline style either"
         assert "object-src 'none'" in policy
 
 
@@ -191,6 +193,21 @@ def test_the_raw_files_are_published_byte_for_byte(golden: Path) -> None:
 def test_two_builds_have_the_same_bytes(golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(GOLDEN, tmp_path / "again", monkeypatch)
     assert digest(tmp_path / "again") == digest(golden)
+
+
+def test_only_people_who_may_still_sign_are_counted_as_signed(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        collect(session)
+        sign_as(session, session.node.epoch("default", 1), "ann", "ben")
+    scope = root / "scopes/default.yaml"
+    settings = yaml.safe_load(scope.read_text("utf-8"))
+    for approvers, counted in ((settings["approvers"], "2 of 2"), (settings["approvers"][:1], "1 of 2")):
+        scope.write_text(yaml.safe_dump(settings | {"approvers": approvers, "threshold": len(approvers)}), "utf-8")
+        with at(root, "2026-01-14T01:00:00Z") as session:
+            build_site(session.node, session.engine, tmp_path / "site", verification=None, commit=None)
+        page = (tmp_path / "site/epochs/default/1/index.html").read_text("utf-8")
+        assert f"<dt>Signed by</dt><dd>{counted}</dd>" in page
 
 
 def test_dead_links_and_foreign_requests_are_found(golden: Path, tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""A contributor over all epochs, and the picture that each name gets: generated, no request to anybody."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from ledger.core.evaluate import EventOutcome
+from ledger.core.records import Binding
+from ledger.site.views import EpochRow, EventLine, event_line
+
+MOST_EPOCHS = 52
+"""Epochs that a contributor's page renders; the others as well."""
+MOST_RECENT = 50
+"""Events that a contributor's page renders, the last; each epoch's page has the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One user in one epoch, on his own page. Ten years of a large node are a million of them."""
+
+    epoch: EpochRow
+    credits: int
+    share: str
+    units: str
+    event_count: int
+    reason: str | None
+
+
+@dataclass
+class Contributor:
+    """One user over all epochs."""
+
+    user_id: str
+    name: str
+    accounts: list[tuple[str, str, str]] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    recent: deque[tuple[str, int, EventOutcome, str]] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    event_count: int = 0
+
+    def saw(self, scope_id: str, epoch_id: int, outcome: EventOutcome, title: str = "") -> None:
+        """One more event of this user."""
+        self.recent.append((scope_id, epoch_id, outcome, title))
+        self.event_count += 1
+
+    @property
+    def events(self) -> list[tuple[str, int, EventLine]]:
+        """The events that the page renders with the epoch of each, the last first."""
+        newest = sorted(self.recent, key=lambda item: item[2].event_time, reverse=True)
+        return [
+            (scope_id, epoch_id, event_line(outcome, {(outcome.path, outcome.line): title}))
+            for scope_id, epoch_id, outcome, title in newest
+        ]
+
+    @property
+    def shown(self) -> list[Share]:
+        """The epochs that the page renders: the last ones."""
+        return self.shares[-MOST_EPOCHS:]
+
+    @property
+    def final_credits(self) -> int:
+        """Credits of finalized epochs."""
+        return sum(share.credits for share in self.shares if share.epoch.state == "finalized")
+
+
+def initials(name: str) -> str:
+    """Up to two letters or digits for a picture of someone: of the first two words, or of the only one."""
+    words = ["".join(filter(str.isalnum, word)) for word in re.split(r"[\s._-]+", name[:64])]
+    words = [word for word in words if word]
+    letters = words[0][:1] + words[1][:1] if len(words) > 1 else "".join(words)[:2]
+    return letters.upper()[:2] or "?"
+
+
+def hue(user_id: str) -> int:
+    """Which of the eight colours of pictures a user has, always the same one."""
+    return int(user_id[:8], 16) % 8
