@@ -87,6 +87,12 @@ def as_finding(error: LedgerError) -> Finding:
     return Finding(rule, error.message, error.path or "", error.line)
 
 
+def _digests(text: str) -> dict[str, str]:
+    """The hash of each file that lines of `sha256sum` name."""
+    lines = (line.partition("  ") for line in text.split("\n"))
+    return {name: digest for digest, mark, name in lines if mark}
+
+
 class EpochCheck:
     """Collects findings by invariant for one epoch."""
 
@@ -292,13 +298,11 @@ class EpochCheck:
             self._differ("EPOCH_FINALIZE_IDEMPOTENT", "file", layout.CHECKSUMS, "a file", "none", None)
             return
         found = checksums(self.folder)
-        stored = wanted.decode("utf-8", "replace").splitlines(keepends=True)
-        for line in sorted({*found.splitlines(keepends=True)} ^ {*stored}):
-            name = line.rstrip("\n").partition("  ")[2]
-            now = next((mine.split()[0] for mine in found.splitlines() if mine.endswith(f"  {name}")), "no file")
-            then = next((mine.split()[0] for mine in stored if mine.rstrip("\n").endswith(f"  {name}")), "no file")
+        now, then = _digests(found), _digests(wanted.decode("utf-8", "replace"))
+        for name in sorted(now.keys() | then.keys()):
             known = name if layout.kind_of(name) else layout.CHECKSUMS
-            self._differ("EPOCH_FINALIZE_IDEMPOTENT", f"{known} changed after finalize", known, then, now, None)
+            before, after = then.get(name, "no file"), now.get(name, "no file")
+            self._differ("EPOCH_FINALIZE_IDEMPOTENT", f"{known} changed after finalize", known, before, after, None)
         if found.encode() != wanted:
             self._differ(
                 "EPOCH_FINALIZE_IDEMPOTENT",

@@ -129,6 +129,23 @@ def test_an_epoch_that_witnesses_attested_passes_and_names_them(bench: Watched, 
     assert bench.problems == []
 
 
+def test_an_epoch_before_that_cannot_be_read_is_told_with_its_place(bench: Watched, tmp_path: Path) -> None:
+    """`ledger verify` tells it of that epoch; who rechecks one epoch only must learn that windows were not compared."""
+    root = golden_copy(tmp_path / "node")
+    path = root / "data/epochs/default/0001/epoch.json"
+    path.write_bytes(path.read_bytes().replace(b'"schema"', b'"scheme"'))
+    site = publish(root, tmp_path / "site")
+    name = write_page(site, "recheck", "default", 2)
+    page = bench.page
+    with served(site) as origin:
+        page.goto(origin + name)
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=fail]").wait_for()
+        finding = page.locator(".ledger-finding")
+        assert "data/epochs/default/0001/epoch.json:1: schema: missing field" in finding.inner_text()
+    assert bench.problems == []
+
+
 def test_the_offending_line_is_shown_as_text(browser: Any, tmp_path: Path) -> None:
     root = golden_copy(tmp_path / "node")
     forge = line("activity.jsonl", 2, lambda record: record["metadata"].update(title=HOSTILE))

@@ -2,34 +2,18 @@
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
 import { cutParts, mergeParts, scanPart } from "./activity.js";
-import { concat, EMPTY, nameUuid, sameBytes, sha256Hex, textOf } from "./bytes.js";
+import { bytesOf, concat, EMPTY, nameUuid, sameBytes, sha256Hex } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
 import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
-import { INVARIANTS, RULE_OF_FILE, verdicts } from "./invariants.js";
+import { IDENTITIES, INVARIANTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
 import { folderOf, isKnown, isLater, isShard, shardNames } from "./load.js";
 import * as records from "./records.js";
 import { attestedText, recoverSigner, signedText } from "./signatures.js";
 import { buildStatement, fileBytes } from "./statement.js";
 
-const IDENTITIES = "data/identities.jsonl";
 const STEPS = [[null, "open"], ["open", "review"], ["review", "review"], ["review", "finalized"]].map(String);
-
-/** Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC. */
-const STATEMENT_RULES = {
-  activity_root: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
-  activity_count: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
-  curation_hash: ["CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"],
-  overrides_hash: ["CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"],
-  pool_hash: ["POOL_IMMUTABLE", "pool.jsonl"],
-  pool_total_credits: ["POOL_REPRODUCIBLE", "statement.json"],
-  identities: ["IDENTITY_BEST_EFFORT", IDENTITIES],
-  unresolved_count: ["IDENTITY_BEST_EFFORT", "statement.json"],
-  approver_set_hash: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
-  threshold: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
-  weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
-};
 
 const shown = (value) => (value !== null && typeof value === "object" ? canonicalText(value) : value === null ? "null" : String(value));
 
@@ -290,13 +274,14 @@ class Check {
     const covered = [...this.loaded.files.keys()].filter((name) => isKnown(name) && !isShard(name) && !isLater(name) && name !== list).sort();
     const now = new Map(covered.map((name) => [name, sha256Hex(this.data(name))]));
     const found = covered.map((name) => `${now.get(name)}  ${name}\n`).join("");
-    const stored = this.attempt(() => readText(this.data(list), this.path(list)), "");
-    const then = new Map(stored.split("\n").filter(Boolean).map((line) => [line.slice(line.indexOf("  ") + 2), line.split(/\s/)[0]]));
+    const stored = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.data(list));
+    const lines = stored.split("\n").filter((line) => line.includes("  "));
+    const then = new Map(lines.map((line) => [line.slice(line.indexOf("  ") + 2), line.slice(0, line.indexOf("  "))]));
     for (const name of new Set([...now.keys(), ...then.keys()])) {
       const known = isKnown(name) ? name : list;
       this.differ(rule, `${known} changed after finalize`, known, then.get(name) ?? "no file", now.get(name) ?? "no file", null);
     }
-    if (found !== stored) this.differ(rule, "list of checksums", list, sha256Hex(new TextEncoder().encode(found)), sha256Hex(this.data(list)), null);
+    this.differ(rule, "list of checksums", list, sha256Hex(bytesOf(found)), sha256Hex(this.data(list)), null);
   }
 
   /** Recovers every signer of this statement; gives the approvers among them. */
@@ -367,14 +352,6 @@ class Check {
     const before = this.attempt(() => records.readSingle(records.Epoch, previousEpoch, path, { node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 }));
     if (before && before.period_end !== epoch.period_start)
       this.add("EPOCH_WINDOW_UNIQUE", `window ${epoch.period_start}..${epoch.period_end} is not aligned to the anchor or does not follow the epoch before`, "epoch.json", 1);
-  }
-}
-
-function readText(data, path) {
-  try {
-    return textOf(data);
-  } catch {
-    throw new Refusal("not UTF-8", { path });
   }
 }
 

@@ -50,6 +50,23 @@ export const RULE_OF_FILE = {
   "attestations.jsonl": "ATTESTATION_VALID",
 };
 
+export const IDENTITIES = "data/identities.jsonl";
+
+/** Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC. */
+export const STATEMENT_RULES = {
+  activity_root: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
+  activity_count: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
+  curation_hash: ["CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"],
+  overrides_hash: ["CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"],
+  pool_hash: ["POOL_IMMUTABLE", "pool.jsonl"],
+  pool_total_credits: ["POOL_REPRODUCIBLE", "statement.json"],
+  identities: ["IDENTITY_BEST_EFFORT", IDENTITIES],
+  unresolved_count: ["IDENTITY_BEST_EFFORT", "statement.json"],
+  approver_set_hash: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  threshold: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
+};
+
 const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
 const NOT_YET = {
   open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND"],

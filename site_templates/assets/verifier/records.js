@@ -4,7 +4,7 @@
 import { bytesOf, sha256Hex } from "./bytes.js";
 import { decode, encode, isTorn, readObjects } from "./canonical.js";
 import { Refusal } from "./errors.js";
-import { flatValue, is, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
+import { flatValue, is, isWritten, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
 
 /** A complaint about the field `name`: a complaint that begins with a dot is about something inside it. */
 const under = (name, wrong) => `.${name}${wrong.startsWith(".") ? "" : ": "}${wrong}`;
@@ -53,9 +53,9 @@ function judge({ fields, names, whole }, value) {
 }
 
 /** A check of an object inside a record. */
-function inner(fields, whole) {
+function inner(name, fields, whole) {
   const shape = type(fields, whole);
-  return (value) => (isObject(value) ? judge(shape, value) : "Input should be an object");
+  return (value) => (isObject(value) ? judge(shape, value) : `Input should be a valid dictionary or instance of ${name}`);
 }
 
 const FLAT = table(META_KEY, flatValue);
@@ -122,7 +122,7 @@ export const PoolComponent = type(
     ["component_id", oneOf("base_issuance", "kpi_bonus_v0", "top_up")], ["computed_at", is.time],
     ["evidence_ref", nullable(is.text)], ["id", is.uuid], ["inputs", FLAT],
   ],
-  (line) => (line.component_id === "top_up" && !line.evidence_ref?.trim() ? "top_up needs evidence_ref" : null),
+  (line) => (line.component_id === "top_up" && !isWritten(line.evidence_ref ?? "") ? "top_up needs evidence_ref" : null),
 );
 
 const PINS = ["approver_set_hash", "approvers", "gaps", "threshold"];
@@ -144,7 +144,7 @@ export const Transition = type(
   },
 );
 
-const Interval = inner([["from", is.time], ["to", is.time]], ({ from, to }) => (from >= to ? "from is not before to" : null));
+const Interval = inner("Interval", [["from", is.time], ["to", is.time]], ({ from, to }) => (from >= to ? "from is not before to" : null));
 
 export const Cursor = type(
   [
@@ -161,12 +161,12 @@ export const Collection = type([
   ["source", is.name], ["stream", is.reason],
 ]);
 
-const Payout = inner([["amount_credits", is.amount], ["share", is.share], ["total_units", is.amount], ["user_id", is.uuid]]);
+const Payout = inner("Payout", [["amount_credits", is.amount], ["share", is.share], ["total_units", is.amount], ["user_id", is.uuid]]);
 
 export const Statement = type([
   ...EPOCH, ["activity_count", is.count], ["activity_root", is.hash], ["algorithm", ALGORITHM],
   ["allocation_set_hash", is.hash], ["approver_set_hash", is.hash], ["curation_hash", is.hash], ["gaps", list(is.text)],
-  ["identities", inner([["sha256", is.hash], ["size", is.count]])], ["overrides_hash", is.hash], ["payouts", list(Payout)],
+  ["identities", inner("IdentitiesPin", [["sha256", is.hash], ["size", is.count]])], ["overrides_hash", is.hash], ["payouts", list(Payout)],
   ["period_end", is.time], ["period_start", is.time], ["pool_hash", is.hash], ["pool_total_credits", is.amount],
   ["previous_statement_hash", nullable(is.hash)], ["schema", oneOf("statement/1")], ["statement_id", is.uuid],
   ["supersedes_statement_id", nullable(is.uuid)], ["threshold", is.number], ["undistributed_credits", is.amount],

@@ -22,6 +22,9 @@ export const isNumber = (text) => /^[1-9][0-9]{0,8}$/.test(text);
 export const META_KEY = "^[a-z][a-z0-9_]*$";
 export const WEIGHT_KEY = "^[a-z][a-z0-9_-]{0,62}:[a-z][a-z0-9_]*$";
 
+/** Whether a text holds more than white space, as Unicode and Python understand it (JavaScript's own \s takes in U+FEFF). */
+export const isWritten = (text) => /\P{White_Space}/u.test(text);
+
 const string = (value) => (typeof value === "string" ? null : "Input should be a valid string");
 
 /** The same check, which remembers the last text that passed: in a log most fields say what the line before said. */
@@ -99,7 +102,7 @@ export const is = {
   name: like(PATTERN.name),
   number: whole(1, 999_999_999),
   reason: (value) =>
-    string(value) ?? (value === "" ? "String should have at least 1 character" : /[^\s\x1c-\x1f\x85]/u.test(value) ? null : "String should match pattern '\\S'"),
+    string(value) ?? (value === "" ? "String should have at least 1 character" : isWritten(value) ? null : "String should match pattern '\\S'"),
   scope: like(PATTERN.scope),
   share: like(PATTERN.share),
   signature: like(PATTERN.signature),
