@@ -40,6 +40,8 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
                     f"    {stream.source} {stream.stream}: {stream.verdict}" + (f" ({trouble})" if trouble else "")
                 )
             )
+        if epoch.state == "open" and epoch.streams:
+            out(f"    read up to {min(stream.read_to for stream in epoch.streams) or 'nothing yet'}")
         out(f"    needs {epoch.needs}")
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ledger.core.errors import LedgerError
+from ledger.core.errors import InputError, LedgerError
 from ledger.core.windows import Window
 from ledger.flows.drafting import draft
-from ledger.flows.ingest import Ingest, StreamReport
-from ledger.flows.opening import Waiting, open_epoch
+from ledger.flows.ingest import Ingest
+from ledger.flows.opening import Waiting, first_window, open_epoch
 from ledger.flows.review import due_for_review, review
 from ledger.flows.session import Session
+from ledger.flows.streamrun import StreamReport
 from ledger.store.files import write_lock
 from ledger.store.node import EpochFolder
 
@@ -87,7 +88,16 @@ def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Inges
 
 
 def backfill(session: Session, scope_id: str, window: Window, source: str | None = None) -> CollectRun:
-    """Look again at a window that is closed; what was missed enters the open epoch as late. Takes the write lock."""
+    """Look again at a window that is closed; what was missed enters the open epoch as late. Takes the write lock.
+
+    InputError for a window of which nothing lies between the scope's start and now.
+    """
+    start = first_window(session, scope_id).start
+    if window.end <= start or window.start >= session.now:
+        raise InputError(
+            f"nothing of {window} lies between the scope's start, {start}, and now",
+            hint="Events before a scope's first window do not belong to it.",
+        )
     ingest, run = Ingest(session), CollectRun()
     with write_lock(session.node.root):
         ingest.check(scope_id, source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
 from ledger.flows.session import Session
@@ -17,6 +19,17 @@ def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str)
                 covered = tuple(Window(interval.from_, interval.to) for interval in line.covered)
                 return StreamCursor(covered, line.state)
     return StreamCursor()
+
+
+def notes(session: Session, source: str) -> dict[str, Mapping[str, str | int | bool | None]]:
+    """The newest note of every stream of one kind of source, over the whole node."""
+    return {
+        line.stream: line.state
+        for scope_id in session.node.scopes
+        for folder in session.node.epochs(scope_id)
+        for line in folder.cursors()
+        if line.source == source and line.state is not None
+    }
 
 
 def advance(cursor: StreamCursor, page: Page, end: Timestamp) -> StreamCursor:

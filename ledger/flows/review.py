@@ -16,10 +16,11 @@ from ledger.core.records import PoolComponent, Transition
 from ledger.core.values import Credits, name_uuid
 from ledger.core.windows import HOUR, later
 from ledger.flows.drafting import Draft, as_stated, draft, preview, require_sound
-from ledger.flows.ingest import Ingest, StreamReport
+from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
 from ledger.flows.session import Session
+from ledger.flows.streamrun import StreamReport
 from ledger.flows.views import stream_statuses
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder

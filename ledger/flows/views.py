@@ -12,6 +12,7 @@ from ledger.core.errors import InputError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Collection, Curation, Payout
 from ledger.core.windows import HOUR, Window, gaps, later, merge, whole_hour
+from ledger.flows.completeness import ALL_STREAMS
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.session import Session
@@ -24,6 +25,7 @@ class StreamStatus:
     """How completely one stream was read over an epoch's window so far; also a source that no run has read yet.
 
     `events_seen` counts what runs saw, again where they looked again; 0 means that nobody did anything that counts.
+    `read_to`: up to when the window has been read without a hole, empty where not at all.
     """
 
     source: str
@@ -31,6 +33,7 @@ class StreamStatus:
     events_seen: int
     missing: tuple[str, ...]
     troubles: tuple[str, ...]
+    read_to: str = ""
 
     @property
     def complete(self) -> bool:
@@ -131,9 +134,14 @@ def stream_statuses(session: Session, folder: EpochFolder) -> Iterator[StreamSta
     for (source, stream), lines in sorted(runs.items()):
         cursor = cursors.get((source, stream))
         covered = [Window(part.from_, part.to) for part in cursor.covered] if cursor else []
-        missing = [gap for gap in gaps(wanted, covered) if gap.end != end or end == epoch.period_end] if wanted else []
-        seen = sum(line.events_seen for line in lines)
-        yield StreamStatus(source, stream, seen, tuple(map(str, missing)), tuple(_troubles(lines)))
+        holes = gaps(wanted, covered) if wanted else []
+        missing = tuple(str(gap) for gap in holes if gap.end != end or end == epoch.period_end)
+        seen, troubles = sum(line.events_seen for line in lines), tuple(_troubles(lines))
+        if not stream.endswith(ALL_STREAMS):
+            read_to = holes[0].start if holes else end
+            yield StreamStatus(source, stream, seen, missing, troubles, read_to if read_to > epoch.period_start else "")
+        elif troubles:
+            yield StreamStatus(source, stream.removesuffix(ALL_STREAMS), 0, (), troubles)
     if wanted and whole_hour(end) > epoch.period_start and folder.state() == "open":
         read = {source for source, _ in runs}
         for entry in session.node.scope(folder.scope_id).sources:

@@ -72,8 +72,9 @@ class SourceContext:
     """What the caller lends a source: clock, secret, environment, who is bound, where to cache, whom to tell.
 
     `scope_start`: where the scope's first window begins; nothing earlier belongs to the ledger. `secret` keys the
-    hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `wait` pauses for
-    so many seconds and is how a source obeys rate limits; tests replace it.
+    hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `notes` gives the
+    newest note (cursor state) of each stream that the node's scopes have of this kind of source. `wait` pauses for so
+    many seconds and is how a source obeys rate limits; tests replace it.
     """
 
     node_id: str
@@ -85,6 +86,7 @@ class SourceContext:
     scope_start: Timestamp = EARLIEST
     secret: bytes | None = None
     bound: frozenset[str] = frozenset()
+    notes: Callable[[], Mapping[str, Mapping[str, str | int | bool | None]]] = dict
     tell: Callable[[str], None] = lambda _text: None
     wait: Callable[[float], None] = lambda _seconds: None
 

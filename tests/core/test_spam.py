@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ledger.core.config import ScopeSettings, SpamRule
 from ledger.core.records import ActivityEvent
 from ledger.core.spam import policy_exclusions
+from ledger.store.yamlfile import parse_yaml
 from tests.core.samples import record
 
 
@@ -68,3 +70,14 @@ def test_rules_of_another_source_or_kind_leave_an_event_alone() -> None:
         {"source": "github", "most_per_day": 1}, {"source": "discord", "event_types": ["x"], "least_length": 99}
     )
     assert left_out(other, message(1), message(2)) == {}
+
+
+def test_the_example_in_the_documentation_leaves_out_what_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/operate.md").read_text("utf-8")
+    shown = page.partition("```yaml\nspam:\n")[2].partition("```")[0]
+    given = parse_yaml(f"scope_id: default\nspam:\n{shown}".encode(), "docs/operate.md")
+    (rule,) = ScopeSettings.load(given, "docs/operate.md").spam
+    short = message(1, metadata={"channel_id": "1234", "length": 4})
+    elsewhere = message(2, metadata={"channel_id": "7"})
+    many = [message(n, metadata={"channel_id": "1234"}) for n in range(3, 24)]
+    assert list(left_out((rule,), short, elsewhere, *many)) == ["1", "2", "23"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import ConfigError
 from ledger.flows.routes import check_routes
+from tests.servers.github import GitHubServer
+from tests.sources.githubworld import MONDAY, merged, world
+from tests.sources.test_github_node import lines, node_of, run
 
 GITHUB = {"source": "github", "name": "code", "options": {"repositories": ["Team/Code"]}}
 WITH_PATHS = {"source": "github", "name": "code", "options": {"repositories": ["team/code"], "paths": True}}
@@ -65,3 +70,47 @@ def test_every_source_that_reads_the_same_repository_must_tell_what_one_scope_as
 
 def test_routes_of_other_kinds_are_not_judged_so_that_their_clients_are_not_needed() -> None:
     check_routes([scope("docs", GITHUB, paths=["docs/*"])], "git")
+
+
+# --- through a node, with real pull requests ---
+
+
+@pytest.fixture
+def server() -> Iterator[GitHubServer]:
+    with GitHubServer(world()) as running:
+        yield running
+
+
+def test_what_no_scope_claims_is_refused_in_words_and_counted_on_record(server: GitHubServer, tmp_path: Path) -> None:
+    for number, label in enumerate(("docs", "docs", "other"), start=1):
+        merged(server.world.repositories[0], MONDAY + number).label(label)
+    root = node_of(tmp_path, kinds=["pr_merged"])
+    default = root / "scopes/default.yaml"
+    text = default.read_text("utf-8").rstrip("\n") + "\nrouting:\n  - {source: github, labels: [docs]}\n"
+    (root / "scopes/art.yaml").write_text(text.replace("scope_id: default", "scope_id: art"), "utf-8")
+    default.write_text(default.read_text("utf-8").partition("sources:")[0] + "sources: []\n", "utf-8")
+    (report,) = run(server, root).reports
+    assert (report.added, report.refused) == (2, ["github:pr:team/code:3"])
+    (record,) = lines(root, "collection.jsonl")
+    assert (record["scope_id"], record["events_seen"], record["counts"]["refused_by_routing"]) == ("art", 2, 1)
+    assert [event["id"] for event in lines(root, "activity.jsonl")] == [
+        "github:pr:team/code:1",
+        "github:pr:team/code:2",
+    ]
+
+
+def test_what_no_route_claims_is_the_default_scopes_where_it_reads_the_repository(
+    server: GitHubServer, tmp_path: Path
+) -> None:
+    for number, label in enumerate(("docs", "other"), start=1):
+        merged(server.world.repositories[0], MONDAY + number).label(label)
+    root = node_of(tmp_path, kinds=["pr_merged"])
+    text = (root / "scopes/default.yaml").read_text("utf-8").rstrip("\n")
+    for name, label in (("art", "docs"), ("default", "core")):
+        routed = f"{text}\nrouting:\n  - {{source: github, labels: [{label}], repositories: [Team/CODE]}}\n"
+        (root / f"scopes/{name}.yaml").write_text(routed.replace("scope_id: default", f"scope_id: {name}"), "utf-8")
+    assert [report.refused for report in run(server, root).reports] == [[], []]
+    assert {(event["scope_id"], event["id"]) for event in lines(root, "activity.jsonl")} == {
+        ("art", "github:pr:team/code:1"),
+        ("default", "github:pr:team/code:2"),
+    }

@@ -19,6 +19,7 @@ from ledger.core.windows import HOUR, Window, later
 from ledger.sources.github import polled
 from ledger.sources.github.client import Client
 from ledger.sources.github.nested import Connection, Nested, connection
+from ledger.sources.github.places import require_same
 from ledger.sources.github.rules import Found, Place, Rules
 from ledger.sources.github.walk import MOST_RESTARTS, Listing, Node, Note, digest, walk
 from ledger.sources.port import Page, Raw, SourceContext
@@ -171,14 +172,10 @@ class Reading:
     def _accept(self, found: Mapping[str, Any]) -> None:
         """Refuses another repository under the listed name, and a private one; tells of a new name."""
         listed, number, name = self.repository.listed, found["databaseId"], str(found["nameWithOwner"])
-        known = self.state.get("repository")
         if not isinstance(number, int):
             raise TypeError("a repository without its number")
-        if known not in (None, number):
-            raise SourceError(
-                f"{listed} is another repository now (number {number}, formerly {known})",
-                hint="If the one meant was renamed, write `moved` in the scope's file. See docs/sources.md.",
-            )
+        known = self._place.number if self._place else self.state.get("repository")
+        require_same(listed, number, {f"{listed}:": {"repository": known}} if known else self.context.notes())
         if found["isPrivate"] and not self.repository.private:
             raise SourceError(f"{listed} is private", hint=PRIVATE)
         if name.lower() != self.repository.asked and not self.repository.told:

@@ -19,6 +19,7 @@ from ledger.core.values import Text
 from ledger.core.windows import Window, gaps
 from ledger.sources.github import webhook
 from ledger.sources.github.client import Client
+from ledger.sources.github.places import require_same
 from ledger.sources.github.reading import PRIVATE, Reading, Repository, items, left_out
 from ledger.sources.github.rules import Found, Place, Rules, event_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
@@ -152,6 +153,7 @@ class GitHubSource:
             place = self._place(payload["repository"])
             if place is None:
                 return None
+            require_same(place.name, place.number, self._context.notes())
             if payload["repository"]["private"] and not self._options.private:
                 raise InputError("the payload's repository is private", hint=PRIVATE)
             if self._options.paths and webhook.touches_pull(payload):
