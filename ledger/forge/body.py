@@ -6,15 +6,17 @@ rest. Names and texts from outside stand in code spans (`markdown.code`); nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ledger.core.records import Epoch
 from ledger.core.signing import signed_text
-from ledger.flows.digest import Condition, Digest, Share
+from ledger.flows.digest import Condition, Decision, Digest, Share
 from ledger.forge.markdown import block, code, folded, table
 
 T = TypeVar("T")
+_COMMENT = re.compile(r"https?://[a-z0-9.:-]+/[A-Za-z0-9-]+/[A-Za-z0-9._-]+/pull/[0-9]{1,9}#issuecomment-[0-9]{1,20}")
 LIMIT = 65_536
 """Characters that GitHub takes in a body."""
 _SHOWN, _FOLDED = 25, 150
@@ -143,13 +145,18 @@ def _completeness(digest: Digest) -> str:
 
 def _decisions(digest: Digest, preview: str, most: int) -> str:
     rows = [
-        (one.at[:16].replace("T", " "), code(one.actor), code(one.what), code(one.subject), code(one.reason))
-        for one in digest.decisions
+        (_when(one), code(one.actor), code(one.what), code(one.subject), code(one.reason)) for one in digest.decisions
     ]
     text = _table(("when", "who", "what", "on", "reason"), rows, (), preview, most) if rows else "None."
     if digest.by_rule:
         text += f"\n\nThe scope's written anti-spam rules left out {digest.by_rule} events; {preview} lists each."
     return text
+
+
+def _when(one: Decision) -> str:
+    """The time of a decision, leading to the comment that it came from; plain for one that came in another way."""
+    at = one.at[:16].replace("T", " ")
+    return f"[{at}]({one.evidence})" if _COMMENT.fullmatch(one.evidence or "") else at
 
 
 def _questions(digest: Digest) -> str:

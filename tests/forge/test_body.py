@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from ledger.flows.digest import Digest, Share, Unclaimed, digest, ready
+from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest, ready
 from ledger.flows.display import safe_text
 from ledger.forge.body import LIMIT, pull_body, pull_title
 from ledger.forge.markdown import code
@@ -112,3 +112,25 @@ def test_code_spans(text: str, shown: str) -> None:
 def test_long_and_invisible_text_is_shown_short_and_escaped() -> None:
     assert safe_text("x" * 300, 10) == "x" * 10 + "…"
     assert safe_text("a\u200bb") == "a\\u{200b}b"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "shown"),
+    [
+        (
+            "https://github.com/acme/led/pull/3#issuecomment-9",
+            "| [2026-01-13 08:00](https://github.com/acme/led/pull/3#issuecomment-9) |",
+        ),
+        ("https://evil.example/x", "| 2026-01-13 08:00 |"),
+        ("x) @everyone (y", "| 2026-01-13 08:00 |"),
+        (None, "| 2026-01-13 08:00 |"),
+    ],
+)
+def test_a_decision_leads_to_the_comment_that_it_came_from(tmp_path: Path, evidence: str | None, shown: str) -> None:
+    """One that came in another way shows that: whoever may push to the branch can write one in another's name."""
+    with in_review(forge_node(tmp_path / "n")) as (session, folder):
+        view = digest(session, folder)
+        made = Decision("2026-01-13T08:00:00.000Z", "ann", "excludes", "file:work:a1", "no", evidence)  # type: ignore[arg-type]
+        text = body(dataclasses.replace(view, decisions=(made,)))
+        assert shown in text
+        assert "evil" not in text and "everyone" not in text
