@@ -8,7 +8,6 @@ there. Main's settings decide; nothing is taken from a branch but the epoch's ow
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.conversation import Comment, Pull, find_pulls, read_comments, read_reviews
 from ledger.forge.epoch import EpochBranch, Run
 from ledger.forge.github import NotFoundError, RefusedError
+from ledger.forge.preview import lay_preview
 from ledger.forge.questions import announce, take_in
 from ledger.forge.reviews import count
 
@@ -100,27 +100,8 @@ class Loop(Run):
         )
 
     def preview(self, out: Path) -> list[tuple[str, int]]:
-        """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs.
-
-        A branch that holds what the log does not allow is left out: rubbish on one must not keep the site from readers.
-        """
-        self.clone.fetch()
-        if out.exists():
-            shutil.rmtree(out)
-        self.clone.fetch()  # also forgets the working tree that was there
-        self.clone.worktree(out.resolve(), self.clone.main())
-        laid = []
-        node = open_session(out / self.clone.prefix, self.now).node
-        for (scope_id, epoch_id), commit in self.clone.branches().items():
-            if scope_id in node.scopes and epoch_id == len(node.epochs(scope_id)) + 1:
-                folder = node.epoch(scope_id, epoch_id)
-                if findings := self.tampered(folder, commit):
-                    self.tell(f"{scope_id}/{epoch_id} is left out: {findings[0].path}: {findings[0].message}")
-                    continue
-                self.clone.lay(out, folder.relative, commit)
-                laid.append((scope_id, epoch_id))
-        open_session(out / self.clone.prefix, self.now)  # refuses what a branch may not hold
-        return laid
+        """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs."""
+        return lay_preview(self, out)
 
     def status(self, scope_id: str | None = None) -> list[Outcome]:
         """Where each epoch in progress stands; changes nothing."""

@@ -11,6 +11,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from ledger.core.errors import InputError
 from ledger.core.signing import signed_text
 from ledger.core.values import parse_time
 from ledger.flows.session import open_session
@@ -268,6 +269,15 @@ def test_preview_lays_what_is_in_progress_over_main(town: Town, tmp_path: Path) 
     for _ in range(2):
         assert town.loop(OPEN).preview(tmp_path / "preview") == [("default", 1)]
     assert (tmp_path / "preview" / "data/epochs/default/0001/activity.jsonl").is_file()
+
+
+def test_a_preview_replaces_nothing_but_a_preview(town: Town, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine", "utf-8")
+    for out in (tmp_path / "mine", tmp_path / "mine" / "notes.txt", town.checkout):
+        with pytest.raises(InputError, match="no earlier preview"):
+            town.loop(OPEN).preview(out)
+    assert (tmp_path / "mine" / "notes.txt").read_text("utf-8") == "mine"
 
 
 RUBBISH = {
