@@ -1,4 +1,4 @@
-"""Build the site: static API, pages by jinja2 (always autoescaped), frame by mkdocs, then our own checks.
+"""Build the site: static API, pages (`render.py`), frame by mkdocs, then our own checks.
 
 Reads the node and never writes into it. The target folder is replaced as a whole: built beside, checked, renamed.
 """
@@ -6,7 +6,6 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 from __future__ import annotations
 
 import http.server
-import pickle
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,32 +13,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 import ledger
 from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
-from ledger.core.values import units_text
+from ledger.core.evaluate import EventOutcome
+from ledger.core.records import Allocation
 from ledger.site.api import ROOT, Api
-from ledger.site.charts import chart
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
 from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
-from ledger.site.links import Repository, safe_link
-from ledger.site.views import (
-    MOST_LATE,
-    MOST_LINES,
-    EpochPage,
-    EpochRow,
-    LateLine,
-    epoch_page,
-    epoch_row,
-)
-from ledger.site.views_people import Contributor, Share, hue, initials
+from ledger.site.links import Repository
+from ledger.site.render import Press, Renderer, lay_aside
+from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
+from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.node import Node
 
@@ -151,21 +141,11 @@ class _Pages:
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
-        self._computed: list[Path] = []
+        self._computed: list[tuple[str, EpochRow, Path]] = []
+        self._pins: dict[str, list[Pinned]] = {}
+        self._late: list[LateLine] = []
         self._commit, self._tell = commit, tell
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(templates_folder() / "pages"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         self._history = History(node.root)
-        repository = Repository(node.settings.repository, commit, self._history.prefix)
-        self._jinja.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
-        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
-        self._jinja.globals.update(chart=chart, repository=repository, scope_names=names)
-        self._jinja.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
         self._profiles: dict[str, Profile] = {}
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
@@ -173,9 +153,13 @@ class _Pages:
         self._contributors = self._everyone()
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
         self._bodies.mkdir()
+        repository = Repository(node.settings.repository, commit, self._history.prefix)
+        scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+        self._renderer = Renderer(templates_folder() / "pages", repository, scope_names, self._names)
 
     def compute(self) -> None:
         """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
+        last: dict[str, tuple[EpochPage, tuple[Allocation, ...], list[EventOutcome]]] = {}
         for scope_id in self._node.scopes:
             folders = self._node.epochs(scope_id)
             for folder in folders:
@@ -186,7 +170,7 @@ class _Pages:
                 outcomes = list(derived.loaded.outcomes())
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":
-                    self._profiles[scope_id] = Profile.of(page, derived.evaluation.allocations, outcomes)
+                    last[scope_id] = (page, derived.evaluation.allocations, outcomes)
                 titles = page.titles
                 for outcome in outcomes:
                     if outcome.user_id in self._contributors:
@@ -194,56 +178,61 @@ class _Pages:
                         self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
-                self._computed.append(self._bodies / f"{scope_id}-{folder.epoch_id}.view")
-                self._computed[-1].write_bytes(pickle.dumps(replace(page, names={})))
+                self._remember(page)
+            if scope_id in last:
+                self._profiles[scope_id] = Profile.of(*last.pop(scope_id))
+
+    def _remember(self, page: EpochPage) -> None:
+        """What other pages show of an epoch; its own view is laid aside."""
+        row = epoch_row(page)
+        self._pins.setdefault(page.scope_id, []).append(pinned(page))
+        self._late += page.late_lines
+        for line in page.people:
+            payout = line.payout
+            share = Share(row, payout.amount_credits, payout.share, line.units, line.event_count, line.override_reason)
+            self._contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
+        view = self._bodies / f"{page.scope_id}-{page.epoch_id}.view"
+        lay_aside(page, view)
+        self._computed.append((page.path, row, view))
 
     def render(self, verification: Mapping[str, Any]) -> None:
         """Every page, and what of the API is about more than one epoch."""
-        node, api = self._node, self._api
+        api = self._api
         reports = {(report["scope_id"], report["epoch_id"]): report for report in verification.get("epochs", [])}
-        contributors = self._contributors
+        people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         rows: list[EpochRow] = []
-        pins: dict[str, list[Pinned]] = {}
-        late: list[LateLine] = []
-        for view in self._computed:
-            page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written above, by this process
-            view.unlink()
-            report = reports.get((page.scope_id, page.epoch_id))
-            page = replace(page, report=report, names=self._names)
-            row = epoch_row(page)
-            rows.append(row)
-            pins.setdefault(page.scope_id, []).append(pinned(page))
-            late += page.late_lines
-            for line in page.people:
-                share = Share(
-                    row,
-                    line.payout.amount_credits,
-                    line.payout.share,
-                    line.units,
-                    line.event_count,
-                    line.override_reason,
-                )
-                contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
-            title = f"Epoch {page.scope_id} {page.epoch_id}"
-            self._many(page.path, title, "epoch.html", f"{row.start} {row.end} {row.state}", page=page, depth=3)
-            api.put_json(f"{page.path}/verify.json", report or {})
-        people = sorted(contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
-        for person in people:
-            person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
-            words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
-            self._many(f"contributors/{person.user_id}", person.name, "contributor.html", words, person=person, depth=2)
-        api.finish(self._names)
+        with Press(self._renderer, len(self._computed) + len(people)) as press:
+            for path, computed, view in self._computed:
+                report = reports.get((computed.scope_id, computed.epoch_id), {})
+                failed = any(check["verdict"] == "fail" for check in report.get("checks", ()))
+                row = replace(computed, ok=not failed)
+                rows.append(row)
+                title = f"Epoch {row.scope_id} {row.epoch_id}"
+                body = self._body(path, title, f"{row.start} {row.end} {row.state}")
+                press.epoch(body, view, report)
+                api.put_json(f"{path}/verify.json", report)
+            for person in people:
+                person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
+                words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
+                body = self._body(f"contributors/{person.user_id}", person.name, words)
+                press.page(body, "contributor.html", 2, person=person)
+            self._pages(rows, people, verification.get("ok"))
+            api.finish(self._names)
+
+    def _pages(self, rows: list[EpochRow], people: list[Contributor], verified: bool | None) -> None:
+        """The handful of pages that mkdocs builds, and what it needs to build them."""
+        node = self._node
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
-        self._page("index", "Home", "home.html", depth=0, verified=verification.get("ok"), people=people, **common)
+        self._page("index", "Home", "home.html", depth=0, verified=verified, people=people, **common)
         self._page("epochs/index", "Epochs", "epochs.html", depth=1, **common)
         self._page("contributors/index", "Contributors", "contributors.html", people=people, depth=1)
         policies = [
-            scope_policy(node, self._history, scope_id, pins.get(scope_id, []), self._profiles.get(scope_id))
+            scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
             for scope_id in node.scopes
         ]
         self._page("policy", "Policy", "policy.html", depth=1, policies=policies, names=self._names, **common)
-        self._page("late", "Late events", "late.html", depth=1, late=late, **common)
+        self._page("late", "Late events", "late.html", depth=1, late=self._late, **common)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
         for shell in SHELLS.values():
@@ -275,18 +264,13 @@ class _Pages:
 
     def _page(self, path: str, title: str, template: str, *, depth: int, **values: object) -> None:
         """A page that mkdocs builds: `title` is ours, never text from outside."""
-        write_source(self._docs, path, title, self._render(template, depth, values))
+        write_source(self._docs, path, title, self._renderer.html(template, depth, values))
 
-    def _many(self, path: str, title: str, template: str, words: str, *, depth: int, **values: object) -> None:
-        """A page of a kind that there are many of, for its shell; `words` are what the search finds it by."""
+    def _body(self, path: str, title: str, words: str) -> Path:
+        """Where the body of a page of a kind that there are many of goes; `words` are what the search finds it by."""
         body = self._bodies / f"{path}.html"
-        body.parent.mkdir(parents=True, exist_ok=True)
-        body.write_text(self._render(template, depth, values), "utf-8")
         self.framed.append(Framed(path, title, body, words))
-
-    def _render(self, template: str, depth: int, values: Mapping[str, object]) -> str:
-        """`up` leads from the page to the site's top."""
-        return self._jinja.get_template(template).render(up="../" * depth, **values)
+        return body
 
 
 def serve_site(out: Path, port: int) -> None:
