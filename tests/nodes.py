@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,17 @@ def digest(root: Path) -> dict[str, str]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.name != ".lock" and ".git/" not in path.as_posix()
     }
+
+
+def everything(root: Path) -> str:
+    """All that a node publishes once it is committed: its files and, unpacked, every object of its git repository."""
+    git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@y"]
+    for arguments in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "all of it"]):
+        subprocess.run([*git, *arguments], check=True)
+    listed = ["cat-file", "--batch-all-objects", "--batch"]
+    objects = subprocess.run([*git, *listed], check=True, capture_output=True).stdout
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return b"\n".join([objects, *(str(path).encode() + path.read_bytes() for path in files)]).decode(errors="replace")
 
 
 def golden_copy(root: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import pytest
 
@@ -212,3 +213,33 @@ def test_an_earlier_stretch_that_was_never_read_is_read_later(cut: int | None, s
     first = collect(server, window=late, cut=cut)
     second = collect(server, first)
     assert first.ids | second.ids == names(server, channel)
+
+
+def dated(ms: int) -> str:
+    return formatdate(ms // 1000, usegmt=True)
+
+
+def test_our_clock_ahead_of_discords_covers_nothing_that_discord_has_not_reached(server: DiscordServer) -> None:
+    channel = server.guild.channel("general")
+    talk(channel, 3)
+    server.date = dated(MONDAY + 24 * HOUR)
+    run = collect(server, now=from_milliseconds(MONDAY + 6 * 24 * HOUR))
+    reached = Window(WEEK.start, from_milliseconds(MONDAY + 24 * HOUR))
+    assert {cursor.covered for cursor in run.cursors.values()} == {(reached,)}
+    talk(channel, 2, start=MONDAY + 3 * 24 * HOUR)
+    server.date = dated(MONDAY + 7 * 24 * HOUR)
+    assert run.ids | collect(server, run).ids == names(server, channel)
+
+
+def test_a_clock_of_discords_before_the_window_is_said(server: DiscordServer) -> None:
+    talk(server.guild.channel("general"), 3)
+    server.date = dated(MONDAY - HOUR)
+    run = collect(server)
+    assert set(run.gaps) == {"Discord's clock stands before the window; nothing is taken for complete"}
+    assert all(cursor.covered == () for cursor in run.cursors.values())
+
+
+def test_an_answer_with_a_date_that_is_none_changes_nothing(server: DiscordServer) -> None:
+    talk(server.guild.channel("general"), 3)
+    server.date = "yesterday"
+    assert {cursor.covered for cursor in collect(server).cursors.values()} == {(WEEK,)}

@@ -62,6 +62,12 @@ def verdicts(root: Path) -> set[str]:
         session.close()
 
 
+def quoted(root: Path, *texts: str) -> list[str]:
+    """Which texts of people stand anywhere in the node, also in what it recorded about a failure."""
+    held = "\n".join(path.read_text("utf-8") for path in root.rglob("*") if path.is_file())
+    return [text for text in texts if text in held]
+
+
 def failed(done: CollectRun) -> list[str]:
     return [str(report.error) for report in done.reports if report.error is not None]
 
@@ -99,6 +105,7 @@ def test_a_node_on_github_ends_the_same_whatever_fails(github: GitHubServer, tmp
     github.fail("graphql (Pulls|Issues)", test_github_faults.FAULTS[name](github), skip=1, times=9999)
     assert (failed(run(lasting, environ)) == []) is (name in OUTLASTED)
     assert (events(lasting) == wanted) is ("INCOMPLETE" not in verdicts(lasting)) is (name in OUTLASTED)
+    assert quoted(lasting, "nobody may keep", githubworld.ADDRESS, TOKEN) == []
     github.heal()
     assert failed(run(lasting, environ)) == []
     assert events(lasting) == wanted and verdicts(lasting) == {"complete"}
@@ -141,6 +148,7 @@ def test_a_node_on_discord_ends_the_same_whatever_fails(
     discord.fail(r"/messages\?limit=100", fault[0], skip=1, times=9999)
     assert failed(run(lasting, environ)) != []
     assert len(events(lasting)) < len(wanted) and "INCOMPLETE" in verdicts(lasting)
+    assert quoted(lasting, "message 1", discordworld.ANNA.name, BOT_TOKEN, "a node's secret") == []
     discord.heal()
     assert failed(run(lasting, environ)) == []
     assert events(lasting) == wanted and verdicts(lasting) == verdicts(clean)

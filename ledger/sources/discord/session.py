@@ -14,7 +14,8 @@ import math
 import re
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -22,6 +23,7 @@ import discord
 from discord.http import HTTPClient, Route
 
 from ledger.core.errors import CredentialsError, SourceError
+from ledger.core.values import Timestamp, timestamp
 from ledger.sources.port import SourceContext
 
 PAGE = 100
@@ -82,6 +84,8 @@ class Session:
         self._waited = 0.0
         self._loop = asyncio.new_event_loop()
         self._clients: list[discord.Client] = []
+        self.server_time: Timestamp | None = None
+        """Discord's clock, as its last answer had it."""
         teller = _Teller(context.tell)
         logging.getLogger("discord.http").addHandler(teller)
         self.close = weakref.finalize(self, _close, self._loop, self._clients, teller)
@@ -92,7 +96,11 @@ class Session:
             raise
 
     async def _login(self, token: str) -> discord.Client:
-        client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=LIMIT_SECONDS)
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._answered)
+        client = discord.Client(
+            intents=discord.Intents(guilds=True), max_ratelimit_timeout=LIMIT_SECONDS, http_trace=trace
+        )
         self._clients.append(client)
         try:
             await client.login(token)
@@ -103,6 +111,10 @@ class Session:
                 raise Malformed("login was not answered with the bot's user") from None
             raise
         return client
+
+    async def _answered(self, _session: object, _context: object, answer: aiohttp.TraceRequestEndParams) -> None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            self.server_time = timestamp(parsedate_to_datetime(answer.response.headers["Date"]).astimezone(UTC))
 
     @property
     def user_id(self) -> str:

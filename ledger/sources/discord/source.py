@@ -115,6 +115,7 @@ class DiscordSource:
         snapshot = self._look()
         end = min(window.end, snapshot.taken_at)
         if end <= window.start:
+            yield self._gap("Discord's clock stands before the window; nothing is taken for complete")
             return
         window = Window(window.start, end)
         kind, _, number = stream.partition(":")
@@ -151,8 +152,9 @@ class DiscordSource:
                 "the bot's message content intent is off, so Discord would show every message as empty",
                 hint="Turn on Message Content Intent in the developer portal, under Bot. See docs/sources.md.",
             )
-        taken_at = self._context.now()
         facts, member = session.guild(guild), session.member(guild)
+        now = self._context.now()
+        taken_at = min(now, session.server_time or now)  # a clock of ours that runs ahead covers nothing
         channels = {int(channel["id"]): channel for channel in session.channels(guild)}
         self._snapshot = _Snapshot(
             taken_at=taken_at,

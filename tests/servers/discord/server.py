@@ -83,6 +83,8 @@ class DiscordServer:
     global_limit: tuple[int, float] = (1_000_000, 5.0)
     requests: list[Request] = field(default_factory=list)
     base_url: str = ""
+    date: str | None = None
+    """What its answers state as their `Date`; None: this machine's clock."""
     _plan: list[_Planned] = field(default_factory=list)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
 
@@ -152,6 +154,8 @@ class DiscordServer:
             everywhere.remaining -= 1
             bucket.remaining -= 1
             headers = {"Content-Type": "application/json", **VIA, **self._limits(request.path, bucket)}
+            if self.date is not None:
+                headers["Date"] = self.date
             response = web.Response(status=status, body=body, headers=headers)
         self.requests.append(Request(line, response.status))
         return response
