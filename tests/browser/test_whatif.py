@@ -228,8 +228,11 @@ c1,2026-01-07T09:00:00Z,governance,carol,carol,https://example.org/7,Seven
 RULES = [{"source": "file", "event_types": ["design"], "most_per_day": 1}]
 
 
-def ran(root: Path, spam: object, weights: str | None) -> list[Row]:
-    """The statement of epoch 1 of a node with these rules and this weight file, as collecting and review make it."""
+def ran(root: Path, spam: object, weights: str | None, left_out: str | None = None) -> list[Row]:
+    """The statement of epoch 1 of a node with these rules and this weight file, as collecting and review make it.
+
+    `left_out`: an event that a person decides not to count.
+    """
     make_node(root, rows=ROWS)
     rewrite(root / "scopes/default.yaml", spam=spam)
     if weights is not None:
@@ -239,6 +242,8 @@ def ran(root: Path, spam: object, weights: str | None) -> list[Row]:
             bind(session, "file", name, login=name, actor="ann")
         collect(session)
         curate(session, session.node.epoch("default", 1), "include", "file:work:a3", note="It was the better one.")
+        if left_out is not None:
+            curate(session, session.node.epoch("default", 1), "exclude", left_out, note="counted elsewhere")
     with at(root, "2026-01-14T00:00:00Z") as session:
         collect(session)
         statement = session.node.epoch("default", 1).statement()
@@ -258,13 +263,17 @@ def test_what_a_trial_shows_is_what_the_ledger_pays_with_the_copied_files(browse
         page.get_by_role("textbox", name="file:community").fill("777")
         page.get_by_role("textbox", name="file:design").fill("9001")
         page.get_by_role("textbox", name="at most so many from one account").fill("2")
-        page.get_by_text("3 changes move").wait_for()
+        page.get_by_role("searchbox", name="Find events").fill("file:work:c1")
+        page.locator(".ledger-events li", has_text="Seven").get_by_role("checkbox").uncheck()
+        page.get_by_text("4 changes move").wait_for()
         tried = [(row[0], milli(row[2]), row[4]) for row in shown(page)]
         weights, rules = page.locator("[data-whatif] pre").all_inner_texts()
         assert seen.problems == []
         assert seen.foreign(origin) == []
     assert tried != official
-    assert ran(tmp_path / "changed", yaml.safe_load(rules)["spam"], weights) == tried
+    paid = ran(tmp_path / "changed", yaml.safe_load(rules)["spam"], weights, "file:work:c1")
+    assert paid == [row for row in tried if row[1] != "0"], "who has no event that counts is in no statement"
+    assert [row[1:] for row in tried if row[1] == "0"] == [("0", "0")]
 
 
 def test_of_very_many_people_those_are_shown_whom_the_trial_moves_most(browser: Any, tmp_path: Path) -> None:

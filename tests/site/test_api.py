@@ -16,15 +16,17 @@ from jsonschema import Draft202012Validator
 
 from ledger.cli.output import plain
 from ledger.core.values import UserId
+from ledger.flows.attest import attest, message
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
+from ledger.flows.questions import answer, ask
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
 from ledger.site.build import build_site
 from ledger.site.openapi import LOGS
 from ledger.store.layout import EPOCH_FILES
-from tests.nodes import at, make_node, sign_as
+from tests.nodes import at, make_node, sign_as, signature
 
 DOCS = Path(__file__).parents[2] / "docs/api.md"
 
@@ -43,8 +45,11 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bob = next(line.user_id for line in session.node.bindings() if line.login == "bob")
         curate(session, folder, "exclude", "file:work:a1", note="counted twice")
         override(session, folder, UserId(bob), 5000, reason="agreed in the meeting")
+        ask(session, folder, 7, actor="zoe", evidence="https://example.org/7", person=bob)
+        answer(session, folder, 7, "It was counted once.", evidence="https://example.org/7#1")
         sign_as(session, folder, "ann", "ben")
         finalize(session, folder)
+        attest(session, folder, signature(message(session, folder), "eve"))
     with at(root, "2026-01-21T12:00:00Z", "ann") as session:
         collect(session)
     return root
@@ -101,8 +106,15 @@ def test_every_published_file_has_one_route_and_is_as_its_schema_says(api: Path)
                 validator(document, content["x-itemSchema"]).validate(json.loads(line))
         else:
             validator(document, content["schema"]).validate((api / path).read_text("utf-8"))
-    later = {"objections", "attestations", "activity-{shard}"}
-    assert {route for route in document["paths"] if not any(f"/{name}.jsonl" in route for name in later)} == seen
+    (more,) = route_of(document, "epochs/default/1/activity-0002.jsonl")  # no log here is as large as that
+    assert document["paths"].keys() == seen | {more}
+    assert document["paths"][more]["get"]["responses"] == {
+        "200": {
+            **document["paths"]["/epochs/{scope_id}/{epoch_id}/activity.jsonl"]["get"]["responses"]["200"],
+            "description": "More events: the log goes on past 40 MB.",
+        }
+    }
+    assert route_of(document, "epochs/default/1/activity-0001.jsonl") == []
 
 
 def test_the_schemas_refuse_what_no_file_of_ours_holds(api: Path) -> None:
