@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ledger.core.errors import CredentialsError, SourceError
+from ledger.core.errors import ConfigError, CredentialsError, SourceError
 from ledger.sources.discord import DiscordSource
 from ledger.sources.discord import session as session_module
 from ledger.sources.port import SourceContext, StreamCursor
@@ -253,6 +253,17 @@ def test_missing_credentials_are_named(
     with pytest.raises(CredentialsError, match=message) as caught:
         DiscordSource("discord", source._options, change(source._context)).streams()
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://discord.example/api", "ftp://127.0.0.1", "discord.com/api/v10", "https://[::1"]
+)
+def test_a_token_goes_to_no_address_where_others_may_read_it(server: DiscordServer, url: str) -> None:
+    source = source_of(server, Run())
+    context = replace(source._context, environ={**source._context.environ, "DISCORD_API_URL": url})
+    with pytest.raises(ConfigError, match="DISCORD_API_URL is no https address"):
+        DiscordSource("discord", source._options, context).streams()
+    assert server.requests == []
 
 
 def test_a_wrong_guild_is_an_error_that_says_what_to_check(server: DiscordServer) -> None:

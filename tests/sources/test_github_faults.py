@@ -446,3 +446,14 @@ def test_an_app_collects_with_a_token_of_its_installation(server: GitHubServer, 
     assert server.count("POST /app/installations/77/access_tokens") >= 2
     with pytest.raises(CredentialsError, match="refused the app"):
         collect(server, environ={**environ, "GITHUB_APP_INSTALLATION_ID": "78"})
+    repository.rename("team/renamed")
+    assert collect(server, environ=environ).ids == run.ids
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+@pytest.mark.parametrize("location", ["http://other.example/graphql", "https://127.0.0.1/graphql", "/elsewhere"])
+def test_a_token_follows_no_redirection_and_it_is_said_at_once(server: GitHubServer, code: int, location: str) -> None:
+    server.fail("graphql", status(code, headers={"Location": location}), times=9)
+    with pytest.raises(SourceError, match="redirects to another") as caught:
+        collect(server)
+    assert "GITHUB_API_URL" in caught.value.hint and server.count() == 1

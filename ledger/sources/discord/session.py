@@ -24,6 +24,7 @@ from discord.http import HTTPClient, Route
 
 from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, timestamp
+from ledger.sources.address import api_address
 from ledger.sources.port import SourceContext
 
 PAGE = 100
@@ -78,7 +79,8 @@ class Session:
             raise CredentialsError(
                 "DISCORD_TOKEN is not set", hint="Make a bot and pass its token in DISCORD_TOKEN. See docs/sources.md."
             )
-        Route.BASE = context.environ.get("DISCORD_API_URL", "https://discord.com/api/v10").rstrip("/")
+        public = "https://discord.com/api/v10"
+        Route.BASE = api_address(context.environ, "DISCORD_API_URL", public, public)
         self._context = context
         self._patience = patience
         self._waited = 0.0

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import github
 import jwt
@@ -22,8 +21,9 @@ import urllib3
 from github.Requester import Requester
 
 from ledger.core.canonical import clean_text
-from ledger.core.errors import ConfigError, CredentialsError, LedgerError, SourceError
+from ledger.core.errors import CredentialsError, LedgerError, SourceError
 from ledger.core.values import Timestamp, timestamp, to_milliseconds
+from ledger.sources.address import api_address
 from ledger.sources.github.queries import load
 from ledger.sources.port import SourceContext
 
@@ -37,6 +37,8 @@ LONGEST_PAUSE = 30.0
 """The pause after a failure, in seconds, doubles from one up to this."""
 SECONDARY_SECONDS = 60.0
 """The first pause for a secondary limit that names no time, as GitHub asks for; it doubles."""
+EXAMPLE = "https://github.example.org/api/v3"
+"""What an address of GitHub Enterprise looks like."""
 RENEW_SECONDS = 300
 """How long before its end an app's token is renewed."""
 
@@ -67,8 +69,8 @@ class Client:
         self._repository = repository
         self._waited = 0.0
         self._sizes: dict[str, int] = {}
-        self._api = _address(environ, "GITHUB_API_URL", "https://api.github.com")
-        graphql = _address(environ, "GITHUB_GRAPHQL_URL", "")
+        self._api = api_address(environ, "GITHUB_API_URL", "https://api.github.com", EXAMPLE)
+        graphql = api_address(environ, "GITHUB_GRAPHQL_URL", "", EXAMPLE)
         self._graphql = graphql.removesuffix("/graphql") or self._api
         self._requester: Requester | None = None
         self._expires = math.inf
@@ -107,6 +109,8 @@ class Client:
                 why = f"the answer has another form than documented ({type(error).__name__})"
             except github.GithubException as error:
                 why = self._failed_login(error)
+            except RuntimeError:  # how PyGithub says that it will not follow
+                raise _moved_away() from None
             failures += 1
             self._sizes[query] = max(1, asked["first"] // 2)
             if failures < ATTEMPTS:
@@ -189,16 +193,6 @@ class Client:
         self._context.wait(seconds)
 
 
-def _address(environ: Mapping[str, str], name: str, default: str) -> str:
-    """A URL of the environment. A token goes only over https, or to this machine itself."""
-    url = environ.get(name, default).rstrip("/")
-    parts = urlsplit(url)
-    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if url and (parts.scheme not in ("https", "http") or not parts.hostname or (parts.scheme == "http" and not local)):
-        raise ConfigError(f"{name} is no https address", hint="For example https://github.example.org/api/v3.")
-    return url
-
-
 def _limit(status: int, headers: Mapping[str, Any], body: str) -> float | None:
     """How many seconds GitHub wants us to wait: None for not at all, 0.0 where it does not say for how long."""
     kinds = {kind for error in _errors(body) for kind in (error.get("type"), _code(error))}
@@ -224,6 +218,8 @@ def _data(status: int, body: str) -> dict[str, Any]:
             "GitHub forbids the request (HTTP 403)",
             hint="The token may lack a permission, or an organisation's single sign-on. See docs/sources.md.",
         )
+    if 300 <= status < 400:
+        raise _moved_away()
     if status == 404:
         raise SourceError("GitHub has no GraphQL at this address (HTTP 404)", hint="Check GITHUB_GRAPHQL_URL.")
     if status != 200:
@@ -240,6 +236,14 @@ def _data(status: int, body: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Malformed("the answer has no data")
     return data
+
+
+def _moved_away() -> SourceError:
+    """A redirection: a token is not sent after it."""
+    return SourceError(
+        "GitHub's address redirects to another one",
+        hint="Check GITHUB_API_URL and GITHUB_GRAPHQL_URL: https, no proxy.",
+    )
 
 
 def _raise_final(error: Mapping[str, Any]) -> None:

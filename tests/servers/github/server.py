@@ -182,7 +182,14 @@ class GitHubServer:
             self.tokens.add(minted)
             fields = {"token": minted, "expires_at": iso(self.world.now + 3600), "permissions": {}}
             return _json({**fields, "repository_selection": "all"}, 201)
-        if re.fullmatch(r"/repos/[^/]+/[^/]+/installation", path):
+        if match := re.fullmatch(r"/repos/([^/]+/[^/]+)/installation", path):
+            found, former = self.world.find(match[1])
+            if found is None:
+                return _missing()
+            if former:
+                location = f"{self.api_url}/repositories/{found.database_id}/installation"
+                return Answer(301, b'{"message": "Moved Permanently"}', {"Location": location})
+        if path.endswith("/installation"):
             return _json({"id": INSTALLATION, "app_id": 12, "target_type": "Organization"})
         return _missing()
 
