@@ -26,7 +26,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; .ci/run installs it and runs this"
 )
-PEOPLE = 10_000
+PEOPLE = 11_500
 
 
 def build(root: Path, out: Path) -> Path:
@@ -37,9 +37,9 @@ def build(root: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One epoch of 20,000 events by about 8,500 people."""
+    """One epoch of 26,000 events by more than 10,000 people."""
     root = tmp_path_factory.mktemp("large") / "node"
-    write_node(root, events=20_000, users=PEOPLE)
+    write_node(root, events=26_000, users=PEOPLE)
     return build(root, root.parent / "site")
 
 
@@ -89,7 +89,7 @@ def test_the_page_of_a_large_epoch_is_no_larger_than_that_of_a_small_one(large: 
     html = (large / "epochs/default/1/index.html").read_text("utf-8")
     assert html.count('id="user-') == views.MOST_ROWS
     assert len(html) < 500_000
-    assert len(allocations(large, 1)) > 8_000
+    assert len(allocations(large, 1)) > 10_000
 
 
 def test_no_file_is_made_for_an_event(large: Path) -> None:
