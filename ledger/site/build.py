@@ -205,7 +205,7 @@ class _Pages:
             for path, computed, view in self._computed:
                 report = reports.get((computed.scope_id, computed.epoch_id), {})
                 failed = any(check["verdict"] == "fail" for check in report.get("checks", ()))
-                row = replace(computed, ok=not failed)
+                row = replace(computed, ok=not failed if report else None)
                 rows.append(row)
                 title = f"Epoch {row.scope_id} {row.epoch_id}"
                 body = self._body(path, title, f"{row.start} {row.end} {row.state}")

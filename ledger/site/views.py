@@ -224,7 +224,8 @@ class EpochRow:
     people: int
     pool: int
     paid: int
-    ok: bool
+    ok: bool | None
+    """Whether it recomputed when the site was built; None when nobody tried."""
     signed: int
     threshold: int
     late_count: int
@@ -363,7 +364,7 @@ def epoch_row(page: EpochPage) -> EpochRow:
         people=sum(payout.amount_credits > 0 for payout in statement.payouts),
         pool=statement.pool_total_credits,
         paid=statement.pool_total_credits - statement.undistributed_credits,
-        ok=not page.failed,
+        ok=None if not page.report else not page.failed,
         signed=page.signed,
         threshold=statement.threshold,
         late_count=page.late_count,

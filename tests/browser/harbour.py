@@ -6,8 +6,6 @@ Played through the public flows at fixed times, so that each figure on the pages
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import yaml
@@ -26,6 +24,7 @@ from ledger.flows.session import Session
 from ledger.flows.sign import current_statement, finalize, sign
 from ledger.store.files import write_lock
 from ledger.store.node import EpochFolder
+from tests.browser.sites import commit
 from tests.nodes import at
 
 REPOSITORY = "open-harbour/ledger"
@@ -60,7 +59,7 @@ WORK = {
 def harbour_node(root: Path) -> Path:
     """Epochs 1 to 3 of `default` finalized, 4 in review with one of two signatures; the first of `design` open."""
     _settings(root)
-    _commit(root, "Set the node up", "2026-01-05T08:00:00Z")
+    commit(root, "Set the node up", "2026-01-05T08:00:00Z", author="Maria Lopez")
     users: dict[str, str] = {}
     with at(root, "2026-01-06T00:00:00Z", "maria") as session:
         for who in PEOPLE:
@@ -68,7 +67,7 @@ def harbour_node(root: Path) -> Path:
             users[who] = bind(session, "file", _account(who), login=who, evidence=evidence, actor="maria").user_id
     _week(root, 1, users)
     _weights(root, {**WEIGHTS, "file:review": 4000})
-    _commit(root, "Reviews hold releases up", "2026-01-16T08:00:00Z", author="Bea", committer="Maria Lopez")
+    commit(root, "Reviews hold releases up", "2026-01-16T08:00:00Z", author="Bea", committer="Maria Lopez")
     with at(root, "2026-01-16T09:00:00Z", "maria") as session:
         bind(session, "file", _account("bea-2"), user_id=users["bea"], login="bea", evidence="same key", actor="maria")
         unbind(session, "file", _account("bea-2"), evidence="a mistake", actor="maria")
@@ -77,7 +76,7 @@ def harbour_node(root: Path) -> Path:
     _week(root, 4, users)
     with at(root, "2026-02-05T00:00:00Z") as session:
         collect(session, "design")
-    _commit(root, "Collect", "2026-02-05T01:00:00Z")
+    commit(root, "Collect", "2026-02-05T01:00:00Z", author="Maria Lopez")
     return root
 
 
@@ -127,7 +126,7 @@ def _week(root: Path, number: int, users: dict[str, str]) -> None:
             if number == 1:
                 witnessed = _signature(message(session, folder), "witness")
                 attest(session, folder, witnessed, evidence="https://example.org/witness")
-    _commit(root, f"Epoch {number}", f"{end}T13:00:00Z")
+    commit(root, f"Epoch {number}", f"{end}T13:00:00Z", author="Maria Lopez")
 
 
 def _settings(root: Path) -> None:
@@ -175,7 +174,6 @@ def _settings(root: Path) -> None:
     (root / ".gitignore").write_text("data/.lock\n", "utf-8")
     with (root / "contributions/studio.csv").open("a", encoding="utf-8") as studio:
         studio.write(f"s1,2026-02-03T09:00:00Z,review,{_account('jon')},jon,https://example.org/studio/1\n")
-    _git(root, "init", "--quiet", "--initial-branch=main")
 
 
 def _weights(root: Path, weights: dict[str, int]) -> None:
@@ -221,15 +219,3 @@ def _sign(session: Session, folder: EpochFolder, *people: str) -> None:
     text = signed_text(current_statement(session, folder))
     for who in people:
         sign(session, folder, _signature(text, who), f"https://github.com/{REPOSITORY}/pull/{folder.epoch_id}#{who}")
-
-
-def _git(root: Path, *arguments: str, **names: str) -> None:
-    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, **names}
-    subprocess.run(["git", *arguments], cwd=root, env=environ, check=True, capture_output=True)
-
-
-def _commit(root: Path, subject: str, when: str, author: str = "Maria Lopez", committer: str = "Maria Lopez") -> None:
-    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": when}
-    by = {"GIT_COMMITTER_NAME": committer, "GIT_COMMITTER_EMAIL": "c@example.org", "GIT_COMMITTER_DATE": when}
-    _git(root, "add", "--all")
-    _git(root, "commit", "--quiet", "--message", subject, **who, **by)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from ledger.cli import main
+from ledger.core.records import ActivityEvent, payload_hash
 from ledger.flows.collect import collect
 from ledger.flows.decide import add_component, curate, override
 from ledger.flows.identity import bind
 from ledger.flows.questions import answer, ask
+from ledger.store.append import append_records
+from ledger.store.node import EpochFolder
 from tests.nodes import at, make_node, sign_as
 
 HOSTILE = [
@@ -88,6 +94,7 @@ def hostile_node(root: Path) -> Path:
         ]
         collect(session)
         folder = session.node.epoch("default", 1)
+        append_records(root, folder.path("activity.jsonl"), list(_foreign_events(folder)))
         for number, text in enumerate(HOSTILE):
             curate(session, folder, "note", f"file:work:r{number}", note=text, evidence=text)
         curate(session, folder, "exclude", "file:work:r1", note=HOSTILE[0])
@@ -99,4 +106,35 @@ def hostile_node(root: Path) -> Path:
     with at(root, "2026-01-14T00:00:00Z", "ann") as session:
         collect(session)
         sign_as(session, session.node.epoch("default", 1), "ann")
+    commit(root, HOSTILE[0], author=HOSTILE[5])
+    weights = root / "weights/default.yaml"
+    rewrite(weights, weights={**yaml.safe_load(weights.read_text("utf-8"))["weights"], "file:design": 7000})
+    commit(root, HOSTILE[1], author=HOSTILE[3], committer=HOSTILE[2])
     return root
+
+
+def _foreign_events(folder: EpochFolder) -> Iterator[ActivityEvent]:
+    """Facts as an adapter of somebody else may bring them: the core holds an address to be text, not to be a link."""
+    known = next(event for _, _, event in folder.events() if event.platform_login == HOSTILE[4])
+    for number, address in enumerate((HOSTILE[7], "data:text/html,x", "https://example.org@evil.example/", HOSTILE[1])):
+        fields = known.model_dump(mode="json", by_alias=True) | {
+            "artifact_url": address,
+            "id": f"file:work:x{number}",
+            "metadata": {"title": f"foreign {address}"},
+        }
+        yield ActivityEvent.read(fields | {"payload_hash": payload_hash(fields)})
+
+
+def commit(root: Path, subject: str, when: str = "2026-01-14T08:00:00Z", *, author: str, committer: str = "") -> None:
+    """Everything in the folder as one commit of a repository that is made when there is none."""
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for role, name, mail in (("AUTHOR", author, "a"), ("COMMITTER", committer or author, "c")):
+        environ |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": f"{mail}@example.org", f"GIT_{role}_DATE": when}
+    if not (root / ".git").exists():
+        _git(root, environ, "init", "--quiet", "--initial-branch=main")
+    _git(root, environ, "add", "--all")
+    _git(root, environ, "commit", "--quiet", "--message", subject)
+
+
+def _git(root: Path, environ: dict[str, str], *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=root, env=environ, check=True, capture_output=True)

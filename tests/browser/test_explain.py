@@ -83,12 +83,12 @@ def test_home_tells_the_state_of_every_scope_and_each_readers_next_step(page: An
     assert "activity is recorded until 2026-02-09" in studio.inner_text()
     page.get_by_role("link", name="default 4").click()
     assert page.url.endswith("epochs/default/4/#sign")
+    page.goto("")
     for who in ("I contributed", "I want to check", "I approve", "I decide what counts", "I run it", "I build on it"):
-        page.goto("")
         card = page.locator("section.card", has=page.get_by_role("heading", name=who))
-        card.locator("p a").first.click()
-        page.wait_for_load_state()
-        assert page.url.rstrip("/") != "", who
+        addresses = card.locator("a").evaluate_all("all => all.map((one) => one.href)")
+        assert addresses, f"“{who}” leads nowhere"
+        assert all(page.request.get(address).ok for address in addresses)
 
 
 def test_each_sum_is_worked_out_to_the_credits_that_are_paid(page: Any, api: Path) -> None:
@@ -164,6 +164,9 @@ def test_a_permalink_of_user_and_epoch_opens_that_sum(page: Any, api: Path) -> N
         opened = page.locator("details[open] > summary")
         opened.wait_for()
         assert f"{row['name']}: {row['amount_credits']} credits" in opened.inner_text()
+    promised = re.findall(r"`#([a-z]+)`", (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8"))
+    assert len(promised) == 8
+    assert all(page.locator(f"#{part}").count() == 1 for part in promised)
 
 
 def test_decisions_are_told_with_who_when_and_why(page: Any) -> None:
@@ -366,3 +369,10 @@ def test_pages_point_to_both_feeds_and_the_words_of_the_glossary(page: Any, orig
     words = page.locator("dt").all_inner_texts()
     for word in ("node", "scope", "epoch", "activity event", "curation", "allocation", "statement", "unit", "credit"):
         assert word in words
+
+
+def test_a_lost_reader_finds_the_way_back(page: Any) -> None:
+    page.goto("404.html")
+    assert page.get_by_role("heading", name="There is no such page").is_visible()
+    page.locator(".ledger").get_by_role("link", name="epochs").click()
+    page.get_by_role("heading", name="Epochs", exact=True).wait_for()

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from ledger.core.canonical import encode
-from tests.browser.sites import HOSTILE, page_kinds
+from ledger.site import views
+from tests.browser.sites import HOSTILE, build, page_kinds
 from tests.browser.support import Watched, needs_browser, served, watched
 from tests.browser.test_pages import unfold
 
 pytestmark = needs_browser
 
 EPOCH = "epochs/default/1/"
-FOREIGN = "img[src='x'], svg[onload], [onerror], [href^='javascript:' i], [href^='data:text' i]"
+FOREIGN = "img[src='x'], svg[onload], [onerror], [href^='javascript:' i], [href^='data:text' i], [href*='@evil']"
 
 
 def inert(seen: Watched, origin: str) -> None:
@@ -40,7 +41,7 @@ def test_every_page_and_every_tool_shows_attacks_as_text(browser: Any, sites: di
             unfold(seen.page)
             inert(seen, origin)
             shown += seen.page.inner_text("body")
-    for text in HOSTILE[:5]:
+    for text in (*HOSTILE[:5], "file:work:x0", "file:design: 4.000 → 7.000"):
         assert text in shown, f"{text} is nowhere to be seen, so nothing was tried"
 
 
@@ -55,6 +56,30 @@ def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: 
         assert HOSTILE[0] in page.locator(".ledger-trial").inner_text()
         assert HOSTILE[3] in page.locator("[data-sign]").inner_text()
         inert(seen, origin)
+
+
+def test_rows_and_events_that_come_from_the_api_show_attacks_as_text(
+    browser: Any, sites: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_ROWS", "MOST_EVENTS"):
+        monkeypatch.setattr(views, name, 1)
+    site = build(sites["hostile"].with_name("node"), tmp_path / "site")
+    with served(site) as origin, watched(browser) as seen:
+        page = seen.page
+        page.goto(origin + EPOCH)
+        page.get_by_role("button", name="more").first.click()
+        total = int(page.locator("table[data-rows]").get_attribute("data-total"))
+        page.locator("table[data-rows] tbody tr").nth(total - 1).wait_for()
+        people = page.locator("table[data-rows] tbody tr").evaluate_all("all => all.map((row) => row.id)")
+        shown = page.inner_text("body")
+        for user in people:
+            page.goto(f"{origin}{EPOCH}#{user.replace('user', 'why')}")
+            events = page.locator(f"#{user.replace('user', 'why')}")
+            events.locator("tbody tr").first.wait_for()
+            shown += events.inner_text()
+        inert(seen, origin)
+    for text in (*HOSTILE[:5], "file:work:x0", "file:work:x3"):
+        assert text in shown, f"{text} is nowhere to be seen, so nothing was tried"
 
 
 def change(name: str, number: int, **fields: object) -> Callable[[Path], None]:
