@@ -21,7 +21,10 @@ MOST_VERSIONS = 100
 
 @dataclass(frozen=True)
 class Version:
-    """A file as one commit left it. `author` wrote the change, `merger` merged it; `data`: None is gone."""
+    """A file as one commit left it; `data`: None is gone.
+
+    `author` wrote the change, `merger` brought it to the main line: who made the merge commit, else who committed.
+    """
 
     commit: str
     at: str
@@ -54,7 +57,7 @@ class History:
         if self._place is None:
             return
         top, prefix = self._place
-        form = "--format=%H%x00%cs%x00%an%x00%cn%x00%s%x00"
+        form = "--format=%H%x00%cs%x00%an%x00%cn%x00%s%x00%P%x00"
         try:
             log = git(
                 top, "log", "--first-parent", f"--max-count={MOST_VERSIONS}", "-z", form, "HEAD", "--", prefix + path
@@ -62,12 +65,22 @@ class History:
         except LedgerError:
             return
         fields = log.decode("utf-8", "replace").split("\0")
-        for commit, at, author, merger, subject in zip(*(fields[number::6] for number in range(5)), strict=False):
+        for commit, at, author, merger, subject, parents in zip(*(fields[n::7] for n in range(6)), strict=False):
             try:
                 data = git(top, "cat-file", "blob", f"{commit}:{prefix}{path}")
             except LedgerError:
                 data = None
+            if " " in parents:
+                merger, author = author, self._author(top, parents.split(" ")[1]) or author
             yield Version(commit, at, author, merger, subject, data)
+
+    @staticmethod
+    def _author(top: Path, commit: str) -> str:
+        """Who wrote the last commit of the branch that was merged; empty where a shallow clone does not hold it."""
+        try:
+            return git(top, "log", "--max-count=1", "--format=%an", commit).decode("utf-8", "replace").strip()
+        except LedgerError:
+            return ""
 
     def changes(self, path: str, read: Callable[[bytes], T]) -> Iterator[tuple[Version, T | None, T]]:
         """Each version that reads otherwise than the one before it, newest first, with what was and what came.
