@@ -16,9 +16,13 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished process: wall-clock seconds from start to end, peak resident bytes, what it printed."""
+    """One finished process: wall-clock seconds from start to end, peak resident bytes, what it printed.
+
+    `cpu`: seconds of processor time, its own helpers' included; the machine's other work adds less to it.
+    """
 
     seconds: float
+    cpu: float
     peak: int
     output: str
 
@@ -44,4 +48,4 @@ def _once(command: Sequence[str]) -> Run:
         text = output.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command[:4])} … ended with {process.returncode}: {text[-400:]}")
-    return Run(seconds, usage.ru_maxrss * 1024, text)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
