@@ -119,4 +119,8 @@ def describe(report: dict[str, object]) -> str:
         ("before_start", "{} lie before the scope's start"),
     )
     parts = [text.format(report[name]) for name, text in words if report[name]]
+    if report["error"]:
+        parts.append(f"stopped: {report['error']}" if parts else f"not read: {report['error']}")
+    elif report["gaps"]:
+        parts.append("incomplete")
     return ", ".join(parts) if parts else "nothing new"

@@ -41,7 +41,8 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
                 )
             )
         if epoch.state == "open" and epoch.streams:
-            out(f"    read up to {min(stream.read_to for stream in epoch.streams) or 'nothing yet'}")
+            read = [stream.read_to for stream in epoch.streams if stream.complete and stream.read_to]
+            out(f"    read up to {min(read)}" if read else "    nothing has been read to its end yet")
         out(f"    needs {epoch.needs}")
 
 

@@ -200,6 +200,17 @@ def test_a_page_that_is_too_much_is_halved_until_it_can_be_had(server: GitHubSer
     assert sizes[:5] == [100, 50, 25, 12, 24], "halved at each failure, doubled after each success"
 
 
+def test_the_client_itself_pauses_between_no_two_questions(
+    server: GitHubServer, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyGithub takes each question for a write, before which it would wait for a second without a word."""
+    slept: list[float] = []
+    monkeypatch.setattr("github.Requester.time.sleep", slept.append)
+    long(repository)
+    run = collect(server)
+    assert (slept, run.waits) == ([], []) and server.count() > 4
+
+
 def test_a_lasting_502_ends_the_stream_with_what_it_has(server: GitHubServer, repository: Repository) -> None:
     busy(repository, 3)
     server.fail("graphql", status(502), times=999)

@@ -258,6 +258,24 @@ def test_a_payload_that_repository_dispatch_brings_along_is_the_same(
         assert events(server, {**outside, "client_payload": inside}) == events(server, body) != []
 
 
+@pytest.mark.parametrize("reason", ["COMPLETED", "NOT_PLANNED", "DUPLICATE", None])
+def test_a_closed_issue_is_the_same_for_each_reason_and_for_none(
+    server: GitHubServer, repository: Repository, reason: str | None
+) -> None:
+    issue = repository.issue(CAT, MONDAY)
+    issue.close(MONDAY + DAY, reason)
+    (pushed,) = events(server, payload("issues", repository, action="closed", issue=of_issue(issue)))
+    assert pushed == collect(server).of("issue_closed")[0]
+    assert pushed.metadata["reason"] == (reason and reason.lower())
+
+
+@pytest.mark.parametrize("state", ["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"])
+def test_a_review_is_the_same_in_each_state(server: GitHubServer, repository: Repository, state: str) -> None:
+    body = submitted_review(repository, CAT)
+    repository.pull_requests[0].reviews[0].state, body["review"]["state"] = state, state.lower()
+    assert events(server, body) == collect(server).of("review_submitted")
+
+
 TRAILERS = "Add\n\nCo-authored-by: Dora <dora@example.org>\nCo-authored-by: Cat <103+cat@users.noreply.github.com>"
 
 

@@ -15,6 +15,7 @@ from ledger.flows.start import NodePlan, SourcePlan, init_node
 from tests.servers.discord import READ_MESSAGE_HISTORY, DiscordServer, Overwrite, status
 from tests.servers.discord import TOKEN as BOT_TOKEN
 from tests.servers.github import TOKEN, GitHubServer, rewritten
+from tests.servers.github import status as github_status
 from tests.sources import discordworld
 from tests.sources.discordworld import served, talk
 from tests.sources.githubworld import ANNA, BEN, DAY, MONDAY, NAME, merged, time, world
@@ -152,3 +153,18 @@ def test_a_channel_that_could_not_be_read_for_once_is_complete_after_the_next_ru
 def test_the_stretch_that_nobody_read_is_named(call: Call) -> None:
     assert call("collect", "--source", "code")[0] == 0
     assert f"not covered {time(MONDAY)}..{time(MONDAY + 3 * DAY)}" in shown(call)["chat"]
+
+
+def test_what_stopped_a_stream_stands_in_its_line_and_a_closed_door_hides_no_progress(
+    call: Call, github: GitHubServer, discord: DiscordServer
+) -> None:
+    guild = discord.guild
+    talk(guild.channel("busy"), 1)
+    mute = guild.channel("mute", 0, Overwrite(guild.id, 0, deny=READ_MESSAGE_HISTORY))
+    github.fail("graphql", github_status(404), times=9)
+    code, out, err = call("collect")
+    assert code == 3 and "no GraphQL" in err
+    assert f"{NAME}:pulls: not read: GitHub has no GraphQL at this address (HTTP 404)\n" in out
+    assert f"channel:{mute.id}: incomplete\n" in out
+    assert "    nothing has been read to its end yet\n" not in call("status")[1]
+    assert f"    read up to {time(MONDAY + 3 * DAY)}\n" in call("status")[1]
