@@ -35,4 +35,4 @@ def test_a_mutation_changes_what_is_there(mutation: Mutation) -> None:
     assert mutation.noticed_by and mutation.edits
     for edit in mutation.edits:
         assert edit.old != edit.new
-        assert edit.old in (ROOT / edit.file).read_text("utf-8"), edit.file
+        assert edit.old in (ROOT / edit.file).read_text("utf-8"), f"{edit.file} moved on; write the mutation anew"

@@ -169,12 +169,16 @@ def test_nothing_can_be_decided_once_the_epoch_is_final(tmp_path: Path) -> None:
         assert digest == {path: path.read_bytes() for path in (root / folder.relative).iterdir()}
 
 
-def test_hostile_text_comes_back_inert(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["/exclude {} because", "/units {} 9000 because"])
+def test_hostile_text_comes_back_inert(tmp_path: Path, form: str) -> None:
+    """A span of the stranger's own before it and odd backticks after it must not let anything out of ours."""
+    odd = "" if form.startswith("/exclude") else "\u202e"  # no event's id can hold it
     with in_review(forge_node(tmp_path / "n")) as (session, folder):
-        answer = say(session, folder, "/exclude `@everyone`<img/src=x> closes #1 \u202e") or ""
+        answer = say(session, folder, form.format(f"x`@everyone`<img/src=x>@all``closes#1{odd}")) or ""
+        assert "everyone" in answer, "nothing came back, so nothing was tried"
         assert "\u202e" not in answer
         outside = re.sub(r"(?s)(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", "", answer)  # without its code spans (GFM 6.1)
-        assert not {"@everyone", "<img", "#1"} & set(re.split(r"[ `]", outside))
+        assert not [text for text in ("everyone", "<img", "@all", "#1") if text in outside]
 
 
 def test_only_unedited_words_of_approvers_accept_a_gap(tmp_path: Path) -> None:
