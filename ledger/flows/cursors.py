@@ -1,4 +1,4 @@
-"""Where a stream stands, and where it stands after a page: what CURSOR_STATE_PERSISTED stores, and reads back."""
+"""Where a stream stands after a page, and what sources noted about their streams over the whole node."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from ledger.core.values import Timestamp
 from ledger.core.windows import Window, merge, whole_hour
 from ledger.flows.session import Session
 from ledger.sources.port import Page, StreamCursor
-from ledger.store.node import EpochFolder
-
-
-def last_cursor(session: Session, folder: EpochFolder, source: str, stream: str) -> StreamCursor:
-    """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
-    for epoch_id in range(folder.epoch_id, 0, -1):
-        for line in reversed(session.node.epoch(folder.scope_id, epoch_id).cursors()):
-            if line.source == source and line.stream == stream:
-                covered = tuple(Window(interval.from_, interval.to) for interval in line.covered)
-                return StreamCursor(covered, line.state)
-    return StreamCursor()
 
 
 def notes(session: Session, source: str) -> dict[str, Mapping[str, str | int | bool | None]]:

@@ -19,10 +19,10 @@ from ledger.core.errors import CredentialsError, InputError, LedgerError, Source
 from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
 from ledger.core.windows import Window
-from ledger.flows.completeness import ALL_STREAMS, last_run, record_run
 from ledger.flows.cursors import notes
 from ledger.flows.opening import first_window
 from ledger.flows.routes import check_routes, options_of
+from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.session import Session
 from ledger.flows.streamrun import KnownEvents, StreamReport, StreamRun, failure, window_of
 from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceContext
@@ -121,29 +121,29 @@ class Ingest:
         require("ingest", folder.state(), folder.epoch_id)
         scope = session.node.scope(folder.scope_id)
         reports = []
+        log = RunLog(session, folder)
         for entry in self._entries(scope, only):
-            streams, error = self._streams(folder, scope, entry, backfill)
+            streams, error = self._streams(log, folder, entry, backfill)
             if error is not None:
                 reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
             with _rare_collections():
                 for stream in streams:
-                    reports.append(StreamRun(self, session, folder, scope, entry, stream).read(backfill))
+                    reports.append(StreamRun(self, session, folder, entry, stream).read(log, backfill))
         return reports
 
     def _streams(
-        self, folder: EpochFolder, scope: ScopeSettings, entry: SourceSettings, backfill: Window | None
+        self, log: RunLog, folder: EpochFolder, entry: SourceSettings, backfill: Window | None
     ) -> tuple[Sequence[str], LedgerError | None]:
         """The source's streams, or why it cannot name them; that is recorded, and taken back once it can."""
         streams: Sequence[str] = ()
         error = None
         try:
-            streams = list(self.source(scope, entry).streams())
+            streams = list(self.source(self._session.node.scope(folder.scope_id), entry).streams())
         except Exception as raised:
             error = failure(raised)
         looked, name = window_of(self._session, folder, backfill), f"{entry.name}{ALL_STREAMS}"
-        before = last_run(folder, entry.source, name) if error is None else None
-        if looked is not None and (error is not None or (before is not None and before.errors)):
-            record_run(self._session, folder, entry.source, name, looked, error=error)
+        if looked is not None and (error is not None or log.failed(entry.source, name)):
+            log.record(entry.source, name, looked, error=error)
         return streams, error
 
     def told(
@@ -164,8 +164,7 @@ class Ingest:
     def take(self, folder: EpochFolder, entry: SourceSettings, page: Page) -> StreamReport:
         """Append what one source was told, by the rules of `run`; it covers nothing: no cursor, no record."""
         require("ingest", folder.state(), folder.epoch_id)
-        scope = self._session.node.scope(folder.scope_id)
-        return StreamRun(self, self._session, folder, scope, entry, f"{entry.name}:webhook").accept(page)
+        return StreamRun(self, self._session, folder, entry, f"{entry.name}:webhook").accept(page)
 
     def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
         entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING
 from ledger.core.canonical import clean_text
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
-from ledger.core.records import Cursor, Interval
 from ledger.core.routing import claimants, scoped_id
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window
-from ledger.flows.completeness import record_run
-from ledger.flows.cursors import advance, last_cursor
+from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
+from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
 from ledger.sources.port import Page, SourceEvent, StreamCursor
-from ledger.store.append import append_activity, append_records
+from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
 if TYPE_CHECKING:
@@ -67,13 +66,12 @@ class StreamRun:
         ingest: Ingest,
         session: Session,
         folder: EpochFolder,
-        scope: ScopeSettings,
         entry: SourceSettings,
         stream: str,
     ) -> None:
-        self.ingest, self.session, self.folder, self.scope = ingest, session, folder, scope
-        self.entry, self.stream = entry, stream
-        self.source = ingest.source(scope, entry)
+        self.ingest, self.session, self.folder, self.entry, self.stream = ingest, session, folder, entry, stream
+        self.scope = session.node.scope(folder.scope_id)
+        self.source = ingest.source(self.scope, entry)
         self.epoch = folder.epoch()
         self.report = StreamReport(entry.source, entry.name, stream)
         self.buffer: list[bytes] = []
@@ -81,14 +79,14 @@ class StreamRun:
         self.facets: Mapping[str, tuple[str, ...]] | None = None
         self.claimed: Sequence[str] = ()
 
-    def read(self, backfill: Window | None = None) -> StreamReport:
+    def read(self, log: RunLog, backfill: Window | None = None) -> StreamReport:
         """Fetch, append, then record what was covered."""
         window = window_of(self.session, self.folder, backfill)
         if window is None:
             return self.report
         before = StreamCursor()
         if backfill is None:
-            before = last_cursor(self.session, self.folder, self.entry.source, self.stream)
+            before = log.cursor(self.entry.source, self.stream)
         after, stated = before, None
         counts: dict[str, int] = {}
         try:
@@ -105,12 +103,20 @@ class StreamRun:
         self._flush()
         if self.report.refused:
             counts["refused_by_routing"] = len(self.report.refused)
-        if backfill is not None:
-            self._record(window, stated, counts)
-        elif after != before or self.report.added or self.report.error or self.report.gaps:
-            self._record(self._news(before, window), stated, counts)
-            if after != before:
-                self._advance(after)
+        if backfill is not None or after != before or self.report.added or self.report.error or self.report.gaps:
+            looked = self._news(before, window) if backfill is None else window
+            log.record(
+                self.entry.source,
+                self.stream,
+                looked,
+                seen=self.report.seen,
+                stated=stated,
+                counts=counts,
+                gaps=self.report.gaps,
+                error=self.report.error,
+            )
+        if backfill is None and after != before:
+            log.advance(self.entry.source, self.stream, after)
         return self.report
 
     def accept(self, page: Page) -> StreamReport:
@@ -218,36 +224,6 @@ class StreamRun:
         """The stretch that this run looked at for the first time; the whole epoch so far where nothing is new."""
         known = [window.end for window in before.covered if window.end < asked.end]
         return Window(max([min(self.epoch.period_start, asked.start), *known]), asked.end)
-
-    def _record(self, looked: Window, stated: int | None, counts: Mapping[str, int]) -> None:
-        """The completeness record of this run."""
-        report = self.report
-        record_run(
-            self.session,
-            self.folder,
-            self.entry.source,
-            self.stream,
-            looked,
-            seen=report.seen,
-            stated=stated,
-            counts=counts,
-            gaps=report.gaps,
-            error=report.error,
-        )
-
-    def _advance(self, after: StreamCursor) -> None:
-        """The cursor, last of all: everything that it stands for is on disk."""
-        folder = self.folder
-        line = Cursor(
-            **folder.place,
-            seq=len(folder.cursors()) + 1,
-            at=self.session.now,
-            covered=tuple(Interval(from_=window.start, to=window.end) for window in after.covered),
-            source=self.entry.source,
-            state=None if after.state is None else dict(after.state),
-            stream=self.stream,
-        )
-        append_records(folder.root, folder.path("cursors.jsonl"), [line])
 
 
 def window_of(session: Session, folder: EpochFolder, backfill: Window | None = None) -> Window | None:

@@ -12,9 +12,9 @@ from ledger.core.errors import InputError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Collection, Curation, Payout
 from ledger.core.windows import HOUR, Window, gaps, later, merge, whole_hour
-from ledger.flows.completeness import ALL_STREAMS
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
+from ledger.flows.runlog import ALL_STREAMS
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
 from ledger.store.node import EpochFolder
@@ -136,7 +136,8 @@ def stream_statuses(session: Session, folder: EpochFolder) -> Iterator[StreamSta
         covered = [Window(part.from_, part.to) for part in cursor.covered] if cursor else []
         holes = gaps(wanted, covered) if wanted else []
         missing = tuple(str(gap) for gap in holes if gap.end != end or end == epoch.period_end)
-        seen, troubles = sum(line.events_seen for line in lines), tuple(_troubles(lines))
+        seen = sum(line.events_seen for line in lines if line.covered_to > epoch.period_start)
+        troubles = tuple(_troubles(lines))
         if not stream.endswith(ALL_STREAMS):
             read_to = holes[0].start if holes else end
             yield StreamStatus(source, stream, seen, missing, troubles, read_to if read_to > epoch.period_start else "")

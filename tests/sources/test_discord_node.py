@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ledger.flows.ingest import Ingest
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.keyed import keyed_account
+from ledger.store.node import EpochFolder
 from tests.nodes import everything
 from tests.servers.discord import (
     READ_MESSAGE_HISTORY,
@@ -111,6 +113,25 @@ def test_the_completeness_record_tells_a_closed_door_from_a_quiet_week(server: D
     assert (seen[f"channel:{busy.id}"]["events_seen"], seen[f"channel:{busy.id}"]["counts"]) == (1, {"bots": 1})
     covered = {line["stream"] for line in lines(root, "cursors.jsonl") if line["covered"]}
     assert f"channel:{mute.id}" not in covered and f"channel:{quiet.id}" in covered
+
+
+def test_a_guild_of_many_channels_does_not_make_a_run_read_its_logs_over_and_over(
+    server: DiscordServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(12):
+        server.guild.channel(f"channel-{n}").say(ANNA, "hello", at_ms=MONDAY)
+    root, read = node_of(server, tmp_path / "node"), Counter[str]()
+    for name in ("cursors", "collections"):
+        method = getattr(EpochFolder, name)
+
+        def counted(folder: EpochFolder, name: str = name, method: Any = method) -> Any:
+            read[name] += 1
+            return method(folder)
+
+        monkeypatch.setattr(EpochFolder, name, counted)
+    run(server, root)
+    assert len(lines(root, "collection.jsonl")) == len(lines(root, "cursors.jsonl")) == 13
+    assert read == {"cursors": 1, "collections": 1}
 
 
 def test_a_run_that_is_blocked_keeps_what_it_has_and_the_next_one_completes_it(
