@@ -177,7 +177,7 @@ def _words(found: Digest) -> None:
         f"events; {statement.unresolved_count} events of accounts that nobody claimed"
     )
     for one in found.people:
-        before = "new" if one.before is None else f"{one.credits - one.before:+d}"
+        before = "new" if one.new else f"{one.change:+d}"
         change = f" ({before})" if epoch.epoch_id > 1 else ""
         note(f"  {one.credits:>12} credits{change}  {one.name}  from {one.events} events, share {one.share}")
     for name, amount in found.left:

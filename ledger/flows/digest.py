@@ -27,12 +27,17 @@ from ledger.flows.views import StreamStatus, stream_statuses
 
 MANY_EVENTS = 500
 """Events of one account in one epoch that make it look automated."""
+NEWCOMERS = 5
+"""Newcomers who are named one by one, those who get most; of the others an approver is told how many they are."""
 _ROBOT = re.compile(r"(?i)\[bot\]$|(^|[^a-z])bot$|^bot[^a-z]")
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One person's part. Credits; milli-units; `before` are the credits of the epoch before, None for a newcomer."""
+    """One person's part. Credits; milli-units; `before` are the credits of the epoch before, 0 for who was not in it.
+
+    `new`: nobody was ever paid under this id in the scope.
+    """
 
     user_id: str
     name: str
@@ -40,8 +45,14 @@ class Share:
     units: int
     share: str
     kinds: tuple[tuple[str, int], ...]
-    before: int | None
+    before: int
+    new: bool
     override_reason: str | None
+
+    @property
+    def change(self) -> int:
+        """Credits against the epoch before."""
+        return self.credits - self.before
 
     @property
     def events(self) -> int:
@@ -83,7 +94,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Everything an approver looks at, in reading order. `left` are people paid in the epoch before and not in this."""
+    """Everything an approver looks at, in reading order. `left` are people paid in the epoch before and not in this,
+    the largest first.
+    """
 
     derived: Derived
     state: str
@@ -101,7 +114,7 @@ class Digest:
 def digest(session: Session, folder: EpochFolder) -> Digest:
     """The digest of one epoch as it stands; provisional while it is open."""
     derived, state, names = as_stated(session, folder), folder.state(), display_names(session)
-    before = _before(session, folder)
+    before, known = _before(session, folder), _ever_paid(session, folder)
     kinds: dict[str, Counter[str]] = {}
     for event in derived.loaded.outcomes():
         if event.user_id is not None and event.included:
@@ -118,7 +131,8 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
                 payout.total_units,
                 payout.share,
                 tuple(sorted(kinds.get(payout.user_id, Counter()).items(), key=lambda pair: (-pair[1], pair[0]))),
-                before.get(payout.user_id),
+                before.get(payout.user_id, 0),
+                folder.epoch_id > 1 and payout.user_id not in known,
                 reasons.get(payout.user_id),
             )
             for payout in derived.statement.payouts
@@ -126,7 +140,8 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
         key=lambda one: (-one.credits, -one.units, one.user_id),
     )
     paid = {one.user_id for one in people}
-    left = [(names.get(user, user), amount) for user, amount in sorted(before.items()) if user not in paid and amount]
+    gone = sorted(before.items(), key=lambda pair: (-pair[1], pair[0]))
+    left = [(names.get(user, user), amount) for user, amount in gone if user not in paid and amount]
     decisions, by_rule = _decisions(folder, names)
     return Digest(
         derived,
@@ -182,7 +197,6 @@ def _notices(
     found = []
     total = sum(one.credits for one in people)
     limit = session.node.scope(folder.scope_id).outlier_percent
-    known = _ever_paid(session, folder)
     written: dict[str, set[str]] = defaultdict(set)
     for user_id, name in display_names(session).items():
         written[lookalike(name)].add(user_id)
@@ -191,12 +205,15 @@ def _notices(
             found.append((one.name, f"is {one.user_id}; somebody else has a name that looks like it: {others[0]}"))
         if one.credits * 100 > total * limit and len(people) > 1:
             found.append((one.name, f"gets {one.credits * 100 // total} % of the epoch (more than {limit} %)"))
-        if folder.epoch_id > 1 and one.user_id not in known and one.credits:
-            found.append((one.name, f"is new here and gets {one.credits} credits"))
         if _ROBOT.search(one.name):
             found.append((one.name, "has a name that looks automated"))
         if one.events > MANY_EVENTS:
             found.append((one.name, f"has {one.events} events in one epoch, which looks automated"))
+    newcomers = [one for one in people if one.new and one.credits]
+    found += [(one.name, f"is new here and gets {one.credits} credits") for one in newcomers[:NEWCOMERS]]
+    if more := newcomers[NEWCOMERS:]:
+        together = sum(one.credits for one in more)
+        found.append((f"{len(more)} more", f"are new here and get {together} credits together"))
     late = sum(event.late for event in derived.loaded.outcomes())
     if late:
         found.append((f"{late} events", "come from before this window (late or looked up again)"))

@@ -12,17 +12,21 @@ from typing import TypeVar
 
 from ledger.core.records import Epoch
 from ledger.core.signing import signed_text
+from ledger.core.values import units_text
 from ledger.flows.digest import Condition, Decision, Digest, Share
 from ledger.forge.markdown import block, code, folded, table
 
 T = TypeVar("T")
+Room = tuple[int, int]
 _COMMENT = re.compile(r"https?://[a-z0-9.:-]+/[A-Za-z0-9-]+/[A-Za-z0-9._-]+/pull/[0-9]{1,9}#issuecomment-[0-9]{1,20}")
 LIMIT = 65_536
 """Characters that GitHub takes in a body."""
-_SHOWN, _FOLDED = 25, 150
-"""Rows shown, and rows behind a fold, before a table refers to the preview."""
+_ROOM = ((25, 150), (25, 50), (25, 0), (10, 0), (3, 0))
+"""Rows that a table shows, and rows behind its fold, before it refers to the preview: the most that fits is taken."""
+_KINDS = 3
+"""Kinds of events that a person's row names; the person's page has the whole sum."""
 _BUDGET = 58_000
-"""Characters at which folded tables are made shorter still."""
+"""Characters at which tables are made shorter still."""
 
 
 def pull_title(epoch: Epoch) -> str:
@@ -30,13 +34,16 @@ def pull_title(epoch: Epoch) -> str:
     return f"Epoch {epoch.scope_id}/{epoch.epoch_id}: {epoch.period_start[:10]} to {epoch.period_end[:10]}"
 
 
-def pull_body(digest: Digest, conditions: Sequence[Condition], site_url: str, questions_url: str) -> str:
-    """The whole body in Markdown, shorter than `LIMIT` characters."""
-    for most in (_FOLDED, 50, 0):
-        text = _body(digest, conditions, site_url, questions_url, most)
+def pull_body(
+    digest: Digest, conditions: Sequence[Condition], site_url: str, questions_url: str, pull: int | None = None
+) -> str:
+    """The whole body in Markdown, shorter than `LIMIT` characters. `pull` is the number of the pull request."""
+    text = ""
+    for room in _ROOM:
+        text = _body(digest, conditions, site_url, questions_url, pull, room)
         if len(text) <= _BUDGET:
-            return text
-    return text[: LIMIT - 200] + "\n\n… cut here; the preview has everything."
+            break
+    return text
 
 
 def checklist(conditions: Sequence[Condition]) -> str:
@@ -47,35 +54,43 @@ def checklist(conditions: Sequence[Condition]) -> str:
     )
 
 
-def _body(digest: Digest, conditions: Sequence[Condition], site_url: str, questions_url: str, most: int) -> str:
-    epoch, statement = digest.derived.epoch, digest.derived.statement
-    page = f"{site_url.rstrip('/')}/epochs/{epoch.scope_id}/{epoch.epoch_id}/" if site_url else ""
+def _body(
+    digest: Digest,
+    conditions: Sequence[Condition],
+    site_url: str,
+    questions_url: str,
+    pull: int | None,
+    room: Room,
+) -> str:
+    epoch, statement, site = digest.derived.epoch, digest.derived.statement, site_url.rstrip("/")
+    page = f"{site}/epochs/{epoch.scope_id}/{epoch.epoch_id}/" if site else ""
     preview = f"[the preview]({page})" if page else "`ledger show epoch`"
-    parts = [_headline(digest), checklist(conditions)]
+    by_hand = f"`ledger sign --pr {pull or 'N'}`"
+    parts = [_headline(digest), *_compared(digest), _next(digest, page, by_hand), checklist(conditions)]
     if digest.notices:
-        parts.append("### Look twice\n\n" + _rows([f"- {code(who)} {why}" for who, why in digest.notices], most))
-    parts.append("### Who gets what, and why\n\n" + _people(digest, preview, most))
+        parts.append("### Look twice\n\n" + _rows([f"- {code(who)} {why}" for who, why in digest.notices], room))
+    parts.append("### Who gets what, and why\n\n" + _people(digest, site, preview, room))
     if digest.left:
         lost = [f"- {code(name)}: {amount} credits in the epoch before, none in this" for name, amount in digest.left]
-        parts.append("### No longer paid\n\n" + _rows(lost, most))
+        parts.append("### No longer paid\n\n" + _rows(lost, room))
     if digest.unclaimed:
         rows = [
-            (code(one.account), code(one.login or ""), str(one.events), str(one.units), str(one.credits))
+            (code(one.account), code(one.login or ""), str(one.events), units_text(one.units), str(one.credits))
             for one in digest.unclaimed
         ]
         parts.append(
             "### Accounts that nobody claimed, and what each would earn\n\n"
-            + _table(("account", "login", "events", "milli-units", "credits"), rows, (2, 3, 4), preview, most)
+            + _table(("account", "login", "events", "units", "credits"), rows, (2, 3, 4), preview, room)
         )
-    parts.append("### Completeness of collection\n\n" + _completeness(digest))
-    parts.append("### Decisions so far\n\n" + _decisions(digest, preview, most))
+    parts.append("### Completeness of collection\n\n" + _completeness(digest, room))
+    parts.append("### Decisions so far\n\n" + _decisions(digest, preview, room))
     if digest.objections:
-        parts.append("### Questions\n\n" + _questions(digest))
+        parts.append("### Questions\n\n" + _questions(digest, room))
     parts.append("### Hashes\n\n" + _hashes(digest))
     if digest.state == "review":
         sign = f" Or use [the signing page]({page}#sign), which recomputes it first." if page else ""
         parts.append(
-            "### Sign\n\nRecompute it on your own machine and sign: `ledger sign --pr N`. Trust that, not this text of "
+            f"### Sign\n\nRecompute it on your own machine and sign: {by_hand}. Trust that, not this text of "
             f"a bot.{sign} Then submit an approving review with the one line `/sign 0x…`. The exact text:\n\n"
             + block(signed_text(statement))
         )
@@ -94,12 +109,43 @@ def _headline(digest: Digest) -> str:
         "review": "is **in review**: it waits for signatures",
         "finalized": "is **final**",
     }[digest.state]
-    return (
+    said = (
         f"Epoch {epoch.epoch_id} of scope `{epoch.scope_id}`, {epoch.period_start[:10]} up to {epoch.period_end[:10]}, "
-        f"{state}.\n\n{statement.pool_total_credits} credits for {counted(len(digest.people), 'person', 'people')}, "
-        f"from {counted(statement.activity_count, 'event')}. {statement.undistributed_credits} credits are not "
-        f"distributed; {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed."
+        f"{state}.\n\n**{statement.pool_total_credits} credits** for "
+        f"**{counted(len(digest.people), 'person', 'people')}**, from {counted(statement.activity_count, 'event')}."
     )
+    if statement.undistributed_credits:
+        said += f" {statement.undistributed_credits} credits are **not distributed**."
+    if statement.unresolved_count:
+        said += f" {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed pay nobody."
+    return said
+
+
+def _compared(digest: Digest) -> list[str]:
+    """What changed against the epoch before, in one paragraph."""
+    number, old = digest.derived.epoch.epoch_id, [one for one in digest.people if not one.new]
+    if number == 1:
+        return []
+    before = sum(one.before for one in old) + sum(amount for _, amount in digest.left)
+    people = sum(one.before > 0 for one in old) + len(digest.left)
+    new = len(digest.people) - len(old)
+    said = (
+        f"Epoch {number - 1} paid {before} credits to {counted(people, 'person', 'people')}; since then {new} came new"
+        f" and {len(digest.left)} dropped out."
+    )
+    moved = [(one.name, one.change) for one in old if one.change] + [(name, -amount) for name, amount in digest.left]
+    moved.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
+    if moved:
+        said += " Largest changes: " + ", ".join(f"{code(name)} {change:+d}" for name, change in moved[:5]) + "."
+    return [said]
+
+
+def _next(digest: Digest, page: str, by_hand: str) -> str:
+    """What a reader does now."""
+    if digest.state == "review":
+        ways = f"in [the signing page]({page}#sign) or by {by_hand}" if page else f"by {by_hand}"
+        return f"**Approvers:** look at what stands below, then sign {ways}."
+    return f"[The preview]({page}) shows every event." if page else "`ledger show epoch` lists every event."
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -107,47 +153,51 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def _people(digest: Digest, preview: str, most: int) -> str:
+def _people(digest: Digest, site: str, preview: str, room: Room) -> str:
     if not digest.people:
         return "Nobody yet."
     first = digest.derived.epoch.epoch_id == 1
     rows = [
-        (code(one.name), str(one.credits), *([] if first else [_change(one)]), str(one.units), one.share, _why(one))
+        (
+            f"[{code(one.name)}]({site}/contributors/{one.user_id}/)" if site and one.name else code(one.name),
+            str(one.credits),
+            *([] if first else ["new" if one.new else f"{one.change:+d}"]),
+            units_text(one.units),
+            one.share,
+            _why(one),
+        )
         for one in digest.people
     ]
-    head = ("who", "credits", *([] if first else ["change"]), "milli-units", "share", "from")
-    return _table(head, rows, range(1, len(head) - 1), preview, most)
-
-
-def _change(one: Share) -> str:
-    return "new" if one.before is None else f"{one.credits - one.before:+d}"
+    head = ("who", "credits", *([] if first else ["change"]), "units", "share", "from")
+    return _table(head, rows, range(1, len(head) - 1), preview, room)
 
 
 def _why(one: Share) -> str:
-    shown = ", ".join(f"{count} × {code(kind)}" for kind, count in one.kinds[:4])
-    if len(one.kinds) > 4:
-        shown += f" and {sum(count for _, count in one.kinds[4:])} more"
+    shown = ", ".join(f"{count} × {code(kind)}" for kind, count in one.kinds[:_KINDS])
+    if more := sum(count for _, count in one.kinds[_KINDS:]):
+        shown += f" and {more} more"
     if one.override_reason is not None:
         shown += f" · set by decision: {code(one.override_reason)}"
     return shown or "·"
 
 
-def _completeness(digest: Digest) -> str:
+def _completeness(digest: Digest, room: Room) -> str:
+    """How completely each stream was read, what is missing first."""
     if not digest.streams:
         return "No source has been read yet."
     lines = []
-    for one in digest.streams:
+    for one in sorted(digest.streams, key=lambda one: one.complete):
         trouble = [*(f"not covered: {gap}" for gap in one.missing), *one.troubles]
         said = "complete" if one.complete else "**incomplete**: " + "; ".join(code(text) for text in trouble[:5])
         lines.append(f"- {code(one.stream)}: {one.events_seen} seen, {said}")
-    return "\n".join(lines)
+    return _rows(lines, room)
 
 
-def _decisions(digest: Digest, preview: str, most: int) -> str:
+def _decisions(digest: Digest, preview: str, room: Room) -> str:
     rows = [
         (_when(one), code(one.actor), code(one.what), code(one.subject), code(one.reason)) for one in digest.decisions
     ]
-    text = _table(("when", "who", "what", "on", "reason"), rows, (), preview, most) if rows else "None."
+    text = _table(("when", "who", "what", "on", "reason"), rows, (), preview, room) if rows else "None."
     if digest.by_rule:
         text += f"\n\nThe scope's written anti-spam rules left out {digest.by_rule} events; {preview} lists each."
     return text
@@ -159,13 +209,15 @@ def _when(one: Decision) -> str:
     return f"[{at}]({one.evidence})" if _COMMENT.fullmatch(one.evidence or "") else at
 
 
-def _questions(digest: Digest) -> str:
+def _questions(digest: Digest, room: Room) -> str:
+    """Every question, those without an answer first."""
     answers = {line.issue: line.note or "" for line in digest.objections if line.action == "answered"}
-    return "\n".join(
-        f"- #{line.issue}: " + (f"answered: {code(answers[line.issue])}" if line.issue in answers else "**open**")
-        for line in digest.objections
-        if line.action == "raised"
-    )
+    asked = [line.issue for line in digest.objections if line.action == "raised"]
+    lines = [
+        f"- #{issue}: " + (f"answered: {code(answers[issue])}" if issue in answers else "**open**")
+        for issue in sorted(asked, key=lambda issue: (issue in answers, issue))
+    ]
+    return _rows(lines, room)
 
 
 def _hashes(digest: Digest) -> str:
@@ -177,19 +229,20 @@ def _hashes(digest: Digest) -> str:
     return folded("What the statement is computed from, by hash", "\n".join(lines))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], preview: str, most: int) -> str:
-    return _cut(rows, most, preview, lambda part: table(head, part, right))
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], preview: str, room: Room) -> str:
+    return _cut(rows, room, preview, lambda part: table(head, part, right))
 
 
-def _rows(lines: Sequence[str], most: int) -> str:
-    return _cut(lines, most, "the preview", "\n".join)
+def _rows(lines: Sequence[str], room: Room) -> str:
+    return _cut(lines, room, "the preview", "\n".join)
 
 
-def _cut(rows: Sequence[T], most: int, preview: str, write: Callable[[Sequence[T]], str]) -> str:
+def _cut(rows: Sequence[T], room: Room, preview: str, write: Callable[[Sequence[T]], str]) -> str:
     """The first rows plainly, more behind a fold, and where the rest is."""
-    text = write(rows[:_SHOWN])
-    if more := rows[_SHOWN : _SHOWN + most]:
+    shown, most = room
+    text = write(rows[:shown])
+    if more := rows[shown : shown + most]:
         text += "\n\n" + folded(f"{len(more)} more", write(more))
-    if left := len(rows) - _SHOWN - len(more):
+    if left := len(rows) - shown - len(more):
         text += f"\n\n… and {left} more in {preview}." if left > 0 else ""
     return text

@@ -8,6 +8,7 @@ there. Main's settings decide; nothing is taken from a branch but the epoch's ow
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -290,7 +291,7 @@ class _Step(EpochBranch):
         announce(self.folder, self.forge)
         view = digest(self.session, self.folder)
         outcome.conditions = (*view.conditions, *self._checks(outcome, commit, view))
-        body, title = self._body(view, outcome.conditions), pull_title(view.derived.epoch)
+        body, title = self._body(view, outcome.conditions, pull.number), pull_title(view.derived.epoch)
         if (pull.title, pull.body.replace("\r\n", "\n").strip()) != (title, body.strip()):
             self.forge.rest("PATCH", f"pulls/{pull.number}", {"title": title, "body": body})
         if pull.draft and outcome.state != "open":
@@ -326,11 +327,11 @@ class _Step(EpochBranch):
                 return
         self.forge.rest("POST", f"statuses/{commit}", wanted)
 
-    def _body(self, view: Digest, found: tuple[Condition, ...] | None = None) -> str:
+    def _body(self, view: Digest, found: Sequence[Condition] = (), number: int | None = None) -> str:
         settings = self.session.node.settings
         epoch = view.derived.epoch
         asking = f"{self.forge.url}/issues/new?template=question.yml&scope={epoch.scope_id}&epoch={epoch.epoch_id}"
-        return pull_body(view, found or view.conditions, settings.site_url, asking)
+        return pull_body(view, found or view.conditions, settings.site_url, asking, number)
 
     def _status_text(self) -> str:
         return checklist(conditions(self.session, self.folder))

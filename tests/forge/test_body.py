@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from ledger.core.records import Objection
+from ledger.core.signing import signed_text
 from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest, ready
 from ledger.flows.display import safe_text
+from ledger.flows.views import StreamStatus
 from ledger.forge.body import LIMIT, pull_body, pull_title
 from ledger.forge.markdown import code
+from tests.flows.test_digest import rows, told
 from tests.forge.support import forge_node, in_review, signature_of
 from tests.forge.test_commands import say
+from tests.nodes import NODE_ID
 
 ASK = "https://github.com/acme/ledger/issues/new?template=question.yml&scope=default&epoch=1"
 
@@ -30,6 +35,33 @@ def test_an_epoch_in_review_reads_well(tmp_path: Path, snapshot: SnapshotAsserti
         view = digest(session, folder)
         assert pull_title(view.derived.epoch) == "Epoch default/1: 2026-01-05 to 2026-01-12"
         assert body(view) == snapshot
+
+
+def test_what_changed_against_the_epoch_before_is_one_paragraph(tmp_path: Path) -> None:
+    weeks = rows({"alice": 2, "bob": 1, "carol": 1}, {"alice": 1, "carol": 2, "dan": 1})
+    text = body(told(tmp_path / "n", weeks, weeks=2))
+    assert (
+        "Epoch 1 paid 10000 credits to 3 people; since then 1 came new and 1 dropped out. "
+        "Largest changes: `alice` -2500, `bob` -2500, `carol` +2500." in text
+    )
+    cells = {line.split("`")[1]: line.split(" | ")[1:3] for line in text.splitlines() if "/contributors/" in line}
+    assert cells == {"carol": ["5000", "+2500"], "alice": ["2500", "-2500"], "dan": ["2500", "new"]}
+
+
+def test_an_approver_is_told_at_the_top_where_to_sign(tmp_path: Path) -> None:
+    with in_review(forge_node(tmp_path / "n")) as (session, folder):
+        view = digest(session, folder)
+        top = pull_body(view, view.conditions, "https://ledger.example.org/", ASK, 12).partition("- [x]")[0]
+        assert "[the signing page](https://ledger.example.org/epochs/default/1/#sign)" in top
+        assert "`ledger sign --pr 12`" in top
+
+
+def test_each_person_leads_to_the_worked_sum(tmp_path: Path) -> None:
+    with in_review(forge_node(tmp_path / "n")) as (session, folder):
+        view = digest(session, folder)
+        user = view.people[0].user_id
+        assert f"| [`{view.people[0].name}`](https://ledger.example.org/contributors/{user}/) | " in body(view)
+        assert f"| `{view.people[0].name}` | " in body(view, site=""), "without a site there is nothing to lead to"
 
 
 def test_the_same_epoch_gives_the_same_body(tmp_path: Path) -> None:
@@ -51,22 +83,50 @@ def test_conditions_come_true_one_by_one(tmp_path: Path) -> None:
 
 def _grown(view: Digest, people: int, name: str = "someone") -> Digest:
     shares = tuple(
-        Share(f"{n:032x}", f"{name}-{n}", 10_000 - n, 1000 * n, "0.000100", ((f"github:kind_{n}", n),), n - 1, None)
+        Share(f"{n:032x}", f"{name}-{n}", 10_000 - n, 1000 * n, "0.000100", ((f"github:kind_{n}", n),), n, False, None)
         for n in range(people)
     )
     accounts = tuple(Unclaimed(f"discord:{n}", f"login-{n}", n, n, n) for n in range(people))
     notices = tuple((f"{name}-{n}", f"is new here and gets {n} credits") for n in range(people))
-    return dataclasses.replace(view, people=shares, unclaimed=accounts, notices=notices)
+    left = tuple((f"{name}-{n}", n) for n in range(people))
+    streams = tuple(StreamStatus("git", f"{name}-{n}", n, (name,) * 9, (name,) * 9) for n in range(people))
+    made = tuple(Decision(view.derived.epoch.opened_at, name, name, name, name, None) for _ in range(people))
+    asked = tuple(Objection.read(ASKED | {"issue": n + 1, "seq": n + 1}) for n in range(people))
+    return dataclasses.replace(
+        view,
+        people=shares,
+        left=left,
+        unclaimed=accounts,
+        notices=notices,
+        streams=streams,
+        decisions=made,
+        objections=asked,
+    )
+
+
+ASKED = {
+    "action": "raised",
+    "actor": "github:104",
+    "at": "2026-01-13T08:00:00.000Z",
+    "epoch_id": 1,
+    "evidence": "https://github.com/acme/ledger/issues/1",
+    "node_id": NODE_ID,
+    "note": None,
+    "scope_id": "default",
+    "person": None,
+}
 
 
 @pytest.mark.parametrize("people", [1, 200, 10_000])
 @pytest.mark.parametrize("name", ["a", "x" * 120, "`" * 90])
 def test_it_stays_below_githubs_limit(tmp_path: Path, people: int, name: str) -> None:
     with in_review(forge_node(tmp_path / "n")) as (session, folder):
-        text = body(_grown(digest(session, folder), people, name))
+        view = digest(session, folder)
+        text = body(_grown(view, people, name))
         assert len(text) < LIMIT
         assert text.count("<details>") == text.count("</details>")
-        assert "Cogni Payout Statement" in text, "the text to sign is always whole"
+        assert signed_text(view.derived.statement) in text, "the text to sign is always whole"
+        assert text.endswith("edits are lost.</sub>\n"), "nothing is cut at the end"
         if people == 10_000:
             assert re.search(r"… and \d+ more in \[the preview\]", text)
 
