@@ -40,6 +40,7 @@ from tests.sources.githubworld import (
     DAY,
     HOUR,
     MONDAY,
+    NAME,
     WEEK,
     Run,
     busy,
@@ -457,8 +458,11 @@ def test_an_app_collects_with_a_token_of_its_installation(server: GitHubServer, 
     assert server.count("POST /app/installations/77/access_tokens") >= 2
     with pytest.raises(CredentialsError, match="refused the app"):
         collect(server, environ={**environ, "GITHUB_APP_INSTALLATION_ID": "78"})
-    repository.rename("team/renamed")
+    repository.rename("other-team/renamed")
     assert collect(server, environ=environ).ids == run.ids
+    server.requests.clear()
+    assert collect(server, environ=environ, moved={NAME: "other-team/renamed"}).ids == run.ids
+    assert server.count("GET /repos/other-team/renamed/installation") and not server.count(f"GET /repos/{NAME}")
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])

@@ -200,7 +200,8 @@ class GitHubSource:
 
     def client(self, listed: str) -> Client:
         """The way to GitHub; an app may have another installation for each owner."""
-        owner = listed.partition("/")[0]
+        asked = self._repositories[listed].asked
+        owner = asked.partition("/")[0]
         if owner not in self._clients:
-            self._clients[owner] = Client(self._context, float(self._options.max_wait_seconds), listed)
+            self._clients[owner] = Client(self._context, float(self._options.max_wait_seconds), asked)
         return self._clients[owner]
