@@ -24,7 +24,7 @@ from ledger.flows.opening import first_window
 from ledger.flows.routes import check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.session import Session
-from ledger.flows.streamrun import KnownEvents, StreamReport, StreamRun, failure, window_of
+from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
 from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceContext
 from ledger.store.node import EpochFolder
 
@@ -36,7 +36,7 @@ class Ingest:
         self._session = session
         self._wait = wait
         self._sources: dict[tuple[str, str], Source] = {}
-        self._known: KnownEvents | None = None
+        self._known: Known | None = None
         self._origins: dict[tuple[str, str], frozenset[str]] = {}
 
     def close(self) -> None:
@@ -45,14 +45,16 @@ class Ingest:
             if isinstance(source, Closable):
                 source.close()
 
-    def known(self) -> KnownEvents:
+    def known(self) -> Known:
         """Every event of the node so far."""
         if self._known is None:
-            node = self._session.node
-            shards = [
-                shard for scope_id in node.scopes for folder in node.epochs(scope_id) for shard in folder.shards()
-            ]
-            self._known = self._session.engine.known_ids(shards)
+            node, engine = self._session.node, self._session.engine
+            self._known = Known(
+                {
+                    scope_id: engine.known_ids([shard for folder in node.epochs(scope_id) for shard in folder.shards()])
+                    for scope_id in node.scopes
+                }
+            )
         return self._known
 
     def source(self, scope: ScopeSettings, entry: SourceSettings) -> Source:

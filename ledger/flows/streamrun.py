@@ -17,7 +17,7 @@ from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
 from ledger.core.routing import claimants, scoped_id
 from ledger.core.sealing import Provenance, seal
-from ledger.core.values import Timestamp
+from ledger.core.values import EventId, Timestamp
 from ledger.core.windows import Window
 from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
@@ -54,8 +54,36 @@ class StreamReport:
     error: LedgerError | None = None
 
 
-KnownEvents = dict[str, str]
-"""Event id to payload hash, over the whole node."""
+class Known:
+    """Every event of the node so far, by the scope that holds it: its id, and its payload's hash."""
+
+    def __init__(self, held: dict[str, dict[str, str]]) -> None:
+        self._held = held
+
+    def get(self, key: str) -> str | None:
+        """The payload's hash of an id that any scope holds."""
+        for ids in self._held.values():
+            if key in ids:
+                return ids[key]
+        return None
+
+    def add(self, scope_id: str, key: str, payload_hash: str) -> None:
+        """Take an event for known from now on."""
+        self._held[scope_id][key] = payload_hash
+
+    def key(self, event_id: str, scope_id: str, order: Sequence[str]) -> EventId:
+        """The id under which a scope holds an event, or would.
+
+        Claims change, for a label may be added later. So a scope keeps the id that it has, lest it hold the event
+        twice; and where another one has the plain id, the scope's own goes with `#`, lest it hold it never.
+        """
+        key = scoped_id(event_id, scope_id, order)
+        if len(self._held) == 1:
+            return key
+        mine, own = self._held[scope_id], EventId(f"{event_id}#{scope_id}")
+        if event_id in mine:
+            return EventId(event_id)
+        return own if own in mine or self.get(key) is not None else key
 
 
 class StreamRun:
@@ -170,11 +198,11 @@ class StreamRun:
                     f"the source made the id {event_id!r}; `#` is kept for events that several scopes claim",
                     hint="Rename the row or stream that it comes from.",
                 )
-            key = scoped_id(event_id, mine, order)
+            key = known.key(event_id, mine, order)
             sealed = seal(key, url, time, kind, metadata, login, account, source, provenance)
             before = known.get(key)
             if before is None:
-                known[key] = sealed.payload_hash
+                known.add(mine, key, sealed.payload_hash)
                 buffer.append(sealed.line)
                 report.late += time < first
                 if len(buffer) >= FLUSH_EVERY:

@@ -12,7 +12,7 @@ from ledger.core.config import ScopeSettings
 from ledger.core.errors import ConfigError
 from ledger.flows.routes import check_routes
 from tests.servers.github import GitHubServer
-from tests.sources.githubworld import MONDAY, merged, world
+from tests.sources.githubworld import DAY, MONDAY, merged, time, world
 from tests.sources.test_github_node import lines, node_of, run
 
 GITHUB = {"source": "github", "name": "code", "options": {"repositories": ["Team/Code"]}}
@@ -114,3 +114,23 @@ def test_what_no_route_claims_is_the_default_scopes_where_it_reads_the_repositor
         ("art", "github:pr:team/code:1"),
         ("default", "github:pr:team/code:2"),
     }
+
+
+def test_a_label_that_is_added_later_gives_each_scope_the_event_once(server: GitHubServer, tmp_path: Path) -> None:
+    pull = merged(server.world.repositories[0], MONDAY + 1)
+    pull.label("docs")
+    root = node_of(tmp_path, kinds=["pr_merged"])
+    text = (root / "scopes/default.yaml").read_text("utf-8").rstrip("\n")
+    for name, label in (("art", "docs"), ("default", "core"), ("web", "web")):
+        routed = f"{text}\nrouting:\n  - {{source: github, labels: [{label}]}}\n"
+        (root / f"scopes/{name}.yaml").write_text(routed.replace("scope_id: default", f"scope_id: {name}"), "utf-8")
+    held = [("art", "github:pr:team/code:1")]
+    for day, labels in enumerate((["docs"], ["docs", "core"], ["docs", "core", "web"], ["web"]), start=2):
+        pull.label(*labels)
+        pull.touch(MONDAY + day * DAY)
+        server.world.now = MONDAY + day * DAY + 60
+        for _ in range(2):
+            run(server, root, time(server.world.now))
+        held += [("default", "github:pr:team/code:1#default")] * (day == 3)
+        held += [("web", "github:pr:team/code:1#web")] * (day == 4)
+        assert sorted((event["scope_id"], event["id"]) for event in lines(root, "activity.jsonl")) == sorted(held)
