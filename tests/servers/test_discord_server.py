@@ -1,17 +1,21 @@
-"""The Discord test server, read by the real client: it must fail, page and refuse as Discord does."""
+"""The Discord test server, read by the real client: it must answer, fail, page and refuse as Discord does."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 import discord
+import jsonschema
 import pytest
+import requests
 from discord.http import Route
 
 from tests.servers.discord import (
@@ -35,6 +39,7 @@ from tests.servers.discord import (
     truncated,
 )
 
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 MONDAY = 1_767_571_200_000
 ANNA = User(snowflake(MONDAY - 1000), "anna")
 T = TypeVar("T")
@@ -317,8 +322,7 @@ def test_answers_carry_the_fields_that_the_clients_own_types_declare() -> None:
     thread = guild.thread(text, "thread", at_ms=MONDAY)
     message = text.say(ANNA, "x", at_ms=MONDAY, attachments=1, reactions=(2,), reply_to=1, webhook_id=3, thread=thread)
     shown = message.payload(text, True)
-    # The client's types stand in for Discord's OpenAPI description, which no test reads. They lag behind it: `newer` is
-    # in Discord's reference, but not in discord.py 2.7.
+    # The client's types lag behind Discord's own description (below): `newer` is there, but not in discord.py 2.7.
     gateway_only = {"guild_scheduled_events", "stage_instances"}
     newer = {
         "approximate_member_count",
@@ -327,6 +331,12 @@ def test_answers_carry_the_fields_that_the_clients_own_types_declare() -> None:
         "flags",
         "premium_progress_bar_enabled",
         "primary_color",
+        "primary_guild",
+        "banner",
+        "home_header",
+        "safety_alerts_channel_id",
+        "max_stage_video_channel_users",
+        "nsfw",
     }
     for module, name, payload in [
         ("message", "Message", shown),
@@ -347,3 +357,55 @@ def test_answers_carry_the_fields_that_the_clients_own_types_declare() -> None:
         required, every = declared(module, name)
         assert required - gateway_only <= payload.keys(), (name, required - payload.keys())
         assert payload.keys() <= every | newer, (name, payload.keys() - every)
+
+
+@cache
+def described(name: str) -> jsonschema.protocols.Validator:
+    """What Discord's OpenAPI description says of an answer; it knows no field that is not described."""
+    kept = json.loads(gzip.decompress((SCHEMAS / "discord-rest.json.gz").read_bytes()))
+    return jsonschema.Draft202012Validator(kept[name])
+
+
+def answers(server: DiscordServer, path: str) -> Any:
+    return requests.get(server.base_url + path, headers={"Authorization": f"Bot {TOKEN}"}, timeout=10).json()
+
+
+def test_every_answer_has_the_form_that_discord_publishes() -> None:
+    guild = Guild(bot_roles={5: 1})
+    text, *_, forum = (guild.channel(f"kind-{kind}", kind, Overwrite(5, 0, 1, 2)) for kind in (0, 2, 4, 5, 13, 15))
+    thread = guild.thread(text, "thread", at_ms=MONDAY, joined=True)
+    private = guild.thread(text, "private", at_ms=MONDAY, sequence=1, kind=12, joined=True, archived_ms=MONDAY + 2)
+    old = guild.thread(forum, "old", at_ms=MONDAY, sequence=2, archived_ms=MONDAY + 1)
+    text.say(ANNA, "x", at_ms=MONDAY, attachments=1, reactions=(2,), reply_to=1, webhook_id=3, thread=thread)
+    text.say(User.deleted(7), "y", at_ms=MONDAY + 1, kind=19, reply_to=1, edited_ms=MONDAY + 2)
+    for place in (thread, private, old):
+        place.say(guild.bot, "z", at_ms=MONDAY + 3)
+    asked = {
+        "/users/@me": "UserPIIResponse",
+        "/oauth2/applications/@me": "PrivateApplicationResponse",
+        f"/guilds/{guild.id}": "GuildWithCountsResponse",
+        f"/guilds/{guild.id}/members/{guild.bot.id}": "GuildMemberResponse",
+        f"/guilds/{guild.id}/channels": "GuildChannelResponse",
+        f"/guilds/{guild.id}/threads/active": "ThreadsResponse",
+        f"/channels/{forum.id}/threads/archived/public": "ThreadsResponse",
+        f"/channels/{text.id}/users/@me/threads/archived/private": "ThreadsResponse",
+        f"/channels/{text.id}/messages": "MessageResponse",
+        f"/channels/{thread.id}/messages": "MessageResponse",
+    }
+    wrong, seen = [], 0
+    with DiscordServer(guild) as server:
+        for path, name in asked.items():
+            answer = answers(server, path)
+            for one in answer if isinstance(answer, list) else [answer]:
+                seen += 1
+                wrong += [f"{path} {'/'.join(map(str, e.path))}: {e.message}" for e in described(name).iter_errors(one)]
+    assert wrong == []
+    assert seen == 4 + 6 + 3 + 3, "every kind of channel, and messages of all sorts"
+
+
+def test_a_field_that_discord_does_not_describe_is_found() -> None:
+    shown = Guild().channel("text").payload()
+    assert described("GuildChannelResponse").is_valid(shown)
+    assert not described("GuildChannelResponse").is_valid({**shown, "member_list": []})
+    assert not described("GuildChannelResponse").is_valid({**shown, "position": "first"})
+    assert not described("GuildChannelResponse").is_valid({k: v for k, v in shown.items() if k != "name"})

@@ -248,7 +248,8 @@ def _messages(guild: Guild, request: web.Request, channel_id: int) -> Any:
 def _active(guild: Guild, request: web.Request, guild_id: int) -> Any:
     threads = [t for t in _guild_of(guild, guild_id).threads(THREADS, archived=False) if guild.visible(t)]
     threads.sort(key=lambda thread: -thread.id)
-    return {"threads": [t.payload() for t in threads], "members": [_joined(guild, t) for t in threads if t.joined]}
+    members = [_joined(guild, t) for t in threads if t.joined]
+    return {"threads": [t.payload() for t in threads], "members": members, "has_more": False}
 
 
 def _joined(guild: Guild, thread: Channel) -> dict[str, Any]:
@@ -301,7 +302,7 @@ def _joined_private(guild: Guild, request: web.Request, channel_id: int) -> Any:
 
 
 _ROUTES: list[tuple[str, Callable[..., Any]]] = [
-    (r"/users/@me", lambda guild, request: guild.bot.payload()),
+    (r"/users/@me", lambda guild, request: {**guild.bot.payload(), "mfa_enabled": False, "locale": "en-US"}),
     (r"/oauth2/applications/@me", lambda guild, request: guild.application()),
     (r"/guilds/(\d+)", lambda guild, request, guild_id: _guild_of(guild, guild_id).payload()),
     (r"/guilds/(\d+)/channels", _channels),

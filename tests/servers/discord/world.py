@@ -50,7 +50,7 @@ class User:
         """The user object."""
         return {
             "id": str(self.id), "username": self.name, "discriminator": "0", "global_name": self.name,
-            "avatar": None, "bot": self.bot, "system": False, "public_flags": 0,
+            "avatar": None, "bot": self.bot, "system": False, "public_flags": 0, "flags": 0, "primary_guild": None,
         }  # fmt: skip
 
     @classmethod
@@ -292,7 +292,7 @@ class Guild:
             (
                 "icon", "splash", "discovery_splash", "description", "banner", "afk_channel_id", "application_id",
                 "system_channel_id", "rules_channel_id", "public_updates_channel_id", "vanity_url_code",
-                "incidents_data",
+                "incidents_data", "home_header", "widget_channel_id", "max_presences", "safety_alerts_channel_id",
             )
         )  # fmt: skip
         return nothing | {
@@ -301,6 +301,8 @@ class Guild:
             "nsfw_level": 0, "system_channel_flags": 0, "premium_tier": 0, "preferred_locale": "en-US",
             "roles": self.roles(), "emojis": [], "features": [], "stickers": [], "premium_progress_bar_enabled": False,
             "approximate_member_count": 3, "approximate_presence_count": 1, "max_members": 500000,
+            "max_stage_video_channel_users": 50, "max_video_channel_users": 25, "premium_subscription_count": 0,
+            "widget_enabled": False, "nsfw": False,
         }  # fmt: skip
 
     def roles(self) -> list[dict[str, Any]]:
@@ -308,7 +310,8 @@ class Guild:
         return [
             {
                 "id": str(role_id), "name": f"role-{role_id}", "color": 0, "hoist": False, "position": 0,
-                "permissions": str(bits), "managed": False, "mentionable": False, "flags": 0,
+                "permissions": str(bits), "managed": False, "mentionable": False, "flags": 0, "icon": None,
+                "unicode_emoji": None,
                 "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             }
             for role_id, bits in {self.id: self.permissions, **self.bot_roles}.items()
@@ -319,13 +322,17 @@ class Guild:
         return {
             "user": self.bot.payload(), "nick": None, "avatar": None, "roles": [str(r) for r in self.bot_roles],
             "joined_at": iso(DISCORD_EPOCH_MS), "premium_since": None, "deaf": False, "mute": False, "flags": 0,
-            "pending": False, "communication_disabled_until": None,
+            "pending": False, "communication_disabled_until": None, "banner": None,
         }  # fmt: skip
 
     def application(self) -> dict[str, Any]:
         """The application object that discord.py asks for at login."""
         return {
-            "id": str(self.bot.id), "name": self.bot.name, "icon": None, "description": "", "summary": "",
+            "id": str(self.bot.id), "name": self.bot.name, "icon": None, "description": "", "type": None,
             "bot_public": False, "bot_require_code_grant": False, "verify_key": "0" * 64,
-            "flags": self.application_flags, "owner": User(1, "owner").payload(), "team": None,
+            "flags": self.application_flags, "flags_new": str(self.application_flags), "team": None,
+            "owner": User(1, "owner").payload(), "redirect_uris": [], "interactions_endpoint_url": None,
+            "role_connections_verification_url": None, "approximate_guild_count": 1, "explicit_content_filter": 0,
+            "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,
+            "eligible_oauth2_scopes": [],
         }  # fmt: skip
