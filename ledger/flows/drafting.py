@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.compute.derive import Derived, derive
-from ledger.core.errors import FormatError
+from ledger.core.errors import FormatError, StateError
 from ledger.core.lifecycle import Pin
 from ledger.flows.session import Session
 from ledger.store.append import write_derived
@@ -37,6 +37,17 @@ def as_stated(session: Session, folder: EpochFolder) -> Derived:
     statement = folder.statement()
     size = statement.identities.size if statement else None
     return derive(session.engine, session.node, folder, identities_size=size)
+
+
+def require_order(session: Session, folder: EpochFolder) -> None:
+    """StateError when the clock stands before the epoch's last step: what is written then could never verify."""
+    last = folder.transitions()[-1].at
+    if session.now < last:
+        raise StateError(
+            f"the clock stands at {session.now}, before the epoch's last step, {last}",
+            path=folder.path("transitions.jsonl"),
+            hint="Set the clock right and run this again; nothing was changed.",
+        )
 
 
 def require_sound(derived: Derived) -> Derived:

@@ -15,7 +15,7 @@ from ledger.core.lifecycle import Pin, pin_of, require
 from ledger.core.records import PoolComponent, Transition
 from ledger.core.values import Credits, name_uuid
 from ledger.core.windows import HOUR, later
-from ledger.flows.drafting import Draft, as_stated, draft, preview, require_sound
+from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
@@ -93,6 +93,7 @@ def review(
             return Reviewed(Draft(stated, changed=False, voided=0), (), already=True)
         return Reviewed(draft(session, folder), (), already=True)
     require("review", folder.state(), folder.epoch_id)
+    require_order(session, folder)
     end = folder.window().end
     if session.now < end:
         raise StateError(
@@ -127,6 +128,7 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
     if pinned and (pinned.approvers, pinned.threshold) == (now.approvers, now.threshold):
         draft(session, folder)
         return None
+    require_order(session, folder)
     pin = Pin(now.approvers, now.approver_set_hash, now.threshold, gaps)
     append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "review", pin, actor)])
     return draft(session, folder)

@@ -17,7 +17,7 @@ from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.core.values import Address
 from ledger.flows.checksums import checksums
-from ledger.flows.drafting import as_stated, require_sound
+from ledger.flows.drafting import as_stated, require_order, require_sound
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
 from ledger.store import layout
@@ -217,6 +217,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
                 hint="Get the missing signatures over the text of `ledger statement --message`.",
             )
         require_answered(session, folder)
+        require_order(session, folder)
         _close(session, folder, statement)
         return Finalized(statement, already=False)
 

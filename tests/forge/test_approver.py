@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from click.exceptions import Abort
+from click.testing import CliRunner, Result
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from ledger.cli.app import ledger
 from ledger.core.errors import DifferenceError, InputError, LedgerError, SignatureError, StateError
 from ledger.core.values import parse_time
 from ledger.forge.approver import desk
@@ -100,3 +104,35 @@ def test_the_own_checkout_is_left_as_it_was(town: Town) -> None:
         pass
     assert (git(town.checkout, "rev-parse", "HEAD"), git(town.checkout, "status", "--porcelain")) == before
     assert Path(town.checkout / "data/epochs/default").exists() is False
+
+
+def sign_pr(town: Town, login: str, *arguments: str, answer: str = "") -> Result:
+    """`ledger sign --pr` on the approver's own machine."""
+    environ = {**town.hub.environ(login), "LEDGER_NOW": SOON, "LEDGER_KEYSTORE_PASSWORD": "secret"}
+    command = ["sign", "--node", str(town.checkout), *arguments]
+    return CliRunner().invoke(ledger, command, env=environ, input=answer, standalone_mode=False)
+
+
+def test_with_a_keystore_it_shows_asks_signs_and_submits(town: Town, tmp_path: Path) -> None:
+    number = in_review(town)
+    keystore = tmp_path / "wallet.json"
+    keystore.write_text(json.dumps(Account.encrypt(KEYS["ann"], "secret", iterations=2)), "utf-8")
+    asked = ("--pr", str(number), "--keystore", str(keystore))
+    refused = sign_pr(town, "ann", *asked, answer="n\n")
+    assert isinstance(refused.exception, Abort) and town.hub.pull(number).reviews == []
+    done = sign_pr(town, "ann", *asked, answer="y\n")
+    assert "10000 credits for 2 people" in done.stderr and "Sign this statement?" in done.stderr
+    (review,) = town.hub.pull(number).reviews
+    assert (review.author, review.state, review.body) == ("ann", "APPROVED", done.stdout.strip())
+    assert "1 of 2: ann" in {one.name: one.detail for one in town.sync(SOON).conditions}["signatures"]
+
+
+def test_with_a_hardware_wallet_it_prints_the_exact_text_and_takes_the_answer(town: Town) -> None:
+    number = in_review(town)
+    shown = sign_pr(town, "ben", "--pr", str(number))
+    text = shown.stdout.removesuffix("\n")
+    assert text.startswith("Cogni Payout Statement\nNode: ") and town.hub.pull(number).reviews == []
+    done = sign_pr(town, "ben", "--pr", str(number), "--signature", by_wallet(text, "ben"), "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["person"], told["epoch"]) == ("signed-pull/1", "ben", "default/1")
+    assert "1 of 2: ben" in {one.name: one.detail for one in town.sync(SOON).conditions}["signatures"]

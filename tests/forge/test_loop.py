@@ -166,31 +166,6 @@ def test_main_that_moves_is_taken_in(town: Town) -> None:
     assert git(town.checkout, "diff", "--name-only", "origin/main", town.head()).count("README") == 0
 
 
-def test_a_push_that_loses_the_race_starts_over(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ledger.forge.clone import Clone, LostRace
-
-    number = town.open(OPEN).pull
-    assert number is not None
-    town.hub.comment(number, "cy", "/exclude file:work:b1 counted elsewhere")
-    push, lost = Clone.push, []
-
-    def slow(self: Clone, *arguments: Any) -> None:
-        if not lost:
-            lost.append(1)
-            town.loop(SOON).sync()  # another run does all of it in between
-            raise LostRace("moved")
-        push(self, *arguments)
-
-    monkeypatch.setattr(Clone, "push", slow)
-    with pytest.MonkeyPatch.context() as inner:
-        inner.setattr(Clone, "push", push)
-        town.sync(SOON)
-    head = town.head()
-    monkeypatch.setattr(Clone, "push", push)
-    assert not town.sync(SOON).changed and town.head() == head
-    assert len([text for text in town.said(number) if "ledger:recorded" in text]) == 1
-
-
 def test_a_branch_that_was_tampered_with_is_refused_and_nothing_is_taken_from_it(town: Town) -> None:
     from tests.forge.test_clone import by_hand
 
