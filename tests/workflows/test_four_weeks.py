@@ -27,6 +27,7 @@ from tests.nodes import KEYS, NODE_ID, WALLETS
 from tests.servers.forge import Forge
 from tests.sources.gitworld import GitWorld
 from tests.workflows.runner import Actions, Run
+from tests.workflows.warm import warm_ledger
 
 COLLECT, HOURLY = "17 6 * * *", "47 * * * *"
 ALICE, BOB, DAN = ("Alice", "alice@example.org"), ("Bob", "bob@example.org"), ("Dan", "dan@example.org")
@@ -36,8 +37,8 @@ LEDGER = str(Path(sys.executable).parent / "ledger")
 class Town:
     """The node's repository on the forge, its workflows, and everybody who acts there."""
 
-    def __init__(self, folder: Path, hub: Forge, pages_url: str) -> None:
-        self.folder, self.hub = folder, hub
+    def __init__(self, folder: Path, hub: Forge, pages_url: str, command: Path) -> None:
+        self.folder, self.hub, self.command = folder, hub, command
         self.project = GitWorld(folder / "project.git")
         self.environ = {key: text for key, text in hub.environ().items() if key != "GITHUB_TOKEN"}
         self.remotes = {hub.repository.full_name: hub.http_url}
@@ -50,6 +51,7 @@ class Town:
             environments={"collect": {"LEDGER_SECRET": "00" * 32}},
             token=lambda permissions: hub.token("actions", dict(permissions)),
             pages_url=pages_url,
+            command=command,
         )
         self.seen = 0
         self.publishing = True
@@ -84,7 +86,7 @@ class Town:
         """A command on somebody's own machine, in his own clone."""
         environ = {**os.environ, **self.hub.environ(login), "LEDGER_NOW": self.hub.now}
         done = subprocess.run(
-            [LEDGER, *arguments], cwd=self.home, env=environ, capture_output=True, text=True, check=False
+            [self.command, *arguments], cwd=self.home, env=environ, capture_output=True, text=True, check=False
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
@@ -151,11 +153,15 @@ def town(tmp_path: Path) -> Iterator[Town]:
         def log_message(self, format: str, *args: Any) -> None: ...
 
     handler = partial(Quiet, directory=str(tmp_path / "actions" / "pages"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, Forge(tmp_path / "hub") as hub:
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        Forge(tmp_path / "hub") as hub,
+        warm_ledger(tmp_path / "warm") as command,
+    ):
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         for name, number in ACCOUNTS.items():
             hub.account(name, number, permission="write" if name in ("ann", "ben", "cy") else "read")
-        yield Town(tmp_path, hub, f"http://127.0.0.1:{server.server_address[1]}/")
+        yield Town(tmp_path, hub, f"http://127.0.0.1:{server.server_address[1]}/", command)
         server.shutdown()
 
 
