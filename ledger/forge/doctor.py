@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 from ledger.core.errors import CredentialsError, LedgerError, SourceError
 from ledger.flows.session import Session
-from ledger.flows.start import ACTION, workflows
+from ledger.flows.start import ACTION, WORKFLOWS, workflows
 from ledger.forge.alarm import ALARM_LABEL
 from ledger.forge.conversation import QUESTION_LABEL
 from ledger.forge.github import Forge, NotFoundError
@@ -57,7 +58,18 @@ def remote_items(session: Session, forge: Forge) -> list[Item]:
             "General → Pull Requests: Allow squash merging.",
         ),
     ]
-    for check in (_actions, _ruleset, _pages, _environments, _variable, _labels, _approvers, _secrets):
+    for check in (
+        _actions,
+        _enabled,
+        _ruleset,
+        _pages,
+        _environments,
+        _variable,
+        _labels,
+        _approvers,
+        _owners,
+        _secrets,
+    ):
         found += _told(check, session, forge)
     return found
 
@@ -109,12 +121,8 @@ def _local(session: Session) -> Iterator[Item]:
 
 def _workflow_files(root: Path) -> Iterator[Item]:
     """The workflows as this version writes them, for the action that they call."""
-    folder = root / ".github" / "workflows"
-    used = {match for path in sorted(folder.glob("*.yml")) for match in _USES.findall(_read(path))}
-    name, _, wanted = ACTION.partition("@")
-    ours = sorted(action for action in used if action.partition("@")[0].endswith(name.rpartition("/")[2]))
-    action = ours[0] if ours else ACTION
-    for path, text in workflows(action).items():
+    ours, wanted = _our_actions(root), ACTION.partition("@")[2]
+    for path, text in workflows(_our_action(root)).items():
         stem = Path(path).stem
         there = _read(root / path)
         found = "missing" if not there else "as written" if there == text else "changed, or of another version"
@@ -125,15 +133,55 @@ def _workflow_files(root: Path) -> Iterator[Item]:
     yield _item("version of the action", versions == {wanted}, ", ".join(sorted(versions)) or "none", how)
 
 
-def _actions(_: Session, forge: Forge) -> Iterator[Item]:
+def _our_actions(root: Path) -> list[str]:
+    """The ledger's action as the workflow files name it; more than one where they differ."""
+    folder = root / ".github" / "workflows"
+    used = {match for path in sorted(folder.glob("*.yml")) for match in _USES.findall(_read(path))}
+    name = ACTION.partition("@")[0].rpartition("/")[2]
+    return sorted(action for action in used if action.partition("@")[0].endswith(name))
+
+
+def _our_action(root: Path) -> str:
+    return next(iter(_our_actions(root)), ACTION)
+
+
+def _actions(session: Session, forge: Forge) -> Iterator[Item]:
     there = forge.rest("GET", "actions/permissions")
     yield _item("actions", there["enabled"] is True, _switch(there["enabled"]), "Actions → General: allow actions.")
+    if there["enabled"] is True:
+        yield from _allowed(session, forge, there)
     may = forge.rest("GET", "actions/permissions/workflow")
     default = may["default_workflow_permissions"]
     yield _item("token of jobs", default == "read", str(default), "Actions → General → Workflow permissions: read.")
     approve = may["can_approve_pull_request_reviews"] is True
     how = "Actions → General: Allow GitHub Actions to create and approve pull requests."
     yield _item("jobs may open pull requests", approve, _switch(approve), how)
+
+
+def _allowed(session: Session, forge: Forge, there: Mapping[str, Any]) -> Iterator[Item]:
+    """Whether the ledger's own action, as the workflows name it, may run here."""
+    ours = _our_action(session.node.root)
+    name, _, version = ours.partition("@")
+    allowed = str(there.get("allowed_actions", "all"))
+    holds = allowed == "all"
+    if allowed == "selected":
+        chosen = forge.rest("GET", "actions/permissions/selected-actions")
+        patterns = [str(pattern) for pattern in chosen.get("patterns_allowed") or []]
+        holds = chosen["github_owned_allowed"] is True and any(fnmatchcase(ours, pattern) for pattern in patterns)
+    yield _item("actions allowed", holds, allowed, f"Actions → General: allow actions by GitHub, and {name}@*.")
+    pinned = there.get("sha_pinning_required") is True and not re.fullmatch(r"[0-9a-f]{40}", version)
+    how = f"Actions → General: no full-length pins; or make the node's workflows name {name} by a commit (--action)."
+    yield _item("action by its release", not pinned, "a commit is required" if pinned else "may run", how)
+
+
+def _enabled(_: Session, forge: Forge) -> Iterator[Item]:
+    """Whether GitHub runs the workflows: it switches schedules off after 60 quiet days."""
+    listed = forge.rest("GET", "actions/workflows?per_page=100")["workflows"]
+    states = {str(each["path"]).rpartition("/")[2]: str(each["state"]) for each in listed}
+    for name in WORKFLOWS:
+        if name != "witness":  # rests in the ledger's own repository
+            state = states.get(f"{name}.yml", "not on main")
+            yield _item(f"{name} is enabled", state == "active", state, f"gh workflow enable {name}.yml")
 
 
 def _ruleset(_: Session, forge: Forge) -> Iterator[Item]:
@@ -199,11 +247,16 @@ def _environments(_: Session, forge: Forge) -> Iterator[Item]:
 
 def _variable(_: Session, forge: Forge) -> Iterator[Item]:
     how = f"gh variable set LEDGER_REPOSITORY --body {forge.name}"
-    try:
-        value = str(forge.rest("GET", "actions/variables/LEDGER_REPOSITORY").get("value"))
-    except NotFoundError:
-        value = ""
+    value = _value(forge, "LEDGER_REPOSITORY")
     yield _item("switched on", value == forge.name, value or "LEDGER_REPOSITORY is not set", how)
+
+
+def _value(forge: Forge, name: str) -> str:
+    """A variable of the repository; empty where it is not set."""
+    try:
+        return str(forge.rest("GET", f"actions/variables/{name}").get("value"))
+    except NotFoundError:
+        return ""
 
 
 def _labels(_: Session, forge: Forge) -> Iterator[Item]:
@@ -229,8 +282,15 @@ def _approvers(session: Session, forge: Forge) -> Iterator[Item]:
             yield _item(name, holds, f"{login}, {role}", "Give it the role write; else its reviews count for nothing.")
 
 
+def _owners(_: Session, forge: Forge) -> Iterator[Item]:
+    """Whether GitHub takes every line of CODEOWNERS: an owner who may not write is none, and nobody is asked."""
+    wrong = forge.rest("GET", "codeowners/errors")["errors"]
+    found = f"line {int(wrong[0]['line'])}: {wrong[0]['kind']}" if wrong else "each is known"
+    yield _item("owners may write", not wrong, found, ".github/CODEOWNERS: people or teams with the role write.")
+
+
 def _secrets(session: Session, forge: Forge) -> Iterator[Item]:
-    wanted = _wanted_secrets(session)
+    wanted = _wanted_secrets(session) + (["LEDGER_APP_PRIVATE_KEY"] if _value(forge, "LEDGER_APP_ID") else [])
     if not wanted:
         return
     there = {each["name"] for each in forge.rest("GET", "environments/collect/secrets")["secrets"]}

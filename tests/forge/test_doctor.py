@@ -87,6 +87,9 @@ def _parameters(kind: str, **values: object) -> Callable[[Hub], object]:
 REMOTE: dict[str, Callable[[Hub], object]] = {
     "squash merges": lambda hub: setattr(hub.settings, "allow_squash_merge", False),
     "actions": lambda hub: setattr(hub.settings, "actions_enabled", False),
+    "actions allowed": lambda hub: setattr(hub.settings, "allowed_actions", "local_only"),
+    "action by its release": lambda hub: setattr(hub.settings, "sha_pinning_required", True),
+    "collect is enabled": lambda hub: hub.settings.workflow_states.update({"collect.yml": "disabled_inactivity"}),
     "token of jobs": lambda hub: setattr(hub.settings, "default_workflow_permissions", "write"),
     "jobs may open pull requests": lambda hub: setattr(hub.settings, "can_approve_pull_request_reviews", False),
     "rules of main": _ruleset(lambda rules: rules["rules"].pop(0)),
@@ -105,6 +108,8 @@ REMOTE: dict[str, Callable[[Hub], object]] = {
     "environment github-pages": lambda hub: hub.settings.environments.update({"github-pages": Environment()}),
     "switched on": lambda hub: hub.settings.variables.clear(),
     "label ledger:alarm": lambda hub: hub.settings.labels.pop("ledger:alarm"),
+    "owners may write": lambda hub: setattr(hub.who("ann"), "permission", "read"),
+    "secret LEDGER_APP_PRIVATE_KEY": lambda hub: hub.settings.variables.update(LEDGER_APP_ID="7"),
     "account of ann, default": lambda hub: hub.delete_account("ann"),
 }
 
@@ -114,6 +119,36 @@ def test_a_setting_that_is_off_is_named_with_the_way_to_set_it(root: Path, hub: 
     REMOTE[name](hub)
     item = items(root, hub)[name]
     assert item.verdict == "missing" and item.how
+
+
+@pytest.mark.parametrize(
+    ("patterns", "verdict"),
+    [
+        (("contribution-ledger/contribution-ledger@*",), "ok"),
+        (("contribution-ledger/*",), "ok"),
+        (("contribution-ledger/contribution-ledger@v9",), "missing"),
+        ((), "missing"),
+    ],
+)
+def test_where_actions_are_selected_ours_must_be_among_them(
+    root: Path, hub: Hub, patterns: tuple[str, ...], verdict: str
+) -> None:
+    hub.settings.allowed_actions, hub.settings.selected_actions = "selected", patterns
+    assert items(root, hub)["actions allowed"].verdict == verdict
+
+
+@pytest.mark.parametrize("there", [(), ("DISCORD_TOKEN",), ("DISCORD_TOKEN", "LEDGER_SECRET")])
+def test_the_secrets_that_the_sources_need_must_be_in_their_environment(
+    root: Path, hub: Hub, there: tuple[str, ...]
+) -> None:
+    options = '{guild: "1", consent: bound, ids: keyed, logins: hide}'
+    source = f"\n  - source: discord\n    name: chat\n    options: {options}"
+    path = root / "scopes" / "default.yaml"
+    path.write_text(path.read_text("utf-8").replace("\nsources: []", f"\nsources:{source}"), "utf-8")
+    hub.settings.environments["collect"] = Environment(branches=("main",), secrets=there)
+    found = items(root, hub)
+    missing = {name for name, item in found.items() if name.startswith("secret ") and item.verdict == "missing"}
+    assert missing == {f"secret {name}" for name in {"DISCORD_TOKEN", "LEDGER_SECRET"} - set(there)}
 
 
 LOCAL: dict[str, Callable[[Path], object]] = {

@@ -162,7 +162,7 @@ def workflow(world: State, name: str, number: int) -> Json:
         "node_id": f"W_{number}",
         "name": name,
         "path": f".github/workflows/{name}",
-        "state": "active",
+        "state": world.settings.workflow_states.get(name, "active"),
         "created_at": world.repository.created_at,
         "updated_at": world.repository.created_at,
         "url": f"{api_of(world)}/actions/workflows/{number}",

@@ -185,6 +185,7 @@ class Environment:
     branches: tuple[str, ...] | None = None
     protected_branches: bool = False
     reviewers: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -192,6 +193,8 @@ class Settings:
     """What an administrator switches on. As in a fresh repository, except that Actions may open pull requests.
 
     `rulesets` and `pages` hold what the API answers about them, in part: what is missing is filled in.
+    `selected_actions` are patterns, besides GitHub's own, where `allowed_actions` is `selected`; `workflow_states` are
+    those that are not `active`, by the name of the file.
     """
 
     private: bool = False
@@ -200,6 +203,8 @@ class Settings:
     delete_branch_on_merge: bool = False
     actions_enabled: bool = True
     allowed_actions: str = "all"
+    selected_actions: tuple[str, ...] = ()
+    workflow_states: dict[str, str] = field(default_factory=dict)
     sha_pinning_required: bool = False
     default_workflow_permissions: str = "read"
     can_approve_pull_request_reviews: bool = True

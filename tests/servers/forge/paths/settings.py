@@ -78,6 +78,22 @@ def _rules(call: Call) -> Reply:
     return page(call, call.world.rules(call.params["branch"]), lambda one: one)
 
 
+@route("GET", f"{REPO}/codeowners/errors", "contents:read")
+def _codeowners(call: Call) -> Reply:
+    """What GitHub does not take in CODEOWNERS: here, people who are not there or may not write."""
+    bare = call.world.repository.bare
+    text = (bare.read(bare.tip("main") or "", ".github/CODEOWNERS") or b"").decode()
+    errors = []
+    for number, source in enumerate(text.splitlines(), start=1):
+        for owner in [] if source.lstrip().startswith("#") else source.split()[1:]:
+            known = [one for one in call.world.accounts.values() if f"@{one.login}" == owner and one.may("write")]
+            if not known:
+                about = {"kind": "Unknown owner", "source": source, "suggestion": None, "path": ".github/CODEOWNERS"}
+                place = {"line": number, "column": 1 + source.index(owner)}
+                errors.append({**about, **place, "message": f"Unknown owner on line {number}"})
+    return Reply(body={"errors": errors})
+
+
 @route("GET", f"{REPO}/pages", "pages:read")
 def _pages(call: Call) -> Reply:
     pages = call.world.settings.pages
@@ -117,6 +133,15 @@ def _policies(call: Call) -> Reply:
     rows = [(number, name) for number, name in enumerate(branches, start=1)]
     shown = page(call, rows, lambda row: {"id": row[0], "node_id": f"DBP_{row[0]}", "name": row[1], "type": "branch"})
     shown.body = {"total_count": len(branches), "branch_policies": shown.body}
+    return shown
+
+
+@route("GET", f"{REPO}/environments/{{environment_name}}/secrets", "environments:read")
+def _secrets(call: Call) -> Reply:
+    times = dict.fromkeys(("created_at", "updated_at"), call.world.repository.created_at)
+    found = sorted(_named(call).secrets)
+    shown = page(call, found, lambda name: {"name": name, **times})
+    shown.body = {"total_count": len(found), "secrets": shown.body}
     return shown
 
 
@@ -160,6 +185,15 @@ def _actions(call: Call) -> Reply:
     settings = call.world.settings
     shown = {"enabled": settings.actions_enabled, "sha_pinning_required": settings.sha_pinning_required}
     return Reply(body={**shown, "allowed_actions": settings.allowed_actions} if settings.actions_enabled else shown)
+
+
+@route("GET", f"{REPO}/actions/permissions/selected-actions", "administration:read")
+def _selected(call: Call) -> Reply:
+    settings = call.world.settings
+    if settings.allowed_actions != "selected":
+        raise Refused(409, "Conflict")
+    patterns = list(settings.selected_actions)
+    return Reply(body={"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": patterns})
 
 
 @route("GET", f"{REPO}/actions/permissions/workflow", "administration:read")
