@@ -145,7 +145,7 @@ def site(bench: Bench) -> Iterator[Row]:
     name = f"site of {SMALL_EPOCHS} epochs, {CONTRIBUTORS:,} people, {bench.events:,} events"
     yield Row(name, built.seconds, "s", 180)
     yield Row("site, processor time of all its processes", built.cpu, "s")
-    yield Row("site, peak memory of the largest of its processes", built.peak / 1e9, "GB", 1)
+    yield Row("site, peak memory of the largest of its processes", built.peak / 1e9, "GB", 2)
 
 
 ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
