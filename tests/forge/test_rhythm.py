@@ -197,3 +197,21 @@ def test_a_clock_that_runs_behind_leaves_the_epoch_where_it_is(town: Town) -> No
         town.sync("2026-01-13T05:59:00Z")
     assert town.head() == head
     assert town.sync(SOON).merged
+
+
+def test_a_person_merges_what_waits_for_a_person_and_the_next_epoch_follows(town: Town) -> None:
+    change(town, "scopes/default.yaml", "\nsources:", "\nmerge: manual\nsources:")
+    number = town.open(REVIEW).pull
+    assert number is not None
+    town.sync(REVIEW)
+    for name in ("ann", "ben"):
+        town.sign(name, number)
+    outcome = town.sync(SOON)
+    assert (outcome.state, outcome.merged) == ("finalized", False)
+    states = {
+        name: town.hub.status(town.head(), f"ledger/{name}")["state"] for name in ("guard", "verify", "statement")
+    }
+    assert set(states.values()) == {"success"}
+    town.hub.merge(number, "ben")
+    outcome = town.open(LATER)
+    assert (outcome.epoch_id, outcome.state, town.head()) == (2, "open", "")
