@@ -28,7 +28,7 @@ export function verdictTable(report, base) {
 /** One sentence for a report. */
 export function summary(report) {
   const count = (verdict) => report.checks.filter((check) => check.verdict === verdict).length;
-  const later = count("not yet") ? `, ${count("not yet")} cannot hold yet (the epoch is ${report.state})` : "";
+  const later = count("not yet") ? `, ${count("not yet")} cannot hold yet (the epoch is ${report.state === "review" ? "in review" : report.state})` : "";
   const told = `${counted(report.events, "event")} ${report.events === 1 ? "was" : "were"} recomputed in this browser: ${count("pass")} invariants hold${later}`;
   return report.ok ? `${told}. Nothing differs.` : `${told}, ${count("fail")} FAIL. What is published does not follow from its own records.`;
 }
