@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,19 +30,7 @@ from tests.sources.githubworld import (
     merged,
     source_of,
     time,
-    world,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[GitHubServer]:
-    with GitHubServer(world()) as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
 
 
 def refused(server: GitHubServer, **options: Any) -> LedgerError:

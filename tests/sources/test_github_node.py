@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,9 @@ from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.github import walk
 from tests.nodes import WALLETS, everything
 from tests.servers.github import TOKEN, GitHubServer, Repository, status
-from tests.sources.githubworld import ADDRESS, BODY, DAY, MONDAY, NAME, busy, merged, time, world
+from tests.sources.githubworld import ADDRESS, BODY, DAY, MONDAY, NAME, busy, merged, time
 
 NEXT_MONDAY = time(MONDAY + 7 * DAY - 60)
-
-
-@pytest.fixture
-def server() -> Iterator[GitHubServer]:
-    with GitHubServer(world()) as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
 
 
 def node_of(root: Path, approvers: list[tuple[str, str]] | None = None, overlap: bool = False, **options: Any) -> Path:

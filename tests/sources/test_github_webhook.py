@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -31,7 +31,6 @@ from tests.sources.githubworld import (
     Run,
     collect,
     source_of,
-    world,
 )
 
 Payload = dict[str, Any]
@@ -186,17 +185,6 @@ KINDS: dict[str, tuple[str, Callable[[Repository, Actor | None], Payload], str]]
     "comment on a line": ("pull_request_review_comment$created", comment_on_line, "review_comment_created"),
     "published release": ("release$published", published_release, "release_published"),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[GitHubServer]:
-    with GitHubServer(world()) as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
 
 
 def events(server: GitHubServer, body: Payload, **options: Any) -> list[SourceEvent]:
