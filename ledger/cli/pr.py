@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.flows.digest import Digest
-    from ledger.forge.pulls import Loop, Outcome
+    from ledger.forge.epoch import Outcome
+    from ledger.forge.pulls import Loop
 
 loop_options = options(node_option, scope_option, now_option, json_option)
 

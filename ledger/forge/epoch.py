@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.core.errors import StateError
+from ledger.core.errors import LedgerError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.values import Timestamp
+from ledger.flows.digest import Condition
 from ledger.flows.session import EpochFolder, Session, open_session
 from ledger.flows.verify import guard
 from ledger.forge.clone import Clone, Workspace, branch_name
@@ -45,6 +46,23 @@ class Run:
                 path = outside[0] if outside else ""
                 found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
         return list(dict.fromkeys(found))
+
+
+@dataclass
+class Outcome:
+    """Where an epoch's pull request stands after a run. `errors` kept something from being done, `notes` explain."""
+
+    scope_id: str
+    epoch_id: int
+    state: str
+    pull: int | None = None
+    commit: str | None = None
+    changed: bool = False
+    merged: bool = False
+    conditions: tuple[Condition, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    errors: list[LedgerError] = field(default_factory=list)
 
 
 class EpochBranch:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.core.errors import InputError, LedgerError, StateError
-from ledger.core.evaluate import Finding
 from ledger.flows.collect import collect
 from ledger.flows.digest import Condition, Digest, conditions, digest, ready
 from ledger.flows.display import safe_text
@@ -27,7 +25,7 @@ from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.conversation import Comment, Pull, find_pulls, read_comments, read_reviews
-from ledger.forge.epoch import EpochBranch, Run
+from ledger.forge.epoch import EpochBranch, Outcome, Run
 from ledger.forge.github import NotFoundError, RefusedError
 from ledger.forge.preview import lay_preview
 from ledger.forge.questions import announce, take_in
@@ -37,23 +35,6 @@ TRIES = 5
 """How often a run starts over after a push that somebody else was faster with."""
 PUBLISH = "publish.yml"
 _MARK = re.compile(r"<!-- ledger:([a-z]+) ([0-9a-z/-]+) -->")
-
-
-@dataclass
-class Outcome:
-    """Where an epoch's pull request stands after a run. `errors` kept something from being done, `notes` explain."""
-
-    scope_id: str
-    epoch_id: int
-    state: str
-    pull: int | None = None
-    commit: str | None = None
-    changed: bool = False
-    merged: bool = False
-    conditions: tuple[Condition, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    notes: list[str] = field(default_factory=list)
-    errors: list[LedgerError] = field(default_factory=list)
 
 
 class Loop(Run):
@@ -69,12 +50,21 @@ class Loop(Run):
 
     def _each(self, scope_id: str | None, *, collecting: bool) -> list[Outcome]:
         self.clone.fetch()
-        found = []
+        found: list[Outcome] = []
+        failed: list[LedgerError] = []
         for scope in self._scopes(scope_id):
-            if (outcome := self._patiently(scope, collecting)) is not None:
-                found.append(outcome)
+            try:
+                if (outcome := self._patiently(scope, collecting)) is not None:
+                    found.append(outcome)
+                    if outcome.merged:
+                        self.clone.fetch()  # main moved under the scopes that follow
+            except LedgerError as error:  # one scope that is stuck keeps no other from its turn
+                failed.append(error)
+                self.tell(f"{scope}: {safe_text(error)}")
         if any(outcome.changed or outcome.merged for outcome in found):
             self._publish()
+        if failed:
+            raise failed[0]
         return found
 
     def _publish(self) -> None:

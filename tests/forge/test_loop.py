@@ -16,9 +16,9 @@ from ledger.core.signing import signed_text
 from ledger.core.values import parse_time
 from ledger.flows.session import open_session
 from ledger.flows.sign import current_statement
-from ledger.forge.epoch import EpochBranch
+from ledger.forge.epoch import EpochBranch, Outcome
 from ledger.forge.github import Forge
-from ledger.forge.pulls import Loop, Outcome
+from ledger.forge.pulls import Loop
 from tests.forge.support import ACCOUNTS, forge_node
 from tests.forge.test_clone import git
 from tests.nodes import KEYS
