@@ -102,7 +102,8 @@ class Actions:
     `remotes` are the addresses to clone repositories from, by owner/name; `environ` is what every step finds in its
     environment besides what Actions sets (LEDGER_NOW, the addresses of the API); `environments` are the secrets of
     protected environments, which only main may use; `token` makes the job's token from what the job may do; `pages` is
-    the folder that GitHub Pages serves at `pages_url`; `command` is what our own action installs.
+    the folder that GitHub Pages serves at `pages_url`; `command` is what our own action installs, by default
+    the command beside this Python.
     """
 
     folder: Path
@@ -115,7 +116,7 @@ class Actions:
     token: Callable[[Mapping[str, str]], str] = lambda permissions: "job-token"
     pages_url: str = "https://pages.example.org/"
     action: str = ACTION
-    command: Path = Path(sys.executable).parent / "ledger"
+    command: Path | None = None
     count: int = 0
 
     @property
@@ -334,7 +335,7 @@ class _Worker:
         if spec["uses"] == self.on.actions.action:
             tools = self.place / "tools"
             tools.mkdir()
-            (tools / "ledger").symlink_to(self.on.actions.command)
+            (tools / "ledger").symlink_to(self.on.actions.command or Path(sys.executable).parent / "ledger")
             self.path.insert(0, str(tools))
         elif name == "actions/checkout":
             _refuse_unknown(options, {"repository", "ref", "fetch-depth", "persist-credentials"}, name)
