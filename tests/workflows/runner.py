@@ -102,8 +102,7 @@ class Actions:
     `remotes` are the addresses to clone repositories from, by owner/name; `environ` is what every step finds in its
     environment besides what Actions sets (LEDGER_NOW, the addresses of the API); `environments` are the secrets of
     protected environments, which only main may use; `token` makes the job's token from what the job may do; `pages` is
-    the folder that GitHub Pages serves at `pages_url`; `command` is what our own action installs, by default
-    the command beside this Python.
+    the folder that GitHub Pages serves at `pages_url`; `command` is what our own action installs (default: our own).
     """
 
     folder: Path
