@@ -47,9 +47,9 @@ def pull_body(
 
 
 def checklist(conditions: Sequence[Condition]) -> str:
-    """The state of each condition, as a checklist."""
+    """The state of each condition, as a checklist; what is still open stands out."""
     return "\n".join(
-        f"- [{'x' if one.met else ' '}] {one.name}: {code(one.detail, 300)}" if one.detail else f"- {one.name}"
+        f"- [x] {one.name}: {code(one.detail, 300)}" if one.met else f"- [ ] **{one.name}**: {code(one.detail, 300)}"
         for one in conditions
     )
 
@@ -143,7 +143,7 @@ def _compared(digest: Digest) -> list[str]:
 def _next(digest: Digest, page: str, by_hand: str) -> str:
     """What a reader does now."""
     if digest.state == "review":
-        ways = f"in [the signing page]({page}#sign) or by {by_hand}" if page else f"by {by_hand}"
+        ways = f"on [the signing page]({page}#sign) or by {by_hand}" if page else f"by {by_hand}"
         return f"**Approvers:** look at what stands below, then sign {ways}."
     return f"[The preview]({page}) shows every event." if page else "`ledger show epoch` lists every event."
 

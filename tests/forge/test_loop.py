@@ -97,7 +97,7 @@ def test_a_week_from_open_to_merged(town: Town) -> None:
     outcome = town.open(REVIEW)
     assert outcome.state == "review" and outcome.pull == number
     pull = town.hub.pull(number)
-    assert not pull.draft and "- [ ] signatures: `0 of 2`" in pull.body
+    assert not pull.draft and "- [ ] **signatures**: `0 of 2`" in pull.body
     town.sign("ann", number)
     outcome = town.sync(SOON)
     assert outcome.state == "review" and "1 of 2: ann" in town.hub.pull(number).body

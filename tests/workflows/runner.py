@@ -2,8 +2,7 @@
 
 Given an event, it picks the workflows whose `on:` matches, evaluates `if:`, `env:` and `with:`, and runs each `run:`
 with `bash -e`. Whatever it does not know (a key, an action, a function) raises `UnknownWorkflow`: a workflow that is
-tested here uses nothing that is not modelled here. What it does not model: concurrency (one run after the other),
-approval clicks, and the minutes of `timeout-minutes`.
+tested here uses nothing that is not modelled here. Not modelled: concurrency, approval clicks and minutes.
 """
 
 from __future__ import annotations
