@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +19,8 @@ from ledger.core.errors import LedgerError
 from ledger.site import views, views_people
 from ledger.site.build import build_site
 from ledger.store.node import load_node
+from tests.browser.support import CHROMIUM, needs_browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; .ci/run installs it and runs this"
-)
 PEOPLE = 11_500
 
 

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import http.server
 import json
-import os
 import shutil
 import sys
 import threading
@@ -25,9 +24,9 @@ from ledger.flows.identity import bind
 from ledger.site.build import build_site
 from ledger.site.check import broken_links
 from ledger.site.links import safe_link
+from tests.browser.support import CHROMIUM, needs_browser
 from tests.nodes import GOLDEN, at, digest, make_node, sign_as
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = [
     "<script>window.hacked=1</script>",
     '"><img src=x onerror=window.hacked=1>',
@@ -103,11 +102,6 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def pages(folder: Path) -> list[str]:
     found = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.html"))]
     return [path for path in found if path != "404.html"]
-
-
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; .ci/run installs it and runs this"
-)
 
 
 @needs_browser

@@ -26,11 +26,6 @@ def server() -> Iterator[GitHubServer]:
         yield running
 
 
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
-
-
 def relist(root: Path, text: str, scope: str = "default", was: str = NAME) -> None:
     """Write other repositories into the scope's file, as people do."""
     path = root / f"scopes/{scope}.yaml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ledger.core.config import ScopeSettings
 from ledger.core.errors import ConfigError
 from ledger.flows.routes import check_routes
 from tests.servers.github import GitHubServer
-from tests.sources.githubworld import DAY, MONDAY, merged, time, world
+from tests.sources.githubworld import DAY, MONDAY, merged, time
 from tests.sources.test_github_node import lines, node_of, run
 
 GITHUB = {"source": "github", "name": "code", "options": {"repositories": ["Team/Code"]}}
@@ -73,12 +72,6 @@ def test_routes_of_other_kinds_are_not_judged_so_that_their_clients_are_not_need
 
 
 # --- through a node, with real pull requests ---
-
-
-@pytest.fixture
-def server() -> Iterator[GitHubServer]:
-    with GitHubServer(world()) as running:
-        yield running
 
 
 def test_what_no_scope_claims_is_refused_in_words_and_counted_on_record(server: GitHubServer, tmp_path: Path) -> None:
