@@ -1,0 +1,267 @@
+"""The account book of a scope: who is owed what, every posting with its source (BALANCE_CONSERVED, PAID_ONCE).
+
+Derived, never stored. One pass over what is on record in the order of time: statements and their later versions, held
+shares once their account is bound, opening balances, waivers, and the plans that stand. A plan's effects are what
+`planning` gives for the state before it, so that planning, booking and verifying are one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, NamedTuple
+
+from ledger.core.distribution import Opening, Plan, Settlement, Waiver
+from ledger.core.errors import InputError
+from ledger.core.identity import resolve_accounts
+from ledger.core.instructions import POOL
+from ledger.core.planning import BookInputs, Effects, Gift, HeldKey, PlanOnRecord, PlanState, Terms
+from ledger.core.values import UserId
+
+PostingKind = Literal[
+    "statement", "amendment", "held", "opening", "gift", "declined", "waived", "planned", "failed", "abandoned"
+]
+
+
+class Posting(NamedTuple):
+    """One movement of a person's balance: signed credits, when, why, and the file (and line) that says so."""
+
+    at: str
+    kind: PostingKind
+    credits: int
+    source: str
+    line: int | None = None
+    epoch_id: int | None = None
+    distribution: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A plan on record beside what the record before it gives; `error` where nothing can be computed."""
+
+    on_record: PlanOnRecord
+    plan: Plan | None
+    error: InputError | None = None
+
+
+@dataclass
+class Book:
+    """Balances and postings by person; held shares that wait for somebody; what left the book without being paid."""
+
+    postings: dict[UserId, list[Posting]] = field(default_factory=dict)
+    balances: dict[UserId, int] = field(default_factory=dict)
+    waiting: list[tuple[HeldKey, int]] = field(default_factory=list)
+    to_pool: int = 0
+    declined: int = 0
+    claimed: int = 0
+    waived: int = 0
+    expected: list[Expected] = field(default_factory=list)
+    planned: dict[UserId, int] = field(default_factory=dict)
+    settled: dict[UserId, int] = field(default_factory=dict)
+
+
+class _Books:
+    """The pass over the record in the order of time, which fills a book."""
+
+    def __init__(self, inputs: BookInputs, until: str | None) -> None:
+        self.inputs, self.until = inputs, until
+        self.replay, self.book = PlanState(inputs), Book()
+        self.effects: dict[int, Effects] = {}
+        self.states: dict[tuple[int, str], str] = {}
+
+    def fill(self) -> Book:
+        """Every posting up to `until`, then what is held for accounts that are somebody's by now."""
+        self._statements()
+        events = [event for event in self._events() if self.until is None or event[0] <= self.until]
+        for _, _, _, _, act in sorted(events, key=lambda event: event[:4]):
+            act()
+        self._held()
+        book = self.book
+        book.balances = {user: sum(posting.credits for posting in lines) for user, lines in book.postings.items()}
+        return book
+
+    def _post(self, user: UserId, posting: Posting) -> None:
+        self.book.postings.setdefault(user, []).append(posting)
+
+    def _move(self, user: UserId, posting: Posting) -> None:
+        """A posting that later plans reckon with, apart from what the statements they cover say."""
+        self._post(user, posting)
+        self.replay.other[user] = self.replay.other.get(user, 0) + posting.credits
+
+    def _statements(self) -> None:
+        before: dict[int, Mapping[UserId, int]] = {}
+        for each in sorted(self.inputs.statements, key=lambda each: (each.epoch_id, each.version)):
+            if self.until is not None and each.at > self.until:
+                continue
+            old = before.get(each.epoch_id)
+            if old is None:
+                for user, amount in each.amounts.items():
+                    self._post(user, Posting(each.at, "statement", amount, each.path, None, each.epoch_id))
+            else:
+                for user in sorted(old.keys() | each.amounts.keys()):
+                    if delta := each.amounts.get(user, 0) - old.get(user, 0):
+                        self._post(user, Posting(each.at, "amendment", delta, each.path, None, each.epoch_id))
+            before[each.epoch_id] = each.amounts
+
+    def _events(self) -> Iterable[tuple[str, int, int, int, Callable[[], None]]]:
+        inputs = self.inputs
+        if inputs.openings_at is not None:
+            for line in inputs.openings:
+                yield inputs.openings_at, 1, line.seq, 0, partial(self._open, line)
+        for waiver in inputs.waivers:
+            yield waiver.at, 2, waiver.seq, 0, partial(self._waive, waiver)
+        for each in inputs.plans:
+            number = each.plan.distribution
+            yield each.plan.at, 3, number, 0, partial(self._expect, each)
+            if each.stands_at is not None:
+                yield each.stands_at, 3, number, 1, partial(self._stand, each)
+            for entry in each.settlements:
+                yield entry.at, 3, number, 1 + entry.seq, partial(self._settle, each, entry)
+
+    def _open(self, line: Opening) -> None:
+        path = f"data/opening/{self.inputs.scope_id}.jsonl"
+        at = self.inputs.openings_at or ""
+        self._move(line.user_id, Posting(at, "opening", line.balance_credits, path, line.seq))
+
+    def _waive(self, line: Waiver) -> None:
+        self.book.waived += line.amount_credits
+        self._move(line.user_id, Posting(line.at, "waived", line.amount_credits, "data/waivers.jsonl", line.seq))
+
+    def _expect(self, each: PlanOnRecord) -> None:
+        plan = each.plan
+        try:
+            expected, effects = self.replay.prepare(Terms.of(plan))
+        except InputError as error:
+            self.book.expected.append(Expected(each, None, error))
+            effects = Effects()
+        else:
+            self.book.expected.append(Expected(each, expected))
+        effects.lines = {line.user_id: line.amount_credits for line in plan.lines}
+        self.effects[plan.distribution] = effects
+
+    def _stand(self, each: PlanOnRecord) -> None:
+        plan, effects = each.plan, self.effects[each.plan.distribution]
+        at, number = each.stands_at or "", plan.distribution
+        for key, user in effects.claims.items():
+            self.replay.claims[key] = user
+            self.book.claimed += self.replay.held[key]
+            path = self._path_of(key.epoch_id)
+            self._move(user, Posting(at, "held", self.replay.held[key], path, None, key.epoch_id, number))
+        for gift in effects.gifts:
+            self._gift(gift, at, number, 1)
+        for user, (credits, seq) in effects.declined.items():
+            self.replay.given[seq] = self.replay.given.get(seq, 0) + credits
+            self.book.declined += credits
+            self._move(user, Posting(at, "declined", -credits, "data/instructions.jsonl", seq, None, number))
+        for user, credits in effects.lines.items():
+            self._move(user, Posting(at, "planned", -credits, each.path, None, None, number))
+            self._count(self.book.planned, user, credits)
+
+    def _gift(self, gift: Gift, at: str, number: int, sign: int) -> None:
+        kind: PostingKind = "gift" if sign > 0 else "abandoned"
+        place = ("data/instructions.jsonl", gift.instruction, None, number)
+        credits = sign * gift.credits
+        self.replay.given[gift.instruction] = self.replay.given.get(gift.instruction, 0) + credits
+        self._move(gift.giver, Posting(at, kind, -credits, *place))
+        if gift.receiver == POOL:
+            self.book.to_pool += credits
+        else:
+            self._move(UserId(gift.receiver), Posting(at, kind, credits, *place))
+
+    @staticmethod
+    def _count(table: dict[UserId, int], user: UserId, credits: int) -> None:
+        table[user] = table.get(user, 0) + credits
+
+    def _settle(self, each: PlanOnRecord, entry: Settlement) -> None:
+        if each.stands_at is None or entry.at < each.stands_at:
+            return  # nothing was out; the check of settlements says so
+        plan, path = each.plan, each.path.replace("plan.json", "settlements.jsonl")
+        lines = plan.lines
+        if entry.reference is not None:
+            line = plan.by_reference.get(entry.reference)
+            lines = (line,) if line is not None else ()
+        for line in lines:
+            key, user, credits = (plan.distribution, line.reference), line.user_id, line.amount_credits
+            was = self.states.get(key, "planned")
+            if was == "settled" or (entry.state == "abandoned" and was == "failed"):
+                continue
+            self.states[key] = entry.state
+            place = (path, entry.seq, None, plan.distribution)
+            if was == "failed" and entry.state in ("submitted", "settled"):
+                self._move(user, Posting(entry.at, "planned", -credits, *place))
+                self._count(self.book.planned, user, credits)
+            elif was != "failed" and entry.state in ("failed", "abandoned"):
+                self._move(
+                    user, Posting(entry.at, "failed" if entry.state == "failed" else "abandoned", credits, *place)
+                )
+                self._count(self.book.planned, user, -credits)
+            if entry.state == "settled":
+                self._count(self.book.planned, user, -credits)
+                self._count(self.book.settled, user, credits)
+        if entry.state == "abandoned":
+            self._undo(each, entry, path)
+
+    def _undo(self, each: PlanOnRecord, entry: Settlement, path: str) -> None:
+        """A plan that was given up before anything of it settled is as if it had never stood."""
+        plan = each.plan
+        if any(self.states.get((plan.distribution, line.reference)) == "settled" for line in plan.lines):
+            return
+        effects = self.effects[plan.distribution]
+        place = (path, entry.seq, None, plan.distribution)
+        for gift in effects.gifts:
+            self._gift(gift, entry.at, plan.distribution, -1)
+        for user, (credits, seq) in effects.declined.items():
+            self.replay.given[seq] -= credits
+            self.book.declined -= credits
+            self._move(user, Posting(entry.at, "abandoned", credits, *place))
+        for key, user in effects.claims.items():
+            del self.replay.claims[key]
+            self.book.claimed -= self.replay.held[key]
+            self._move(user, Posting(entry.at, "abandoned", -self.replay.held[key], *place))
+
+    def _path_of(self, epoch_id: int) -> str:
+        return self.replay.by_version[epoch_id, self.replay.covered[epoch_id]].path
+
+    def _held(self) -> None:
+        """What is held for accounts that somebody has bound since, and what still waits."""
+        for each in sorted(self.inputs.statements, key=lambda each: (each.epoch_id, each.version)):
+            if self.until is None or each.at <= self.until:
+                self.replay.cover(each.epoch_id, each.version)
+        if not self.replay.held:
+            return
+        lines = [line for line in self.inputs.bindings if self.until is None or line.at <= self.until]
+        since = {(line.provider, line.external_id): line.at for line in lines}
+        owners = self.replay.open_held(resolve_accounts(lines))
+        for key, credits in self.replay.held.items():
+            if key in owners:
+                at = max(since[key.source, key.account], self.replay.by_version[key.epoch_id, 1].at)
+                path = self._path_of(key.epoch_id)
+                self.book.claimed += credits
+                self._post(owners[key], Posting(at, "held", credits, path, None, key.epoch_id))
+            elif key not in self.replay.claims and not self.replay.lapsed(key):
+                self.book.waiting.append((key, credits))
+
+
+def build_book(inputs: BookInputs, until: str | None = None) -> Book:
+    """The account book of a scope as of `until` (None: all that is on record)."""
+    return _Books(inputs, until).fill()
+
+
+def prepare_plan(inputs: BookInputs, terms: Terms) -> Plan:
+    """The plan that `terms` give over everything on record: what `ledger distribute plan` writes."""
+    books = _Books(inputs, None)
+    for _, _, _, _, act in sorted(books._events(), key=lambda event: event[:4]):
+        act()
+    return books.replay.prepare(terms)[0]
+
+
+def conserved(inputs: BookInputs, book: Book) -> tuple[int, int]:
+    """Both sides of BALANCE_CONSERVED in credits: where they are now, and where they came from."""
+    paid = sum(book.planned.values()) + sum(book.settled.values())
+    here = sum(book.balances.values()) + paid + book.to_pool + book.declined - book.waived
+    in_force = {
+        each.epoch_id: each for each in sorted(inputs.statements, key=lambda each: (each.epoch_id, each.version))
+    }
+    came = sum(sum(each.amounts.values()) for each in in_force.values()) + book.claimed
+    return here, came + (sum(line.balance_credits for line in inputs.openings) if inputs.openings_at is not None else 0)
