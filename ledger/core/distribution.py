@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
+from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
 from ledger.core.money import AmountMinor, Asset, Destination, RailName
 from ledger.core.records import IdentitiesPin, Record
@@ -43,6 +44,17 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     "recipient_ack": ("signature", "wallet"),
 }
 """Every kind of evidence with the fields that it cannot do without."""
+
+
+def _public(value: str) -> str:
+    found = private_text(value)
+    if found is not None:
+        raise ValueError(f"holds {found}; bank details and addresses stay in the operator's own files")
+    return value
+
+
+PublicReason = Annotated[Reason, AfterValidator(_public)]
+PublicText = Annotated[Text, AfterValidator(_public)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}-[0-9a-f]{16}$")]
 SignatureText = Annotated[str, StringConstraints(pattern=SIGNATURE_PATTERN)]
 
@@ -78,7 +90,7 @@ class Rate(_Part):
     at: Time
     denominator: AmountMinor
     numerator: AmountMinor
-    source: Reason
+    source: PublicReason
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -231,7 +243,7 @@ class Settlement(ScopeRecord):
     at: Time
     distribution: Number
     evidence: Flat
-    reason: Reason | None = None
+    reason: PublicReason | None = None
     reference: Reference | None
     seq: Number
     signatures: tuple[SignatureText, ...] | None = None
@@ -249,6 +261,8 @@ class Settlement(ScopeRecord):
             raise ValueError("reason and signatures go with abandoned, and only with it")
         if given_up and (self.reference is not None or self.evidence):
             raise ValueError("a plan is abandoned as a whole: reference is null and evidence empty")
+        for value in self.evidence.values():
+            _public(value if isinstance(value, str) else "")
         kind = self.evidence.get("kind")
         if not given_up and (not isinstance(kind, str) or kind not in EVIDENCE):
             raise ValueError(f"evidence needs a kind: {', '.join(EVIDENCE)}")
@@ -281,8 +295,8 @@ class Waiver(ScopeRecord):
     actor: Reason
     amount_credits: AmountCredits
     at: Time
-    evidence: Text
-    reason: Reason
+    evidence: PublicText
+    reason: PublicReason
     seq: Number
     user_id: User
 
