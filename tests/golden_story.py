@@ -13,9 +13,11 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from ledger.core.approvers import set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
+from ledger.flows.approvers import sign_set
 from ledger.flows.collect import collect
 from ledger.flows.decide import add_component, curate, override
 from ledger.flows.identity import bind, unbind
@@ -26,6 +28,7 @@ from tests.nodes import GOLDEN
 
 KEYS = {name: sha256_hex(f"golden node, test key of {name}".encode()) for name in ("ann", "ben", "ben-2", "cleo")}
 """Published on purpose: these wallets exist for this test only."""
+REVIEWS = "https://example.org/review"
 
 LEDGER = """node_id: "6f2d1c6e-6a8e-5d43-9d0c-7b1f4b8f2a10"
 name: "Example ledger"
@@ -102,11 +105,20 @@ def write_settings(root: Path) -> None:
 
 
 def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
-    """Sign the present statement with these test keys."""
+    """Sign the present statement with these test keys, and first the approver set that waits."""
+    for person in people:
+        line = to_sign(folder.chain(), session.node.scope(folder.scope_id))
+        if line is not None and folder.chain().may_sign(line, wallet(person)):
+            sign_set(session, folder.scope_id, signature(set_text(line), person), f"{REVIEWS}/{person}")
     text = signed_text(current_statement(session, folder))
     for person in people:
-        signature = Account.sign_message(encode_defunct(text=text), KEYS[person]).signature.hex()
-        sign(session, folder, "0x" + signature.removeprefix("0x"), f"https://example.org/review/{person}")
+        sign(session, folder, signature(text, person), f"{REVIEWS}/{person}")
+
+
+def signature(text: str, person: str) -> str:
+    """What the person's wallet answers to personal_sign."""
+    made: str = Account.sign_message(encode_defunct(text=text), KEYS[person]).signature.hex()
+    return "0x" + made.removeprefix("0x")
 
 
 def play(root: Path) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from ledger.core.approvers import set_text, to_sign
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
+from ledger.flows.approvers import sign_set
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, sign
 from ledger.flows.start import NodePlan, SourcePlan, init_node
@@ -67,8 +69,17 @@ def signature(text: str, person: str) -> str:
     return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[person]).signature.hex().removeprefix("0x")
 
 
+def sign_sets(session: Session, scope_id: str, *people: str) -> None:
+    """Sign the approver set that waits, where one does."""
+    for person in people:
+        line = to_sign(session.node.chain(scope_id), session.node.scope(scope_id))
+        if line is not None and session.node.chain(scope_id).may_sign(line, WALLETS[person]):
+            sign_set(session, scope_id, signature(set_text(line), person))
+
+
 def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
-    """Sign the present statement."""
+    """Sign the present statement, and first the approver set that waits: one visit, as on the first epoch."""
+    sign_sets(session, folder.scope_id, *people)
     text = signed_text(current_statement(session, folder))
     for person in people:
         sign(session, folder, signature(text, person))

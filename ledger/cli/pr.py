@@ -144,7 +144,7 @@ def sign_pull(
 ) -> None:
     """`ledger sign --pr`: recompute, show in words, ask, sign, submit the review."""
     from ledger.cli.review import password
-    from ledger.flows.sign import keystore_signature
+    from ledger.flows.keystore import keystore_signature
     from ledger.forge.approver import desk
 
     with _loop(node_dir, now) as loop, desk(loop, number, note) as found:

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from ledger.compute.engine import Engine
 from ledger.compute.loaded import LoadedEpoch
+from ledger.core.approvers import Chain, named_by
 from ledger.core.canonical import sha256_hex
 from ledger.core.config import ScopeSettings
+from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
-from ledger.core.lifecycle import Pin, pin_of
-from ledger.core.records import Epoch, IdentitiesPin, PoolComponent, Statement, approver_set_hash
+from ledger.core.lifecycle import Pin, pin_to
+from ledger.core.records import Epoch, IdentitiesPin, LogPin, PoolComponent, Statement
 from ledger.core.statement import StatementInputs, build_statement
+from ledger.core.statementlog import log_pin
 from ledger.core.values import Hash
+from ledger.store import layout
 from ledger.store.node import EpochFolder, Node
 
 
@@ -42,16 +46,23 @@ class Derived:
 
 
 def derive(
-    engine: Engine, node: Node, folder: EpochFolder, *, identities_size: int | None = None, pin: Pin | None = None
+    engine: Engine,
+    node: Node,
+    folder: EpochFolder,
+    *,
+    stated: Statement | None = None,
+    log_size: int | None = None,
+    pin: Pin | None = None,
 ) -> Derived:
     """Compute an epoch anew from its stored files.
 
-    `identities_size`: how many lines of the bindings log count (None: all of it as it stands). `pin`: approvers and
-    threshold; None takes the epoch's own last pin, or while it is open what its scope's file says now (provisional).
+    `stated`: the statement whose pinned prefixes of the bindings log and the statement log count; None takes both as
+    they stand, the statement log up to `log_size` lines where that is given. `pin`: approvers and threshold; None takes
+    the epoch's own last pin, or while it is open what review would pin now (provisional).
     """
     epoch = folder.epoch()
-    pin = pin or pin_of(folder.transitions()) or provisional_pin(node.scope(folder.scope_id))
-    prefix, bindings = node.bindings_prefix(identities_size)
+    pin = pin or folder.pin() or provisional_pin(folder.chain(), node.scope(folder.scope_id))
+    prefix, bindings = node.bindings_prefix(stated.identities.size if stated else None)
     loaded = engine.load(folder, epoch, identities_size=len(bindings))
     evaluation = loaded.evaluate()
     pool = tuple(folder.pool())
@@ -64,6 +75,7 @@ def derive(
             curation_hash=folder.hash_of("curation.jsonl"),
             overrides_hash=folder.hash_of("overrides.jsonl"),
             pool_hash=folder.hash_of("pool.jsonl"),
+            log=pinned_log(folder, stated.log.size if stated else log_size),
             identities=IdentitiesPin(sha256=Hash(sha256_hex(prefix)), size=len(bindings)),
             previous_statement_hash=previous_statement_hash(node, folder),
         )
@@ -71,9 +83,26 @@ def derive(
     return Derived(folder, epoch, loaded, evaluation, pool, statement)
 
 
-def provisional_pin(scope: ScopeSettings) -> Pin:
-    """What review would pin if it came now."""
-    return Pin(scope.wallets, approver_set_hash(scope.wallets), scope.threshold, ())
+def provisional_pin(chain: Chain, scope: ScopeSettings) -> Pin:
+    """What review would pin if it came now: the set that counts, else the one proposed, else the scope's file."""
+    line, named = chain.to_pin(), named_by(scope)
+    if line is None or (chain.current is None and not named.same_as(line)):
+        return Pin(named.approvers, len(chain.sets) + 1, named.set_hash, named.threshold, ())
+    return pin_to(line)
+
+
+def pinned_log(folder: EpochFolder, size: int | None) -> LogPin:
+    """The prefix of the statement log that a statement pins; FormatError when the log is shorter than `size`."""
+    own = folder.path("statement.json")
+    lines = folder.log()
+    before = next((line.seq - 1 for line in lines if line.ref == own), len(lines))
+    if size is not None and size > before:
+        raise FormatError(
+            f"log has {before} lines before this epoch's, {size} are pinned",
+            rule="STATEMENT_LOGGED",
+            path=layout.log_path(folder.scope_id),
+        )
+    return log_pin(lines[: before if size is None else size])
 
 
 def previous_statement_hash(node: Node, folder: EpochFolder) -> Hash | None:

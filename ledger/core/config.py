@@ -109,6 +109,14 @@ class Approver(Person):
     wallets: Annotated[tuple[ConfigWallet, ...], Field(min_length=1)]
 
 
+class Issuer(Approver):
+    """A person who vouches for work that no platform records, and what else that person may do."""
+
+    can_issue: bool = True
+    can_approve: bool = False
+    can_close_epoch: bool = False
+
+
 class PoolSettings(Settings):
     """What each epoch receives unless somebody records it by hand. Credits: text, or a whole number as YAML has it."""
 
@@ -146,8 +154,9 @@ class SpamRule(Settings):
 class ScopeSettings(Settings):
     """`scopes/<scope_id>.yaml`: one governance and payout domain.
 
-    `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the last click
-    to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
+    `issuers` vouch for work; `self_approve` lets one approve his own, `covers` lets a receipt exclude an event that it
+    stands for. `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the
+    last click to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
     """
 
     scope_id: Scope
@@ -157,6 +166,9 @@ class ScopeSettings(Settings):
     approvers: tuple[Approver, ...] = ()
     threshold: Annotated[int, Field(ge=1, le=999)] = 1
     curators: tuple[Person, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
+    self_approve: bool = False
+    covers: bool = False
     pool: PoolSettings = PoolSettings()
     sources: tuple[SourceSettings, ...] = ()
     routing: tuple[Route, ...] = ()
@@ -174,6 +186,15 @@ class ScopeSettings(Settings):
         people = [person.id for person in self.approvers]
         if len(people) != len(set(people)):
             raise ValueError("approvers: an id is listed twice")
+        if len(issuers := [person.id for person in self.issuers]) != len(set(issuers)):
+            raise ValueError("issuers: an id is listed twice")
+        holders = {wallet: person.id for person in self.approvers for wallet in person.wallets}
+        for person in self.issuers:
+            for wallet in person.wallets:
+                if holders.setdefault(wallet, person.id) != person.id:
+                    raise ValueError(f"issuers: wallet {wallet} is listed under {holders[wallet]} and {person.id}")
+            if len(person.wallets) != len(set(person.wallets)):
+                raise ValueError("issuers: a wallet is listed twice")
         accounts = [person.github_id for person in self.approvers if person.github_id is not None]
         if len(accounts) != len(set(accounts)):
             raise ValueError("approvers: a github_id is listed twice")

@@ -13,6 +13,7 @@ INVARIANTS: dict[str, str] = {
     "ADMIN_FINALIZES_ONCE": "one act closes the epoch",
     "APPROVERS_PER_SCOPE": "enough of the scope's approvers signed",
     "APPROVERS_PINNED_AT_REVIEW": "only approvers pinned at review count",
+    "APPROVERS_CHAINED": "every approver set is signed by the one before it, and the pinned one counts",
     "SIGNATURE_SCOPE_BOUND": "each signature is over exactly this node, scope, epoch and statement",
     "EPOCH_THREE_PHASE": "open, review, finalized; never back",
     "INGESTION_CLOSED_ON_REVIEW": "no activity entered after review began",
@@ -31,6 +32,7 @@ INVARIANTS: dict[str, str] = {
     "ADAPTERS_NOT_IN_CORE": "the rules import no client, no clock, no disk",
     "WRITES_VIA_WORKFLOW": "every file is one that a command writes; nothing else lies under data/",
     "ADDRESS_CHECKSUMMED": "every address is written with its EIP-55 checksum",
+    "STATEMENT_LOGGED": "what is final stands in the statement log, once and in order",
     "ATTESTATION_VALID": "each attestation is by its signer, once, over the finalized statement as it stands",
 }
 """Name to what it promises, in words for everyone."""

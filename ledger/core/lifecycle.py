@@ -5,13 +5,15 @@ INGESTION_CLOSED_ON_REVIEW and CURATION_FREEZE_ON_FINALIZE are rows of the table
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ledger.core.approvers import ApproverSet, Chain, Member, holder
 from ledger.core.errors import FormatError, StateError
+from ledger.core.evaluate import Finding
 from ledger.core.records import State, Transition
-from ledger.core.values import Address, Hash
+from ledger.core.values import Hash
 
 Act = Literal["ingest", "curate", "override", "pool", "review", "repin", "sign", "finalize"]
 
@@ -79,15 +81,62 @@ def state_of(transitions: Sequence[Transition]) -> State:
 class Pin:
     """What the line to review fixed for the signatures: whose, how many, and what was missing (gaps)."""
 
-    approvers: tuple[Address, ...]
+    approvers: tuple[Member, ...]
+    approvers_seq: int
     approver_set_hash: Hash
     threshold: int
     gaps: tuple[str, ...]
 
+    @property
+    def wallets(self) -> tuple[str, ...]:
+        """Every wallet of the pinned people, sorted."""
+        return tuple(sorted(wallet for person in self.approvers for wallet in person.wallets))
 
-def pin_of(transitions: Sequence[Transition]) -> Pin | None:
-    """The last pin, the one that counts (APPROVERS_PINNED_AT_REVIEW), or None before review."""
-    for step in reversed(transitions):
-        if step.approvers is not None and step.approver_set_hash and step.threshold and step.gaps is not None:
-            return Pin(step.approvers, step.approver_set_hash, step.threshold, step.gaps)
+    def person_of(self, wallet: str) -> str | None:
+        """The pinned person who holds `wallet`."""
+        return holder(self.approvers, wallet)
+
+
+def pin_to(line: ApproverSet, gaps: Sequence[str] = ()) -> Pin:
+    """The pin that a step to review takes to an approver set."""
+    return Pin(line.approvers, line.seq, line.set_hash, line.threshold, tuple(gaps))
+
+
+def pin_of(transitions: Sequence[Transition], chain: Chain) -> Pin | None:
+    """The last pin, the one that counts (APPROVERS_PINNED_AT_REVIEW), or None before review.
+
+    FormatError when the scope's chain holds no such set: then nobody can be said to have signed.
+    """
+    for number, step in reversed(list(enumerate(transitions, start=1))):
+        if step.approvers_seq is not None and step.gaps is not None:
+            line = chain.get(step.approvers_seq)
+            if line is None or (line.set_hash, line.threshold) != (step.approver_set_hash, step.threshold):
+                raise FormatError(
+                    f"pins approver set {step.approvers_seq}, which the scope's chain does not hold like this",
+                    rule="APPROVERS_CHAINED",
+                ).at("transitions.jsonl", number)
+            return pin_to(line, step.gaps)
     return None
+
+
+def pin_findings(path: str, steps: Sequence[Transition], chain: Chain) -> Iterator[Finding]:
+    """What speaks against the approver sets that the steps in `path` pin (APPROVERS_CHAINED).
+
+    Each was the one to pin at its time, and the one that the epoch was closed with counts.
+    """
+    last = 0
+    for number, step in enumerate(steps, start=1):
+        if step.approvers_seq is not None:
+            last = step.approvers_seq
+            line = chain.get(last)
+            if line is None or (line.set_hash, line.threshold) != (step.approver_set_hash, step.threshold):
+                message = "pins an approver set that the scope's chain does not hold like this"
+                yield Finding("APPROVERS_CHAINED", message, path, number, None, f"set {last}")
+            elif not chain.may_pin(last, step.at):
+                wanted = chain.counted_at(step.at)
+                told = f"set {wanted.seq}" if wanted else "the last root that was proposed"
+                message = "pins an approver set that was not the one to pin then"
+                yield Finding("APPROVERS_CHAINED", message, path, number, told, f"set {last}")
+        if step.to == "finalized" and last and not chain.counts(last):
+            message = "the approver set that the epoch was closed with does not count"
+            yield Finding("APPROVERS_CHAINED", message, path, number, "a set that counts", f"set {last}")

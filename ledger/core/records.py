@@ -210,8 +210,8 @@ class PoolComponent(EpochRecord):
 class Transition(EpochRecord):
     """One step of the epoch's life (`transitions.jsonl`, EPOCH_THREE_PHASE).
 
-    A line to `review` pins approvers, their hash, threshold and gaps (APPROVERS_PINNED_AT_REVIEW); the line to
-    `finalized` carries the statement's hash. Fields that do not belong to a step are absent from its line.
+    A line to `review` pins the approver set (number, hash, threshold) and gaps (APPROVERS_PINNED_AT_REVIEW); the line
+    to `finalized` carries the statement's hash. Fields that do not belong to a step are absent from its line.
     """
 
     actor: Reason
@@ -219,7 +219,7 @@ class Transition(EpochRecord):
     from_: State | None = Field(alias="from")
     to: State
     approver_set_hash: Sha256 | None = None
-    approvers: tuple[Wallet, ...] | None = None
+    approvers_seq: Number | None = None
     gaps: tuple[Text, ...] | None = None
     threshold: Number | None = None
     statement_hash: Sha256 | None = None
@@ -228,25 +228,18 @@ class Transition(EpochRecord):
     @classmethod
     def _lists(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {k: tuple(v) if k in ("approvers", "gaps") and isinstance(v, list) else v for k, v in value.items()}
+            return {k: tuple(v) if k == "gaps" and isinstance(v, list) else v for k, v in value.items()}
         return value
 
     @model_validator(mode="after")
     def _fields_fit_step(self, info: ValidationInfo) -> Self:
         if info.context == WIRE and any(getattr(self, name) is None for name in self.model_fields_set - {"from_"}):
             raise ValueError("a field that does not belong to the step is left out, not null")
-        pins = (self.approver_set_hash, self.approvers, self.gaps, self.threshold)
+        pins = (self.approver_set_hash, self.approvers_seq, self.gaps, self.threshold)
         if any((pin is not None) != (self.to == "review") for pin in pins):
-            raise ValueError("approvers, approver_set_hash, threshold and gaps go with review, all of them")
+            raise ValueError("approvers_seq, approver_set_hash, threshold and gaps go with review, all of them")
         if (self.statement_hash is not None) != (self.to == "finalized"):
             raise ValueError("statement_hash goes with finalized, and only with it")
-        if self.approvers is not None:
-            if self.approvers != tuple(sorted(set(self.approvers))):
-                raise ValueError("approvers are not sorted and unique")
-            if self.approver_set_hash != approver_set_hash(self.approvers):
-                raise ValueError("approver_set_hash is not the hash of approvers")
-            if self.threshold is not None and self.threshold > len(self.approvers):
-                raise ValueError(f"threshold {self.threshold} is larger than the {len(self.approvers)} approvers")
         return self
 
     def fields(self) -> dict[str, Any]:
@@ -369,6 +362,15 @@ class IdentitiesPin(BaseModel):
     size: Count
 
 
+class LogPin(BaseModel):
+    """The scope's statement log as it stood at review: its lines and the RFC 9162 root over their hashes."""
+
+    model_config = Record.model_config
+
+    root: Sha256
+    size: Count
+
+
 class Payout(BaseModel):
     """One line of the payout table: credits, the share cut to six decimals, milli-units."""
 
@@ -388,9 +390,11 @@ class Statement(EpochRecord):
     algorithm: Literal["weight-sum-v0"]
     allocation_set_hash: Sha256
     approver_set_hash: Sha256
+    approvers_seq: Number
     curation_hash: Sha256
     gaps: tuple[Text, ...]
     identities: IdentitiesPin
+    log: LogPin
     overrides_hash: Sha256
     payouts: tuple[Payout, ...]
     period_end: Time
@@ -459,11 +463,6 @@ class Attestation(EpochRecord):
 def weight_config_hash(weights: Mapping[str, int]) -> Hash:
     """SHA-256 of the weight table in canonical form."""
     return Hash(canonical.sha256_hex(canonical.encode(dict(weights))))
-
-
-def approver_set_hash(approvers: tuple[str, ...]) -> Hash:
-    """SHA-256 of the lower-cased, sorted addresses joined by `,`."""
-    return Hash(canonical.sha256_hex(",".join(sorted(address.lower() for address in approvers)).encode()))
 
 
 PAYLOAD_FIELDS = ("artifact_url", "event_time", "event_type", "id", "metadata", "platform_user_id", "source")

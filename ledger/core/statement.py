@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ledger.core.evaluate import Evaluation
 from ledger.core.lifecycle import Pin
 from ledger.core.payout import allocation_set_hash, bounded_sum, payout_table
-from ledger.core.records import ALGORITHM, Epoch, IdentitiesPin, PoolComponent, Statement
+from ledger.core.records import ALGORITHM, Epoch, IdentitiesPin, LogPin, PoolComponent, Statement
 from ledger.core.values import Credits, Hash, name_uuid
 
 
@@ -24,6 +24,7 @@ class StatementInputs:
     overrides_hash: Hash
     pool_hash: Hash
     identities: IdentitiesPin
+    log: LogPin
     previous_statement_hash: Hash | None
 
 
@@ -50,9 +51,11 @@ def build_statement(inputs: StatementInputs) -> Statement:
         algorithm=ALGORITHM,
         allocation_set_hash=allocation_set_hash(found.allocations),
         approver_set_hash=pin.approver_set_hash,
+        approvers_seq=pin.approvers_seq,
         curation_hash=inputs.curation_hash,
         gaps=pin.gaps,
         identities=inputs.identities,
+        log=inputs.log,
         overrides_hash=inputs.overrides_hash,
         payouts=table.payouts,
         period_end=epoch.period_end,

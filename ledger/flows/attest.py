@@ -15,8 +15,8 @@ from ledger.core.errors import DifferenceError, InputError, SignatureError, Stat
 from ledger.core.records import Attestation, Statement
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import checksummed
+from ledger.flows.keystore import keystore_signature
 from ledger.flows.session import Session
-from ledger.flows.sign import keystore_signature
 from ledger.flows.verify import verify
 from ledger.store.append import append_records
 from ledger.store.files import write_lock

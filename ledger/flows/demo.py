@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from ledger.core.approvers import set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.config import DEFAULT_ANCHOR
 from ledger.core.errors import InputError
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
 from ledger.core.windows import DAY, HOUR, Window, later, next_window, window_holding
+from ledger.flows.approvers import sign_set
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
 from ledger.flows.drafting import as_stated
@@ -176,9 +178,14 @@ def _sign(session: Session, folder: EpochFolder) -> None:
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
-    text = signed_text(current_statement(session, folder))
-    signature = Account.sign_message(encode_defunct(text=text), THROW_AWAY_KEY).signature.hex()
-    sign(session, folder, "0x" + signature.removeprefix("0x"), "demonstration: throw-away wallet, proves nothing")
+    def signature(text: str) -> str:
+        made: str = Account.sign_message(encode_defunct(text=text), THROW_AWAY_KEY).signature.hex()
+        return "0x" + made.removeprefix("0x")
+
+    evidence = "demonstration: throw-away wallet, proves nothing"
+    if (line := to_sign(folder.chain(), session.node.scope(SCOPE))) is not None:
+        sign_set(session, SCOPE, signature(set_text(line)), evidence)
+    sign(session, folder, signature(signed_text(current_statement(session, folder))), evidence)
 
 
 def commit_all(root: Path, message: str, clock: Timestamp) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.compute.derive import Derived
+from ledger.core.approvers import Chain
 from ledger.core.errors import LedgerError
-from ledger.core.lifecycle import pin_of
+from ledger.core.lifecycle import Pin
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import Objection
 from ledger.core.spam import POLICY_ACTOR
@@ -268,22 +269,35 @@ def conditions(session: Session, folder: EpochFolder, derived: Derived | None = 
     ]
     base = any(part.component_id == "base_issuance" for part in folder.pool())
     found.append(Condition("base issuance", base, "recorded" if base else "is recorded at review"))
-    pin = pin_of(folder.transitions())
+    pin = folder.pin()
     if pin is None:
         found.append(Condition("signatures", False, f"0 of {scope.threshold}; signed once in review"))
     else:
-        count = tally(session, folder, derived.statement)
+        count = tally(folder, derived.statement)
         detail = f"{len(count.people)} of {count.threshold}"
         if count.people:
             detail += f": {', '.join(count.people)}"
         if count.void:
             detail += f" ({count.void} void)"
-        able = {person.id for person in scope.approvers if set(person.wallets) & set(pin.approvers)}
-        if len(able) < count.threshold:
-            detail += f"; only {len(able)} pinned approvers are left: an approver writes /repin"
+        chain = folder.chain()
+        if chain.current is not None and chain.current.seq > pin.approvers_seq:
+            detail += f"; approver set {chain.current.seq} counts now: an approver writes /repin to pin it"
+        found.append(_approver_set(chain, pin))
         found.append(Condition("signatures", count.reached, detail))
     found.append(_questions(session, folder))
     return found
+
+
+def _approver_set(chain: Chain, pin: Pin) -> Condition:
+    """The pinned set must count before the epoch is final."""
+    line = chain.get(pin.approvers_seq)
+    if line is None or chain.counts(line.seq):
+        return Condition("approver set", True, f"set {pin.approvers_seq} counts")
+    how = chain.progress(line)
+    said = f"set {line.seq} is signed by {len(how.by)} of {how.threshold}" + (
+        f": {', '.join(how.by)}" if how.by else ""
+    )
+    return Condition("approver set", False, said)
 
 
 def _questions(session: Session, folder: EpochFolder) -> Condition:

@@ -27,16 +27,14 @@ class Draft:
     voided: int
 
 
-def preview(session: Session, folder: EpochFolder, pin: Pin | None = None) -> Derived:
+def preview(session: Session, folder: EpochFolder, pin: Pin | None = None, *, log_size: int | None = None) -> Derived:
     """The epoch's figures as they would be now; writes nothing. Open epochs are provisional."""
-    return derive(session.engine, session.node, folder, pin=pin)
+    return derive(session.engine, session.node, folder, pin=pin, log_size=log_size)
 
 
 def as_stated(session: Session, folder: EpochFolder) -> Derived:
     """The figures over the bindings that the stored statement pins; as of now when there is none."""
-    statement = folder.statement()
-    size = statement.identities.size if statement else None
-    return derive(session.engine, session.node, folder, identities_size=size)
+    return derive(session.engine, session.node, folder, stated=folder.statement())
 
 
 def require_order(session: Session, folder: EpochFolder) -> None:
@@ -63,13 +61,15 @@ def require_sound(derived: Derived) -> Derived:
     return derived
 
 
-def draft(session: Session, folder: EpochFolder) -> Draft:
+def draft(session: Session, folder: EpochFolder, *, anew: bool = False) -> Draft:
     """Write the statement and allocations of an epoch in review anew, over the bindings as they are now.
 
-    Call inside the write lock.
+    The statement log stays pinned as it was at review, so that what becomes final meanwhile voids no signature; `anew`
+    pins it as it is now. Call inside the write lock.
     """
     before = folder.statement()
-    derived = require_sound(preview(session, folder))
+    size = before.log.size if before is not None and not anew else None
+    derived = require_sound(preview(session, folder, log_size=size))
     changed = False
     for name, data in derived.files.items():
         changed |= write_derived(folder.root, folder.path(name), data)

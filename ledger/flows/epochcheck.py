@@ -18,7 +18,7 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
-from ledger.core.lifecycle import Pin, pin_of
+from ledger.core.lifecycle import Pin, pin_findings
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.values import name_uuid
@@ -108,7 +108,7 @@ class EpochCheck:
         transitions = self._lines(folder.transitions)
         self.state = self._one(folder.state) or "unreadable"
         self._transitions(transitions)
-        pin = pin_of(transitions)
+        pin = self._one(self.folder.pin)
         statement = self._one(folder.statement)
         derived = self._one(lambda: self._derive(statement, pin))
         self._activity(derived, transitions)
@@ -124,6 +124,7 @@ class EpochCheck:
         elif folder.read(layout.CHECKSUMS):
             message = "the step to finalized is missing: finalize was cut off (run it again), or the log was cut"
             self._add(Finding("EPOCH_FINALIZE_IDEMPOTENT", message, folder.path("transitions.jsonl")))
+        self._pins(transitions)
         if statement is not None and pin is not None:
             self._signatures(statement, pin)
         closed = statement if self.state == "finalized" else None
@@ -143,8 +144,7 @@ class EpochCheck:
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
     def _derive(self, statement: Statement | None, pin: Pin | None) -> Derived:
-        size = statement.identities.size if statement else None
-        return derive(self.session.engine, self.node, self.folder, identities_size=size, pin=pin)
+        return derive(self.session.engine, self.node, self.folder, stated=statement, pin=pin)
 
     def _one(self, read: Callable[[], T]) -> T | None:
         try:
@@ -182,6 +182,13 @@ class EpochCheck:
                     after.at,
                     number,
                 )
+
+    def _pins(self, steps: Sequence[Transition]) -> None:
+        """The pinned approver sets, by the scope's chain."""
+        chain = self._one(self.folder.chain)
+        if chain is not None:
+            for finding in pin_findings(self.folder.path("transitions.jsonl"), steps, chain):
+                self._add(finding)
 
     def _activity(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
         """Form, hashes, provenance and place of every event, by the engine."""
@@ -321,17 +328,19 @@ class EpochCheck:
             pin.approver_set_hash,
             statement.approver_set_hash,
         )
-        text, signers = signed_text(statement), set()
+        text, people = signed_text(statement), set[str]()
         for number, line in enumerate(self._lines(self.folder.signatures), start=1):
             if line.statement_hash != statement.statement_hash:
                 continue  # over an older draft: kept on record, counts for nothing
             self._signature(number, line, text, pin)
-            if line.signer_wallet in signers:
-                self._differ("APPROVERS_PER_SCOPE", "signer counted twice", "signatures.jsonl", 1, 2, number)
-            signers.add(line.signer_wallet)
-        if self.state == "finalized" and len(signers & set(pin.approvers)) < pin.threshold:
+            person = pin.person_of(line.signer_wallet)
+            if person in people:
+                self._differ("APPROVERS_PER_SCOPE", f"{person} counted twice", "signatures.jsonl", 1, 2, number)
+            if person is not None:
+                people.add(person)
+        if self.state == "finalized" and len(people) < pin.threshold:
             self._differ(
-                "APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, len(signers), None
+                "APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, len(people), None
             )
 
     def _signature(self, number: int, line: Signature, text: str, pin: Pin) -> None:
@@ -351,14 +360,14 @@ class EpochCheck:
                     signer,
                 )
             )
-        if line.signer_wallet not in pin.approvers:
+        if pin.person_of(line.signer_wallet) is None:
             self._add(
                 Finding(
                     "APPROVERS_PINNED_AT_REVIEW",
                     "signer was not pinned",
                     path,
                     number,
-                    ",".join(pin.approvers),
+                    ",".join(pin.wallets),
                     line.signer_wallet,
                 )
             )
@@ -383,7 +392,9 @@ STATEMENT_RULES = {
     "identities": ("IDENTITY_BEST_EFFORT", layout.IDENTITIES),
     "unresolved_count": ("IDENTITY_BEST_EFFORT", "statement.json"),
     "approver_set_hash": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
+    "approvers_seq": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
     "threshold": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
+    "log": ("STATEMENT_LOGGED", "statement.json"),
     "weight_config_hash": ("WEIGHTS_INTEGER_ONLY", "epoch.json"),
 }
 """Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC."""
@@ -392,6 +403,7 @@ NOT_YET = {
     "open": frozenset(
         {
             "ADMIN_FINALIZES_ONCE",
+            "APPROVERS_CHAINED",
             "APPROVERS_PER_SCOPE",
             "APPROVERS_PINNED_AT_REVIEW",
             "ATTESTATION_VALID",
@@ -401,11 +413,13 @@ NOT_YET = {
             "PAYOUT_DETERMINISTIC",
             "POOL_REQUIRES_BASE",
             "SIGNATURE_SCOPE_BOUND",
+            "STATEMENT_LOGGED",
         }
     ),
     "review": frozenset(
         {
             "ADMIN_FINALIZES_ONCE",
+            "APPROVERS_CHAINED",
             "APPROVERS_PER_SCOPE",
             "ATTESTATION_VALID",
             "CURATION_FREEZE_ON_FINALIZE",

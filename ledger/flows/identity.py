@@ -156,9 +156,7 @@ def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
     for scope in session.scope_ids(scope_id):
         for folder in node.epochs(scope):
             statement = folder.statement()
-            derived = derive(
-                session.engine, node, folder, identities_size=statement.identities.size if statement else None
-            )
+            derived = derive(session.engine, node, folder, stated=statement)
             state = folder.state()
             found += [
                 Owed(scope, folder.epoch_id, state, account)
@@ -190,7 +188,7 @@ def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal
             statement = folder.statement()
             if folder.state() != "finalized" or statement is None or not statement.unresolved_count:
                 continue
-            derived = derive(session.engine, node, folder, identities_size=statement.identities.size)
+            derived = derive(session.engine, node, folder, stated=statement)
             total = sum(payout.total_units for payout in statement.payouts)
             for account in derived.evaluation.unresolved:
                 key = (account.source, account.platform_user_id)

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.compute.derive import provisional_pin
+from ledger.core.approvers import ApproverSet
 from ledger.core.errors import ConfigError, StateError
-from ledger.core.lifecycle import Pin, pin_of, require
+from ledger.core.lifecycle import Pin, pin_to, require
 from ledger.core.records import PoolComponent, Transition
 from ledger.core.values import Credits, name_uuid
 from ledger.core.windows import HOUR, later
+from ledger.flows.approvers import append_set, proposal
 from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
 from ledger.flows.session import Session
+from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
 from ledger.flows.views import stream_statuses
 from ledger.store.append import append_records
@@ -41,8 +43,16 @@ def due_for_review(session: Session, folder: EpochFolder) -> bool:
     return later(folder.window().end, grace) <= session.now
 
 
-def check_ready(session: Session, folder: EpochFolder) -> Pin:
-    """What review would pin; raises the precise error when finalize could not follow."""
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """The approver set that review pins, and the one that it proposes first, where the scope's file names others."""
+
+    pinned: ApproverSet
+    proposed: ApproverSet | None
+
+
+def check_ready(session: Session, folder: EpochFolder) -> _Set:
+    """Which approver set review would pin; raises the precise error when finalize could not follow."""
     scope = session.node.scope(folder.scope_id)
     path = f"scopes/{scope.scope_id}.yaml"
     if not scope.approvers:
@@ -69,7 +79,11 @@ def check_ready(session: Session, folder: EpochFolder) -> Pin:
             rule="ONE_ACTIVE_EPOCH",
             hint=f"Finalize epoch {folder.epoch_id - 1} first.",
         )
-    return provisional_pin(scope)
+    proposed, chain = proposal(session, folder.scope_id), folder.chain()
+    pinned = chain.current or proposed or chain.to_pin()
+    if pinned is None:
+        raise StateError("no approver set can be pinned", rule="APPROVERS_CHAINED", path=path)
+    return _Set(pinned, proposed)
 
 
 def review(
@@ -101,37 +115,43 @@ def review(
             rule="INGESTION_CLOSED_ON_REVIEW",
             hint="Its window must end before review; nothing was changed.",
         )
-    pin = check_ready(session, folder)
+    complete_log(session, folder.scope_id)
+    sets = check_ready(session, folder)
     if reports is None:
         ingest.check(folder.scope_id)
         reports = ingest.run(folder)
     gaps = _gaps(session, folder, reports, accepted_gaps)
-    pin = Pin(pin.approvers, pin.approver_set_hash, pin.threshold, tuple(gaps))
+    pin = pin_to(sets.pinned, gaps)
     apply_policy(session, folder)
     base = _base_issuance(session, folder)
     require_sound(preview(session, folder, pin))  # every line and total must be right before the epoch leaves `open`
     append_records(folder.root, folder.path("pool.jsonl"), base)
+    if sets.proposed is not None:
+        append_set(session, sets.proposed)
     append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "open", pin, actor)])
     session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is in review")
     return Reviewed(draft(session, folder), reports, already=False)
 
 
 def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
-    """Pin the scope's present approvers and threshold anew; None when they are pinned already.
+    """Pin the approver set that counts now; None when it is pinned already. Proposes whom the scope's file names.
 
     The statement changes with its approver set, which voids the signatures so far. Call inside the write lock.
     """
     require("repin", folder.state(), folder.epoch_id)
-    now = check_ready(session, folder)
-    pinned = pin_of(folder.transitions())
-    gaps = pinned.gaps if pinned else ()
-    if pinned and (pinned.approvers, pinned.threshold) == (now.approvers, now.threshold):
+    complete_log(session, folder.scope_id)
+    sets = check_ready(session, folder)
+    steps = folder.transitions()
+    last = next(step for step in reversed(steps) if step.to == "review")
+    if sets.proposed is not None:
+        append_set(session, sets.proposed)
+    if (last.approvers_seq, last.approver_set_hash) == (sets.pinned.seq, sets.pinned.set_hash):
         draft(session, folder)
         return None
     require_order(session, folder)
-    pin = Pin(now.approvers, now.approver_set_hash, now.threshold, gaps)
+    pin = pin_to(sets.pinned, last.gaps or ())
     append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "review", pin, actor)])
-    return draft(session, folder)
+    return draft(session, folder, anew=True)
 
 
 def _gaps(session: Session, folder: EpochFolder, reports: Sequence[StreamReport], accepted: Sequence[str]) -> list[str]:
@@ -202,7 +222,7 @@ def _step(session: Session, folder: EpochFolder, from_: str, pin: Pin, actor: st
             **folder.place,
             "actor": actor,
             "approver_set_hash": pin.approver_set_hash,
-            "approvers": list(pin.approvers),
+            "approvers_seq": pin.approvers_seq,
             "at": session.now,
             "from": from_,
             "gaps": list(pin.gaps),

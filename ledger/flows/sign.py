@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.core.errors import CredentialsError, InputError, SignatureError, StateError
-from ledger.core.lifecycle import pin_of, require
+from ledger.core.errors import SignatureError, StateError
+from ledger.core.lifecycle import require
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.core.values import Address
 from ledger.flows.checksums import checksums
 from ledger.flows.drafting import as_stated, require_order, require_sound
+from ledger.flows.keystore import keystore_signature
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
+from ledger.flows.statementlog import complete_log
 from ledger.store import layout
 from ledger.store.append import append_records, write_derived
 from ledger.store.files import write_lock
@@ -81,14 +83,13 @@ def sign(session: Session, folder: EpochFolder, signature: str, evidence: str = 
         statement = current_statement(session, folder)
         stored = normalize_signature(signature)
         wallet = recover_signer(signed_text(statement), stored)
-        person = check_signer(session, folder, wallet)
+        person = check_signer(folder, wallet)
         for line in folder.signatures():
             if line.statement_hash != statement.statement_hash:
                 continue
             if line.signer_wallet == wallet:
                 return Signed(line, person, added=False)
-            other = session.node.scope(folder.scope_id).person_of(line.signer_wallet)
-            if other is not None and other.id == person:
+            if check_signer(folder, line.signer_wallet) == person:
                 raise SignatureError(
                     f"{person} has signed already, with wallet {line.signer_wallet}",
                     rule="APPROVERS_PER_SCOPE",
@@ -115,25 +116,18 @@ def _already_signed(folder: EpochFolder, signature: str) -> Signed:
     raise AssertionError("a finalized epoch takes no signature")
 
 
-def check_signer(session: Session, folder: EpochFolder, wallet: Address) -> str:
-    """The person behind a recovered wallet; SignatureError unless pinned at review and still in the scope's file."""
-    pin = pin_of(folder.transitions())
-    if pin is None or wallet not in pin.approvers:
+def check_signer(folder: EpochFolder, wallet: Address) -> str:
+    """The person behind a recovered wallet, by the approver set that review pinned; SignatureError for a stranger."""
+    pin = folder.pin()
+    person = pin.person_of(wallet) if pin else None
+    if person is None:
         raise SignatureError(
             f"the signature is by {wallet}, who is no approver pinned for epoch {folder.epoch_id}",
             rule="APPROVERS_PINNED_AT_REVIEW",
             hint="Sign exactly the text of `ledger statement --message` with an approver's wallet. A signature over "
             "another text (an older statement, another epoch) looks like that of a stranger.",
         )
-    person = session.node.scope(folder.scope_id).person_of(wallet)
-    if person is None:
-        raise SignatureError(
-            f"{wallet} was pinned at review but has since left the scope's file",
-            rule="APPROVERS_PINNED_AT_REVIEW",
-            path=f"scopes/{folder.scope_id}.yaml",
-            hint="An approver who was removed no longer counts.",
-        )
-    return person.id
+    return person
 
 
 def sign_with_keystore(
@@ -145,27 +139,8 @@ def sign_with_keystore(
     return sign(session, folder, keystore_signature(text, keystore, password), evidence)
 
 
-def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -> str:
-    """The signature (EIP-191) over `text` by the key in an encrypted keystore file."""
-    from eth_account import Account
-    from eth_account.messages import encode_defunct
-
-    try:
-        content = keystore.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"keystore cannot be read: {error}", path=str(keystore)) from None
-    try:
-        key = Account.decrypt(content, password())
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise CredentialsError(
-            f"the keystore does not open: {error}", path=str(keystore), hint="Check the password and the file."
-        ) from None
-    signed = Account.sign_message(encode_defunct(text=text), key)
-    return "0x" + str(signed.signature.hex()).removeprefix("0x")
-
-
-def tally(session: Session, folder: EpochFolder, statement: Statement) -> Tally:
-    """Count the people behind the stored signatures over `statement`, by the pin and the scope's present file."""
+def tally(folder: EpochFolder, statement: Statement) -> Tally:
+    """Count the people behind the stored signatures over `statement`, by the approver set that review pinned."""
     text, people, void = signed_text(statement), set(), 0
     for number, line in enumerate(folder.signatures(), start=1):
         if line.statement_hash != statement.statement_hash:
@@ -180,7 +155,7 @@ def tally(session: Session, folder: EpochFolder, statement: Statement) -> Tally:
                 hint="Restore the log from git.",
             )
         try:
-            people.add(check_signer(session, folder, line.signer_wallet))
+            people.add(check_signer(folder, line.signer_wallet))
         except SignatureError:
             void += 1
     return Tally(tuple(sorted(people)), statement_threshold(folder), void)
@@ -188,7 +163,7 @@ def tally(session: Session, folder: EpochFolder, statement: Statement) -> Tally:
 
 def statement_threshold(folder: EpochFolder) -> int:
     """How many people must sign, as pinned at review."""
-    pin = pin_of(folder.transitions())
+    pin = folder.pin()
     return pin.threshold if pin else 1
 
 
@@ -197,6 +172,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
     with write_lock(session.node.root):
         state = folder.state()
         stored = folder.statement()
+        complete_log(session, folder.scope_id)
         if state == "finalized" and stored is not None:
             return Finalized(stored, already=True)
         require("finalize", state, folder.epoch_id)
@@ -208,7 +184,8 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
                 path=folder.path("pool.jsonl"),
                 hint="Record it: ledger pool add base_issuance AMOUNT.",
             )
-        count = tally(session, folder, statement)
+        require_set(folder)
+        count = tally(folder, statement)
         if not count.reached:
             void = f" ({count.void} over an older statement or by people who left do not count)" if count.void else ""
             raise StateError(
@@ -219,7 +196,23 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
         require_answered(session, folder)
         require_order(session, folder)
         _close(session, folder, statement)
+        complete_log(session, folder.scope_id)
         return Finalized(statement, already=False)
+
+
+def require_set(folder: EpochFolder) -> None:
+    """StateError while the approver set that review pinned does not count (APPROVERS_CHAINED)."""
+    chain, pin = folder.chain(), folder.pin()
+    line = chain.get(pin.approvers_seq) if pin else None
+    if line is not None and not chain.counts(line.seq):
+        how = chain.progress(line)
+        raise StateError(
+            f"approver set {line.seq} does not count yet: {len(how.by)} of {how.threshold} who decide about it signed",
+            rule="APPROVERS_CHAINED",
+            path=layout.approvers_path(folder.scope_id),
+            line=line.seq,
+            hint="They sign the text of `ledger approvers message`: ledger approvers sign --signature 0x….",
+        )
 
 
 def require_answered(session: Session, folder: EpochFolder) -> None:

@@ -5,18 +5,23 @@ Reads only; needs no network and no key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
-from ledger.core.windows import Window, is_aligned
+from ledger.core.statementlog import log_findings
+from ledger.core.succession import scope_findings
+from ledger.core.windows import is_aligned
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
 from ledger.flows.purity import impure_imports
 from ledger.flows.session import Session
+from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
-from ledger.store.node import EpochFolder, Node, check_entry, walk
+from ledger.store.final import finals
+from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
 
 
 @dataclass
@@ -26,6 +31,7 @@ class Verification:
     node_id: str
     epochs: list[EpochReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    trust: list[Trust] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -39,8 +45,13 @@ class Verification:
         return [*self.findings, *found]
 
 
-def verify(session: Session, scope_id: str | None = None, epoch_id: int | None = None) -> Verification:
-    """Check the node: all scopes and epochs, or those asked for."""
+def verify(
+    session: Session, scope_id: str | None = None, epoch_id: int | None = None, roots: Sequence[str] = ()
+) -> Verification:
+    """Check the node: all scopes and epochs, or those asked for.
+
+    `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
+    """
     node = session.node
     result = Verification(node.node_id)
     result.findings += tree_findings(node)
@@ -48,11 +59,14 @@ def verify(session: Session, scope_id: str | None = None, epoch_id: int | None =
         Finding("ADAPTERS_NOT_IN_CORE", f"core imports {name}", path) for path, name in impure_imports()
     ]
     for scope in session.scope_ids(scope_id):
-        result.findings += [as_finding(error) for error in _scope_errors(node, scope)]
+        result.findings += _scope_findings(node, scope)
+        with suppress(LedgerError):  # one of the findings
+            result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
         for folder in _folders(node, scope):
             if epoch_id in (None, folder.epoch_id):
                 session.tell(f"verifying {scope}/{folder.epoch_id}")
                 result.epochs.append(EpochCheck(session, folder).report())
+    result.findings += root_findings(result.trust, roots)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)
@@ -80,38 +94,22 @@ def _folders(node: Node, scope_id: str) -> list[EpochFolder]:
     return folders
 
 
-def _scope_errors(node: Node, scope_id: str) -> Iterator[LedgerError]:
-    """ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE over the scope's epochs together."""
-    active: list[tuple[EpochFolder, str]] = []
-    before: tuple[EpochFolder, Window] | None = None
-    settings = node.settings.epoch
-    for expected, folder in enumerate(_folders(node, scope_id), start=1):
-        try:
-            state, window = folder.state(), folder.window()
-        except LedgerError:  # the epoch's own check reports it; what follows it cannot be compared with it
-            before = None
-            continue
-        if folder.epoch_id != expected:
-            yield FormatError(
-                f"epoch {expected} is missing before it", rule="EPOCH_WINDOW_UNIQUE", path=folder.relative
-            )
-        if state != "finalized":
-            active.append((folder, state))
-        if not is_aligned(window, settings.anchor, settings.length_days) or (before and before[1].end != window.start):
-            yield FormatError(
-                f"window {window} is not aligned to the anchor or does not follow the epoch before",
-                rule="EPOCH_WINDOW_UNIQUE",
-                path=folder.path("epoch.json"),
-                line=1,
-            )
-        before = (folder, window)
-    allowed = ["review", "open"] if node.scope(scope_id).overlap else []
-    if len(active) > 1 and [state for _, state in active] != allowed:
-        yield FormatError(
-            f"{len(active)} epochs of scope {scope_id} are not finalized",
-            rule="ONE_ACTIVE_EPOCH",
-            path=active[-1][0].relative,
-        )
+def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
+    """The scope's epochs together, its chain of approver sets and its statement log."""
+    folders, settings = _folders(node, scope_id), node.settings.epoch
+    lives = [life_of(folder) for folder in folders]
+    yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=node.scope(scope_id).overlap)
+    for life in lives:
+        if life.window is not None and not is_aligned(life.window, settings.anchor, settings.length_days):
+            message = f"window {life.window} is not aligned to the anchor"
+            yield Finding("EPOCH_WINDOW_UNIQUE", message, f"{life.path}/epoch.json", 1)
+    try:
+        chain, lines = node.chain(scope_id), node.epoch(scope_id, 1).log()
+        yield from chain.findings
+        closed = [folder for folder, life in zip(folders, lives, strict=True) if life.state == "finalized"]
+        yield from log_findings(layout.log_path(scope_id), lines, finals(scope_id, chain, closed))
+    except LedgerError as error:
+        yield as_finding(error)
 
 
 def _unknown_scopes(node: Node) -> list[Finding]:

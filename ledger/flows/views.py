@@ -86,7 +86,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
         derived = as_stated(session, folder)
         activity, unresolved = derived.evaluation.activity_count, derived.evaluation.unresolved_count
         total, threshold = derived.statement.pool_total_credits, derived.statement.threshold
-        signed = len(tally(session, folder, derived.statement).people) if state == "review" else 0
+        signed = len(tally(folder, derived.statement).people) if state == "review" else 0
     return EpochStatus(
         scope_id=folder.scope_id,
         epoch_id=folder.epoch_id,

@@ -35,7 +35,7 @@ class Desk:
         SignatureError for a stranger; InputError when the token belongs to another account than the approver's.
         """
         stored = normalize_signature(signature)
-        person = check_signer(self.epoch.session, self.epoch.folder, recover_signer(self.text, stored))
+        person = check_signer(self.epoch.folder, recover_signer(self.text, stored))
         scope = self.epoch.session.node.scope(self.epoch.scope_id)
         approver = next(one for one in scope.approvers if one.id == person)
         account = self.loop.forge.rest("GET", "/user").get("id")

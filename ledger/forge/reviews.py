@@ -1,8 +1,9 @@
-"""Signatures in reviews: an approving review with one line `/sign 0x…` carries a wallet's signature, no more.
+"""Signatures in reviews: an approving review with a line `/sign 0x…` carries a wallet's signature, no more.
 
-The text that was signed is rebuilt here from the epoch's own files; the signer is recovered (EIP-191), must be an
-approver pinned at review who is still in the scope's file, and must be the person whose GitHub account, by its
-immutable number, wrote the review (APPROVERS_PINNED_AT_REVIEW, SIGNATURE_SCOPE_BOUND).
+The text that was signed, a statement or an approver set, is rebuilt here from the node's own files; the signer is
+recovered (EIP-191), must be of the pinned set (or bear on the set that waits), and must be the person whose GitHub
+account, by its immutable number, wrote the review (APPROVERS_PINNED_AT_REVIEW, APPROVERS_CHAINED,
+SIGNATURE_SCOPE_BOUND).
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ledger.core.approvers import ApproverSignature, set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import LedgerError, SignatureError
+from ledger.core.records import Signature
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
+from ledger.flows.approvers import sign_set
 from ledger.flows.session import EpochFolder, Session
 from ledger.flows.sign import check_signer, current_statement, sign
 from ledger.forge.commands import acting
@@ -21,41 +25,74 @@ from ledger.forge.markdown import code, one_line
 
 FORM = "/sign 0x…"
 _LINE = re.compile(r"/sign[ \t]+(0x[0-9a-fA-F]{130})", re.ASCII)
+_MOST = 2
+"""An approver set and a statement: more than one text of each kind never waits."""
 
 
-def signature_in(body: str) -> str | None:
-    """The signature that a review's body carries; None for a body without `/sign`. SignatureError for another form."""
+def signatures_in(body: str) -> tuple[str, ...]:
+    """The signatures that a review's body carries; none for a body without `/sign`. SignatureError for another form."""
     lines = [line.strip() for line in re.split(r"\r?\n", body) if line.strip().startswith("/sign")]
-    if not lines:
-        return None
-    match = _LINE.fullmatch(lines[0])
-    if len(lines) > 1 or match is None:
+    matches = [match for line in lines if (match := _LINE.fullmatch(line)) is not None]
+    if len(lines) > _MOST or len(matches) != len(lines):
         raise SignatureError(
-            "a review holds exactly one line with a signature",
-            hint=f"Write one line `{FORM}`: 0x and 130 hexadecimal digits.",
+            "a review holds one line for each signature, of the statement and of an approver set that waits",
+            hint=f"Write a line `{FORM}` for each: 0x and 130 hexadecimal digits.",
         )
-    return match[1]
+    return tuple(dict.fromkeys(match[1] for match in matches))
 
 
 def count(
     session: Session, folder: EpochFolder, review: Review, evidence: str, at_commit: Callable[[str], bytes | None]
 ) -> str | None:
-    """Take in the signature that a review carries; the answer in Markdown, None for a review without one.
+    """Take in the signatures that a review carries; the answer in Markdown, None for a review without one.
 
     `evidence` is the review's address; `at_commit` gives the stored statement as it stood at a commit of the branch.
-    Delivered twice, it is counted once. Errors become answers: what was not counted, and exactly why.
+    Which text a signature is over is found by recovering its signer. Delivered twice, it is counted once. Errors become
+    answers: what was not counted, and exactly why.
     """
     try:
-        signature = signature_in(review.body)
-        if signature is None:
-            return None
-        recorded = next((line for line in folder.signatures() if line.evidence == evidence), None)
-        if recorded is not None:
-            return f"Counted: a signature by {code(recorded.signer_wallet)}."
-        return f"Counted: {_take(session, folder, review, signature, evidence, at_commit)}"
+        signatures = signatures_in(review.body)
     except LedgerError as error:
-        hint = f" {one_line(error.hint)}" if error.hint else ""
-        return f"Not counted: {code(one_line(str(error)), 300)}.{hint}"
+        return _not_counted(error)
+    counted, refused = [], []
+    for signature in signatures:
+        try:
+            counted.append(_once(session, folder, review, signature, evidence, at_commit))
+        except LedgerError as error:
+            refused.append(_not_counted(error))
+    return " ".join([f"Counted: {' '.join(counted)}"] * bool(counted) + refused) or None
+
+
+def _not_counted(error: LedgerError) -> str:
+    hint = f" {one_line(error.hint)}" if error.hint else ""
+    return f"Not counted: {code(one_line(str(error)), 300)}.{hint}"
+
+
+def _once(
+    session: Session,
+    folder: EpochFolder,
+    review: Review,
+    signature: str,
+    evidence: str,
+    at_commit: Callable[[str], bytes | None],
+) -> str:
+    recorded: list[Signature | ApproverSignature] = [*folder.signatures(), *folder.approver_signatures()]
+    for line in recorded:
+        if line.evidence == evidence and line.signature == normalize_signature(signature):
+            return f"a signature by {code(line.signer_wallet)}."
+    if review.state != "APPROVED":
+        raise SignatureError(f"the review is {review.state.lower()}", hint="Only an approving review carries one.")
+    if review.edited:
+        raise SignatureError("the review was edited", hint="Submit a new review; who edits one is not who signed.")
+    stored, chain = normalize_signature(signature), folder.chain()
+    waits = to_sign(chain, session.node.scope(folder.scope_id))
+    if waits is not None and (name := chain.may_sign(waits, wallet := recover_signer(set_text(waits), stored))):
+        _check_account(session, folder, name, review)
+        with acting(session, name, review.at):
+            taken = sign_set(session, folder.scope_id, signature, evidence)
+        done = ", which counts now" if taken.counts else ""
+        return f"{code(name)} signed approver set {waits.seq} with {code(wallet)}{done}."
+    return _take(session, folder, review, stored, evidence, at_commit)
 
 
 def _take(
@@ -66,10 +103,6 @@ def _take(
     evidence: str,
     at_commit: Callable[[str], bytes | None],
 ) -> str:
-    if review.state != "APPROVED":
-        raise SignatureError(f"the review is {review.state.lower()}", hint="Only an approving review carries one.")
-    if review.edited:
-        raise SignatureError("the review was edited", hint="Submit a new review; who edits one is not who signed.")
     if folder.state() != "review":
         raise SignatureError(f"the epoch is {folder.state()}", hint="It is signed while it is in review.")
     statement = current_statement(session, folder)
@@ -79,18 +112,27 @@ def _take(
             "the review is of an earlier statement, or of a commit that is not on the epoch's branch",
             hint=f"The statement is now {statement.statement_hash}: read it again and sign its text.",
         )
-    wallet = recover_signer(signed_text(statement), normalize_signature(signature))
-    name = check_signer(session, folder, wallet)
-    approver = session.node.scope(folder.scope_id).person_of(wallet)
-    if approver is None or approver.github_id is None or approver.github_id != review.author.account:
+    wallet = recover_signer(signed_text(statement), signature)
+    name = check_signer(folder, wallet)
+    _check_account(session, folder, name, review)
+    with acting(session, name, review.at):
+        done = sign(session, folder, signature, evidence)
+    if not done.added:
+        return f"{code(name)} had signed this statement already."
+    return f"{code(name)} signed with {code(wallet)}."
+
+
+def _check_account(session: Session, folder: EpochFolder, name: str, review: Review) -> None:
+    """SignatureError unless the review is by the account that the scope's file registers for this person.
+
+    For somebody whom the file no longer names it knows no account: then his wallet speaks alone, so that who leaves
+    can sign the set without him.
+    """
+    approver = next((one for one in session.node.scope(folder.scope_id).approvers if one.id == name), None)
+    if approver is not None and (approver.github_id is None or approver.github_id != review.author.account):
         raise SignatureError(
             f"the signature is by {name}, but the review is not by the GitHub account registered for {name}",
             rule="APPROVERS_PER_SCOPE",
             path=f"scopes/{folder.scope_id}.yaml",
             hint="An approver signs in a review of his own; `github_id` in the scope's file says which account is his.",
         )
-    with acting(session, name, review.at):
-        done = sign(session, folder, signature, evidence)
-    if not done.added:
-        return f"{code(name)} had signed this statement already."
-    return f"{code(name)} signed with {code(wallet)}."

@@ -165,8 +165,7 @@ class _Pages:
             for folder in folders:
                 self._tell(f"computing {scope_id}/{folder.epoch_id}")
                 stored = folder.statement()
-                size = stored.identities.size if stored else None
-                derived = derive(self._engine, self._node, folder, identities_size=size)
+                derived = derive(self._engine, self._node, folder, stated=stored)
                 outcomes = list(derived.loaded.outcomes())
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":

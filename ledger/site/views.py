@@ -10,7 +10,6 @@ from typing import Any
 from ledger.compute.derive import Derived
 from ledger.core.canonical import read_objects
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
-from ledger.core.lifecycle import pin_of
 from ledger.core.records import (
     Attestation,
     Collection,
@@ -173,12 +172,10 @@ class EpochPage:
 
     @property
     def signed(self) -> int:
-        """People who signed the statement as it is now: pinned at review and, until it is final, still approvers."""
+        """People of the pinned approver set who signed the statement as it is now."""
         wanted = self.statement.statement_hash
         wallets = {line.signer_wallet for line in self.signatures if line.statement_hash == wanted}
-        known: dict[str, str] = {wallet: wallet for wallet in wallets} if self.state == "finalized" else {}
-        known |= self.people_of
-        return len({known[wallet] for wallet in wallets.intersection(self.approvers, known)})
+        return len({self.people_of[wallet] for wallet in wallets.intersection(self.people_of)})
 
     @property
     def by_rule(self) -> int:
@@ -304,7 +301,10 @@ def epoch_page(
         )
         for number, payout in enumerate(ranked)
     ]
-    pin = pin_of(folder.transitions())
+    pin = folder.pin()
+    pinned: dict[str, str] = {
+        wallet: person.id for person in (pin.approvers if pin else ()) for wallet in person.wallets
+    }
     return EpochPage(
         scope_id=folder.scope_id,
         scope_name=settings.name or folder.scope_id,
@@ -331,8 +331,8 @@ def epoch_page(
         questions=tuple(folder.objections()),
         attestations=tuple(folder.attestations()),
         signatures=tuple(folder.signatures()),
-        approvers=pin.approvers if pin else (),
-        people_of={wallet: person.id for person in settings.approvers for wallet in person.wallets},
+        approvers=tuple(sorted(pinned)),
+        people_of=pinned,
         weights=epoch.weight_config,
         policy=epoch.weight_policy,
         shards=tuple(shard.name for shard in folder.shards()),

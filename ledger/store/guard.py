@@ -8,16 +8,19 @@ CURATION_FREEZE_ON_FINALIZE, ONE_ACTIVE_EPOCH, WRITES_VIA_WORKFLOW). Works on tw
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.succession import scope_findings
+from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
-from ledger.store.guard_epoch import EpochChange, as_finding, rewritten
-from ledger.store.node import check_entry, parse_bindings
+from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, rewritten
+from ledger.store.guard_scope import ScopeChange
+from ledger.store.node import check_entry, life_of, parse_bindings
 from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, Tree, WorkTree, changes, top_of
 from ledger.store.yamlfile import parse_yaml
 
@@ -61,13 +64,14 @@ class _Guard:
     def findings(self, epoch_branch: tuple[str, int] | None) -> Iterator[Finding]:
         """Everything that may not be, each with its place and rule."""
         if epoch_branch is not None:
-            yield from self._outside(layout.epoch_path(*epoch_branch))
+            yield from self._outside(layout.epoch_path(*epoch_branch), layout.scope_logs(epoch_branch[0]))
         foreign = list(self._foreign())
         yield from foreign
         yield from self._settings()
         if foreign:
             return  # what follows reads records, and may rely on names and modes
         yield from self._bindings()
+        scopes_touched = {name for path in self.changes if (name := layout.scope_of_log(path)) is not None}
         touched = sorted({(match[1], int(match[2])) for path in self.changes if (match := _EPOCH.fullmatch(path))})
         settings = self._node(self.after)
         if settings is None:
@@ -84,8 +88,14 @@ class _Guard:
             scopes = [scope for tree in (self.before, self.after) if (scope := self._scope(tree, scope_id)) is not None]
             yield from change.findings(scopes)
             if self._scope(self.before, scope_id) is not None:
-                yield from change.settings_findings(scopes, self._past)
-        for scope_id in sorted({scope_id for scope_id, _ in touched} | set(self._changed_scopes())):
+                yield from change.settings_findings(self._past)
+        for scope_id in sorted(scopes_touched | {scope_id for scope_id, _ in touched}):
+            epochs = {epoch_id for scope, epoch_id in touched if scope == scope_id}
+            logs = ScopeChange(settings.node_id, scope_id, epochs, self._read_before, self._read_after)
+            known = self._scope(self.before, scope_id) is not None
+            past = partial(self._scopes_since, scope_id) if known else None
+            yield from logs.findings(past, epoch_branch=epoch_branch is not None)
+        for scope_id in sorted(scopes_touched | {scope for scope, _ in touched} | set(self._changed_scopes())):
             yield from self._sequence(settings, scope_id)
 
     def _changed_scopes(self) -> Iterator[str]:
@@ -101,16 +111,27 @@ class _Guard:
             yield data
         yield from self.before.versions(self.prefix + path, since)
 
+    def _scopes_since(self, scope_id: str, time: Timestamp) -> Iterator[ScopeSettings]:
+        """The scope's file after the change, and as it stood before it back to a time."""
+        path = layout.scope_path(scope_id)
+        for data in self._past(path, to_milliseconds(time) // 1000):
+            try:
+                yield ScopeSettings.load(parse_yaml(data, path), path)
+            except LedgerError:
+                continue
+
     def _read_before(self, path: str) -> bytes | None:
         return self.before.read(self.prefix + path)
 
     def _read_after(self, path: str) -> bytes | None:
         return self.after.read(self.prefix + path)
 
-    def _outside(self, folder: str) -> Iterator[Finding]:
+    def _outside(self, folder: str, logs: Sequence[str]) -> Iterator[Finding]:
+        allowed = {f"{self.prefix}{path}" for path in logs}
         for path in self.all_changes:
-            if not path.startswith(f"{self.prefix}{folder}/"):
-                yield Finding("WRITES_VIA_WORKFLOW", f"an epoch's branch may change nothing but {folder}", path)
+            if not path.startswith(f"{self.prefix}{folder}/") and path not in allowed:
+                message = f"an epoch's branch may change nothing but {folder} and its scope's logs"
+                yield Finding("WRITES_VIA_WORKFLOW", message, path)
 
     def _foreign(self) -> Iterator[Finding]:
         """Names, modes and kinds of files under `data/`; logs and epochs that disappear."""
@@ -229,36 +250,9 @@ class _Guard:
         if ids != list(range(1, len(ids) + 1)):
             yield Finding("EPOCH_WINDOW_UNIQUE", "epochs are not numbered 1, 2, 3 …", f"{layout.EPOCHS}/{scope_id}")
             return
-        last = [EpochChange(settings, scope_id, number, {}, self._read_after, self._read_after) for number in ids]
-        try:
-            states = [change.after.state() for change in last]
-            active = [state for state in states if state != "finalized"]
-            allowed: tuple[list[str], ...] = ([], ["open"], ["review"])
-            if active not in (*allowed, *([["review", "open"]] if scope.overlap else [])):
-                yield Finding(
-                    "ONE_ACTIVE_EPOCH",
-                    f"{len(active)} epochs are not finalized",
-                    f"{layout.EPOCHS}/{scope_id}",
-                    None,
-                    "one",
-                    ", ".join(active),
-                )
-            if "finalized" in states[len(states) - len(active) :]:
-                yield Finding("ONE_ACTIVE_EPOCH", "an earlier epoch is not finalized", f"{layout.EPOCHS}/{scope_id}")
-            for one, two in pairwise(last):
-                if any(path.startswith(f"{two.after.relative}/") for path in self.changes) and (
-                    one.after.window().end != two.after.window().start
-                ):
-                    yield Finding(
-                        "EPOCH_WINDOW_UNIQUE",
-                        "the window does not follow the one before",
-                        two.after.path("epoch.json"),
-                        1,
-                        one.after.window().end,
-                        two.after.window().start,
-                    )
-        except LedgerError as error:
-            yield as_finding(error)
+        place = (Path(), settings.node_id, ScopeId(scope_id))
+        lives = [life_of(TreeFolder(*place, number, self._read_after)) for number in ids]
+        yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=scope.overlap)
 
 
 def _keeps_bytes(attributes: bytes) -> bool:

@@ -14,7 +14,7 @@ from ledger.core.canonical import decode, sha256_hex, split_lines
 from ledger.core.config import NodeSettings, ScopeSettings, Settings, WeightPolicy
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
-from ledger.core.lifecycle import pin_of
+from ledger.core.lifecycle import pin_findings
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import ActivityEvent, payload_hash
 from ledger.core.signing import recover_signer, signed_text
@@ -41,6 +41,10 @@ class TreeFolder(EpochFolder):
     def stored(self, name: str) -> bytes | None:
         """A file's bytes in the tree."""
         return self.source(self.path(name))
+
+    def beside(self, path: str) -> bytes | None:
+        """The bytes of a file of the node in the tree."""
+        return self.source(path)
 
     def log_shards(self) -> list[str]:
         """The activity log's files in the tree, in order."""
@@ -105,10 +109,13 @@ class EpochChange:
             if not is_aligned(window, self.settings.epoch.anchor, self.settings.epoch.length_days):
                 yield Finding("EPOCH_WINDOW_UNIQUE", "window is not aligned", self.after.path("epoch.json"), 1)
             if "signatures.jsonl" in self.files or now == "finalized":
-                yield from self._signatures(scopes, now == "finalized")
+                yield from self._signatures(now == "finalized")
             yield from self._attestations(final=now == "finalized")
             if now == "finalized":
                 yield from self._closing()
+            if "transitions.jsonl" in self.files:
+                path, steps = self.after.path("transitions.jsonl"), self.after.transitions()
+                yield from pin_findings(path, steps, self.after.chain())
             if scopes:
                 yield from self._deciders(scopes[0])
             if scopes and now == "finalized":
@@ -194,23 +201,15 @@ class EpochChange:
                 message = "answered by someone who is no approver"
                 yield Finding("APPROVERS_PER_SCOPE", message, self.after.path("objections.jsonl"), line.seq)
 
-    def settings_findings(self, scopes: Sequence[ScopeSettings], past: Past) -> Iterator[Finding]:
-        """Weights that are pinned at open, and approvers and threshold that are pinned at review, stood in the
-        settings then: nobody pins by hand what no reviewed change of the settings ever said.
+    def settings_findings(self, past: Past) -> Iterator[Finding]:
+        """Weights that are pinned at open stood in the settings then: nobody pins by hand what no reviewed change of
+        the settings ever said. (The approver sets are held to the scope's file where they are proposed.)
         """
         try:
             opening = "epoch.json" in self.files and self.before.stored("epoch.json") is None
             if opening and not self._weights_stood(past):
                 message = "the weights are not what the scope's policy said when the epoch opened"
                 yield Finding("WEIGHTS_INTEGER_ONLY", message, self.after.path("epoch.json"), 1)
-            steps = self.after.transitions()
-            pin = pin_of(steps[len(self.before.transitions()) :])
-            if pin is not None and not any(
-                (scope.wallets, scope.threshold) == (pin.approvers, pin.threshold)
-                for scope in self._scopes_since(past, self.after.window().end)
-            ):
-                message = "the pinned approvers or threshold are not those of the scope's file"
-                yield Finding("APPROVERS_PINNED_AT_REVIEW", message, self.after.path("transitions.jsonl"), len(steps))
         except FormatError:
             return  # reported by `findings`
 
@@ -231,17 +230,18 @@ class EpochChange:
             if (scope := _settings(ScopeSettings, data, path)) is not None:
                 yield scope
 
-    def _signatures(self, scopes: Sequence[ScopeSettings], final: bool) -> Iterator[Finding]:
+    def _signatures(self, final: bool) -> Iterator[Finding]:
         """Each is by an approver who was pinned, over the statement that it names where that is at hand; and enough
-        people, by the scope's file before the change and after it, signed the one that closes the epoch.
+        people of the pinned set signed the one that closes the epoch.
         """
-        path, steps = self.after.path("signatures.jsonl"), self.after.transitions()
-        statement, pin = self.after.statement(), pin_of(steps)
+        path, chain = self.after.path("signatures.jsonl"), self.after.chain()
+        statement, pin = self.after.statement(), self.after.pin()
         if statement is None or pin is None:
             yield Finding("SIGNATURE_SCOPE_BOUND", "signatures without a statement", path)
             return
         known = {each.statement_hash: each for each in (self.before.statement(), statement) if each is not None}
-        ever = {wallet for step in steps for wallet in step.approvers or ()}
+        sets = (chain.get(step.approvers_seq) for step in self.after.transitions() if step.approvers_seq is not None)
+        ever = {wallet for line in sets if line for person in line.approvers for wallet in person.wallets}
         people: set[str] = set()
         for number, line in enumerate(self.after.signatures(), start=1):
             current, stated = line.statement_hash == statement.statement_hash, known.get(line.statement_hash)
@@ -251,16 +251,16 @@ class EpochChange:
             except LedgerError as error:
                 yield Finding("SIGNATURE_SCOPE_BOUND", error.message, path, number)
                 continue
-            if line.signer_wallet not in (pin.approvers if current else ever):
+            if line.signer_wallet not in (pin.wallets if current else ever):
                 yield Finding("APPROVERS_PINNED_AT_REVIEW", "signer was not pinned at review", path, number)
                 continue
-            people_now = [scope.person_of(line.signer_wallet) for scope in scopes]
-            if not current or not people_now or people_now[0] is None or None in people_now:
-                continue  # over an older draft, or by someone who is no approver: on record, counts for nothing
-            if people_now[0].id in people:
-                message = f"{people_now[0].id} is counted once, not by wallets"
+            person = pin.person_of(line.signer_wallet)
+            if not current or person is None:
+                continue  # over an older draft: on record, counts for nothing
+            if person in people:
+                message = f"{person} is counted once, not by wallets"
                 yield Finding("APPROVERS_PER_SCOPE", message, path, number)
-            people.add(people_now[0].id)
+            people.add(person)
         if final and len(people) < pin.threshold:
             yield Finding(
                 "APPROVERS_PER_SCOPE", "too few approvers signed", path, None, str(pin.threshold), str(len(people))

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from ledger.core.values import SCOPE_PATTERN
+
 NODE_FILE = "ledger.yaml"
 IDENTITIES = "data/identities.jsonl"
 EPOCHS = "data/epochs"
+APPROVERS = "data/approvers"
+LOG = "data/log"
 CHECKSUMS = "sha256sums.txt"
 LOCK = "data/.lock"
 SHARD_LIMIT = 40_000_000
@@ -37,6 +41,9 @@ EPOCH_FILES: dict[str, Kind] = {
 later: append-only facts that may come after finalize."""
 
 FOLDER_PATTERN = r"(?!0000)[0-9]{4}|[1-9][0-9]{4,8}"
+_SCOPE_LOG = re.compile(
+    rf"{APPROVERS}/({SCOPE_PATTERN[1:-1]})(?:\.signatures)?\.jsonl|{LOG}/({SCOPE_PATTERN[1:-1]})\.jsonl", re.ASCII
+)
 _SHARD = re.compile(r"activity-(?!000[01])([0-9]{4})\.jsonl")
 _TEMPORARY = re.compile(r"\.[a-z0-9._-]+\.tmp")
 NAME_PATTERN = r"[a-z0-9._-]+"
@@ -50,6 +57,32 @@ def folder_name(epoch_id: int) -> str:
 def epoch_path(scope_id: str, epoch_id: int) -> str:
     """The epoch's folder, relative to the node."""
     return f"{EPOCHS}/{scope_id}/{folder_name(epoch_id)}"
+
+
+def approvers_path(scope_id: str) -> str:
+    """The scope's approver sets, relative to the node."""
+    return f"{APPROVERS}/{scope_id}.jsonl"
+
+
+def approver_signatures_path(scope_id: str) -> str:
+    """The signatures over the scope's approver sets, relative to the node."""
+    return f"{APPROVERS}/{scope_id}.signatures.jsonl"
+
+
+def log_path(scope_id: str) -> str:
+    """The scope's statement log, relative to the node."""
+    return f"{LOG}/{scope_id}.jsonl"
+
+
+def scope_logs(scope_id: str) -> tuple[str, ...]:
+    """The append-only logs of a scope outside its epochs: what an epoch's branch may add to besides its folder."""
+    return approvers_path(scope_id), approver_signatures_path(scope_id), log_path(scope_id)
+
+
+def scope_of_log(path: str) -> str | None:
+    """The scope whose log `path` is by its name, one of `scope_logs`; None for any other path."""
+    match = _SCOPE_LOG.fullmatch(path)
+    return match[1] or match[2] if match else None
 
 
 def scope_path(scope_id: str) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
+from ledger.core.approvers import ApproverSet, ApproverSignature, Chain, build_chain
 from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
-from ledger.core.errors import ConfigError, FormatError, InputError
-from ledger.core.lifecycle import state_of
+from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
+from ledger.core.lifecycle import Pin, pin_of, state_of
 from ledger.core.records import (
     ActivityEvent,
     Allocation,
@@ -38,6 +40,8 @@ from ledger.core.records import (
     Statement,
     Transition,
 )
+from ledger.core.statementlog import LogLine
+from ledger.core.succession import EpochLife
 from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
 from ledger.store import layout
@@ -45,6 +49,8 @@ from ledger.store.files import read_file
 from ledger.store.yamlfile import load_yaml
 
 R = TypeVar("R", bound=Record)
+S = TypeVar("S", ApproverSet, ApproverSignature, LogLine)
+T = TypeVar("T")
 
 
 class Place(TypedDict):
@@ -81,6 +87,10 @@ class EpochFolder:
     def stored(self, name: str) -> bytes | None:
         """A file's bytes, None when it does not exist: the one place where this class reads."""
         return read_file(self.root, self.path(name))
+
+    def beside(self, path: str) -> bytes | None:
+        """The bytes of a file of the node outside the folder, by its path; None when it does not exist."""
+        return read_file(self.root, path)
 
     def read(self, name: str) -> bytes:
         """A file's bytes; empty when it does not exist."""
@@ -137,12 +147,34 @@ class EpochFolder:
 
     def state(self) -> State:
         """Where the epoch stands."""
+        return self._of_steps(lambda: state_of(self.transitions()))
+
+    def chain(self) -> Chain:
+        """The scope's approver sets and which of them count."""
+        paths = layout.approvers_path(self.scope_id), layout.approver_signatures_path(self.scope_id)
+        return parse_chain(*(self.beside(path) or b"" for path in paths), self.node_id, self.scope_id)
+
+    def approver_signatures(self) -> tuple[ApproverSignature, ...]:
+        """All signatures over the scope's approver sets, oldest first."""
+        path = layout.approver_signatures_path(self.scope_id)
+        return parse_scope_log(ApproverSignature, self.beside(path) or b"", path, self.node_id, self.scope_id)
+
+    def pin(self) -> Pin | None:
+        """What the last step to review pinned; FormatError when the scope's chain does not hold it."""
+        return self._of_steps(lambda: pin_of(self.transitions(), self.chain()))
+
+    def _of_steps(self, read: Callable[[], T]) -> T:
         try:
-            return state_of(self.transitions())
+            return read()
         except FormatError as error:
             if error.path == "transitions.jsonl":
                 error.path = self.path("transitions.jsonl")
             raise
+
+    def log(self) -> list[LogLine]:
+        """The scope's statement log, oldest first."""
+        path = layout.log_path(self.scope_id)
+        return list(parse_scope_log(LogLine, self.beside(path) or b"", path, self.node_id, self.scope_id))
 
     def curation(self) -> list[Curation]:
         """All decisions on events, oldest first."""
@@ -216,10 +248,46 @@ class EpochFolder:
         return Window(epoch.period_start, epoch.period_end)
 
 
+def life_of(folder: EpochFolder) -> EpochLife:
+    """Where an epoch stands, as far as its files tell."""
+    state, window = None, None
+    with suppress(LedgerError):  # the epoch's own check says what is wrong with it
+        state = folder.state()
+    with suppress(LedgerError):
+        window = folder.window()
+    return EpochLife(folder.epoch_id, folder.relative, state, window)
+
+
 @lru_cache(maxsize=4)
 def parse_statement(folder: EpochFolder, data: bytes) -> Statement:
     """The statement of these bytes; the last ones are remembered, since the epoch after asks for this one's hash."""
     return folder.single(Statement, "statement.json", data)
+
+
+@lru_cache(maxsize=64)
+def parse_chain(sets: bytes, signatures: bytes, node_id: str, scope_id: str) -> Chain:
+    """The chain of these bytes; remembered, since every epoch asks and recovering a signer takes its time."""
+    paths = layout.approvers_path(scope_id), layout.approver_signatures_path(scope_id)
+    return build_chain(
+        parse_scope_log(ApproverSet, sets, paths[0], node_id, scope_id),
+        parse_scope_log(ApproverSignature, signatures, paths[1], node_id, scope_id),
+        paths,
+    )
+
+
+def parse_scope_log(model: type[S], data: bytes, path: str, node_id: str, scope_id: str) -> tuple[S, ...]:
+    """The records of a scope's numbered log; FormatError names file and line."""
+    found = []
+    for number, value in read_objects(data, path):
+        try:
+            record = model.read(value)
+            check_place(record, node_id, scope_id, None)
+            if record.seq != number:
+                raise FormatError(f"seq is {record.seq}, expected {number}")
+        except FormatError as error:
+            raise error.at(path, number) from None
+        found.append(record)
+    return tuple(found)
 
 
 def check_place(record: Record, node_id: str, scope_id: str | None, epoch_id: int | None) -> None:
@@ -292,6 +360,10 @@ class Node:
             if epoch.epoch_id != expected:
                 raise FormatError(f"epoch {expected} is missing before it", path=epoch.relative)
         return opened
+
+    def chain(self, scope_id: str) -> Chain:
+        """The approver sets of a scope and which of them count."""
+        return self.epoch(scope_id, 1).chain()
 
     def bindings(self) -> list[Binding]:
         """The whole bindings log, oldest first."""
@@ -379,6 +451,8 @@ def check_entry(path: str, mode: int) -> None:
     if mode & 0o111:
         raise FormatError("is marked executable", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
     if path == layout.IDENTITIES or path == "data/epochs/.gitkeep":
+        return
+    if layout.scope_of_log(path) is not None:
         return
     match = _ENTRY.fullmatch(path)
     if match is None or layout.kind_of(match[3]) is None:

@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from typing import Any
 
+from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.canonical import encode
 from ledger.core.records import (
     ActivityEvent,
@@ -24,6 +25,7 @@ from ledger.core.records import (
     Transition,
     payload_hash,
 )
+from ledger.core.statementlog import LogLine
 
 NODE = "6f9a1c52-27c2-4f0c-9f0e-5a1c2d3e4f50"
 TIME = "2026-01-06T10:20:30.123Z"
@@ -31,6 +33,7 @@ START = "2026-01-05T00:00:00.000Z"
 END = "2026-01-12T00:00:00.000Z"
 WALLET = "0x5ce9454909639D2D17A3F753ce7d93fa0b9aB12E"
 OTHER_WALLET = "0xa79F6f349C853F9Ea0B29636779ae3Cb4E3BA729"
+THIRD_WALLET = "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"
 EMPTY = hashlib.sha256(b"").hexdigest()
 SOME_HASH = hashlib.sha256(b"some").hexdigest()
 WEIGHTS = {"git:commit_authored": 1000, "github:pr_merged": 8000}
@@ -46,6 +49,13 @@ def uuid5(name: str) -> str:
     return str(uuid.uuid5(uuid.UUID(NODE), name))
 
 
+ISSUER: dict[str, Any] = {
+    "can_approve": True,
+    "can_close_epoch": False,
+    "can_issue": True,
+    "id": "ben",
+    "wallets": [THIRD_WALLET],
+}
 _EPOCH = {"node_id": NODE, "scope_id": "default", "epoch_id": 1}
 
 _EVENT_PAYLOAD: dict[str, Any] = {
@@ -61,8 +71,8 @@ _EVENT_PAYLOAD: dict[str, Any] = {
 _TO_REVIEW: dict[str, Any] = {
     **_EPOCH,
     "actor": "ana",
-    "approver_set_hash": hashlib.sha256(",".join(sorted([WALLET.lower(), OTHER_WALLET.lower()])).encode()).hexdigest(),
-    "approvers": sorted([WALLET, OTHER_WALLET]),
+    "approver_set_hash": SOME_HASH,
+    "approvers_seq": 1,
     "at": END,
     "from": "open",
     "gaps": ["github: failed"],
@@ -225,9 +235,11 @@ RECORDS: dict[str, tuple[type[Record], dict[str, Any]]] = {
             "algorithm": "weight-sum-v0",
             "allocation_set_hash": SOME_HASH,
             "approver_set_hash": SOME_HASH,
+            "approvers_seq": 1,
             "curation_hash": EMPTY,
             "gaps": [],
             "identities": {"sha256": SOME_HASH, "size": 1},
+            "log": {"root": SOME_HASH, "size": 1},
             "overrides_hash": EMPTY,
             "payouts": [
                 {"amount_credits": "10000", "share": "1.000000", "total_units": "8000", "user_id": user(1)},
@@ -256,6 +268,49 @@ RECORDS: dict[str, tuple[type[Record], dict[str, Any]]] = {
             "signed_at": TIME,
             "signer_wallet": WALLET,
             "statement_hash": SOME_HASH,
+        },
+    ),
+    "set": (
+        ApproverSet,
+        {
+            "approvers": [
+                {"id": "ana", "wallets": sorted([WALLET, OTHER_WALLET])},
+                {"id": "ben", "wallets": [THIRD_WALLET]},
+            ],
+            "at": TIME,
+            "covers": False,
+            "issuers": [ISSUER],
+            "node_id": NODE,
+            "previous": None,
+            "reason": "the scope's file names them",
+            "scope_id": "default",
+            "self_approve": False,
+            "seq": 1,
+            "threshold": 2,
+        },
+    ),
+    "set signature": (
+        ApproverSignature,
+        {
+            "approvers_seq": 1,
+            "evidence": "",
+            "node_id": NODE,
+            "scope_id": "default",
+            "seq": 1,
+            "signature": "0x" + "1" * 128 + "1b",
+            "signed_at": TIME,
+            "signer_wallet": WALLET,
+        },
+    ),
+    "log": (
+        LogLine,
+        {
+            "hash": SOME_HASH,
+            "kind": "statement",
+            "node_id": NODE,
+            "ref": "data/epochs/default/0001/statement.json",
+            "scope_id": "default",
+            "seq": 1,
         },
     ),
     "attestation": (

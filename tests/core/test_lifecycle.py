@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import product
 from typing import Any
 
@@ -11,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from ledger.core.approvers import ApproverSet, build_chain
 from ledger.core.errors import FormatError, StateError
 from ledger.core.invariants import INVARIANTS
-from ledger.core.lifecycle import ALLOWED, RULE, STEPS, pin_of, require, state_of
-from ledger.core.records import STATES, Transition, approver_set_hash
-from tests.core.samples import OTHER_WALLET, SOME_HASH, WALLET, record
+from ledger.core.lifecycle import ALLOWED, RULE, STEPS, Pin, pin_of, require, state_of
+from ledger.core.records import STATES, Transition
+from tests.core.samples import SOME_HASH, record
 
 
 def step(start: str | None, to: str, **changes: Any) -> Transition:
@@ -104,23 +104,21 @@ def test_whatever_the_log_says_the_epoch_never_goes_back(steps: list[Transition]
     assert ranks.count(2) <= 1
 
 
-def test_the_last_pin_counts() -> None:
-    again = step(
-        "review", "review", approvers=[WALLET], approver_set_hash=approver_set_hash((WALLET,)), threshold=1, gaps=[]
-    )
-    assert pin_of([OPEN]) is None
-    first = pin_of([OPEN, REVIEW])
-    assert first is not None
-    assert first.approvers == tuple(sorted([WALLET, OTHER_WALLET]))
-    assert (first.threshold, first.gaps) == (2, ("github: failed",))
-    for steps in ([OPEN, REVIEW, again], [OPEN, REVIEW, again, DONE]):
-        pin = pin_of(steps)
-        assert pin is not None
-        assert (pin.approvers, pin.threshold, pin.gaps) == ((WALLET,), 1, ())
+def test_the_last_pin_counts_and_is_found_in_the_chain() -> None:
+    one: ApproverSet = record("set")
+    two: ApproverSet = record("set", seq=2, previous=one.line_hash, threshold=1)
+    chain = build_chain([one, two], [])
+    first = step("open", "review", approver_set_hash=one.set_hash, approvers_seq=1)
+    again = step("review", "review", approver_set_hash=two.set_hash, approvers_seq=2, threshold=1, gaps=[])
+    assert pin_of([OPEN], chain) is None
+    assert pin_of([OPEN, first], chain) == Pin(one.approvers, 1, one.set_hash, 2, ("github: failed",))
+    for steps in ([OPEN, first, again], [OPEN, first, again, DONE]):
+        assert pin_of(steps, chain) == Pin(two.approvers, 2, two.set_hash, 1, ())
 
 
-def test_the_approver_hash_is_over_sorted_lower_case_addresses() -> None:
-    text = ",".join(sorted([WALLET.lower(), OTHER_WALLET.lower()]))
-    expected = hashlib.sha256(text.encode()).hexdigest()
-    assert approver_set_hash((WALLET, OTHER_WALLET)) == approver_set_hash((OTHER_WALLET, WALLET)) == expected
-    assert DONE.statement_hash == SOME_HASH
+@pytest.mark.parametrize("changes", [{"approvers_seq": 3}, {"approver_set_hash": SOME_HASH}, {"threshold": 1}])
+def test_a_pin_that_the_chain_does_not_hold_like_this_is_refused(changes: dict[str, Any]) -> None:
+    one: ApproverSet = record("set")
+    forged = step("open", "review", **{"approver_set_hash": one.set_hash, **changes})
+    with pytest.raises(FormatError, match="does not hold like this"):
+        pin_of([OPEN, forged], build_chain([one], []))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ledger.core.objections import objections_end, unanswered
-from ledger.core.records import Objection, Transition, approver_set_hash
+from ledger.core.records import Objection, Transition
 from ledger.core.values import Timestamp, parse_time
-from tests.nodes import NODE_ID, WALLETS
+from tests.nodes import NODE_ID
 
 PLACE = {"node_id": NODE_ID, "scope_id": "default", "epoch_id": 1}
 REVIEW = "2026-01-13T06:00:00.000Z"
@@ -13,8 +13,8 @@ REVIEW = "2026-01-13T06:00:00.000Z"
 
 def step(to: str, at: str, before: str | None) -> Transition:
     pins = {
-        "approver_set_hash": approver_set_hash((WALLETS["ann"],)),
-        "approvers": [WALLETS["ann"]],
+        "approver_set_hash": "0" * 64,
+        "approvers_seq": 1,
         "gaps": [],
         "threshold": 1,
     }

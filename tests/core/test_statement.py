@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from ledger.core.approvers import Member, approver_set_hash
 from ledger.core.canonical import decode, sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.lifecycle import Pin
 from ledger.core.merkle import merkle_root
-from ledger.core.records import Allocation, IdentitiesPin, Statement, approver_set_hash
+from ledger.core.records import Allocation, IdentitiesPin, LogPin, Statement
 from ledger.core.signing import signed_text
 from ledger.core.statement import StatementInputs, build_statement
 from ledger.core.values import MAX_AMOUNT, Address, Hash
 from tests.core.samples import EMPTY, OTHER_WALLET, SOME_HASH, WALLET, record, user, uuid5
 
-APPROVERS = tuple(Address(wallet) for wallet in sorted([WALLET, OTHER_WALLET]))
+APPROVERS = (Member(id="ana", wallets=(Address(WALLET),)), Member(id="ben", wallets=(Address(OTHER_WALLET),)))
 
 
 def rows(*units: int) -> tuple[Allocation, ...]:
@@ -33,7 +34,7 @@ def rows(*units: int) -> tuple[Allocation, ...]:
 
 INPUTS = StatementInputs(
     epoch=record("epoch"),
-    pin=Pin(APPROVERS, approver_set_hash(APPROVERS), 2, ("github: failed",)),
+    pin=Pin(APPROVERS, 1, approver_set_hash(APPROVERS), 2, ("github: failed",)),
     evaluation=Evaluation(
         activity_count=4,
         activity_root=merkle_root([b"a", b"b", b"c", b"d"]),
@@ -47,6 +48,7 @@ INPUTS = StatementInputs(
     overrides_hash=Hash(EMPTY),
     pool_hash=Hash(SOME_HASH),
     identities=IdentitiesPin(sha256=Hash(SOME_HASH), size=3),
+    log=LogPin(root=Hash(SOME_HASH), size=2),
     previous_statement_hash=None,
 )
 
@@ -88,6 +90,8 @@ CHANGES: dict[str, Any] = {
     "scope": replace(INPUTS, epoch=record("epoch", scope_id="other")),
     "node": replace(INPUTS, epoch=record("epoch", node_id=user(7))),
     "approvers": replace(INPUTS, pin=replace(INPUTS.pin, approver_set_hash=approver_set_hash(APPROVERS[:1]))),
+    "approver set's number": replace(INPUTS, pin=replace(INPUTS.pin, approvers_seq=2)),
+    "log": replace(INPUTS, log=LogPin(root=Hash(SOME_HASH), size=3)),
     "threshold": replace(INPUTS, pin=replace(INPUTS.pin, threshold=1)),
     "gaps": replace(INPUTS, pin=replace(INPUTS.pin, gaps=())),
     "events": replace(INPUTS, evaluation=replace(INPUTS.evaluation, activity_count=5)),

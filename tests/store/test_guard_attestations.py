@@ -191,7 +191,10 @@ def test_nothing_else_comes_in_with_an_attestation(root: Path) -> None:
 def test_a_statement_changed_beside_its_attestation_is_refused(root: Path) -> None:
     edit(root, f"{FIRST}/statement.json", lambda data: data.replace(b'"threshold":2', b'"threshold":1'))
     append(root, FILE, line(root))
-    assert told(root) == [("CURATION_FREEZE_ON_FINALIZE", f"{FIRST}/statement.json", 1)]
+    assert told(root) == [
+        ("CURATION_FREEZE_ON_FINALIZE", f"{FIRST}/statement.json", 1),
+        ("STATEMENT_LOGGED", "data/log/default.jsonl", 2),
+    ]
 
 
 def test_an_epochs_branch_takes_no_attestation_of_another_epoch(root: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.core.approvers import ApproverSet
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
-from ledger.core.records import approver_set_hash, payload_hash, weight_config_hash
+from ledger.core.records import payload_hash, weight_config_hash
 from ledger.core.signing import CURVE_ORDER
 from ledger.flows.collect import collect
 from ledger.flows.questions import ask
@@ -19,7 +21,8 @@ from ledger.flows.review import repin
 from ledger.flows.sign import finalize
 from ledger.store.files import write_lock
 from ledger.store.guard import guard
-from tests.nodes import WALLETS, at, sign_as
+from ledger.store.layout import approvers_path
+from tests.nodes import WALLETS, at, sign_as, sign_sets
 from tests.store.repositories import (
     FIRST,
     IN_REVIEW,
@@ -61,19 +64,39 @@ def replace_in(path: str, old: str, new: str) -> Callable[[Path], None]:
 # --- forged records
 
 
+def forge_set(root: Path, *people: str, threshold: int = 1, **changes: object) -> None:
+    """Add an approver set by hand, right in everything but that the scope's file never named it."""
+    path = approvers_path("default")
+    before = (root / path).read_bytes().split(b"\n")[-2]
+    members = [{"id": name, "wallets": [WALLETS[name]]} for name in people]
+    last = last_line(root, path)
+    forged = {"approvers": members, "threshold": threshold, "seq": last["seq"] + 1, "previous": sha256_hex(before)}
+    append(root, path, {**last, **forged, **changes})
+
+
+def pin_last_set(root: Path) -> None:
+    """Pin the last set by hand, as no command would."""
+    line = ApproverSet.read(last_line(root, approvers_path("default")))
+    step = {**last_line(root, f"{SECOND}/transitions.jsonl"), "from": "review", "threshold": line.threshold}
+    pins = {"approvers_seq": line.seq, "approver_set_hash": line.set_hash}
+    append(root, f"{SECOND}/transitions.jsonl", {**step, **pins})
+
+
 @pytest.mark.parametrize("pinned", [("ann", "ben"), ("ann",), ("eve",)])
-def test_a_pin_that_the_scope_never_had_is_refused(root: Path, pinned: tuple[str, ...]) -> None:
+def test_a_set_that_the_scope_never_had_is_refused(root: Path, pinned: tuple[str, ...]) -> None:
     base = review_second(root)
-    wallets = tuple(sorted(WALLETS[name] for name in pinned))
-    forged = {
-        **last_line(root, f"{SECOND}/transitions.jsonl"),
-        "from": "review",
-        "threshold": 1,
-        "approvers": list(wallets),
-        "approver_set_hash": approver_set_hash(wallets),
-    }
-    append(root, f"{SECOND}/transitions.jsonl", forged)
-    assert rules(root, base) == {"APPROVERS_PINNED_AT_REVIEW"}
+    forge_set(root, *pinned)
+    assert rules(root, base) == {"APPROVERS_CHAINED"}
+    pin_last_set(root)
+    assert rules(root, base) == {"APPROVERS_CHAINED"}
+
+
+@pytest.mark.parametrize("forged", [{"threshold": 1}, {"approvers_seq": 2}, {"approver_set_hash": "0" * 64}])
+def test_a_pin_that_the_chain_does_not_hold_is_refused(root: Path, forged: dict[str, object]) -> None:
+    base = review_second(root)
+    step = {**last_line(root, f"{SECOND}/transitions.jsonl"), "from": "review", **forged}
+    append(root, f"{SECOND}/transitions.jsonl", step)
+    assert rules(root, base) == {"APPROVERS_CHAINED"}
 
 
 def test_a_pin_stays_good_when_the_scope_changes_later(root: Path) -> None:
@@ -87,7 +110,7 @@ def test_a_pin_stays_good_when_the_scope_changes_later(root: Path) -> None:
     assert guard(root, main, epoch_branch=("default", 2)) == []
 
 
-def test_a_threshold_from_long_before_the_window_cannot_be_pinned_again(root: Path) -> None:
+def test_a_threshold_from_long_before_the_window_cannot_be_proposed_again(root: Path) -> None:
     replace_in("scopes/default.yaml", "threshold: 2", "threshold: 1")(root)
     git(root, "add", "--all")
     stamp = {"GIT_COMMITTER_DATE": "2026-01-08T00:00:00Z", "GIT_AUTHOR_DATE": "2026-01-08T00:00:00Z"}
@@ -101,12 +124,9 @@ def test_a_threshold_from_long_before_the_window_cannot_be_pinned_again(root: Pa
         env={**os.environ, **dict.fromkeys(stamp, "2026-01-09T00:00:00Z")},
     )
     base = review_second(root)
-    append(
-        root,
-        f"{SECOND}/transitions.jsonl",
-        {**last_line(root, f"{SECOND}/transitions.jsonl"), "from": "review", "threshold": 1},
-    )
-    assert rules(root, base) == {"APPROVERS_PINNED_AT_REVIEW"}
+    forge_set(root, "ann", "ben")
+    pin_last_set(root)
+    assert rules(root, base, epoch_branch=("default", 2)) == {"APPROVERS_CHAINED"}
 
 
 def test_a_pin_after_a_reviewed_change_of_approvers_is_allowed(root: Path) -> None:
@@ -115,33 +135,37 @@ def test_a_pin_after_a_reviewed_change_of_approvers_is_allowed(root: Path) -> No
     base = commit(root)
     with at(root, IN_REVIEW, "ann") as session:
         folder = session.node.epoch("default", 2)
-        with write_lock(root):
-            repin(session, folder, "ann")
+        for _ in range(2):  # the first proposes the set, the second pins it once it counts
+            with write_lock(root):
+                repin(session, folder, "ann")
+            sign_sets(session, "default", "ann", "ben", "eve")
         sign_as(session, folder, "ann", "eve")
         finalize(session, folder)
-    assert guard(root, base) == []
+    assert guard(root, base, epoch_branch=("default", 2)) == []
 
 
 def test_approvers_who_enter_in_the_same_change_cannot_close_an_epoch(root: Path) -> None:
+    """The set that is there decides: without enough of its people the new one does not count, whoever else signs."""
     base = review_second(root)
     replace_in("scopes/default.yaml", WALLETS["ben"], WALLETS["eve"])(root)
     with at(root, IN_REVIEW, "ann") as session:
         folder = session.node.epoch("default", 2)
         with write_lock(root):
             repin(session, folder, "ann")
-        sign_as(session, folder, "ann", "eve")
-        finalize(session, folder)
-    assert rules(root, base) == {"APPROVERS_PER_SCOPE"}
+        sign_sets(session, "default", "ann", "eve")
+    assert guard(root, base) == []
+    pin_last_set(root)
+    assert rules(root, base) == {"APPROVERS_CHAINED"}
 
 
-def test_an_approver_who_leaves_in_the_same_change_no_longer_counts(root: Path) -> None:
+def test_an_approver_who_leaves_the_file_counts_until_the_chain_says_otherwise(root: Path) -> None:
     base = review_second(root)
     with at(root, IN_REVIEW) as session:
         folder = session.node.epoch("default", 2)
         sign_as(session, folder, "ann", "ben")
         finalize(session, folder)
     replace_in("scopes/default.yaml", WALLETS["ben"], WALLETS["eve"])(root)
-    assert rules(root, base) == {"APPROVERS_PER_SCOPE"}
+    assert guard(root, base) == []
 
 
 @pytest.mark.parametrize(
@@ -385,14 +409,13 @@ def test_a_shallow_clone_says_how_to_get_the_history(root: Path, tmp_path: Path)
     assert "--unshallow" in caught.value.hint
 
 
-def test_a_clone_without_the_settings_of_old_cannot_let_a_pin_pass(root: Path) -> None:
-    """The forged pin sends guard into the history of the scope's file; a hole there is an error, never a yes."""
+def test_a_clone_without_the_settings_of_old_cannot_let_a_set_pass(root: Path) -> None:
+    """The forged set sends guard into the history of the scope's file; a hole there is an error, never a yes."""
     old = git(root, "rev-parse", "HEAD:scopes/default.yaml").strip()
     edit(root, "scopes/default.yaml", lambda data: data.replace(b"threshold: 2", b"threshold: 1"))
     base = review_second(root)
     (root / ".git/objects" / old[:2] / old[2:]).unlink()
-    step = last_line(root, f"{SECOND}/transitions.jsonl")
-    append(root, f"{SECOND}/transitions.jsonl", {**step, "from": "review", "threshold": 2})
+    forge_set(root, "ann", "eve", threshold=2)
     with pytest.raises(InputError, match="cat-file"):
         guard(root, base)
 

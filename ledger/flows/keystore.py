@@ -1,0 +1,27 @@
+"""Sign a text with an encrypted keystore file: for those who have no wallet at hand, and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ledger.core.errors import CredentialsError, InputError
+
+
+def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -> str:
+    """The signature (EIP-191) over `text` by the key in an encrypted keystore file."""
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    try:
+        content = keystore.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"keystore cannot be read: {error}", path=str(keystore)) from None
+    try:
+        key = Account.decrypt(content, password())
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        raise CredentialsError(
+            f"the keystore does not open: {error}", path=str(keystore), hint="Check the password and the file."
+        ) from None
+    signed = Account.sign_message(encode_defunct(text=text), key)
+    return "0x" + str(signed.signature.hex()).removeprefix("0x")

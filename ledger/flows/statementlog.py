@@ -1,0 +1,28 @@
+"""Append to a scope's statement log what became final (STATEMENT_LOGGED).
+
+Every act that makes something final ends with this; what a killed run left out, the next one adds.
+"""
+
+from __future__ import annotations
+
+from ledger.core.statementlog import Final, to_log
+from ledger.flows.session import Session
+from ledger.store import layout
+from ledger.store.append import append_records
+from ledger.store.final import final_sets, final_statement
+
+
+def complete_log(session: Session, scope_id: str) -> None:
+    """Bring the log up to what is final by the files; changes nothing where it is. Call inside the write lock."""
+    node = session.node
+    lines = node.epoch(scope_id, 1).log()
+    logged = {line.ref for line in lines}
+    statements: list[Final] = []
+    for folder in reversed(node.epochs(scope_id)):  # what is logged is a prefix: look no further than its end
+        if folder.path("statement.json") in logged:
+            break
+        if (found := final_statement(folder)) is not None:
+            statements.insert(0, found)
+    final = [*final_sets(scope_id, node.chain(scope_id)), *statements]
+    missing = to_log(lines, final, node.node_id, node.scope(scope_id).scope_id)
+    append_records(node.root, layout.log_path(scope_id), missing)
