@@ -11,10 +11,10 @@ from tests.golden_story import play
 from tests.nodes import GOLDEN, golden_copy
 
 STATEMENTS = {
-    ("default", 1): "dc05949c5f348c810bd683841e56470cc31819867f113ab68e34d45c67b4b43a",
-    ("default", 2): "fbd687972ab0ab923e7701d740635e71d79fcee363baa329e66b7d56ff27194f",
-    ("default", 3): "1c49d56a48ac426bb841046eb9d54f25df520e0e378830baa8ac7ad6f7ef015a",
-    ("design", 1): "82a22436788e2fca4cbc1c29ef025bb0f98198dc6b5c53ecf16cb8dc0c59699b",
+    ("default", 1): "b19569a72f0be7621c6aff8b847838ee81fa3ccd082e971944b3c3b9211eb9ff",
+    ("default", 2): "4d588e5339ad0eeb59c264b23028734ccf4d71db3eb190dac3f768fe89883f88",
+    ("default", 3): "6e6321523a3d4164428322724333ec0dc161db919a057188fd79aeb5cac66b2c",
+    ("design", 1): "3a0cd9553eda6f04c012732209983dbe2db3c540acde40fbb520169ae3326f9d",
 }
 
 
