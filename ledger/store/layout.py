@@ -12,6 +12,7 @@ from ledger.core.values import SCOPE_PATTERN
 
 NODE_FILE = "ledger.yaml"
 IDENTITIES = "data/identities.jsonl"
+RECEIPTS = "data/receipts.jsonl"
 EPOCHS = "data/epochs"
 APPROVERS = "data/approvers"
 LOG = "data/log"
