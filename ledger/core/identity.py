@@ -5,7 +5,8 @@ One account resolves to at most one user at a time; the latest line of an accoun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.records import Binding
@@ -16,8 +17,28 @@ AccountKey = tuple[str, str]
 
 GHOST = "ghost"
 """The account on GitHub of all whose account was deleted."""
-NOBODY = frozenset({("github", GHOST), ("git", sha256_hex(b""))})
-"""Accounts that stand for anybody: deleted ones on GitHub, commits without an address. They bind to no one."""
+NOBODY = frozenset(
+    {("discord", "456226577798135808"), ("git", sha256_hex(b"")), ("github", GHOST), ("github", "10137")}
+)
+"""Accounts that stand for anybody: deleted ones (on GitHub by word or number), commits without an address. They bind to
+no one (specification, section 3)."""
+
+_NUMBERED = re.compile(r"([1-9][0-9]{0,18})\+[^@\s]+@users\.noreply\.github\.com", re.ASCII | re.IGNORECASE)
+
+
+def git_account(address: str) -> str:
+    """The git account of an address: SHA-256 of its lower-cased form (specification, section 3).
+
+    GitHub's `<number>+<name>@users.noreply.github.com` counts without the name, which its owner may change.
+    """
+    number = noreply_number(address)
+    return sha256_hex(f"{number}@users.noreply.github.com".encode() if number else address.lower().encode())
+
+
+def noreply_number(address: str) -> str | None:
+    """The number of the GitHub account that an address `<number>+<name>@users.noreply.github.com` is of."""
+    match = _NUMBERED.fullmatch(address)
+    return match[1] if match else None
 
 
 def resolve_accounts(bindings: Iterable[Binding]) -> dict[AccountKey, UserId]:
@@ -37,6 +58,15 @@ def known_users(bindings: Iterable[Binding]) -> frozenset[UserId]:
     return frozenset(line.user_id for line in bindings)
 
 
-def new_user_id(node_id: str, provider: str, external_id: str) -> UserId:
-    """The id of a user whose first binding this is: UUIDv5(node_id, `<provider>:<external_id>`)."""
-    return UserId(name_uuid(node_id, f"{provider}:{external_id}"))
+def new_user_id(node_id: str, provider: str, external_id: str, used: Collection[str] = ()) -> UserId:
+    """The id of a new user: UUIDv5(node_id, `<provider>:<external_id>`), or with `#2`, `#3`, … behind that name.
+
+    `used` are the ids that the log ever named: the first that is not among them is taken, so that an account which was
+    parted from a user never comes back as him.
+    """
+    name = f"{provider}:{external_id}"
+    found, number = name_uuid(node_id, name), 1
+    while found in used:
+        number += 1
+        found = name_uuid(node_id, f"{name}#{number}")
+    return UserId(found)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ledger.core.canonical import sha256_hex
 from ledger.core.errors import CredentialsError, InputError
-from ledger.core.identity import NOBODY, AccountKey, resolve_accounts
+from ledger.core.identity import NOBODY, AccountKey, git_account, noreply_number, resolve_accounts
 from ledger.core.records import Binding
 from ledger.core.values import checksummed
 from ledger.flows.session import Session
@@ -46,8 +45,10 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
         )
     if provider not in _NEEDED:
         return provider, external_id
-    if provider != "discord" and "@" in external_id:
-        plain = sha256_hex(external_id.lower().encode())
+    if provider == "github" and (number := noreply_number(external_id)):
+        plain = number
+    elif provider != "discord" and "@" in external_id:
+        plain = git_account(external_id)
     elif _HASH.fullmatch(external_id):
         return provider, external_id
     elif provider != "git" and _NUMBER.fullmatch(external_id):

@@ -6,11 +6,11 @@ log as it stood.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ledger.compute.derive import derive
-from ledger.core.errors import InputError
+from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
 from ledger.core.records import Binding
@@ -28,6 +28,19 @@ class Bound:
 
     user_id: UserId
     added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An account that is to be bound (`user_id` None: to a new user), and the file and line that ask for it."""
+
+    provider: str
+    external_id: str
+    login: str | None = None
+    evidence: str = ""
+    user_id: str | None = None
+    path: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +70,73 @@ def bind(
     with write_lock(session.node.root):
         account = account_key(session, provider, external_id)
         log = session.node.bindings()
-        bound = resolve_accounts(log).get(account)
-        wanted = UserId(user_id) if user_id else bound or new_user_id(session.node.node_id, *account)
-        if bound == wanted:
-            return Bound(wanted, added=False)
-        if bound is not None:
-            raise InputError(
-                f"{provider} account {external_id} is bound to user {bound}",
-                path=layout.IDENTITIES,
-                hint="Unbind it first, with evidence: one account resolves to at most one user at a time.",
-            )
-        if user_id and wanted not in known_users(log) and wanted != new_user_id(session.node.node_id, *account):
-            raise InputError(
-                f"no user {user_id} in the bindings log",
-                path=layout.IDENTITIES,
-                hint="Leave out --user to make a new user from this account; `ledger identity list` shows all.",
-            )
-        append_records(
-            session.node.root,
-            layout.IDENTITIES,
-            [_record(session, "bind", account, wanted, login, evidence, actor, len(log) + 1)],
-        )
-        return Bound(wanted, added=True)
+        state = _State(session, resolve_accounts(log), set(known_users(log)), len(log))
+        user, record = state.bind(account, Wanted(provider, external_id, login, evidence, user_id), actor)
+        append_records(session.node.root, layout.IDENTITIES, [record] if record else [])
+        return Bound(user, added=record is not None)
+
+
+def bind_many(session: Session, wanted: Iterable[Wanted], *, actor: str) -> list[Bound]:
+    """Bind many accounts in one act, in their order: all of them, or none where one of them cannot be.
+
+    What is bound so already changes nothing. Errors name the line of the file that asked, where one did.
+    """
+    with write_lock(session.node.root):
+        log = session.node.bindings()
+        state = _State(session, resolve_accounts(log), set(known_users(log)), len(log))
+        found, records = [], []
+        for one in wanted:
+            try:
+                user, record = state.bind(account_key(session, one.provider, one.external_id), one, actor)
+            except LedgerError as error:
+                if one.path:
+                    error.path, error.line = one.path, one.line
+                raise
+            found.append(Bound(user, added=record is not None))
+            records += [record] if record else []
+        append_records(session.node.root, layout.IDENTITIES, records)
+        return found
 
 
 def bind_all(session: Session, provider: str, accounts: Mapping[str, str | None], *, evidence: str, actor: str) -> None:
     """Bind many accounts `external_id: login`, each to a new user of its own, in one act; bound ones are left alone."""
-    with write_lock(session.node.root):
-        log = session.node.bindings()
-        bound = resolve_accounts(log)
-        new = [account for account in sorted(accounts) if (provider, account) not in bound]
-        records = [
-            _record(
-                session,
-                "bind",
-                (provider, account),
-                new_user_id(session.node.node_id, provider, account),
-                accounts[account],
-                evidence,
-                actor,
-                len(log) + number,
+    bound = resolve_accounts(session.node.bindings())
+    new = [account for account in sorted(accounts) if (provider, account) not in bound]
+    bind_many(session, [Wanted(provider, each, accounts[each], evidence) for each in new], actor=actor)
+
+
+@dataclass
+class _State:
+    """The bindings log as it stands while lines are added: who is bound, every user it named, how many lines."""
+
+    session: Session
+    bound: dict[AccountKey, UserId]
+    used: set[UserId]
+    size: int
+
+    def bind(self, account: AccountKey, one: Wanted, actor: str) -> tuple[UserId, Binding | None]:
+        """The user, and the line that binds the account (None: it is bound so); InputError where it cannot be."""
+        holder = self.bound.get(account)
+        fresh = new_user_id(self.session.node.node_id, *account, self.used)
+        user = UserId(one.user_id) if one.user_id else holder or fresh
+        if holder == user:
+            return user, None
+        if holder is not None:
+            raise InputError(
+                f"{one.provider} account {one.external_id} is bound to user {holder}",
+                path=layout.IDENTITIES,
+                hint="Unbind it first, with evidence: one account resolves to at most one user at a time.",
             )
-            for number, account in enumerate(new, start=1)
-        ]
-        append_records(session.node.root, layout.IDENTITIES, records)
+        if user not in self.used and user != fresh:
+            raise InputError(
+                f"no user {one.user_id} in the bindings log",
+                path=layout.IDENTITIES,
+                hint="Leave out --user to make a new user from this account; `ledger identity list` shows all.",
+            )
+        self.size += 1
+        self.bound[account] = user
+        self.used.add(user)
+        return user, _record(self.session, "bind", account, user, one.login, one.evidence, actor, self.size)
 
 
 def unbind(session: Session, provider: str, external_id: str, *, evidence: str, actor: str) -> Bound:

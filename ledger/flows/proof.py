@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledger.core.errors import InputError, SignatureError
-from ledger.core.identity import AccountKey, new_user_id, resolve_accounts
+from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
 from ledger.core.proof import Challenge, event_says, nonce_of
 from ledger.core.records import ActivityEvent
 from ledger.core.signing import normalize_signature, recover_signer
@@ -34,7 +34,7 @@ def challenge(session: Session, provider: str, external_id: str, user_id: str | 
             path=IDENTITIES,
             hint="An approver can unbind it, with evidence, if it belongs to someone else.",
         )
-    fresh = new_user_id(session.node.node_id, *account)
+    fresh = new_user_id(session.node.node_id, *account, known_users(log))
     user = UserId(user_id) if user_id else fresh
     if user != fresh and user not in bound.values():
         raise InputError(
@@ -59,7 +59,8 @@ def prove(
     Raises InputError or SignatureError that names the answer that is missing or wrong; nothing is written then.
     """
     asked = challenge(session, provider, external_id, user_id)
-    bound = resolve_accounts(session.node.bindings())
+    log = session.node.bindings()
+    bound = resolve_accounts(log)
     evidence: dict[AccountKey, str] = {}
     for signature in signatures:
         stored = normalize_signature(signature)
@@ -78,7 +79,7 @@ def prove(
             hint="A wallet signs the text of `ledger identity challenge`; any other account posts its code.",
         )
     owner = [proof for account, proof in evidence.items() if bound.get(account) == asked.user_id]
-    is_new = asked.user_id == new_user_id(session.node.node_id, *asked.account) and asked.user_id not in bound.values()
+    is_new = asked.user_id not in known_users(log)
     if not is_new and not owner:
         raise SignatureError(
             f"no answer comes from an account that user {asked.user_id} has already",

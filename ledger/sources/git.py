@@ -20,8 +20,9 @@ from ledger.core.errors import SourceError
 from ledger.core.values import Text, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.sources import git_repository
-from ledger.sources.git_history import Commit, History, read_history
+from ledger.sources.git_history import BY_PATTERN, Commit, History, Judge, read_history
 from ledger.sources.git_repository import Repository
+from ledger.sources.machines import kept
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 PAGE_SIZE = 5_000
@@ -64,7 +65,8 @@ class GitOptions(Settings):
     repository: Annotated[Text, Field(min_length=1), AfterValidator(_repository)]
     branch: Annotated[Text, Field(min_length=1), AfterValidator(_branch)] | None = None
     merges: bool = False
-    bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ("*[bot]*", "*[bot]@users.noreply.github.com")
+    bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    machines: bool = False
     web: Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")] | None = None
     logins: Literal["show", "hide"] = "show"
 
@@ -76,7 +78,7 @@ class GitSource:
     """
 
     kind: ClassVar[str] = "git"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     Options: ClassVar[type[Settings]] = GitOptions
 
     def __init__(self, name: str, options: GitOptions, context: SourceContext) -> None:
@@ -84,7 +86,11 @@ class GitSource:
         self._options = options
         self._context = context
         bots = re.compile("|".join(map(_glob, options.bots)), re.DOTALL | re.IGNORECASE) if options.bots else None
-        self._is_bot = lambda text: bots is not None and bots.fullmatch(text) is not None
+        self._judge = Judge(
+            lambda text: bots is not None and bots.fullmatch(text) is not None,
+            None if options.machines else kept(),
+            context.bound,
+        )
         self._seen: tuple[Repository, History] | None = None
 
     @classmethod
@@ -112,6 +118,11 @@ class GitSource:
             return
         window = Window(window.start, min(window.end, now))
         repository, history = self._look()
+        if not history.tip and (cursor.state or {}).get("tip"):
+            raise SourceError(
+                f"{self._options.repository} had commits when it was last read, and has none now",
+                hint="Check the repository with `git fsck`, or clone it again.",
+            )
         fresh = self._fresh(repository, history, cursor)
         missing = gaps(window, list(cursor.covered))
         if fresh:
@@ -123,7 +134,12 @@ class GitSource:
         for commit in kept:
             counts["coauthors"] += len(commit.coauthors)
             counts["coauthors_without_address"] += commit.unreadable
-            counts["bots_left_out"] += sum(person.bot for _, person in commit.people)
+            for _, person in commit.people:
+                counts["mailmap_bound_kept"] += person.kept
+                counts["mailmap_redirected"] += person.written_as is not None
+                if person.left_out is not None:
+                    counts["bots_left_out"] += 1
+                    counts[f"machine_{person.left_out}"] += person.left_out != BY_PATTERN
         state = {"tip": history.tip} if history.tip else None
         last = max(len(kept) - 1, 0) // PAGE_SIZE * PAGE_SIZE
         for at in range(0, last, PAGE_SIZE):
@@ -136,26 +152,39 @@ class GitSource:
         oid: str = raw["commit"]
         url = f"{self._options.web.rstrip('/')}/commit/{oid}" if self._options.web else f"git:{oid}"
         metadata = {"merge": raw["parents"] > 1, "parents": raw["parents"], "title": raw["title"]}
+        metadata |= {"empty": True} if raw["empty"] else {}
+        metadata |= {"reverts": " ".join(raw["reverts"])} if raw["reverts"] else {}
         facets = {"repositories": (_place(self._options.repository),)}
-        for number, account, login in raw["people"]:
+        for number, account, login, written_as in raw["people"]:
             yield SourceEvent(
                 artifact_url=url,
                 event_time=raw["time"],
                 event_type="commit_coauthored" if number else "commit_authored",
                 id=f"git:coauthor:{oid}:{number}" if number else f"git:commit:{oid}",
-                metadata=metadata,
+                metadata=metadata if written_as is None else {**metadata, "written_as": written_as},
                 platform_login=login,
                 platform_user_id=account,
                 source=self.kind,
                 facets=facets,
             )
 
+    def present(self, ids: Collection[str]) -> Collection[str]:
+        """Those of the events whose commit is behind the branch as this run read it."""
+        _, history = self._look()
+        return {each for each in ids if each.split("#")[0].split(":")[2] in history}
+
     def _raw(self, commit: Commit) -> Raw:
         show = self._options.logins == "show"
         return {
             "commit": commit.oid,
+            "empty": commit.empty,
             "parents": commit.parents,
-            "people": [[n, who.account, who.login if show else None] for n, who in commit.people if not who.bot],
+            "people": [
+                [number, who.account, who.login if show else None, who.written_as]
+                for number, who in commit.people
+                if who.left_out is None
+            ],
+            "reverts": list(commit.reverts),
             "time": commit.time,
             "title": commit.title,
         }
@@ -179,7 +208,9 @@ class GitSource:
                     f"{options.repository} has no branch {options.branch!r}",
                     hint="Set `branch` in the scope's file to one that `git branch --all` lists.",
                 )
-            self._seen = found, read_history(found, tip, self._is_bot) if tip else History("", (), frozenset())
+            if tip is None:
+                found.require_empty()
+            self._seen = found, read_history(found, tip, self._judge) if tip else History("", (), frozenset())
         return self._seen
 
     def _fresh(self, repository: Repository, history: History, cursor: StreamCursor) -> Collection[str]:

@@ -47,10 +47,17 @@ _SETTINGS = {
 _ALSO_FOR_FETCH = ("GIT_ASKPASS", "GIT_HTTP", "GIT_PROXY", "GIT_SSH", "GIT_SSL")
 
 
+_EMPTY_PHRASES = ("please make sure you have the correct access rights", "and the repository exists.")
+
+
 def _public(text: str) -> str:
-    """The last line of git's words without what stands before an @ (addresses, user names and passwords of URLs)."""
-    lines = text.strip().splitlines()
-    return re.sub(r"[^\s/'\"<]+@", "", clean_text(lines[-1]))[:300] if lines else "it gave no reason"
+    """Git's words in one line, without what stands before an @ (addresses, user names and passwords of URLs).
+
+    The reason often stands in the first line and a phrase that says nothing in the last.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    said = "; ".join(line for line in lines if line and line.lower() not in _EMPTY_PHRASES)
+    return re.sub(r"[^\s/'\"<]+@", "", clean_text(said))[:300] if said else "it gave no reason"
 
 
 def _arguments(git_dir: Path, settings: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
@@ -88,12 +95,40 @@ class Repository:
             )
 
     def tip(self, *names: str) -> str | None:
-        """The commit that the first of these full names to exist points at; None where none does."""
+        """The commit that the first of these full names to exist points at; None where none does.
+
+        SourceError where a name exists and its commit cannot be read, which is another thing than none.
+        """
         for name in names:
-            status, answer = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            words = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+            status, answer = self.ask(*words, f"{name}^{{commit}}")
             if status == 0 and OID.fullmatch(found := answer.decode().strip()):
                 return found
+            if self.ask(*words, name)[0] == 0:
+                raise SourceError(f"{name} of {self.shown} names a commit that cannot be read", hint=self._mend())
         return None
+
+    def require_empty(self) -> None:
+        """SourceError unless there is no commit at all: a HEAD that names nothing is no sign of that."""
+        _, refs = self.ask("for-each-ref", "--count=20", "--format=%(refname)")
+        branches = ", ".join(clean_text(line) for line in refs.decode("utf-8", "replace").split())
+        if branches:
+            _, head = self.ask("symbolic-ref", "--quiet", "HEAD")
+            named = clean_text(head.decode("utf-8", "replace").strip()) or "no branch"
+            raise SourceError(
+                f"HEAD of {self.shown} names {named}, which is not there; there are {branches}",
+                hint="Set `branch` in the scope's file, or put HEAD right: `git symbolic-ref HEAD refs/heads/NAME`.",
+            )
+        kinds = self.stream("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype)")
+        if any(b"commit" in chunk for chunk in kinds):
+            raise SourceError(f"{self.shown} holds commits, but no branch that can be read", hint=self._mend())
+
+    def _mend(self) -> str:
+        """What to do about a repository that lacks a part of itself."""
+        partial, _ = self.ask("config", "--get-regexp", r"^remote\..*\.(promisor|partialclonefilter)$")
+        if partial == 0:
+            return "This is a partial clone, and what it left out is needed: clone it again without --filter."
+        return "Check the repository with `git fsck`, or clone it again."
 
     def commits(self, tip: str, without: str) -> list[str]:
         """The ids of the commits behind `tip` that are not also behind `without`."""
@@ -134,7 +169,7 @@ class Repository:
                 said = _public(words.read().decode("utf-8", "replace"))
                 raise SourceError(
                     f"git could not read the history of {self.shown}: {said}",
-                    hint="Check the repository with `git fsck`, or clone it again.",
+                    hint=self._mend(),
                 )
 
 

@@ -15,11 +15,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from ledger.core.identity import noreply_number
+
 MARKED = "marked"
 """What stands for the name of a machine that no entry names, but that says of itself that it is one: `[bot]`."""
 
 _MARK = re.compile(r"\[bot\](@|$)", re.IGNORECASE)
-_NOREPLY = re.compile(r"([1-9][0-9]{0,18})\+([^@\s]+)@users\.noreply\.github\.com", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Machines:
     def of_address(self, address: str) -> str | None:
         """The machine that writes commits under an address; GitHub's noreply addresses go by their number."""
         address = address.lower()
-        if match := _NOREPLY.fullmatch(address):
-            found = self.of_github(int(match[1]), None)
+        if number := noreply_number(address):
+            found = self.of_github(int(number), None)
         else:
             found = self._by_address.get(address)
         return found or (MARKED if _MARK.search(address) else None)

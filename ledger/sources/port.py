@@ -6,7 +6,7 @@ writes. Invariants it serves: ACTIVITY_IDEMPOTENT (deterministic ids), PROVENANC
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -146,6 +146,18 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Let it go; the next question opens it anew."""
+        ...
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A source whose world may take back what it once showed: a branch that is rewritten, a file whose rows go."""
+
+    def present(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these ids of its own events that its world still holds, as it was read for this run.
+
+        Raises what `fetch` raises.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from ledger.core.canonical import sha256_hex
 from ledger.core.errors import CredentialsError, InputError
 from ledger.core.identity import NOBODY, resolve_accounts
 from ledger.core.records import Binding
-from ledger.core.values import Timestamp
+from ledger.core.values import Timestamp, name_uuid
 from ledger.flows.accounts import account_key
 from ledger.flows.identity import bind, unbind
 from ledger.flows.proof import challenge
@@ -53,6 +53,9 @@ keyed = pytest.mark.parametrize("session", ["keyed"], indirect=True)
         ("github", HASH, HASH),
         ("git", ADDRESS, HASH),
         ("git", HASH, HASH),
+        ("git", "777+Old@users.noreply.github.com", sha256_hex(b"777@users.noreply.github.com")),
+        ("git", "old@users.noreply.github.com", sha256_hex(b"old@users.noreply.github.com")),
+        ("github", "777+old@users.noreply.github.com", "777"),
         ("discord", "123456789012345678", "123456789012345678"),
         ("file", "carol", "carol"),
         ("did", "did:key:z6Mk", "did:key:z6Mk"),
@@ -114,3 +117,20 @@ def test_a_binding_that_would_be_refused_today_can_still_be_taken_back(session: 
     append_records(session.node.root, "data/identities.jsonl", [Binding.read(line)])
     assert unbind(session, "github", "alice", evidence="a name, not a number", actor="ann").added
     assert resolve_accounts(session.node.bindings()) == {}
+
+
+def test_parted_accounts_never_come_back_as_the_person_that_they_were(session: Session) -> None:
+    first = bind(session, "git", "x@example.org", actor="ann").user_id
+    bind(session, "git", "y@example.org", user_id=first, actor="ann")
+    unbind(session, "git", "x@example.org", evidence="not the same", actor="ann")
+    asked = challenge(session, "git", "x@example.org").user_id
+    again = bind(session, "git", "x@example.org", actor="ann")
+    assert again.added and again.user_id == asked
+    account = sha256_hex(b"x@example.org")
+    name = f"git:{account}"
+    assert (first, again.user_id) == (name_uuid(NODE_ID, name), name_uuid(NODE_ID, f"{name}#2"))
+    assert not bind(session, "git", "x@example.org", actor="ann").added
+    unbind(session, "git", "x@example.org", evidence="and once more", actor="ann")
+    assert bind(session, "git", "x@example.org", actor="ann").user_id == name_uuid(NODE_ID, f"{name}#3")
+    with pytest.raises(InputError, match="is bound to user"):
+        bind(session, "git", "y@example.org", user_id=again.user_id, actor="ann")

@@ -47,7 +47,10 @@ class GitWorld:
         files: dict[str, str] | None = None,
         encoding: str | None = None,
     ) -> int:
-        """Prepare one commit (author time as text or in seconds); its number names it as a parent and in `oids`."""
+        """Prepare one commit (author time as text or in seconds); its number names it as a parent and in `oids`.
+
+        `files` are those that it changes: none given, a file of its own; an empty dictionary makes an empty commit.
+        """
         number, self._next = self._next, self._next + 1
         seconds = to_milliseconds(at(time)) // 1000 if isinstance(time, str) else time
         text = message.encode() if isinstance(message, str) else message
@@ -57,7 +60,7 @@ class GitWorld:
         script += [b"encoding " + encoding.encode()] if encoding else []
         script += [b"data %d\n%s" % (len(text), text)]
         script += [b"%s :%d" % (b"merge" if place else b"from", parent) for place, parent in enumerate(parents)]
-        for path, content in (files or {}).items():
+        for path, content in ({"work": str(number)} if files is None else files).items():
             script.append(b"M 100644 inline %s\ndata %d\n%s" % (path.encode(), len(content.encode()), content.encode()))
         if not parents:
             script.insert(0, b"reset refs/made")

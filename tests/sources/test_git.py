@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,10 +50,12 @@ def with_coauthors(*people: str, title: str = "Work") -> str:
     return f"{title}\n\n" + "".join(f"Co-authored-by: {person}\n" for person in people)
 
 
-def source(root: Path, told: list[str], now: Timestamp = NOW, **options: Any) -> GitSource:
+def source(
+    root: Path, told: list[str], now: Timestamp = NOW, bound: frozenset[str] = frozenset(), **options: Any
+) -> GitSource:
     context = SourceContext(
         node_id="", scope_id="default", node_root=str(root), cache_dir=str(root / "cache"), now=lambda: now,
-        environ=ENVIRON, tell=told.append,
+        environ=ENVIRON, bound=bound, tell=told.append,
     )  # fmt: skip
     return GitSource("code", GitOptions.load({"repository": "repo", **options}, "scopes/default.yaml"), context)
 
@@ -100,19 +103,22 @@ def test_co_authors_are_credited_once_each_and_the_author_not_again(world: GitWo
         "Co-authored-by: <cat@example.org>\n"
         "Signed-off-by: Dan <dan@example.org>\n"
     )
-    world.commit("2026-01-06", f"Work\n\nCo-authored-by: fake <f@example.org>\n\nbody\n\n{trailers}")
+    world.commit("2026-01-06", f"Work\n\nCo-authored-by: above <f@example.org>\n\nbody\n\n{trailers}")
     oid = world.write()
     run = collect(tmp_path)
     assert [(event.id, event.platform_user_id, event.platform_login) for event in run.events] == [
         (f"git:commit:{oid}", account(ANN[1]), "Ann"),
-        (f"git:coauthor:{oid}:1", account(BEN[1]), "Ben"),
-        (f"git:coauthor:{oid}:2", account(CAT[1]), None),
+        (f"git:coauthor:{oid}:1", account("f@example.org"), "above"),
+        (f"git:coauthor:{oid}:3", account(BEN[1]), "Ben"),
+        (f"git:coauthor:{oid}:4", account(CAT[1]), None),
     ]
     assert {event.event_type for event in run.events[1:]} == {"commit_coauthored"}
-    assert run.last.counts == {"coauthors": 2, "coauthors_without_address": 1}
+    assert run.last.counts == {"coauthors": 3, "coauthors_without_address": 1}
 
 
-def test_the_mailmap_of_the_tip_speaks_for_authors_and_co_authors(world: GitWorld, tmp_path: Path) -> None:
+def test_the_mailmap_of_the_tip_speaks_for_accounts_that_nobody_bound_and_is_counted(
+    world: GitWorld, tmp_path: Path
+) -> None:
     message = with_coauthors("a <old@example.org>", "b <ann@work.example>", "C <cat@example.org>")
     first = world.commit("2026-01-06", message, author=("ann", "ann@work.example"))
     lines = "Ann <ann@example.org> <ann@work.example>\nBen <ben@example.org> <old@example.org>\n"
@@ -122,7 +128,63 @@ def test_the_mailmap_of_the_tip_speaks_for_authors_and_co_authors(world: GitWorl
     assert [(e.platform_login, e.platform_user_id) for e in run.events] == [
         ("Ann", account(ANN[1])), ("Ben", account(BEN[1])), ("C", account(CAT[1])), ("Ben", account(BEN[1])),
     ]  # fmt: skip
-    assert [event.id[-2:] for event in run.events[1:3]] == [":1", ":2"]
+    assert [event.id[-2:] for event in run.events[1:3]] == [":1", ":3"]
+    assert run.last.counts == {"coauthors": 2, "mailmap_redirected": 3}
+    assert [event.metadata.get("written_as") for event in run.events] == [
+        account("ann@work.example"), account("old@example.org"), None, account("old@example.org"),
+    ]  # fmt: skip
+    bound = collect(tmp_path, bound=frozenset({account("old@example.org")}))
+    assert [(e.platform_login, e.platform_user_id) for e in bound.events] == [
+        ("Ann", account(ANN[1])), ("a", account("old@example.org")), ("C", account(CAT[1])),
+        ("x", account("old@example.org")),
+    ]  # fmt: skip
+    assert bound.last.counts == {"coauthors": 2, "mailmap_bound_kept": 2, "mailmap_redirected": 1}
+
+
+def test_an_address_of_githubs_is_one_account_whatever_the_name_in_it(world: GitWorld, tmp_path: Path) -> None:
+    text = with_coauthors("Bo <777+New@users.noreply.github.com>", "Cy <778+new@users.noreply.github.com>")
+    world.commit("2026-01-06", text, author=("Bo", "777+old@users.noreply.github.com"))
+    world.write()
+    one, two = collect(tmp_path).events
+    assert one.platform_user_id == account("777@users.noreply.github.com")
+    assert (two.id[-2:], two.platform_user_id) == (":2", account("778@users.noreply.github.com"))
+
+
+def test_machines_are_left_out_by_what_they_write_under_and_can_be_claimed(world: GitWorld, tmp_path: Path) -> None:
+    agent = ("Copilot", "198982749+Copilot@users.noreply.github.com")
+    text = with_coauthors("Claude <noreply@anthropic.com>", "Kate Copilot <kate@example.org>")
+    first = world.commit("2026-01-06", text, author=agent)
+    world.commit("2026-01-07", "b", first, author=("renovate-bot", "bot@renovateapp.com"))
+    world.write()
+    run = collect(tmp_path)
+    assert [event.platform_login for event in run.events] == ["Kate Copilot"]
+    assert run.last.counts == {
+        "bots_left_out": 3, "coauthors": 2, "machine_claude": 1, "machine_copilot": 1, "machine_renovate": 1,
+    }  # fmt: skip
+    claimed = collect(tmp_path, bound=frozenset({account("198982749@users.noreply.github.com")}))
+    assert [event.platform_login for event in claimed.events] == ["Copilot", "Kate Copilot"]
+    assert len(collect(tmp_path, machines=True).events) == 4
+    assert len(collect(tmp_path, machines=True, bots=["*@anthropic.com"]).events) == 3
+
+
+def test_reverts_and_empty_commits_are_marked(world: GitWorld, tmp_path: Path) -> None:
+    first = world.commit("2026-01-06T01:00:00Z", "Add x")
+    oid = world.write(branch="x")
+    second = world.commit("2026-01-06T02:00:00Z", f'Revert "Add x"\n\nThis reverts commit {oid}.', first)
+    world.commit("2026-01-06T03:00:00Z", "ci: again", second, files={})
+    world.write()
+    marks = [{"empty", "reverts"} & set(event.metadata) for event in collect(tmp_path).events]
+    assert marks == [set(), {"reverts"}, {"empty"}]
+    assert collect(tmp_path).events[1].metadata["reverts"] == oid
+
+
+def test_empty_is_told_right_where_clocks_went_wrong(world: GitWorld, tmp_path: Path) -> None:
+    for number in range(6):  # a parent that is listed before one of its children must not hide what that one changed
+        base = world.commit(f"2026-01-06T0{number}:00:00Z", f"base {number}", *([1] if number else []))
+        world.commit(f"2026-01-06T0{number}:01:00Z", "same", base, files={})
+    world.write()
+    for event in collect(tmp_path).events:
+        assert ("empty" in event.metadata) == (event.metadata["title"] == "same")
 
 
 def test_a_co_author_keeps_his_number_when_the_mailmap_changes(world: GitWorld, tmp_path: Path) -> None:
@@ -164,10 +226,11 @@ def test_bots_are_left_out_by_name_or_address_where_brackets_mean_themselves(wor
     world.write()
     run = collect(tmp_path)
     assert [event.platform_login for event in run.events] == ["Bob", "Ben"]
-    assert run.last.counts == {"bots_left_out": 3, "coauthors": 2}
-    others = [event for event in collect(tmp_path, bots=["b?b@example.*"]).events if event.id.startswith("git:commit:")]
+    assert run.last.counts == {"bots_left_out": 3, "coauthors": 2, "machine_marked": 3}
+    patterns = collect(tmp_path, bots=["b?b@example.*"], machines=True)
+    others = [event for event in patterns.events if event.id.startswith("git:commit:")]
     assert [event.platform_login for event in others] == ["dependabot[bot]", "Robot"]
-    assert len(collect(tmp_path, bots=[]).events) == 5
+    assert len(collect(tmp_path, machines=True).events) == 5
 
 
 def test_what_git_counts_and_what_is_credited_add_up(world: GitWorld, tmp_path: Path) -> None:
@@ -225,6 +288,28 @@ def test_replaced_and_grafted_commits_are_read_as_they_were_made(world: GitWorld
 def test_an_empty_repository_is_a_quiet_one(world: GitWorld, tmp_path: Path) -> None:
     run = collect(tmp_path)
     assert (run.events, run.last.covered, run.last.state) == ([], WINDOW, None)
+
+
+def test_a_repository_that_cannot_be_read_is_no_empty_one(world: GitWorld, tmp_path: Path) -> None:
+    world.commit("2026-01-07", "two", world.commit("2026-01-06"))
+    oid = world.write()
+    git(world.path, "symbolic-ref", "HEAD", "refs/heads/gone")
+    with pytest.raises(SourceError, match=r"HEAD of repo names refs/heads/gone, which is not there; there are .*main"):
+        collect(tmp_path)
+    git(world.path, "symbolic-ref", "HEAD", "refs/heads/main")
+    (world.path / "refs/heads/main").write_text("1" * 40 + "\n")
+    with pytest.raises(SourceError, match="HEAD of repo names a commit that cannot be read"):
+        collect(tmp_path)
+    with pytest.raises(SourceError, match="refs/heads/main of repo names a commit that cannot be read"):
+        collect(tmp_path, branch="main")
+    shutil.rmtree(world.path / "refs")
+    (world.path / "refs").mkdir()
+    with pytest.raises(SourceError, match="holds commits, but no branch that can be read"):
+        collect(tmp_path)
+    shutil.rmtree(world.path / "objects")
+    (world.path / "objects").mkdir()
+    with pytest.raises(SourceError, match="had commits when it was last read, and has none now"):
+        collect(tmp_path, cursor=StreamCursor(state={"tip": oid}))
 
 
 def test_a_shallow_clone_is_refused_with_the_way_out(world: GitWorld, tmp_path: Path) -> None:
@@ -387,4 +472,4 @@ def test_raw_items_hold_no_address_even_when_people_write_theirs_everywhere(worl
     kept = json.dumps([dict(raw) for page in run.pages for raw in page.items])
     assert "ann@" not in kept and "ben@" not in kept and "root@" not in kept
     assert run.events[0].metadata["title"] == "Mail [address] or <[address]>, bump lodash@4.17.21"
-    assert [event.platform_login for event in run.events] == ["[address]", None]
+    assert [event.platform_login for event in run.events] == ["[address]", "[address]"]

@@ -111,8 +111,8 @@ def test_a_flood_of_trailers_is_read_and_each_address_counts_once(world: GitWorl
     world.commit("2026-01-06", "w\n\n" + "\n".join(lines) + "\n")
     world.write()
     run = sealed(collect(tmp_path))
-    assert len(run.events) == 1 + 500 + 1
-    assert run.last.counts["coauthors"] == 501
+    assert len(run.events) == 1 + 500 + 3
+    assert (run.last.counts["coauthors"], run.last.counts["coauthors_without_address"]) == (503, 2)
 
 
 def test_a_trailer_folded_over_lines_is_one_person(world: GitWorld, tmp_path: Path) -> None:
