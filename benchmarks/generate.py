@@ -73,14 +73,14 @@ def activity_lines(events: int, users: int, epoch_id: int = 1, seed: int = 7) ->
         )
         payload = (
             f'{{"artifact_url":"{url}","event_time":"{when}","event_type":"{kind}","id":"{event_id}",'
-            f'"metadata":{metadata},"platform_user_id":"{account}","source":"github"}}'
+            f'"metadata":{metadata},"platform_user_id":"{account}","quantity":1,"source":"github"}}'
         )
         yield (
             f'{{"artifact_url":"{url}","event_time":"{when}","event_type":"{kind}","id":"{event_id}",'
             f'"ingested_at":"{stop}","metadata":{metadata},"node_id":"{NODE}",'
             f'"payload_hash":"{hashlib.sha256(payload.encode()).hexdigest()}","platform_login":"user-{account}",'
             f'"platform_user_id":"{account}","producer":"github","producer_version":"1.0.0",'
-            f'"retrieved_at":"{stop}","scope_id":"{SCOPE}","source":"github"}}\n'
+            f'"quantity":1,"retrieved_at":"{stop}","scope_id":"{SCOPE}","source":"github"}}\n'
         )
 
 
@@ -153,17 +153,24 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
     shards = write_shards(folder, activity_lines(events, users, epoch_id))
     start = ANCHOR + timedelta(days=7 * (epoch_id - 1))
     epoch = {
-        "algorithm": "weight-sum-v0",
+        "algorithm": "weight-sum-v1",
+        "anchor": _time(ANCHOR),
         "epoch_id": epoch_id,
+        "hold_epochs": None,
+        "length": 7,
         "node_id": NODE,
         "opened_at": _time(start),
         "period_end": _time(start + timedelta(days=7)),
         "period_start": _time(start),
-        "schema": "epoch/1",
+        "pool_rules": [{"amount_credits": "10000", "rule": "fixed-v1"}],
+        "schema": "epoch/2",
         "scope_id": SCOPE,
+        "unit": "days",
+        "unresolved": "share",
         "weight_config": WEIGHTS,
         "weight_config_hash": hashlib.sha256(_line(WEIGHTS)[:-1].encode()).hexdigest(),
         "weight_policy": "weights/default.yaml",
+        "windows": 1,
     }
     (folder / "epoch.json").write_text(_line(epoch), encoding="utf-8", newline="\n")
     (folder / "curation.jsonl").write_text(
@@ -187,13 +194,17 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
     (folder / "overrides.jsonl").write_text("".join(map(_line, overrides)), encoding="utf-8", newline="\n")
     place = {"epoch_id": epoch_id, "node_id": NODE, "scope_id": SCOPE}
     issuance = {
-        "algorithm_version": "config/1",
+        "action": "record",
+        "actor": "curator",
+        "algorithm_version": "by-hand-v1",
         "amount_credits": "1000000",
         "component_id": "base_issuance",
         "computed_at": _time(start),
         "evidence_ref": None,
         "id": name_uuid(NODE, f"{SCOPE}/{epoch_id}/base_issuance"),
         "inputs": {},
+        "reason": None,
+        "seq": 1,
         **place,
     }
     opened = {"actor": "ledger", "at": _time(start), "from": None, "to": "open", **place}

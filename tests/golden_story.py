@@ -18,8 +18,9 @@ from ledger.core.canonical import sha256_hex
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.approvers import sign_set
+from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
-from ledger.flows.decide import add_component, curate, override
+from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind, unbind
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, finalize, sign
@@ -34,7 +35,7 @@ LEDGER = """node_id: "6f2d1c6e-6a8e-5d43-9d0c-7b1f4b8f2a10"
 name: "Example ledger"
 site_url: ""
 epoch:
-  length_days: 7
+  length: 7
   anchor: "2026-01-05"
   grace_hours: 24
 """
@@ -74,7 +75,7 @@ sources:
     options:
       path: contributions/design.jsonl
 """
-WEIGHTS = """algorithm: weight-sum-v0
+WEIGHTS = """algorithm: weight-sum-v1
 weights:
   file:community: 2000
   file:design: 4000
@@ -96,7 +97,7 @@ def write_settings(root: Path) -> None:
         "scopes/default.yaml": DEFAULT.format_map(wallets),
         "scopes/design.yaml": DESIGN.format_map(wallets),
         "weights/default.yaml": WEIGHTS,
-        "weights/design.yaml": "algorithm: weight-sum-v0\nweights:\n  file:design: 1000\n",
+        "weights/design.yaml": "algorithm: weight-sum-v1\nweights:\n  file:design: 1000\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

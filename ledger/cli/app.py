@@ -39,6 +39,7 @@ for _command in (
     decide.override,
     decide.answer,
     decide.pool,
+    decide.award,
     review.review,
     review.statement,
     review.sign,

@@ -182,7 +182,7 @@ def answer(issue: int, text: str, evidence: str, as_json: bool, **given: Any) ->
 
 @click.group()
 def pool() -> None:
-    """The epoch's credit budget, component by component; a recorded one never changes."""
+    """The epoch's credit budget, component by component; a recorded one never changes, but may be withdrawn."""
 
 
 @pool.command("add")
@@ -195,10 +195,64 @@ def pool_add(component: str, credits: str, evidence: str | None, as_json: bool, 
 
     Example: ledger pool add top_up 500 --evidence https://example.org/vote/12
     """
-    from ledger.flows.decide import add_component as flow
+    from ledger.flows.budget import add_component as flow
 
     value = amount(credits)
     _run(given, lambda run, folder: flow(run, folder, component, value, evidence), as_json)
+
+
+@pool.command("withdraw")
+@decision_options
+@click.argument("component", type=click.Choice(["base_issuance", "carry_over", "kpi_bonus_v0", "top_up"]))
+@reason_option
+def pool_withdraw(component: str, reason: str, as_json: bool, **given: Any) -> None:
+    """Take a component back, as an approver; it may then be recorded anew. Both lines stay on record.
+
+    Example: ledger pool withdraw base_issuance --reason "a zero too many"
+    """
+    from ledger.flows.budget import withdraw_component as flow
+
+    _run(given, lambda run, folder: flow(run, folder, component, reason), as_json)
+
+
+@click.group()
+def award() -> None:
+    """Credits for one person, paid out of the pool before the rest is split by units."""
+
+
+@award.command("give")
+@decision_options
+@click.argument("user_id", metavar="USER")
+@click.argument("credits", metavar="AMOUNT")
+@click.option("--name", metavar="NAME", help="What cancelling names (a-z, 0-9, . _ -). Default: the next award-N.")
+@reason_option
+@evidence_option
+def award_give(
+    user_id: str, credits: str, name: str | None, reason: str, evidence: str | None, as_json: bool, **given: Any
+) -> None:
+    """Award AMOUNT credits to a user of the bindings log.
+
+    Example: ledger award give 0f1e… 500 --name host-june --reason "hosted the June assembly"
+    """
+    from ledger.flows.budget import award as flow
+
+    value = amount(credits)
+    _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, name=name, evidence=evidence), as_json)
+
+
+@award.command("cancel")
+@decision_options
+@click.argument("name")
+@reason_option
+@evidence_option
+def award_cancel(name: str, reason: str, evidence: str | None, as_json: bool, **given: Any) -> None:
+    """Take an award back, by its name.
+
+    Example: ledger award cancel host-june --reason "was paid by the city"
+    """
+    from ledger.flows.budget import cancel_award as flow
+
+    _run(given, lambda run, folder: flow(run, folder, name, reason, evidence=evidence), as_json)
 
 
 def amount(text: str, most: int = 2**63 - 1) -> int:

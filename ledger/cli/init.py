@@ -114,7 +114,7 @@ def init(
         repository=node_repository,
         code_owners=code_owners,
         action=action or ACTION,
-        length_days=length_days,
+        length=length_days,
         scope_id=scope_id,
         node_id=node_id,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.compute.budget import projected_rules
 from ledger.compute.engine import Engine
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.approvers import Chain, named_by
@@ -15,8 +16,9 @@ from ledger.core.config import ScopeSettings
 from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
 from ledger.core.lifecycle import Pin, pin_to
-from ledger.core.records import Epoch, IdentitiesPin, LogPin, PoolComponent, Statement
-from ledger.core.statement import StatementInputs, build_statement
+from ledger.core.pool import Computed
+from ledger.core.records import Award, Binding, Epoch, LogPin, PoolComponent, PrefixPin, Statement
+from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.statementlog import log_pin
 from ledger.core.values import Hash
 from ledger.store import layout
@@ -25,13 +27,19 @@ from ledger.store.node import EpochFolder, Node
 
 @dataclass(frozen=True)
 class Derived:
-    """What an epoch comes to: its evaluation, its pool and the statement that follows."""
+    """What an epoch comes to: its evaluation, the lines about its pool and awards, and the statement that follows.
+
+    `projected`: what the pool's rules would add if an open epoch closed now. `bindings`: the prefix that counts.
+    """
 
     folder: EpochFolder
     epoch: Epoch
     loaded: LoadedEpoch
     evaluation: Evaluation
     pool: tuple[PoolComponent, ...]
+    projected: tuple[Computed, ...]
+    awards: tuple[Award, ...]
+    bindings: tuple[Binding, ...]
     statement: Statement
 
     @property
@@ -56,31 +64,45 @@ def derive(
 ) -> Derived:
     """Compute an epoch anew from its stored files.
 
-    `stated`: the statement whose pinned prefixes of the bindings log and the statement log count; None takes both as
-    they stand, the statement log up to `log_size` lines where that is given. `pin`: approvers and threshold; None takes
-    the epoch's own last pin, or while it is open what review would pin now (provisional).
+    `stated`: the statement whose pinned prefixes of the node's logs (bindings, receipts, statement log) count; None
+    takes them as they stand, the statement log up to `log_size` lines where that is given. `pin`: approvers and
+    threshold; None takes the epoch's own last pin, or while it is open what review would pin now (provisional).
     """
     epoch = folder.epoch()
     pin = pin or folder.pin() or provisional_pin(folder.chain(), node.scope(folder.scope_id))
     prefix, bindings = node.bindings_prefix(stated.identities.size if stated else None)
     loaded = engine.load(folder, epoch, identities_size=len(bindings))
     evaluation = loaded.evaluate()
-    pool = tuple(folder.pool())
+    pool, awards = tuple(folder.pool()), tuple(folder.awards())
+    projected: tuple[Computed, ...] = ()
+    if folder.state() == "open":
+        recorded = {line.component_id for line in pool}
+        due = projected_rules(node, folder, epoch, evaluation, bindings)
+        projected = tuple(each for each in due if each.component_id not in recorded)
     statement = build_statement(
         StatementInputs(
             epoch=epoch,
             pin=pin,
             evaluation=evaluation,
             pool=pool,
-            curation_hash=folder.hash_of("curation.jsonl"),
-            overrides_hash=folder.hash_of("overrides.jsonl"),
-            pool_hash=folder.hash_of("pool.jsonl"),
+            projected=projected,
+            awards=awards,
+            files=FileHashes(
+                awards=folder.hash_of("awards.jsonl"),
+                collection=folder.hash_of("collection.jsonl"),
+                curation=folder.hash_of("curation.jsonl"),
+                cursors=folder.hash_of("cursors.jsonl"),
+                epoch=folder.hash_of("epoch.json"),
+                overrides=folder.hash_of("overrides.jsonl"),
+                pool=folder.hash_of("pool.jsonl"),
+            ),
+            identities=PrefixPin(sha256=Hash(sha256_hex(prefix)), size=len(bindings)),
             log=pinned_log(folder, stated.log.size if stated else log_size),
-            identities=IdentitiesPin(sha256=Hash(sha256_hex(prefix)), size=len(bindings)),
+            receipts=node.prefix_pin(layout.RECEIPTS, stated.receipts.size if stated else None),
             previous_statement_hash=previous_statement_hash(node, folder),
         )
     )
-    return Derived(folder, epoch, loaded, evaluation, pool, statement)
+    return Derived(folder, epoch, loaded, evaluation, pool, projected, awards, tuple(bindings), statement)
 
 
 def provisional_pin(chain: Chain, scope: ScopeSettings) -> Pin:

@@ -17,10 +17,10 @@ from ledger.compute.inspect import judge
 from ledger.compute.scan import broken_lines, pick_lines, scan
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
-from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount
+from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount, event_units
 from ledger.core.payout import bounded_sum
 from ledger.core.records import Allocation, Epoch
-from ledger.core.values import Hash, Timestamp, Units
+from ledger.core.values import MAX_AMOUNT, Hash, Timestamp, Units
 from ledger.store.files import read_file
 from ledger.store.layout import IDENTITIES
 from ledger.store.node import EpochFolder
@@ -95,6 +95,14 @@ class LoadedEpoch:
         """
         self._decide()
         engine, place = self._engine, self._folder.place
+        kinds = list(engine.rows("totals"))
+        if any(largest > MAX_AMOUNT for *_, largest in kinds):
+            ((number, quantity, units),) = engine.rows("overflow", most=MAX_AMOUNT)
+            event_units(quantity, units // quantity, *self._where(number))  # raises, naming the line
+        totals = tuple(
+            Total(source, kind, count, counted, bounded_sum((units,), "units"), quantity)
+            for source, kind, count, counted, units, quantity, _ in kinds
+        )
         self._folder.overrides()  # core refuses what SQL would read too kindly
         overrides = self._folder.path("overrides.jsonl")
         engine.materialise(
@@ -117,10 +125,6 @@ class LoadedEpoch:
         unresolved = tuple(
             UnresolvedAccount(source, account, login, count, bounded_sum((units,), "an account's units"))
             for source, account, login, count, units in engine.rows("unresolved")
-        )
-        totals = tuple(
-            Total(source, kind, count, counted, bounded_sum((units,), "units"))
-            for source, kind, count, counted, units in engine.rows("totals")
         )
         return Evaluation(
             activity_count=self.activity_count,
@@ -145,7 +149,9 @@ class LoadedEpoch:
         rows = self._engine.rows("outcome_rows", period_start=self._epoch.period_start, id=event_id)
         for number, *fields in rows:
             shard, line = self._place(number)
-            yield EventOutcome(line, self._shards[shard].name, *fields)
+            outcome = EventOutcome(line, self._shards[shard].name, *fields)
+            event_units(outcome.quantity, outcome.units // outcome.quantity, *self._where(number))
+            yield outcome
 
     def _decide(self) -> None:
         """Fills the table of outcomes from bindings, decisions and weights as they lie on disk."""

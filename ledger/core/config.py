@@ -8,25 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.core.errors import ConfigError
-from ledger.core.records import ALGORITHM, WeightTable, explain
+from ledger.core.pool import AnyRule, FixedV1, Rule
+from ledger.core.records import ALGORITHM, Length, Unit, Unresolved, WeightTable, explain
 from ledger.core.values import (
     Address,
     AmountCredits,
     EventType,
     Name,
     Node,
+    NodePath,
     Scope,
     Text,
     Timestamp,
     checksummed,
     parse_time,
 )
+from ledger.core.windows import Calendar
 
 DEFAULT_SCOPE = "default"
 DEFAULT_ANCHOR = "2026-01-05"
+MOST_HOLD_EPOCHS = 520
+"""Ten years of weeks: what is held longer is held for ever."""
 
 ConfigTime = Annotated[Timestamp, BeforeValidator(lambda value: parse_time(value) if isinstance(value, str) else value)]
 
@@ -39,12 +44,6 @@ def _quoted(value: object) -> object:
 
 ConfigWallet = Annotated[Address, BeforeValidator(_quoted)]
 PersonId = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-
-
-def _path(value: str) -> str:
-    if {"", ".", ".."} & set(value.split("/")) or "\\" in value:
-        raise ValueError("must be a path inside the node, such as weights/default.yaml")
-    return value
 
 
 class Settings(BaseModel):
@@ -72,7 +71,8 @@ class Settings(BaseModel):
 class EpochSettings(Settings):
     """Length, alignment and patience of the node's windows."""
 
-    length_days: Annotated[int, Field(ge=1, le=366)] = 7
+    unit: Unit = "days"
+    length: Length = 7
     anchor: ConfigTime = parse_time(DEFAULT_ANCHOR)
     grace_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 24
 
@@ -80,7 +80,14 @@ class EpochSettings(Settings):
     def _midnight(self) -> Self:
         if not self.anchor.endswith("T00:00:00.000Z"):
             raise ValueError("anchor must be a date, 00:00 UTC")
+        if self.unit == "months" and self.anchor[8:10] > "28":
+            raise ValueError("anchor: months begin on a day from 1 to 28, which every month has")
         return self
+
+    @property
+    def calendar(self) -> Calendar:
+        """How these settings cut time."""
+        return Calendar(self.anchor, self.length, self.unit)
 
 
 REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
@@ -155,14 +162,17 @@ class ScopeSettings(Settings):
     """`scopes/<scope_id>.yaml`: one governance and payout domain.
 
     `issuers` vouch for work; `self_approve` lets one approve his own, `covers` lets a receipt exclude an event that it
-    stands for. `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the
-    last click to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
+    stands for. `unresolved`: what falls to accounts without a user is shared among the others, or held, for
+    `hold_epochs` epochs (None: for ever). `catch_up`: missed windows become an epoch each, or are joined into one.
+
+    `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the last click
+    to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
     """
 
     scope_id: Scope
     name: Text = ""
     start: ConfigTime | None = None
-    weights: Annotated[Text, AfterValidator(_path)] = "weights/default.yaml"
+    weights: NodePath = "weights/default.yaml"
     approvers: tuple[Approver, ...] = ()
     threshold: Annotated[int, Field(ge=1, le=999)] = 1
     curators: tuple[Person, ...] = ()
@@ -170,6 +180,10 @@ class ScopeSettings(Settings):
     self_approve: bool = False
     covers: bool = False
     pool: PoolSettings = PoolSettings()
+    pool_rules: tuple[AnyRule, ...] = ()
+    unresolved: Unresolved = "share"
+    hold_epochs: Annotated[int, Field(ge=1, le=MOST_HOLD_EPOCHS)] | None = None
+    catch_up: Literal["each", "join"] = "each"
     sources: tuple[SourceSettings, ...] = ()
     routing: tuple[Route, ...] = ()
     spam: tuple[SpamRule, ...] = ()
@@ -200,10 +214,22 @@ class ScopeSettings(Settings):
             raise ValueError("approvers: a github_id is listed twice")
         if self.approvers and self.threshold > len(self.approvers):
             raise ValueError(f"threshold: {self.threshold} is larger than the {len(self.approvers)} approvers")
+        components = [rule.component for rule in self.rules]
+        if len(components) != len(set(components)):
+            raise ValueError("pool_rules: two rules (or pool.base_issuance and a rule) give the same component")
+        if self.hold_epochs is not None and (self.unresolved != "hold" or "carry_over" not in components):
+            raise ValueError("hold_epochs needs unresolved: hold, and the pool rule carry-over-v1")
         names = [source.name for source in self.sources]
         if len(names) != len(set(names)):
             raise ValueError("sources: a name is used twice")
         return self
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The pool's rules as an epoch pins them; `pool.base_issuance` is short for fixed-v1."""
+        base = self.pool.base_issuance
+        fixed = (FixedV1(rule="fixed-v1", amount_credits=base),) if base is not None else ()
+        return (*fixed, *self.pool_rules)
 
     @property
     def wallets(self) -> tuple[Address, ...]:
@@ -226,5 +252,5 @@ class ScopeSettings(Settings):
 class WeightPolicy(Settings):
     """`weights/<policy>.yaml`: what each kind of event is worth, in milli-units (1000 is one unit)."""
 
-    algorithm: Literal["weight-sum-v0"] = ALGORITHM
+    algorithm: Literal["weight-sum-v1"] = ALGORITHM
     weights: WeightTable

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
 from ledger.core.money import AmountMinor, Asset, Destination, RailName
-from ledger.core.records import IdentitiesPin, Record
+from ledger.core.records import PrefixPin, Record
 from ledger.core.signing import recover_signer
 from ledger.core.values import (
     SIGNATURE_PATTERN,
@@ -134,8 +134,8 @@ class Plan(ScopeRecord):
     covers: tuple[Cover, ...]
     decimals: Annotated[int, Field(ge=0, le=36)]
     distribution: Number
-    identities: IdentitiesPin
-    instructions: IdentitiesPin
+    identities: PrefixPin
+    instructions: PrefixPin
     left_out: tuple[LeftOut, ...]
     lines: tuple[PlanLine, ...]
     minimum_minor: AmountMinor

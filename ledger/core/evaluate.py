@@ -7,14 +7,15 @@ implementations return; a test holds them to the same values on random nodes. Al
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ledger.core.errors import FormatError
 from ledger.core.identity import resolve_accounts
 from ledger.core.payout import bounded_sum
 from ledger.core.records import ActivityEvent, Allocation, Binding, Curation, Epoch, Override
-from ledger.core.values import Hash, Units, UserId
+from ledger.core.values import MAX_AMOUNT, Hash, Units, UserId
 
 WeightSource = Literal["policy", "decision", "none"]
 
@@ -52,6 +53,7 @@ class EventOutcome:
     units: int
     weight_source: WeightSource
     late: bool
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,14 @@ class UnresolvedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Events of one kind: all, those that count for someone, and the milli-units of these."""
+    """Events of one kind: all, those that count for someone, the milli-units of these, and the quantity of all."""
 
     source: str
     event_type: str
     event_count: int
     counted_count: int
     units: int
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,10 @@ class Evaluation:
     unresolved: tuple[UnresolvedAccount, ...]
     unresolved_count: int
     totals: tuple[Total, ...]
+
+    def policy_units(self, weights: Mapping[str, int]) -> int:
+        """Milli-units of all events at these weights, whatever was decided about them."""
+        return sum(row.quantity * weights.get(f"{row.source}:{row.event_type}", 0) for row in self.totals)
 
 
 @dataclass(slots=True)
@@ -106,10 +113,23 @@ def fold_curation(curation: Iterable[Curation]) -> dict[str, _Decision]:
             case "weight":
                 decision.weight = line.weight_override_milli
             case "resolve":
-                decision.user_id = line.user_id
+                decision.user_id = line.user_id  # null clears
             case "note":
                 pass
     return decisions
+
+
+def event_units(quantity: int, weight: int, path: str, line: int) -> int:
+    """Milli-units of an event: `quantity` × weight; FormatError naming the line past 2^63-1 (ALL_MATH_BIGINT)."""
+    if (units := quantity * weight) > MAX_AMOUNT:
+        raise FormatError(
+            f"{quantity} × {weight} milli-units is {units}, more than 2^63-1",
+            rule="ALL_MATH_BIGINT",
+            path=path,
+            line=line,
+            hint="Exclude the event, or lower its weight by a decision.",
+        )
+    return units
 
 
 def event_outcomes(
@@ -126,6 +146,7 @@ def event_outcomes(
     for path, line, event in events:
         decision = decisions.get(event.id, undecided)
         weight = epoch.weight_config.get(f"{event.source}:{event.event_type}")
+        each = decision.weight if decision.weight is not None else weight or 0
         outcomes.append(
             EventOutcome(
                 line=line,
@@ -139,11 +160,12 @@ def event_outcomes(
                 platform_login=event.platform_login,
                 user_id=decision.user_id or accounts.get((event.source, event.platform_user_id)),
                 included=decision.included,
-                units=decision.weight if decision.weight is not None else weight or 0,
+                units=event_units(event.quantity, each, path, line),
                 weight_source=(
                     "decision" if decision.weight is not None else "policy" if weight is not None else "none"
                 ),
                 late=event.event_time < epoch.period_start,
+                quantity=event.quantity,
             )
         )
     return outcomes
@@ -209,6 +231,7 @@ def evaluate(
                 units=bounded_sum(
                     (event.units for event in events if event.included and event.user_id is not None), "units"
                 ),
+                quantity=sum(event.quantity for event in events),
             )
             for (source, kind), events in sorted(kinds.items())
         ),

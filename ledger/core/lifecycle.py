@@ -15,13 +15,14 @@ from ledger.core.evaluate import Finding
 from ledger.core.records import State, Transition
 from ledger.core.values import Hash
 
-Act = Literal["ingest", "curate", "override", "pool", "review", "repin", "sign", "finalize"]
+Act = Literal["ingest", "curate", "override", "pool", "award", "review", "repin", "sign", "finalize"]
 
 ALLOWED: dict[Act, frozenset[State]] = {
     "ingest": frozenset({"open"}),
     "curate": frozenset({"open", "review"}),
     "override": frozenset({"open", "review"}),
     "pool": frozenset({"open", "review"}),
+    "award": frozenset({"open", "review"}),
     "review": frozenset({"open"}),
     "repin": frozenset({"review"}),
     "sign": frozenset({"review"}),
@@ -33,6 +34,7 @@ RULE: dict[Act, str] = {
     "curate": "CURATION_FREEZE_ON_FINALIZE",
     "override": "CURATION_FREEZE_ON_FINALIZE",
     "pool": "POOL_IMMUTABLE",
+    "award": "CURATION_FREEZE_ON_FINALIZE",
     "review": "EPOCH_THREE_PHASE",
     "repin": "APPROVERS_PINNED_AT_REVIEW",
     "sign": "EPOCH_THREE_PHASE",

@@ -1,7 +1,8 @@
 """Allocation and payout arithmetic in whole numbers (ALL_MATH_BIGINT, PAYOUT_DETERMINISTIC).
 
-Largest remainder: everyone gets the floor of his exact share, the credits left over go one each to the largest
-remainders, ties to the smaller user id. Pure integers; no float, no order of input matters.
+Awards come first. Largest remainder for the rest: everyone gets the floor of his exact share, the credits left over go
+one each to the largest remainders, ties to the smaller key, users before accounts whose shares are held. All in
+whole numbers: pure integers; no float, no order of input matters.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ from dataclasses import dataclass
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
-from ledger.core.records import Allocation, Payout
+from ledger.core.identity import AccountKey
+from ledger.core.records import Held, Payout
 from ledger.core.values import MAX_AMOUNT, Credits, Hash, Units, UserId
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutTable:
-    """Payouts sorted by user id; their sum plus `undistributed` is always the pool (credits)."""
+    """Payouts sorted by user id, held shares sorted by key (credits).
+
+    Amounts (awards included) + held + `undistributed` = pool, always.
+    """
 
     payouts: tuple[Payout, ...]
+    held: tuple[Held, ...]
     undistributed: Credits
 
 
@@ -41,30 +47,65 @@ def share_text(units: int, total: int) -> str:
     return f"{millionths // 1_000_000}.{millionths % 1_000_000:06d}"
 
 
-def payout_table(units: Mapping[UserId, int], pool: int) -> PayoutTable:
-    """Split `pool` credits over users by their milli-units (specification, section 5.5)."""
+def payout_table(
+    units: Mapping[UserId, int],
+    pool: int,
+    *,
+    awards: Mapping[UserId, int] | None = None,
+    accounts: Mapping[AccountKey, int] | None = None,
+) -> PayoutTable:
+    """Split `pool` credits by milli-units (specification, section 4, rule 5).
+
+    `awards` (credits by user) are paid first, the rest is split over users and, where unclaimed shares are held, over
+    `accounts` without a user; ties go to the smaller key, users before accounts. InputError when awards pass the pool.
+    """
+    awards, accounts = awards or {}, accounts or {}
+    awarded = bounded_sum(awards.values(), "awards")
+    if awarded > pool:
+        raise InputError(
+            f"awards come to {awarded} credits, more than the pool of {pool}",
+            rule="POOL_REPRODUCIBLE",
+            hint="Cancel or lower an award, or record a top_up with evidence.",
+        )
+    held = {f"{source}:{account}": (source, account, owed) for (source, account), owed in accounts.items()}
     users = sorted(units)
-    total = bounded_sum(units.values(), "units")
-    if total == 0:
-        paid = dict.fromkeys(users, 0)
-    else:
-        paid = {user: units[user] * pool // total for user in users}
-        left = pool - sum(paid.values())
-        for user in sorted(users, key=lambda user: (-(units[user] * pool % total), user))[:left]:
-            paid[user] += 1
+    takers = [*((False, user, units[user]) for user in users), *((True, key, held[key][2]) for key in sorted(held))]
+    total = bounded_sum((owed for _, _, owed in takers), "units")
+    rest = pool - awarded
+    shares = [owed * rest // total if total else 0 for _, _, owed in takers]
+    if total:
+        ranked = sorted(range(len(takers)), key=lambda n: (-(takers[n][2] * rest % total), takers[n][:2]))
+        for number in ranked[: rest - sum(shares)]:
+            shares[number] += 1
+    got = {(taker[0], taker[1]): share for taker, share in zip(takers, shares, strict=True)}
     payouts = tuple(
         Payout(
-            amount_credits=Credits(paid[user]),
-            share=share_text(units[user], total),
-            total_units=Units(units[user]),
+            amount_credits=Credits(got.get((False, user), 0) + awards.get(user, 0)),
+            award_credits=Credits(awards.get(user, 0)),
+            share=share_text(units.get(user, 0), total),
+            share_credits=Credits(got.get((False, user), 0)),
+            total_units=Units(units.get(user, 0)),
             user_id=user,
         )
-        for user in users
+        for user in sorted(units.keys() | awards.keys())
     )
-    return PayoutTable(payouts, Credits(pool - sum(paid.values())))
+    waiting = tuple(
+        Held(
+            amount_credits=Credits(got[True, key]),
+            platform_user_id=held[key][1],
+            share=share_text(held[key][2], total),
+            source=held[key][0],
+            total_units=Units(held[key][2]),
+        )
+        for key in sorted(held)
+    )
+    return PayoutTable(payouts, waiting, Credits(rest - sum(shares)))
 
 
-def allocation_set_hash(allocations: Iterable[Allocation]) -> Hash:
-    """SHA-256 of `<user_id>:<units>` lines sorted by user id, joined by `\\n`, without a last one."""
-    lines = sorted(f"{row.user_id}:{row.units}" for row in allocations)
+def allocation_set_hash(units: Mapping[UserId, int], accounts: Mapping[AccountKey, int] | None = None) -> Hash:
+    """SHA-256 of `<user_id>:<units>` lines, then `<source>:<platform_user_id>:<units>` lines of accounts whose shares
+    are held, each sorted by key, joined by `\\n`, without a last one.
+    """
+    held = {f"{source}:{account}": owed for (source, account), owed in (accounts or {}).items()}
+    lines = [*(f"{user}:{units[user]}" for user in sorted(units)), *(f"{key}:{held[key]}" for key in sorted(held))]
     return Hash(sha256_hex("\n".join(lines).encode()))

@@ -26,7 +26,7 @@ from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey, resolve_accounts
 from ledger.core.instructions import POOL, Destinations, Instruction, Standing, standing_instructions
 from ledger.core.money import MAX_MINOR, Minor, destination_kind
-from ledger.core.records import Binding, IdentitiesPin
+from ledger.core.records import Binding, PrefixPin
 from ledger.core.values import Credits, NodeId, ScopeId, Timestamp, UserId
 
 
@@ -118,8 +118,8 @@ class Terms:
     minimum_minor: int
     on_decline: OnDecline
     covers: tuple[Cover, ...]
-    identities: IdentitiesPin
-    instructions: IdentitiesPin
+    identities: PrefixPin
+    instructions: PrefixPin
 
     @classmethod
     def of(cls, plan: Plan) -> Terms:

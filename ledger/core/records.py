@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from ledger.core import canonical
 from ledger.core.errors import FormatError
 from ledger.core.values import (
+    AWARD_PATTERN,
     META_KEY_PATTERN,
     NAME_PATTERN,
     SIGNATURE_PATTERN,
@@ -42,12 +43,28 @@ from ledger.core.values import (
     Weight,
 )
 
-ALGORITHM: Literal["weight-sum-v0"] = "weight-sum-v0"
+ALGORITHM: Literal["weight-sum-v1"] = "weight-sum-v1"
 STATES = ("open", "review", "finalized")
 State = Literal["open", "review", "finalized"]
-ComponentId = Literal["base_issuance", "kpi_bonus_v0", "top_up"]
+ComponentId = Literal["base_issuance", "carry_over", "kpi_bonus_v0", "top_up"]
+Unit = Literal["days", "months"]
+Unresolved = Literal["hold", "share"]
 CurationAction = Literal["include", "exclude", "weight", "resolve", "note"]
 Share = Annotated[str, Field(pattern=r"^(0\.[0-9]{6}|1\.000000)$")]
+AwardName = Annotated[str, Field(pattern=AWARD_PATTERN)]
+Quantity = Annotated[int, Field(ge=1, le=canonical.MAX_SAFE_INTEGER)]
+Length = Annotated[int, Field(ge=1, le=366)]
+"""How many units a window lasts."""
+
+
+def _rule(value: Flat) -> Flat:
+    if not isinstance(value.get("rule"), str):
+        raise ValueError("a pool rule names its rule")
+    return value
+
+
+PinnedRule = Annotated[Flat, AfterValidator(_rule)]
+"""One rule of `pool_rules` as a flat object, with its `rule`; `ledger.core.pool` reads the rest."""
 WeightTable = dict[Annotated[str, Field(pattern=NAME_PATTERN[:-1] + ":" + META_KEY_PATTERN[1:])], Weight]
 """`source:event_type` to milli-units."""
 
@@ -58,6 +75,13 @@ def explain(error: ValidationError) -> str:
     field = ".".join(str(part) for part in first["loc"]) or "record"
     text = {"extra_forbidden": "unknown field", "missing": "missing field"}.get(first["type"], first["msg"])
     return f"{field}: {text.removeprefix('Value error, ')}"
+
+
+def _as_tuples(value: Any, *names: str) -> Any:
+    """A decoded object whose lists under these names are tuples, as frozen records hold them."""
+    if isinstance(value, Mapping):
+        return {name: tuple(v) if name in names and isinstance(v, list) else v for name, v in value.items()}
+    return value
 
 
 class Record(BaseModel):
@@ -87,30 +111,48 @@ class Record(BaseModel):
 
 
 class Epoch(Record):
-    """`epoch.json`: written once, at open. Pins the window and the weights by content."""
+    """`epoch.json`: written once, at open. Pins by content windows, weights, and how the pool is made and split.
 
-    algorithm: Literal["weight-sum-v0"]
+    `windows` whole windows of `length` `unit`s from `anchor`; `unresolved` and `hold_epochs`: what falls to accounts
+    without a user; `pool_rules`: flat objects, each with its `rule` (`ledger.core.pool`).
+    """
+
+    algorithm: Literal["weight-sum-v1"]
+    anchor: Time
     epoch_id: Number
+    hold_epochs: Number | None
+    length: Length
     opened_at: Time
     period_end: Time
     period_start: Time
-    schema_: Literal["epoch/1"] = Field(default="epoch/1", alias="schema")
+    pool_rules: tuple[PinnedRule, ...]
+    schema_: Literal["epoch/2"] = Field(default="epoch/2", alias="schema")
     scope_id: Scope
+    unit: Unit
+    unresolved: Unresolved
     weight_config: WeightTable
     weight_config_hash: Sha256
     weight_policy: Text
+    windows: Number
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return _as_tuples(value, "pool_rules")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.period_start >= self.period_end:
             raise ValueError("period_start is not before period_end")
+        if self.hold_epochs is not None and self.unresolved != "hold":
+            raise ValueError("hold_epochs goes with unresolved: hold")
         if self.weight_config_hash != weight_config_hash(self.weight_config):
             raise ValueError("weight_config_hash is not the hash of weight_config")
         return self
 
 
 class ActivityEvent(Record):
-    """One immutable fact that a source reported (`activity.jsonl`)."""
+    """One immutable fact that a source reported (`activity.jsonl`). `quantity`: how many; 1 for a single act."""
 
     artifact_url: Text
     event_time: Time
@@ -123,6 +165,7 @@ class ActivityEvent(Record):
     platform_user_id: Account
     producer: Name
     producer_version: Text
+    quantity: Quantity
     retrieved_at: Time
     scope_id: Scope
     source: Name
@@ -156,7 +199,7 @@ class LogRecord(EpochRecord):
 
 
 class Curation(LogRecord):
-    """One decision on an event (`curation.jsonl`). The latest line of an action group wins."""
+    """One decision on an event (`curation.jsonl`). The latest line of an action group wins; null clears a resolve."""
 
     action: CurationAction
     actor: Reason
@@ -169,7 +212,7 @@ class Curation(LogRecord):
 
     @model_validator(mode="after")
     def _fields_fit_action(self) -> Self:
-        if (self.user_id is not None) != (self.action == "resolve"):
+        if self.user_id is not None and self.action != "resolve":
             raise ValueError("user_id goes with resolve, and only with it")
         if self.weight_override_milli is not None and self.action != "weight":
             raise ValueError("weight_override_milli goes with weight only")
@@ -189,21 +232,53 @@ class Override(LogRecord):
     user_id: User
 
 
-class PoolComponent(EpochRecord):
-    """One recorded part of the epoch's credit budget (`pool.jsonl`); never changes (POOL_IMMUTABLE)."""
+class PoolComponent(LogRecord):
+    """One line of `pool.jsonl`: a part of the epoch's credit budget is recorded, or taken back (POOL_IMMUTABLE).
 
-    algorithm_version: Text
-    amount_credits: AmountCredits
+    A line never changes; a component that was withdrawn may be recorded anew, and stands once (POOL_UNIQUE_PER_TYPE).
+    """
+
+    action: Literal["record", "withdraw"]
+    actor: Reason
+    algorithm_version: Text | None
+    amount_credits: AmountCredits | None
     component_id: ComponentId
-    computed_at: Time
+    computed_at: Time | None
     evidence_ref: Text | None
-    id: Uuid
-    inputs: Flat
+    id: Uuid | None
+    inputs: Flat | None
+    reason: Reason | None
 
     @model_validator(mode="after")
-    def _top_up_has_evidence(self) -> Self:
-        if self.component_id == "top_up" and not (self.evidence_ref or "").strip():
+    def _fields_fit_action(self) -> Self:
+        computed = (self.algorithm_version, self.amount_credits, self.computed_at, self.id, self.inputs)
+        if any((each is None) != (self.action == "withdraw") for each in computed):
+            raise ValueError("algorithm_version, amount_credits, computed_at, id and inputs go with record")
+        if (self.reason is not None) != (self.action == "withdraw"):
+            raise ValueError("a reason goes with withdraw, and only with it")
+        if self.action == "withdraw" and self.evidence_ref is not None:
+            raise ValueError("evidence_ref goes with record only")
+        if self.action == "record" and self.component_id == "top_up" and not (self.evidence_ref or "").strip():
             raise ValueError("top_up needs evidence_ref")
+        return self
+
+
+class Award(LogRecord):
+    """Credits for one person, paid out of the pool before it is split (`awards.jsonl`), or such an award cancelled."""
+
+    action: Literal["award", "cancel"]
+    actor: Reason
+    amount_credits: AmountCredits | None
+    at: Time
+    award: AwardName
+    evidence: Text | None
+    reason: Reason
+    user_id: User | None
+
+    @model_validator(mode="after")
+    def _fields_fit_action(self) -> Self:
+        if any((each is not None) != (self.action == "award") for each in (self.amount_credits, self.user_id)):
+            raise ValueError("amount_credits and user_id go with award, both of them")
         return self
 
 
@@ -227,9 +302,7 @@ class Transition(EpochRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {k: tuple(v) if k == "gaps" and isinstance(v, list) else v for k, v in value.items()}
-        return value
+        return _as_tuples(value, "gaps")
 
     @model_validator(mode="after")
     def _fields_fit_step(self, info: ValidationInfo) -> Self:
@@ -300,9 +373,7 @@ class Cursor(LogRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and isinstance(value.get("covered"), list):
-            return {**value, "covered": tuple(value["covered"])}
-        return value
+        return _as_tuples(value, "covered")
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -333,9 +404,7 @@ class Collection(LogRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {k: tuple(v) if k in ("errors", "gaps") and isinstance(v, list) else v for k, v in value.items()}
-        return value
+        return _as_tuples(value, "errors", "gaps")
 
 
 class Allocation(EpochRecord):
@@ -353,8 +422,8 @@ class Allocation(EpochRecord):
         return self.proposed_units if self.final_units is None else self.final_units
 
 
-class IdentitiesPin(BaseModel):
-    """The bindings log as it stood: its lines and the SHA-256 of that prefix."""
+class PrefixPin(BaseModel):
+    """An append-only log as it stood: how many lines, and the SHA-256 of that prefix."""
 
     model_config = Record.model_config
 
@@ -372,14 +441,33 @@ class LogPin(BaseModel):
 
 
 class Payout(BaseModel):
-    """One line of the payout table: credits, the share cut to six decimals, milli-units."""
+    """One line of the payout table: credits (by award, by share, and their sum), the share cut, milli-units."""
 
     model_config = Record.model_config
 
     amount_credits: AmountCredits
+    award_credits: AmountCredits
     share: Share
+    share_credits: AmountCredits
     total_units: AmountUnits
     user_id: User
+
+
+class Held(BaseModel):
+    """What falls to an account that no user has claimed: credits that wait, the share cut, milli-units."""
+
+    model_config = Record.model_config
+
+    amount_credits: AmountCredits
+    platform_user_id: Account
+    share: Share
+    source: Name
+    total_units: AmountUnits
+
+    @property
+    def key(self) -> str:
+        """`<source>:<platform_user_id>`, by which held lines are sorted."""
+        return f"{self.source}:{self.platform_user_id}"
 
 
 class Statement(EpochRecord):
@@ -387,13 +475,19 @@ class Statement(EpochRecord):
 
     activity_count: Count
     activity_root: Sha256
-    algorithm: Literal["weight-sum-v0"]
+    algorithm: Literal["weight-sum-v1"]
     allocation_set_hash: Sha256
     approver_set_hash: Sha256
     approvers_seq: Number
+    awards_hash: Sha256
+    awards_total_credits: AmountCredits
+    collection_hash: Sha256
     curation_hash: Sha256
+    cursors_hash: Sha256
+    epoch_hash: Sha256
     gaps: tuple[Text, ...]
-    identities: IdentitiesPin
+    held: tuple[Held, ...]
+    identities: PrefixPin
     log: LogPin
     overrides_hash: Sha256
     payouts: tuple[Payout, ...]
@@ -402,11 +496,14 @@ class Statement(EpochRecord):
     pool_hash: Sha256
     pool_total_credits: AmountCredits
     previous_statement_hash: Sha256 | None
-    schema_: Literal["statement/1"] = Field(default="statement/1", alias="schema")
+    receipts: PrefixPin
+    schema_: Literal["statement/2"] = Field(default="statement/2", alias="schema")
     statement_id: Uuid
+    supersedes_statement_hash: Sha256 | None
     supersedes_statement_id: Uuid | None
     threshold: Number
     undistributed_credits: AmountCredits
+    unresolved: Unresolved
     unresolved_count: Count
     version: Number
     weight_config_hash: Sha256
@@ -414,9 +511,7 @@ class Statement(EpochRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {k: tuple(v) if k in ("payouts", "gaps") and isinstance(v, list) else v for k, v in value.items()}
-        return value
+        return _as_tuples(value, "gaps", "held", "payouts")
 
     def file_bytes(self) -> bytes:
         """The bytes of `statement.json`."""
@@ -465,9 +560,18 @@ def weight_config_hash(weights: Mapping[str, int]) -> Hash:
     return Hash(canonical.sha256_hex(canonical.encode(dict(weights))))
 
 
-PAYLOAD_FIELDS = ("artifact_url", "event_time", "event_type", "id", "metadata", "platform_user_id", "source")
+PAYLOAD_FIELDS = (
+    "artifact_url",
+    "event_time",
+    "event_type",
+    "id",
+    "metadata",
+    "platform_user_id",
+    "quantity",
+    "source",
+)
 
 
 def payload_hash(fields: Mapping[str, Any]) -> Hash:
-    """SHA-256 of the canonical object of exactly the payload's seven fields, whatever else `fields` holds."""
+    """SHA-256 of the canonical object of exactly the payload's eight fields, whatever else `fields` holds."""
     return Hash(canonical.sha256_hex(canonical.encode({name: fields[name] for name in PAYLOAD_FIELDS})))

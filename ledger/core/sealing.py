@@ -29,6 +29,7 @@ _OF_SOURCE = (
     "metadata",
     "platform_login",
     "platform_user_id",
+    "quantity",
     "source",
 )
 
@@ -55,8 +56,8 @@ class Provenance:
     ingested_at: Timestamp
 
     @cached_property
-    def parts(self) -> tuple[bytes, bytes, bytes]:
-        """The canonical bytes of these fields where they stand in a line: before metadata, after it, before source.
+    def parts(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """The canonical bytes of these fields where they stand in a line: before metadata, after it, around quantity.
 
         They are the same for a whole page of events, so they are checked and written once.
         """
@@ -64,14 +65,8 @@ class Provenance:
         return (
             b'"ingested_at":' + to_json(self.ingested_at),
             b'"node_id":' + to_json(self.node_id),
-            to_json(
-                {
-                    "producer": self.producer,
-                    "producer_version": self.producer_version,
-                    "retrieved_at": self.retrieved_at,
-                    "scope_id": self.scope_id,
-                }
-            )[1:-1],
+            to_json({"producer": self.producer, "producer_version": self.producer_version})[1:-1],
+            to_json({"retrieved_at": self.retrieved_at, "scope_id": self.scope_id})[1:-1],
         )
 
 
@@ -93,6 +88,7 @@ def seal(
     platform_user_id: str,
     source: str,
     provenance: Provenance,
+    quantity: int = 1,
 ) -> Sealed:
     """The stored line of an event; FormatError names the field that breaks the form."""
     try:
@@ -106,19 +102,26 @@ def seal(
                 "metadata": flat,
                 "platform_login": platform_login,
                 "platform_user_id": platform_user_id,
+                "quantity": quantity,
                 "source": source,
             }
         )
-        ingested, node, produced = provenance.parts
+        ingested, node, produced, placed = provenance.parts
         head = to_json(
             {"artifact_url": artifact_url, "event_time": event_time, "event_type": event_type, "id": event_id}
         )[:-1]
         meta, account, origin = to_json(flat), to_json(platform_user_id), to_json(source)
-        payload = b'%b,"metadata":%b,"platform_user_id":%b,"source":%b}' % (head, meta, account, origin)
+        payload = b'%b,"metadata":%b,"platform_user_id":%b,"quantity":%d,"source":%b}' % (
+            *(head, meta, account, quantity, origin),
+        )
         digest = sha256_hex(payload)
         line = (
-            b'%b,%b,"metadata":%b,%b,"payload_hash":"%b","platform_login":%b,"platform_user_id":%b,%b,"source":%b}'
-            % (*(head, ingested, meta, node, digest.encode(), to_json(platform_login), account, produced, origin),)
+            b'%b,%b,"metadata":%b,%b,"payload_hash":"%b","platform_login":%b,"platform_user_id":%b,%b,'
+            b'"quantity":%d,%b,"source":%b}'
+            % (
+                *(head, ingested, meta, node, digest.encode(), to_json(platform_login), account),
+                *(produced, quantity, placed, origin),
+            )
         )
     except ValidationError as error:
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None

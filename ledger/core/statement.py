@@ -5,32 +5,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ledger.core.awards import award_credits, standing_awards
 from ledger.core.evaluate import Evaluation
+from ledger.core.identity import NOBODY, AccountKey
 from ledger.core.lifecycle import Pin
-from ledger.core.payout import allocation_set_hash, bounded_sum, payout_table
-from ledger.core.records import ALGORITHM, Epoch, IdentitiesPin, LogPin, PoolComponent, Statement
+from ledger.core.payout import PayoutTable, allocation_set_hash, payout_table
+from ledger.core.pool import Computed, pool_total, standing_components
+from ledger.core.records import ALGORITHM, Award, Epoch, LogPin, PoolComponent, PrefixPin, Statement
 from ledger.core.values import Credits, Hash, name_uuid
 
 
 @dataclass(frozen=True, slots=True)
+class FileHashes:
+    """SHA-256 of the bytes of an epoch's files that the statement pins; a log that does not exist counts as empty."""
+
+    awards: Hash
+    collection: Hash
+    curation: Hash
+    cursors: Hash
+    epoch: Hash
+    overrides: Hash
+    pool: Hash
+
+
+@dataclass(frozen=True, slots=True)
 class StatementInputs:
-    """Everything that a statement is computed from; the hashes are SHA-256 of the files' bytes."""
+    """Everything that a statement is computed from; `pool` and `awards` are all lines of their logs.
+
+    `projected`: components that are not on record yet, of an epoch that is still open.
+    """
 
     epoch: Epoch
     pin: Pin
     evaluation: Evaluation
     pool: Sequence[PoolComponent]
-    curation_hash: Hash
-    overrides_hash: Hash
-    pool_hash: Hash
-    identities: IdentitiesPin
+    projected: Sequence[Computed]
+    awards: Sequence[Award]
+    files: FileHashes
+    identities: PrefixPin
     log: LogPin
+    receipts: PrefixPin
     previous_statement_hash: Hash | None
 
 
-def pool_total(pool: Sequence[PoolComponent]) -> Credits:
-    """Sum of the components in credits (POOL_REPRODUCIBLE); InputError past 2^63-1."""
-    return Credits(bounded_sum((component.amount_credits for component in pool), "pool credits"))
+def unclaimed(evaluation: Evaluation) -> dict[AccountKey, int]:
+    """Milli-units of the accounts without a user for whom a share can wait: all but those that stand for anybody."""
+    keys = ((row, (row.source, row.platform_user_id)) for row in evaluation.unresolved)
+    return {key: row.units for row, key in keys if key not in NOBODY}
+
+
+def split(epoch: Epoch, evaluation: Evaluation, pool: int, awards: Sequence[Award]) -> PayoutTable:
+    """Who gets what of `pool` credits; unclaimed shares are held or left out as the epoch pins it."""
+    return payout_table(
+        {row.user_id: row.units for row in evaluation.allocations},
+        pool,
+        awards=award_credits(standing_awards(awards).values()),
+        accounts=unclaimed(evaluation) if epoch.unresolved == "hold" else None,
+    )
+
+
+def would_be_owed(evaluation: Evaluation, pool: int, awards: Sequence[Award]) -> dict[AccountKey, Credits]:
+    """Credits that each unclaimed account gets, or would get, if shares are held: the one answer to "what waits?"."""
+    table = payout_table(
+        {row.user_id: row.units for row in evaluation.allocations},
+        pool,
+        awards=award_credits(standing_awards(awards).values()),
+        accounts=unclaimed(evaluation),
+    )
+    return {(line.source, line.platform_user_id): line.amount_credits for line in table.held}
 
 
 def build_statement(inputs: StatementInputs) -> Statement:
@@ -38,9 +80,10 @@ def build_statement(inputs: StatementInputs) -> Statement:
 
     The same inputs give the same bytes on every machine (PAYOUT_DETERMINISTIC).
     """
-    epoch, pin, found = inputs.epoch, inputs.pin, inputs.evaluation
-    total = pool_total(inputs.pool)
-    table = payout_table({row.user_id: row.units for row in found.allocations}, total)
+    epoch, pin, found, files = inputs.epoch, inputs.pin, inputs.evaluation, inputs.files
+    total = pool_total(standing_components(inputs.pool), inputs.projected)
+    table = split(epoch, found, total, inputs.awards)
+    held = {(line.source, line.platform_user_id): line.total_units for line in table.held}
     version = 1
     return Statement(
         node_id=epoch.node_id,
@@ -49,24 +92,33 @@ def build_statement(inputs: StatementInputs) -> Statement:
         activity_count=found.activity_count,
         activity_root=found.activity_root,
         algorithm=ALGORITHM,
-        allocation_set_hash=allocation_set_hash(found.allocations),
+        allocation_set_hash=allocation_set_hash({row.user_id: row.units for row in found.allocations}, held),
         approver_set_hash=pin.approver_set_hash,
         approvers_seq=pin.approvers_seq,
-        curation_hash=inputs.curation_hash,
+        awards_hash=files.awards,
+        awards_total_credits=Credits(sum(line.award_credits for line in table.payouts)),
+        collection_hash=files.collection,
+        curation_hash=files.curation,
+        cursors_hash=files.cursors,
+        epoch_hash=files.epoch,
         gaps=pin.gaps,
+        held=table.held,
         identities=inputs.identities,
         log=inputs.log,
-        overrides_hash=inputs.overrides_hash,
+        overrides_hash=files.overrides,
         payouts=table.payouts,
         period_end=epoch.period_end,
         period_start=epoch.period_start,
-        pool_hash=inputs.pool_hash,
+        pool_hash=files.pool,
         pool_total_credits=total,
         previous_statement_hash=inputs.previous_statement_hash,
+        receipts=inputs.receipts,
         statement_id=name_uuid(epoch.node_id, f"{epoch.scope_id}/{epoch.epoch_id}/{version}"),
+        supersedes_statement_hash=None,
         supersedes_statement_id=None,
         threshold=pin.threshold,
         undistributed_credits=table.undistributed,
+        unresolved=epoch.unresolved,
         unresolved_count=found.unresolved_count,
         version=version,
         weight_config_hash=epoch.weight_config_hash,

@@ -39,6 +39,7 @@ EVENT_ID_PATTERN = r"^[!-~]{1,512}$"
 ACCOUNT_PATTERN = r"^[!-~]{1,256}$"
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 TYPE_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+AWARD_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 META_KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
 ADDRESS_PATTERN = r"^0x[0-9a-fA-F]{40}$"
 SIGNATURE_PATTERN = r"^0x[0-9a-f]{130}$"
@@ -89,6 +90,12 @@ def _real_time(value: str) -> str:
 def _clean(value: str) -> str:
     if not is_clean(value):
         raise ValueError("holds a control character or a lone surrogate")
+    return value
+
+
+def _inside(value: str) -> str:
+    if {"", ".", ".."} & set(value.split("/")) or "\\" in value:
+        raise ValueError("must be a path inside the node, such as weights/default.yaml")
     return value
 
 
@@ -143,6 +150,7 @@ Number = Annotated[int, Field(ge=1, le=999_999_999)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Text = Annotated[str, AfterValidator(_clean)]
 Reason = Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), AfterValidator(_clean)]
+NodePath = Annotated[str, AfterValidator(_clean), AfterValidator(_inside)]
 Wallet = Annotated[Address, StringConstraints(pattern=ADDRESS_PATTERN), AfterValidator(_stored_address)]
 FlatValue = Annotated[str | int | bool | None, PlainValidator(_flat_value)]
 Flat = dict[Annotated[str, StringConstraints(pattern=META_KEY_PATTERN)], FlatValue]

@@ -1,6 +1,6 @@
-"""What people decide, on the record: curation of events, overrides of units, pool components.
+"""What people decide, on the record: curation of events and overrides of units.
 
-Holds CURATION_FREEZE_ON_FINALIZE, POOL_IMMUTABLE and POOL_UNIQUE_PER_TYPE. Each act checks, appends one line, and in
+Holds CURATION_FREEZE_ON_FINALIZE. Each act checks, appends one line, and in
 review drafts the statement anew. The same decision again changes nothing.
 """
 
@@ -12,10 +12,9 @@ from ledger.core.errors import InputError
 from ledger.core.identity import known_users
 from ledger.core.lifecycle import require
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Curation, CurationAction, Override, PoolComponent, Record
+from ledger.core.records import Curation, CurationAction, Override, Record
 from ledger.core.values import UserId
 from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
-from ledger.flows.review import make_component
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -150,28 +149,6 @@ def override(
         return _decide(session, folder, "overrides.jsonl", standing[-1] if standing else None, record)
 
 
-def add_component(
-    session: Session, folder: EpochFolder, component_id: str, amount: int, evidence: str | None = None
-) -> Decided:
-    """Record a pool component (credits) in the epoch, once."""
-    with write_lock(session.node.root):
-        require("pool", folder.state(), folder.epoch_id)
-        session.decider(session.node.scope(folder.scope_id))
-        record = make_component(session, folder, component_id, amount, evidence=evidence, inputs={})
-        for standing in folder.pool():
-            if standing.component_id == component_id:
-                same = (standing.amount_credits, standing.evidence_ref) == (amount, evidence)
-                if not same:
-                    raise InputError(
-                        f"{component_id} is already recorded with {standing.amount_credits} credits; it never changes",
-                        rule="POOL_UNIQUE_PER_TYPE",
-                        path=folder.path("pool.jsonl"),
-                        hint="Correct an amount by another component (top_up) with evidence.",
-                    )
-                return Decided(standing, added=False, draft=redraft_if_reviewed(session, folder))
-        return _append(session, folder, "pool.jsonl", record)
-
-
 def _decide(
     session: Session, folder: EpochFolder, name: str, standing: Curation | Override | None, record: Curation | Override
 ) -> Decided:
@@ -181,7 +158,7 @@ def _decide(
     return _append(session, folder, name, record)
 
 
-def _append(session: Session, folder: EpochFolder, name: str, record: Curation | Override | PoolComponent) -> Decided:
+def _append(session: Session, folder: EpochFolder, name: str, record: Curation | Override) -> Decided:
     """Append, after proving that the epoch can be drafted with it: a decision must never leave one that cannot."""
     _prove_drafting(session, folder, record)
     append_records(folder.root, folder.path(name), [record])
@@ -195,13 +172,12 @@ def _prove_drafting(session: Session, folder: EpochFolder, record: Record) -> No
         require_sound(now)
     units = {row.user_id: row.units for row in now.evaluation.allocations}
     match record:
-        case PoolComponent():
-            bounded_sum((record.amount_credits, *(line.amount_credits for line in now.pool)), "pool credits")
         case Override():
             bounded_sum({**units, record.user_id: record.final_units or 0}.values(), "units")
         case Curation():
             event = now.loaded.find(record.event_id)
-            most = max(record.weight_override_milli or 0, event.units if event else 0)
+            weighed = (record.weight_override_milli or 0) * (event.quantity if event else 1)
+            most = max(weighed, event.units if event else 0)
             bounded_sum((most, *(row.proposed_units for row in now.evaluation.allocations)), "units")
 
 

@@ -21,7 +21,7 @@ from ledger.core.config import DEFAULT_ANCHOR
 from ledger.core.errors import InputError
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
-from ledger.core.windows import DAY, HOUR, Window, later, next_window, window_holding
+from ledger.core.windows import DAY, HOUR, Calendar, Window, later
 from ledger.flows.approvers import sign_set
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
@@ -92,7 +92,7 @@ def _build(repository: Path, root: Path, environ: Mapping[str, str], progress: P
     history = _history(repository, root.parent, environ)
     length, windows, clock = _calendar([event.event_time for event in history])
     node_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"demonstration:{history[0].id}"))
-    init_node(root, replace(plan, start=windows[0].start, length_days=length, node_id=node_id))
+    init_node(root, replace(plan, start=windows[0].start, length=length, node_id=node_id))
     (root / MARKER).write_text("This folder is rebuilt by every `ledger demo`.\n", "utf-8")
     session = open_session(root, windows[0].start, environ=environ)
     try:
@@ -131,9 +131,10 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
     stray = len(times) // 200
     first, last = times[stray], times[-1 - stray]
     length = 7 if later(first, 28 * DAY) <= last else 1
-    windows = [window_holding(max(first, later(last, -MOST_WINDOWS * length * DAY)), anchor, length)]
+    calendar = Calendar(anchor, length)
+    windows = [calendar.holding(max(first, later(last, -MOST_WINDOWS * length * DAY)))]
     while windows[-1].end <= last or len(windows) < 3:
-        windows.append(next_window(windows[-1], length))
+        windows.append(calendar.after(windows[-1]))
     clock = later(last, 1000) if last in windows[-1] else later(windows[-1].start, HOUR)
     return length, windows, min(clock, windows[-1].end)
 

@@ -245,8 +245,9 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
             Decision(one.at, one.actor, what, str(called.get(one.user_id, one.user_id)), one.reason, one.evidence)
         )
     for part in folder.pool():
-        what = f"records {part.amount_credits} credits as"
-        found.append(Decision(part.computed_at, "ledger", what, part.component_id, part.evidence_ref or "", None))
+        at = part.computed_at or found[-1].at
+        what = "withdraws" if part.amount_credits is None else f"records {part.amount_credits} credits as"
+        found.append(Decision(at, part.actor, what, part.component_id, part.reason or part.evidence_ref or "", None))
     return sorted(found, key=lambda one: one.at), by_rule
 
 
@@ -267,7 +268,7 @@ def conditions(session: Session, folder: EpochFolder, derived: Derived | None = 
         ),
         Condition("review", state != "open", "closed to new activity" if state != "open" else f"from {grace} on"),
     ]
-    base = any(part.component_id == "base_issuance" for part in folder.pool())
+    base = any(part.component_id == "base_issuance" for part in folder.components())
     found.append(Condition("base issuance", base, "recorded" if base else "is recorded at review"))
     pin = folder.pin()
     if pin is None:

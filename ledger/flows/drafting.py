@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from ledger.compute.derive import Derived, derive
 from ledger.core.errors import FormatError, StateError
 from ledger.core.lifecycle import Pin
+from ledger.flows.poolrules import refreshed_carry_over
 from ledger.flows.session import Session
-from ledger.store.append import write_derived
+from ledger.store.append import append_records, write_derived
 from ledger.store.files import remove_file, write_lock
 from ledger.store.layout import CHECKSUMS
 from ledger.store.node import EpochFolder
@@ -70,6 +71,9 @@ def draft(session: Session, folder: EpochFolder, *, anew: bool = False) -> Draft
     before = folder.statement()
     size = before.log.size if before is not None and not anew else None
     derived = require_sound(preview(session, folder, log_size=size))
+    if carried := refreshed_carry_over(session, folder, derived):
+        append_records(folder.root, folder.path("pool.jsonl"), carried)
+        derived = preview(session, folder, log_size=size)
     changed = False
     for name, data in derived.files.items():
         changed |= write_derived(folder.root, folder.path(name), data)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeVar
 
+from ledger.compute.budget import computed_rules
 from ledger.compute.derive import Derived, derive
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.attest import attestation_findings
@@ -19,9 +20,9 @@ from ledger.core.evaluate import Finding
 from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import Pin, pin_findings
+from ledger.core.pool import BY_HAND, Computed, component_key, standing_components
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import recover_signer, signed_text
-from ledger.core.values import name_uuid
 from ledger.flows.checksums import checksums
 from ledger.flows.session import Session
 from ledger.store import layout
@@ -35,6 +36,7 @@ RULE_OF_FILE = {
     "epoch.json": "WEIGHTS_INTEGER_ONLY",
     "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
     "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+    "awards.jsonl": "CURATION_FREEZE_ON_FINALIZE",
     "objections.jsonl": "CURATION_FREEZE_ON_FINALIZE",
     "pool.jsonl": "POOL_IMMUTABLE",
     "transitions.jsonl": "EPOCH_THREE_PHASE",
@@ -113,7 +115,7 @@ class EpochCheck:
         derived = self._one(lambda: self._derive(statement, pin))
         self._activity(derived, transitions)
         self._decisions(derived, transitions)
-        self._pool()
+        self._pool(derived)
         self._lines(folder.cursors)
         self._lines(folder.collections)
         self._lines(folder.objections)
@@ -208,7 +210,8 @@ class EpochCheck:
     def _decisions(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
         closed = next((step.at for step in steps if step.to == "finalized"), None)
         curation, overrides = self._lines(self.folder.curation), self._lines(self.folder.overrides)
-        for name, lines in (("curation.jsonl", curation), ("overrides.jsonl", overrides)):
+        awards = self._lines(self.folder.awards)
+        for name, lines in (("curation.jsonl", curation), ("overrides.jsonl", overrides), ("awards.jsonl", awards)):
             for line in lines:
                 if closed is not None and line.at > closed:
                     self._add(
@@ -227,6 +230,7 @@ class EpochCheck:
         users = known_users(self._lines(lambda: self.node.bindings_prefix(size)[1]))
         named = [("curation.jsonl", line.seq, line.user_id) for line in curation if line.user_id is not None]
         named += [("overrides.jsonl", line.seq, line.user_id) for line in overrides]
+        named += [("awards.jsonl", line.seq, line.user_id) for line in awards if line.user_id is not None]
         for name, seq, user in named:
             if user not in users:
                 self._add(
@@ -240,20 +244,39 @@ class EpochCheck:
                     )
                 )
 
-    def _pool(self) -> None:
-        components = self._lines(self.folder.pool)
-        for number, line in enumerate(components, start=1):
-            name = f"{self.folder.scope_id}/{self.folder.epoch_id}/{line.component_id}"
-            self._differ(
-                "POOL_REPRODUCIBLE",
-                "component's id",
-                "pool.jsonl",
-                name_uuid(self.folder.node_id, name),
-                line.id,
-                number,
-            )
-        if self.state == "finalized" and not any(line.component_id == "base_issuance" for line in components):
+    def _pool(self, derived: Derived | None) -> None:
+        """Ids are right, and whatever names a rule is what the pinned rule gives (POOL_REPRODUCIBLE)."""
+        lines, epoch = self._lines(self.folder.pool), self._one(self.folder.epoch)
+        standing = standing_components(lines)
+        for line in lines if epoch else ():
+            if line.action == "record" and epoch:
+                right = component_key(epoch, line.component_id)
+                self._differ("POOL_REPRODUCIBLE", "component's id", "pool.jsonl", right, line.id, line.seq)
+        if self.state == "finalized" and not any(line.component_id == "base_issuance" for line in standing):
             self._differ("POOL_REQUIRES_BASE", "component missing", "pool.jsonl", "base_issuance", "none", None)
+        due = self._one(lambda: self._ruled(derived)) if derived and self.state != "open" else None
+        if due is None:
+            return
+        for line in standing:
+            if line.algorithm_version == BY_HAND:
+                continue
+            rule = next(
+                (each for each in due if (each.component_id, each.rule) == (line.component_id, line.algorithm_version)),
+                None,
+            )
+            wanted = {"amount_credits": str(rule.amount_credits), "inputs": rule.inputs} if rule else "no such rule"
+            found = {"amount_credits": str(line.amount_credits), "inputs": line.inputs}
+            message = f"{line.component_id} is not what the pinned rule {line.algorithm_version} gives"
+            self._differ("POOL_REPRODUCIBLE", message, "pool.jsonl", wanted, found, line.seq)
+        decided = {line.component_id for line in lines}
+        for each in due:
+            if each.component_id not in decided:
+                message = f"the pinned rule {each.rule} gave nothing"
+                wanted = f"{each.component_id} of {each.amount_credits} credits"
+                self._differ("POOL_REPRODUCIBLE", message, "pool.jsonl", wanted, "none", None)
+
+    def _ruled(self, derived: Derived) -> tuple[Computed, ...]:
+        return computed_rules(self.node, self.folder, derived.epoch, derived.evaluation, derived.bindings)
 
     def _derived_files(self, derived: Derived | None, statement: Statement | None) -> None:
         """The stored statement and allocations against what the stored records give, field by field."""
@@ -272,10 +295,13 @@ class EpochCheck:
                     line = 1 if path == "statement.json" else None
                     message = f"is not what statement.{name} pins" if line is None else f"statement.{name}"
                     self._add(Finding(rule, message, told, line, _told(stored[name]), _told(wanted[name])))
-            for name in sorted(wanted.keys() - STATEMENT_RULES.keys() - {"payouts"}):
+            for name in sorted(wanted.keys() - STATEMENT_RULES.keys() - {"held", "payouts"}):
                 self._differ("PAYOUT_DETERMINISTIC", f"statement.{name}", "statement.json", wanted[name], stored[name])
             for due, paid in zip(wanted["payouts"], stored["payouts"], strict=False):
                 self._differ("PAYOUT_DETERMINISTIC", f"payout of {due['user_id']}", "statement.json", due, paid)
+            for due, kept in zip(wanted["held"], stored["held"], strict=False):
+                what = f"held for {due['source']}:{due['platform_user_id']}"
+                self._differ("PAYOUT_DETERMINISTIC", what, "statement.json", due, kept)
         for name, data in derived.files.items():
             self._same_bytes(name, data)
 
@@ -387,6 +413,10 @@ STATEMENT_RULES = {
     "activity_count": ("ACTIVITY_APPEND_ONLY", "activity.jsonl"),
     "curation_hash": ("CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"),
     "overrides_hash": ("CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"),
+    "awards_hash": ("CURATION_FREEZE_ON_FINALIZE", "awards.jsonl"),
+    "collection_hash": ("CURSOR_STATE_PERSISTED", "collection.jsonl"),
+    "cursors_hash": ("CURSOR_STATE_PERSISTED", "cursors.jsonl"),
+    "epoch_hash": ("WEIGHTS_INTEGER_ONLY", "epoch.json"),
     "pool_hash": ("POOL_IMMUTABLE", "pool.jsonl"),
     "pool_total_credits": ("POOL_REPRODUCIBLE", "statement.json"),
     "identities": ("IDENTITY_BEST_EFFORT", layout.IDENTITIES),

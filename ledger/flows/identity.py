@@ -14,6 +14,7 @@ from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
 from ledger.core.records import Binding
+from ledger.core.statement import would_be_owed
 from ledger.core.values import UserId
 from ledger.flows.accounts import account_key, held_account
 from ledger.flows.session import Session
@@ -204,7 +205,7 @@ def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
 
 @dataclass(frozen=True, slots=True)
 class OwedTotal:
-    """What one account's unresolved events would have earned in finalized epochs: milli-units and credits, cut."""
+    """What one account's unresolved events earned in finalized epochs, held or not: milli-units and credits."""
 
     source: str
     account: str
@@ -225,7 +226,7 @@ def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal
             if folder.state() != "finalized" or statement is None or not statement.unresolved_count:
                 continue
             derived = derive(session.engine, node, folder, stated=statement)
-            total = sum(payout.total_units for payout in statement.payouts)
+            waiting = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
             for account in derived.evaluation.unresolved:
                 key = (account.source, account.platform_user_id)
                 before = found.get(key) or OwedTotal(*key, None, bound.get(key), 0, 0, 0)
@@ -234,7 +235,7 @@ def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal
                     login=account.platform_login or before.login,
                     epochs=before.epochs + 1,
                     units=before.units + account.units,
-                    credits=before.credits + (account.units * statement.pool_total_credits // total if total else 0),
+                    credits=before.credits + waiting.get(key, 0),
                 )
     return [found[key] for key in sorted(found)]
 

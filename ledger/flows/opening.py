@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.core.records import ALGORITHM, Epoch, Transition, weight_config_hash
-from ledger.core.windows import Window, next_window, window_holding
+from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.files import write_file
@@ -32,9 +32,8 @@ def first_window(session: Session, scope_id: str) -> Window:
     first = session.node.epoch(scope_id, 1)
     if first.exists():
         return first.window()
-    settings = session.node.settings.epoch
     start = session.node.scope(scope_id).start or session.now
-    return window_holding(start, settings.anchor, settings.length_days)
+    return session.node.settings.epoch.calendar.holding(start)
 
 
 def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
@@ -51,10 +50,11 @@ def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
             f"epoch {waiting.epoch_id} is in review; the next one opens once it is finalized",
             "Sign and finalize it; nothing is lost meanwhile: the next run catches up from where this one stands.",
         )
-    if epochs:
-        window = next_window(epochs[-1].window(), node.settings.epoch.length_days)
-    else:
-        window = first_window(session, scope_id)
+    calendar = node.settings.epoch.calendar
+    window = calendar.after(epochs[-1].window()) if epochs else first_window(session, scope_id)
+    if scope.catch_up == "join":
+        while (missed := calendar.after(window)).end <= session.now:  # every window that has ended is one review
+            window = Window(window.start, missed.end)
     if window.start > session.now:
         return Waiting(scope_id, f"the next window begins at {window.start}", "Nothing is due; run again then.")
     return _open(session, node.epoch(scope_id, len(epochs) + 1), window)
@@ -64,15 +64,23 @@ def _open(session: Session, folder: EpochFolder, window: Window) -> EpochFolder:
     """Write `epoch.json`, then the first transition: the act that opens the epoch, so a killed run may repeat it."""
     scope = session.node.scope(folder.scope_id)
     weights = dict(session.node.weight_policy(scope.weights).weights)
+    settings = session.node.settings.epoch
     epoch = Epoch(
         **folder.place,
         algorithm=ALGORITHM,
+        anchor=settings.anchor,
+        hold_epochs=scope.hold_epochs,
+        length=settings.length,
         opened_at=session.now,
         period_start=window.start,
         period_end=window.end,
+        pool_rules=tuple(rule.flat() for rule in scope.rules),
+        unit=settings.unit,
+        unresolved=scope.unresolved,
         weight_config=weights,
         weight_config_hash=weight_config_hash(weights),
         weight_policy=scope.weights,
+        windows=settings.calendar.count(window) or 1,
     )
     step = Transition(
         **folder.place,

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from ledger.core.approvers import ApproverSet
 from ledger.core.errors import ConfigError, StateError
 from ledger.core.lifecycle import Pin, pin_to, require
-from ledger.core.records import PoolComponent, Transition
-from ledger.core.values import Credits, name_uuid
+from ledger.core.pool import rules_of
+from ledger.core.records import Transition
 from ledger.core.windows import HOUR, later
 from ledger.flows.approvers import append_set, proposal
 from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
+from ledger.flows.poolrules import rule_components
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
@@ -62,13 +63,14 @@ def check_ready(session: Session, folder: EpochFolder) -> _Set:
             path=path,
             hint="List at least one approver with a wallet, then run this again.",
         )
-    recorded = any(component.component_id == "base_issuance" for component in folder.pool())
-    if scope.pool.base_issuance is None and not recorded:
+    recorded = {line.component_id: line.action for line in folder.pool()}  # the last word on each
+    ruled = any(rule.component == "base_issuance" for rule in rules_of(folder.epoch()))
+    if recorded.get("base_issuance", "record" if ruled else "withdraw") == "withdraw":
         raise ConfigError(
-            "base issuance is neither configured nor recorded",
+            "base issuance is neither pinned by a rule nor recorded",
             rule="POOL_REQUIRES_BASE",
             path=path,
-            hint="Set pool.base_issuance, or record it: ledger pool add base_issuance AMOUNT.",
+            hint="Record it: ledger pool add base_issuance AMOUNT. (For epochs to come, set pool.base_issuance.)",
         )
     if (
         folder.epoch_id > 1
@@ -123,9 +125,8 @@ def review(
     gaps = _gaps(session, folder, reports, accepted_gaps)
     pin = pin_to(sets.pinned, gaps)
     apply_policy(session, folder)
-    base = _base_issuance(session, folder)
-    require_sound(preview(session, folder, pin))  # every line and total must be right before the epoch leaves `open`
-    append_records(folder.root, folder.path("pool.jsonl"), base)
+    derived = require_sound(preview(session, folder, pin))  # all must be right before the epoch leaves `open`
+    append_records(folder.root, folder.path("pool.jsonl"), rule_components(session, folder, derived))
     if sets.proposed is not None:
         append_set(session, sets.proposed)
     append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "open", pin, actor)])
@@ -179,41 +180,6 @@ def _gaps(session: Session, folder: EpochFolder, reports: Sequence[StreamReport]
             + " ".join(f"--accept-gap {name}" for name in open_gaps),
         )
     return sorted(f"{name}: {trouble}" for name, troubles in found.items() for trouble in sorted(set(troubles)))
-
-
-def _base_issuance(session: Session, folder: EpochFolder) -> list[PoolComponent]:
-    if any(component.component_id == "base_issuance" for component in folder.pool()):
-        return []
-    amount = session.node.scope(folder.scope_id).pool.base_issuance
-    return [
-        make_component(
-            session, folder, "base_issuance", amount or Credits(0), evidence=f"scopes/{folder.scope_id}.yaml", inputs={}
-        )
-    ]
-
-
-def make_component(
-    session: Session,
-    folder: EpochFolder,
-    component_id: str,
-    amount: int,
-    *,
-    evidence: str | None,
-    inputs: dict[str, str | int | bool | None],
-) -> PoolComponent:
-    """A pool component of the epoch; its id is UUIDv5(node_id, `<scope>/<epoch>/<component>`)."""
-    return PoolComponent.read(
-        {
-            **folder.place,
-            "algorithm_version": "fixed-v0",
-            "amount_credits": str(amount),
-            "component_id": component_id,
-            "computed_at": session.now,
-            "evidence_ref": evidence,
-            "id": name_uuid(folder.node_id, f"{folder.scope_id}/{folder.epoch_id}/{component_id}"),
-            "inputs": inputs,
-        }
-    )
 
 
 def _step(session: Session, folder: EpochFolder, from_: str, pin: Pin, actor: str) -> Transition:

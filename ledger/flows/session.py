@@ -79,6 +79,19 @@ class Session:
             raise InputError(f"scope {scope_id} has no epoch {epoch_id}", hint=f"It has 1 to {len(epochs)}.")
         return next((folder for folder in epochs[-2:] if folder.state() != "finalized"), epochs[-1])
 
+    def approver(self, scope: ScopeSettings) -> str:
+        """Who acts as an approver: `--actor`, else the scope's only one; refuses anyone else."""
+        people = sorted(person.id for person in scope.approvers)
+        actor = self.actor or (people[0] if len(people) == 1 else None)
+        if actor not in people:
+            raise InputError(
+                f"{actor} is no approver of scope {scope.scope_id}" if actor else "which approver acts?",
+                rule="APPROVERS_PER_SCOPE",
+                path=f"scopes/{scope.scope_id}.yaml",
+                hint=f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people) or 'nobody yet'}.",
+            )
+        return actor
+
     def decider(self, scope: ScopeSettings) -> str:
         """Who decides: `--actor`, else the scope's only approver or curator; refuses anyone else."""
         people = sorted({person.id for person in (*scope.approvers, *scope.curators)})

@@ -177,7 +177,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
             return Finalized(stored, already=True)
         require("finalize", state, folder.epoch_id)
         statement = current_statement(session, folder)
-        if not any(component.component_id == "base_issuance" for component in folder.pool()):
+        if not any(component.component_id == "base_issuance" for component in folder.components()):
             raise StateError(
                 "the pool has no base_issuance",
                 rule="POOL_REQUIRES_BASE",

@@ -58,7 +58,8 @@ class NodePlan:
     base_issuance: int | None = 10_000
     sources: Sequence[SourcePlan] = ()
     site_url: str = ""
-    length_days: int = 7
+    length: int = 7
+    unit: str = "days"
     anchor: str = DEFAULT_ANCHOR
     grace_hours: int = 24
     overlap: bool = False
@@ -90,7 +91,8 @@ def render(plan: NodePlan) -> dict[str, str]:
         "plain_name": plan.name,
         "site_url": quoted(plan.site_url),
         "repository": quoted(plan.repository),
-        "length_days": str(plan.length_days),
+        "length": str(plan.length),
+        "unit": plan.unit,
         "anchor": plan.anchor,
         "grace_hours": str(plan.grace_hours),
         "scope_id": plan.scope_id,

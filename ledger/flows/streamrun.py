@@ -183,7 +183,7 @@ class StreamRun:
         known, report, buffer, mine = self.ingest.known(), self.report, self.buffer, self.scope.scope_id
         first, end = self.epoch.period_start, self.epoch.period_end
         for event in self._events(page):
-            url, time, kind, event_id, metadata, login, account, source, facets = event
+            url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
                 report.later += time >= end
                 report.before_start += time < start
@@ -199,7 +199,7 @@ class StreamRun:
                     hint="Rename the row or stream that it comes from.",
                 )
             key = known.key(event_id, mine, order)
-            sealed = seal(key, url, time, kind, metadata, login, account, source, provenance)
+            sealed = seal(key, url, time, kind, metadata, login, account, source, provenance, quantity)
             before = known.get(key)
             if before is None:
                 known.add(mine, key, sealed.payload_hash)

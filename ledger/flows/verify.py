@@ -14,7 +14,6 @@ from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
-from ledger.core.windows import is_aligned
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
 from ledger.flows.purity import impure_imports
 from ledger.flows.session import Session
@@ -99,10 +98,11 @@ def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
     folders, settings = _folders(node, scope_id), node.settings.epoch
     lives = [life_of(folder) for folder in folders]
     yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=node.scope(scope_id).overlap)
-    for life in lives:
-        if life.window is not None and not is_aligned(life.window, settings.anchor, settings.length_days):
-            message = f"window {life.window} is not aligned to the anchor"
-            yield Finding("EPOCH_WINDOW_UNIQUE", message, f"{life.path}/epoch.json", 1)
+    for folder in folders:
+        with suppress(LedgerError):  # an epoch.json that cannot be read is told by the epoch's own check
+            if not settings.calendar.pinned_by(folder.epoch()):
+                message = f"window {folder.window()} is not aligned to the anchor, or not as long as it says"
+                yield Finding("EPOCH_WINDOW_UNIQUE", message, folder.path("epoch.json"), 1)
     try:
         chain, lines = node.chain(scope_id), node.epoch(scope_id, 1).log()
         yield from chain.findings

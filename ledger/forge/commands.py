@@ -16,7 +16,8 @@ from ledger.core.config import Person, ScopeSettings
 from ledger.core.errors import InputError, LedgerError, UsageError
 from ledger.core.records import ComponentId
 from ledger.core.values import Timestamp, parse_amount
-from ledger.flows.decide import Decided, add_component, curate, override, resolve_account
+from ledger.flows.budget import add_component
+from ledger.flows.decide import Decided, curate, override, resolve_account
 from ledger.flows.drafting import Draft
 from ledger.flows.identity import display_names
 from ledger.flows.questions import answer

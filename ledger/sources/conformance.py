@@ -176,7 +176,7 @@ def events_have_provenance_and_can_be_sealed(world: World) -> None:
         _must(set(event.facets) <= set(FACETS), f"{event.id} has facets that no route knows: {sorted(event.facets)}")
         seal(
             EventId(event.id), event.artifact_url, event.event_time, event.event_type, event.metadata,
-            event.platform_login, event.platform_user_id, event.source, where,
+            event.platform_login, event.platform_user_id, event.source, where, event.quantity,
         )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class SourceEvent(NamedTuple):
     """The payload of an activity event, before node, scope and provenance are added.
 
     `id` follows the specification's table. `facets` say where it came from, for routing only, and are not stored:
-    `repositories`, `paths`, `labels`, `channels`, each a tuple of text.
+    `repositories`, `paths`, `labels`, `channels`, each a tuple of text. `quantity`: how many of it, 1 for a single act.
     """
 
     artifact_url: str
@@ -35,6 +35,7 @@ class SourceEvent(NamedTuple):
     platform_user_id: str
     source: str
     facets: Mapping[str, tuple[str, ...]] = {}
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True)

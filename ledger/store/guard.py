@@ -26,7 +26,7 @@ from ledger.store.yamlfile import parse_yaml
 
 Change = tuple[Entry | None, Entry | None]
 _EPOCH = re.compile(rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/([^/]+)", re.ASCII)
-_FIXED = ("node_id", "anchor", "length_days")
+_FIXED = ("node_id", "anchor", "length", "unit")
 _OWN = (layout.NODE_FILE, ".gitattributes", "data", "scopes", "weights")
 _BYTES_RULE = (b"data/**", [b"-text"])
 _TOUCHES_BYTES = re.compile(rb"[-!]?(?:text|eol|crlf|ident|filter|working-tree-encoding|export-ignore)(?:=.*)?")

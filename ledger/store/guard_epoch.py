@@ -20,7 +20,6 @@ from ledger.core.records import ActivityEvent, payload_hash
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
-from ledger.core.windows import is_aligned
 from ledger.store import layout
 from ledger.store.node import EpochFolder, check_place
 from ledger.store.yamlfile import parse_yaml
@@ -106,7 +105,7 @@ class EpochChange:
                 for name in sorted(self.files):
                     if layout.kind_of(name) == "derived":
                         yield Finding("EPOCH_THREE_PHASE", "the epoch is still open", self.after.path(name))
-            if not is_aligned(window, self.settings.epoch.anchor, self.settings.epoch.length_days):
+            if not self.settings.epoch.calendar.pinned_by(self.after.epoch()):
                 yield Finding("EPOCH_WINDOW_UNIQUE", "window is not aligned", self.after.path("epoch.json"), 1)
             if "signatures.jsonl" in self.files or now == "finalized":
                 yield from self._signatures(now == "finalized")

@@ -29,6 +29,7 @@ EPOCH_FILES: dict[str, Kind] = {
     "collection.jsonl": "log",
     "curation.jsonl": "log",
     "overrides.jsonl": "log",
+    "awards.jsonl": "log",
     "pool.jsonl": "log",
     "objections.jsonl": "log",
     "transitions.jsonl": "log",

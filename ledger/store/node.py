@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 
 from ledger.core.approvers import ApproverSet, ApproverSignature, Chain, build_chain
+from ledger.core.awards import standing_awards
 from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
 from ledger.core.lifecycle import Pin, pin_of, state_of
+from ledger.core.pool import standing_components
 from ledger.core.records import (
     ActivityEvent,
     Allocation,
     Attestation,
+    Award,
     Binding,
     Collection,
     Curation,
@@ -34,6 +37,7 @@ from ledger.core.records import (
     Objection,
     Override,
     PoolComponent,
+    PrefixPin,
     Record,
     Signature,
     State,
@@ -189,19 +193,26 @@ class EpochFolder:
         return self._log("objections.jsonl", Objection)
 
     def pool(self) -> list[PoolComponent]:
-        """All pool components; FormatError when one is recorded twice (POOL_UNIQUE_PER_TYPE)."""
-        components = self._log("pool.jsonl", PoolComponent)
-        seen: set[str] = set()
-        for number, component in enumerate(components, start=1):
-            if component.component_id in seen:
-                raise FormatError(
-                    f"{component.component_id} is recorded twice",
-                    rule="POOL_UNIQUE_PER_TYPE",
-                    path=self.path("pool.jsonl"),
-                    line=number,
-                )
-            seen.add(component.component_id)
-        return components
+        """All lines about the pool, oldest first; FormatError when they do not fold (POOL_UNIQUE_PER_TYPE)."""
+        lines = self._log("pool.jsonl", PoolComponent)
+        self._folded("pool.jsonl", lambda: standing_components(lines))
+        return lines
+
+    def components(self) -> tuple[PoolComponent, ...]:
+        """The pool's components that stand."""
+        return standing_components(self.pool())
+
+    def awards(self) -> list[Award]:
+        """All awards and their cancellations, oldest first; FormatError when they do not fold."""
+        lines = self._log("awards.jsonl", Award)
+        self._folded("awards.jsonl", lambda: standing_awards(lines))
+        return lines
+
+    def _folded(self, name: str, fold: Callable[[], object]) -> None:
+        try:
+            fold()
+        except FormatError as error:
+            raise FormatError(error.message, rule=error.rule, path=self.path(name), line=error.line) from None
 
     def signatures(self) -> list[Signature]:
         """All signatures, also those over older statements."""
@@ -373,6 +384,15 @@ class Node:
         """The bytes and records of the first `size` lines (None: all); FormatError when there are fewer."""
         prefix, records = parse_bindings(read_file(self.root, layout.IDENTITIES) or b"", self.node_id, size)
         return prefix, list(records)
+
+    def prefix_pin(self, path: str, size: int | None) -> PrefixPin:
+        """The pin of a node-wide log's first `size` lines (None: all); FormatError when there are fewer."""
+        data = read_file(self.root, path) or b""
+        lines = data.split(b"\n")[:-1]
+        if size is not None and size > len(lines):
+            raise FormatError(f"log has {len(lines)} lines, {size} are pinned", path=path)
+        prefix = lines if size is None else lines[:size]
+        return PrefixPin(sha256=Hash(sha256_hex(b"".join(line + b"\n" for line in prefix))), size=len(prefix))
 
 
 @lru_cache(maxsize=8)

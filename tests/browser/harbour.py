@@ -14,8 +14,9 @@ from eth_account.messages import encode_defunct
 
 from ledger.core.signing import signed_text
 from ledger.flows.attest import attest, message
+from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
-from ledger.flows.decide import add_component, curate, override
+from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind, unbind
 from ledger.flows.ingest import Ingest
 from ledger.flows.questions import answer, ask
@@ -179,7 +180,7 @@ def _settings(root: Path) -> None:
 def _weights(root: Path, weights: dict[str, int]) -> None:
     path = root / "weights/default.yaml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump({"algorithm": "weight-sum-v0", "weights": weights}), "utf-8")
+    path.write_text(yaml.safe_dump({"algorithm": "weight-sum-v1", "weights": weights}), "utf-8")
 
 
 def _account(who: str) -> str:

@@ -13,8 +13,9 @@ import yaml
 
 from ledger.cli import main
 from ledger.core.records import ActivityEvent, payload_hash
+from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
-from ledger.flows.decide import add_component, curate, override
+from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
 from ledger.flows.questions import answer, ask
 from ledger.store.append import append_records

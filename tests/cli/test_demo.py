@@ -61,7 +61,7 @@ def test_a_history_of_weeks_shows_every_state_and_gives_the_same_bytes_twice(
 def test_a_young_history_is_shown_by_days(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", 5, 40_000)
     assert demo(monkeypatch, capsys, repo, tmp_path / "out")["ok"]
-    assert "length_days: 1 " in (tmp_path / "out/ledger.yaml").read_text("utf-8")
+    assert "length: 1 " in (tmp_path / "out/ledger.yaml").read_text("utf-8")
     assert states(tmp_path / "out")[-2:] == ["review", "open"]
 
 

@@ -50,6 +50,7 @@ def event(number: int = 1, **changes: Any) -> dict[str, Any]:
         "platform_user_id": str(number),
         "producer": "github",
         "producer_version": "1.0.0",
+        "quantity": 1,
         "retrieved_at": AT,
         "scope_id": "default",
         "source": "github",
@@ -78,16 +79,23 @@ class Case:
     @property
     def epoch(self) -> Epoch:
         return Epoch(
-            algorithm="weight-sum-v0",
+            algorithm="weight-sum-v1",
+            anchor=START,
             epoch_id=self.epoch_id,
+            hold_epochs=None,
+            length=7,
             node_id=NODE,
             opened_at=START,
             period_end=END,
             period_start=START,
+            pool_rules=(),
             scope_id=SCOPE,
+            unit="days",
+            unresolved="share",
             weight_config=self.weights,
             weight_config_hash=weight_config_hash(self.weights),
             weight_policy="weights/default.yaml",
+            windows=1,
         )
 
     def shards(self) -> list[list[dict[str, Any]]]:

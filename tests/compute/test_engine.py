@@ -24,6 +24,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "decisions": {"path": []},
     "overrides": {"path": []},
     "outcomes": {"kinds": ["a:b"], "weights": [1]},
+    "overflow": {"most": 1},
     "outcome_rows": {"period_start": "", "id": None},
     "ingested_after": {"closed": "", "most": 1},
     "repeated": {"most": 1},

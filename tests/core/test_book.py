@@ -17,12 +17,12 @@ from ledger.core.distribution import Cover, Plan, Rate, Settlement
 from ledger.core.instructions import Instruction
 from ledger.core.planning import BookInputs, HeldShare, PlanOnRecord, Stated, Terms, split_minor
 from ledger.core.proof import Challenge
-from ledger.core.records import Binding, IdentitiesPin
+from ledger.core.records import Binding, PrefixPin
 from ledger.core.settling import Approvers, book_findings, repeated_evidence
 from ledger.core.values import Timestamp, UserId
 from tests.core.samples import NODE, user
 
-PIN = IdentitiesPin(sha256=sha256_hex(b""), size=0)  # type: ignore[arg-type]
+PIN = PrefixPin(sha256=sha256_hex(b""), size=0)  # type: ignore[arg-type]
 KEYS = {f"w{n}": "0x" + f"{n:02x}" * 32 for n in range(1, 6)}
 WALLETS = {name: str(Account.from_key(key).address) for name, key in KEYS.items()}
 APPROVERS = Approvers({WALLETS["w1"]: "ann"}, 1)
@@ -79,8 +79,8 @@ def terms(book: BookInputs, number: int = 1, at: int = 10, **more: Any) -> Terms
         "distribution": number, "at": day(at), "asset": "iso4217:EUR", "decimals": 2, "rail": "csv",
         "rate": Rate(at=day(1), denominator=1, numerator=1, source="agreed"), "minimum_minor": 0,  # type: ignore[arg-type]
         "on_decline": "return", "covers": covers,
-        "identities": IdentitiesPin(sha256=PIN.sha256, size=len(book.bindings)),
-        "instructions": IdentitiesPin(sha256=PIN.sha256, size=len(book.instructions)),
+        "identities": PrefixPin(sha256=PIN.sha256, size=len(book.bindings)),
+        "instructions": PrefixPin(sha256=PIN.sha256, size=len(book.instructions)),
     }  # fmt: skip
     return Terms(**{**given, **more})
 

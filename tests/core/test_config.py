@@ -52,7 +52,7 @@ def refuse_scope(**changes: Any) -> str:
 def test_a_node_needs_only_its_id_and_name() -> None:
     node = NodeSettings.load({"node_id": NODE, "name": "Widgets"}, "ledger.yaml")
     assert node.epoch.anchor == f"{DEFAULT_ANCHOR}T00:00:00.000Z"
-    assert (node.epoch.length_days, node.epoch.grace_hours) == (7, 24)
+    assert (node.epoch.length, node.epoch.grace_hours) == (7, 24)
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}, {"node_id": NODE}, {"name": "x"}])
@@ -73,12 +73,14 @@ def test_a_file_without_the_required_keys_is_refused(value: object) -> None:
         ("site_url", "https://example.org/a b"),
         ("site_url", "ftp://example.org"),
         ("nodeid", NODE),
-        ("epoch", {"length": 7}),
-        ("epoch", {"length_days": 0}),
-        ("epoch", {"length_days": 7.0}),
-        ("epoch", {"length_days": "7"}),
-        ("epoch", {"length_days": True}),
-        ("epoch", {"length_days": 367}),
+        ("epoch", {"length_days": 7}),
+        ("epoch", {"unit": "weeks"}),
+        ("epoch", {"unit": "months", "anchor": "2026-01-29"}),
+        ("epoch", {"length": 0}),
+        ("epoch", {"length": 7.0}),
+        ("epoch", {"length": "7"}),
+        ("epoch", {"length": True}),
+        ("epoch", {"length": 367}),
         ("epoch", {"grace_hours": -1}),
         ("epoch", {"anchor": "2026-01-05T01:00:00Z"}),
         ("epoch", {"anchor": "2026-01-05T00:00:00+01:00"}),
@@ -215,7 +217,7 @@ def test_base_issuance_may_be_quoted_or_a_plain_whole_number() -> None:
 def test_weights_are_whole_numbers_by_source_and_type() -> None:
     policy = WeightPolicy.load({"weights": {"github:pr_merged": 8000, "git:commit_authored": 0}}, "weights/x.yaml")
     assert policy.weights == {"github:pr_merged": 8000, "git:commit_authored": 0}
-    assert policy.algorithm == "weight-sum-v0"
+    assert policy.algorithm == "weight-sum-v1"
 
 
 @pytest.mark.parametrize(

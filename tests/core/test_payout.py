@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.core.errors import InputError
 from ledger.core.payout import PayoutTable, allocation_set_hash, bounded_sum, payout_table, share_text
-from ledger.core.statement import pool_total
+from ledger.core.pool import pool_total
 from ledger.core.values import MAX_AMOUNT, Credits, UserId
 from tests.core.samples import record, user
 
@@ -128,7 +128,7 @@ def test_a_user_without_units_has_a_line_with_nothing() -> None:
 
 
 def test_without_any_units_the_whole_pool_stays_undistributed() -> None:
-    assert payout_table({}, 10) == PayoutTable((), Credits(10))
+    assert payout_table({}, 10) == PayoutTable((), (), Credits(10))
     table = payout_table(users(u1=0), 10)
     assert (table.undistributed, table.payouts[0].amount_credits, table.payouts[0].share) == (10, 0, "0.000000")
 
@@ -181,11 +181,50 @@ def test_the_pool_is_the_sum_of_its_components() -> None:
 
 
 def test_the_allocation_hash_is_over_user_and_units_lines_without_a_last_line_end() -> None:
-    rows = [
-        record("allocation", user_id=user(2), proposed_units="5", final_units="0", override_reason="twice"),
-        record("allocation", user_id=user(1), proposed_units="7"),
-    ]
+    units = users(u2=0, u1=7)
     text = f"{user(1)}:7\n{user(2)}:0"
-    assert allocation_set_hash(rows) == hashlib.sha256(text.encode()).hexdigest()
-    assert allocation_set_hash(rows[::-1]) == allocation_set_hash(rows)
-    assert allocation_set_hash([]) == hashlib.sha256(b"").hexdigest()
+    assert allocation_set_hash(units) == hashlib.sha256(text.encode()).hexdigest()
+    held = f"{text}\ngit:a:1\ngithub:9:3"
+    accounts = {("github", "9"): 3, ("git", "a"): 1}
+    assert allocation_set_hash(units, accounts) == hashlib.sha256(held.encode()).hexdigest()
+    assert allocation_set_hash({}) == hashlib.sha256(b"").hexdigest()
+
+
+ACCOUNTS = st.dictionaries(st.tuples(st.sampled_from(["git", "github"]), st.sampled_from("abcd")), AMOUNTS, max_size=4)
+
+
+@given(UNITS, st.dictionaries(USERS, st.integers(0, 10**6), max_size=4), ACCOUNTS, AMOUNTS)
+def test_awards_shares_held_and_undistributed_are_exactly_the_pool(
+    units: dict[UserId, int], awards: dict[UserId, int], accounts: dict[tuple[str, str], int], pool: int
+) -> None:
+    assume(sum(units.values()) + sum(accounts.values()) <= MAX_AMOUNT and sum(awards.values()) <= pool)
+    table = payout_table(units, pool, awards=awards, accounts=accounts)
+    held = sum(row.amount_credits for row in table.held)
+    assert sum(paid(table).values()) + held + table.undistributed == pool
+    assert all(row.amount_credits == row.award_credits + row.share_credits for row in table.payouts)
+    assert {row.user_id: row.award_credits for row in table.payouts if row.award_credits} == {
+        user: amount for user, amount in awards.items() if amount
+    }
+    assert [row.key for row in table.held] == sorted(f"{source}:{account}" for source, account in accounts)
+
+
+@given(UNITS, ACCOUNTS, AMOUNTS)
+def test_an_account_whose_share_is_held_gets_what_a_user_with_its_units_would_get(
+    units: dict[UserId, int], accounts: dict[tuple[str, str], int], pool: int
+) -> None:
+    assume(sum(units.values()) + sum(accounts.values()) <= MAX_AMOUNT)
+    held = payout_table(units, pool, accounts=accounts)
+    keys = sorted(accounts, key=":".join)
+    claimed = {UserId(f"ffffffff-0000-4000-8000-{n:012d}"): accounts[key] for n, key in enumerate(keys)}
+    bound = payout_table({**units, **claimed}, pool)
+    assert [row.amount_credits for row in (*held.payouts, *held.held)] == list(paid(bound).values())
+
+
+def test_a_tie_goes_to_a_user_before_an_account() -> None:
+    table = payout_table(users(u9=1), 1, accounts={("a", "a"): 1})
+    assert (paid(table), [row.amount_credits for row in table.held]) == ({user(9): 1}, [0])
+
+
+def test_more_awards_than_pool_is_refused() -> None:
+    with pytest.raises(InputError, match="awards come to 11 credits, more than the pool of 10"):
+        payout_table(users(u1=1), 10, awards=users(u1=5, u2=6))

@@ -98,6 +98,8 @@ def test_an_unknown_field_is_refused(name: str, extra: str) -> None:
         ("cursor", ("covered", 0)),
         ("statement", ("identities",)),
         ("statement", ("payouts", 0)),
+        ("statement", ("held", 0)),
+        ("statement", ("receipts",)),
     ],
 )
 def test_inner_objects_are_as_strict(name: str, path: tuple[str | int, ...]) -> None:
@@ -132,6 +134,8 @@ KINDS: dict[str, list[Any]] = {
     "time": [None, 1, "", "2026-01-05", TIME[:-1], TIME[:-5] + "Z", "2026-06-30T23:59:60.000Z", TIME + "\n"],
     "scope": [None, 1, "", "-a", "A", "a_b", "a/b", "..", "a" * 64, "ä", "a\n"],
     "number": [None, 0, -1, 1_000_000_000, "1", 1.0, 1.5, True, "٧"],
+    "quantity": [None, 0, -1, 2**53, "1", 1.0, True],
+    "award": [None, 1, "", "A", "-a", "a b", "a/b", "ä", "a\n", "a" * 64],
     "count": [None, -1, 2**53, "1", 1.0, True],
     "amount": [1, 0, -1, 1.0, True, "", "-1", "+1", "01", "1.0", "1e3", "1_0", " 1", "1\n", "٧", str(MAX_AMOUNT + 1)],
     "weight": [-1, 2**53, "1", 1.0, True],
@@ -152,13 +156,14 @@ KINDS: dict[str, list[Any]] = {
 FIELD_KINDS: dict[str, dict[str, str]] = {
     "epoch": {
         "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "opened_at": "time", "period_start": "time",
-        "period_end": "time", "weight_config_hash": "hash", "weight_policy": "text",
+        "period_end": "time", "weight_config_hash": "hash", "weight_policy": "text", "anchor": "time",
+        "windows": "number", "pool_rules": "list",
     },
     "event": {
         "node_id": "uuid", "scope_id": "scope", "artifact_url": "text", "event_time": "time", "event_type": "type",
         "id": "event", "ingested_at": "time", "metadata": "flat", "payload_hash": "hash", "platform_login": "text",
         "platform_user_id": "account", "producer": "name", "producer_version": "text", "retrieved_at": "time",
-        "source": "name",
+        "source": "name", "quantity": "quantity",
     },
     "binding": {
         "node_id": "uuid", "actor": "reason", "at": "time", "evidence": "text", "external_id": "account",
@@ -176,7 +181,14 @@ FIELD_KINDS: dict[str, dict[str, str]] = {
     "pool": {
         "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "algorithm_version": "text",
         "amount_credits": "amount", "computed_at": "time", "evidence_ref": "text", "id": "uuid", "inputs": "flat",
+        "seq": "number", "actor": "reason",
     },
+    "withdrawal": {"seq": "number", "actor": "reason", "reason": "reason"},
+    "award": {
+        "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "seq": "number", "actor": "reason", "at": "time",
+        "amount_credits": "amount", "evidence": "text", "reason": "reason", "user_id": "uuid", "award": "award",
+    },
+    "cancel": {"reason": "reason", "award": "award"},
     "opening": {"node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "actor": "reason", "at": "time"},
     "review": {"approver_set_hash": "hash", "gaps": "list", "threshold": "number", "approvers_seq": "number"},
     "finalize": {"statement_hash": "hash"},
@@ -198,7 +210,9 @@ FIELD_KINDS: dict[str, dict[str, str]] = {
         "pool_hash": "hash", "pool_total_credits": "amount", "previous_statement_hash": "hash",
         "statement_id": "uuid", "supersedes_statement_id": "uuid", "threshold": "number",
         "undistributed_credits": "amount", "unresolved_count": "count", "version": "number",
-        "weight_config_hash": "hash",
+        "weight_config_hash": "hash", "awards_hash": "hash", "awards_total_credits": "amount",
+        "collection_hash": "hash", "cursors_hash": "hash", "epoch_hash": "hash", "held": "list",
+        "supersedes_statement_hash": "hash",
     },
     "signature": {
         "node_id": "uuid", "scope_id": "scope", "epoch_id": "number", "evidence": "text", "signature": "signature",
@@ -224,7 +238,8 @@ NULLABLE = {
     ("event", "platform_login"), ("binding", "login"), ("override", "final_units"), ("cursor", "state"),
     ("collection", "events_stated"), ("allocation", "final_units"), ("allocation", "override_reason"),
     ("statement", "previous_statement_hash"), ("statement", "supersedes_statement_id"), ("curation", "evidence"),
-    ("override", "evidence"), ("set", "previous"),
+    ("override", "evidence"), ("award", "evidence"), ("statement", "supersedes_statement_hash"),
+    ("resolve", "user_id"), ("set", "previous"),
 }  # fmt: skip
 
 
@@ -246,15 +261,20 @@ def test_the_table_of_kinds_covers_every_record() -> None:
 
 
 CLOSED = {
-    ("epoch", "algorithm"): "weight-sum-v1",
-    ("epoch", "schema"): "epoch/2",
+    ("epoch", "algorithm"): "weight-sum-v0",
+    ("epoch", "schema"): "epoch/1",
     ("binding", "action"): "rebind",
     ("curation", "action"): "delete",
     ("pool", "component_id"): "gift",
+    ("pool", "action"): "raise",
+    ("award", "action"): "raise",
+    ("epoch", "unit"): "weeks",
+    ("epoch", "unresolved"): "burn",
+    ("statement", "unresolved"): "burn",
     ("opening", "to"): "closed",
     ("review", "from"): "closed",
-    ("statement", "algorithm"): "weight-sum-v1",
-    ("statement", "schema"): "statement/2",
+    ("statement", "algorithm"): "weight-sum-v0",
+    ("statement", "schema"): "statement/1",
 }
 
 
@@ -299,7 +319,6 @@ def test_an_epoch_pins_weights_by_their_own_hash_and_a_window_in_order() -> None
         {"action": "include"},
         {"action": "exclude"},
         {"action": "note"},
-        {"action": "resolve", "weight_override_milli": None},
         {"action": "resolve", "user_id": user(1)},
         {"note": None},
         {"action": "exclude", "weight_override_milli": None, "note": None},
@@ -339,6 +358,30 @@ def test_a_step_carries_exactly_its_own_fields_and_no_nulls_for_others(name: str
     assert refuse(name, **changes).startswith("record: ")
 
 
+@pytest.mark.parametrize("field", ["algorithm_version", "amount_credits", "computed_at", "id", "inputs"])
+def test_a_recorded_component_has_all_its_figures_and_a_withdrawn_one_none(field: str) -> None:
+    assert "go with record" in refuse("pool", **{field: None})
+    assert "go with record" in refuse("withdrawal", **{field: RECORDS["pool"][1][field]})
+
+
+def test_a_withdrawal_needs_a_reason_and_a_record_has_none() -> None:
+    assert "reason" in refuse("withdrawal", reason=None)
+    assert "reason" in refuse("pool", reason="because")
+    assert "evidence_ref" in refuse("withdrawal", evidence_ref="https://example.org")
+
+
+def test_an_award_names_person_and_credits_and_a_cancelled_one_neither() -> None:
+    for field in ("amount_credits", "user_id"):
+        assert "go with award" in refuse("award", **{field: None})
+        assert "go with award" in refuse("cancel", **{field: RECORDS["award"][1][field]})
+
+
+def test_only_held_shares_lapse_and_every_pool_rule_names_itself() -> None:
+    assert "hold_epochs" in refuse("epoch", hold_epochs=4)
+    assert record("epoch", hold_epochs=4, unresolved="hold").hold_epochs == 4
+    assert "names its rule" in refuse("epoch", pool_rules=[{"amount_credits": "1"}])
+
+
 def test_an_approver_set_is_sorted_unique_and_reachable() -> None:
     ana, ben = RECORDS["set"][1]["approvers"]
     assert "sorted by id" in refuse("set", approvers=[ben, ana])
@@ -364,19 +407,20 @@ def test_covered_intervals_are_in_order_and_apart() -> None:
 
 @pytest.mark.parametrize("share", ["1", "0.33333", "0.3333333", "1.000001", "2.000000", ".333333", "0,333333", 0.5])
 def test_a_share_is_text_with_six_decimals_up_to_one(share: Any) -> None:
-    payout = {"amount_credits": "1", "share": share, "total_units": "1", "user_id": user(1)}
-    assert "share" in refuse("statement", payouts=[payout])
+    sample = RECORDS["statement"][1]
+    for table in ("held", "payouts"):
+        assert f"{table}.0.share" in refuse("statement", **{table: [{**sample[table][0], "share": share}]})
 
 
 # --- hashes ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_payload_hash_is_over_exactly_seven_fields() -> None:
+def test_the_payload_hash_is_over_exactly_eight_fields() -> None:
     fields = RECORDS["event"][1]
     text = (
         '{"artifact_url":"https://github.com/acme/widgets/pull/42","event_time":"2026-01-06T10:20:30.123Z",'
         '"event_type":"pr_merged","id":"github:pr:acme/widgets:42","metadata":{"additions":7,"draft":false,'
-        '"merged_by":null,"title":"Ünïcode – fine"},"platform_user_id":"1001","source":"github"}'
+        '"merged_by":null,"title":"Ünïcode – fine"},"platform_user_id":"1001","quantity":1,"source":"github"}'
     )
     assert payload_hash(fields) == sha256_hex(text.encode())
     for field, value in fields.items():

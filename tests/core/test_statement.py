@@ -16,9 +16,10 @@ from ledger.core.errors import InputError
 from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.lifecycle import Pin
 from ledger.core.merkle import merkle_root
-from ledger.core.records import Allocation, IdentitiesPin, LogPin, Statement
+from ledger.core.pool import Computed
+from ledger.core.records import Allocation, LogPin, PrefixPin, Statement
 from ledger.core.signing import signed_text
-from ledger.core.statement import StatementInputs, build_statement
+from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.values import MAX_AMOUNT, Address, Hash
 from tests.core.samples import EMPTY, OTHER_WALLET, SOME_HASH, WALLET, record, user, uuid5
 
@@ -32,6 +33,7 @@ def rows(*units: int) -> tuple[Allocation, ...]:
     )
 
 
+PARTS = ("base_issuance", "top_up", "carry_over")
 INPUTS = StatementInputs(
     epoch=record("epoch"),
     pin=Pin(APPROVERS, 1, approver_set_hash(APPROVERS), 2, ("github: failed",)),
@@ -44,11 +46,12 @@ INPUTS = StatementInputs(
         totals=(),
     ),
     pool=[record("pool", component_id="base_issuance", amount_credits="10000", evidence_ref=None)],
-    curation_hash=Hash(EMPTY),
-    overrides_hash=Hash(EMPTY),
-    pool_hash=Hash(SOME_HASH),
-    identities=IdentitiesPin(sha256=Hash(SOME_HASH), size=3),
+    projected=(),
+    awards=[record("award", user_id=user(4), amount_credits="100")],
+    files=FileHashes(**dict.fromkeys(FileHashes.__dataclass_fields__, Hash(EMPTY))),
+    identities=PrefixPin(sha256=Hash(SOME_HASH), size=3),
     log=LogPin(root=Hash(SOME_HASH), size=2),
+    receipts=PrefixPin(sha256=Hash(EMPTY), size=0),
     previous_statement_hash=None,
 )
 
@@ -70,10 +73,10 @@ def test_the_file_reads_back_as_the_same_statement() -> None:
 def test_the_figures_are_those_of_the_payout_table() -> None:
     statement = build_statement(INPUTS)
     assert [(row.amount_credits, row.share, row.total_units) for row in statement.payouts] == [
-        (3334, "0.333333", 8000),
-        (3333, "0.333333", 8000),
-        (3333, "0.333333", 8000),
-        (0, "0.000000", 0),
+        (3300, "0.333333", 8000),
+        (3300, "0.333333", 8000),
+        (3300, "0.333333", 8000),
+        (100, "0.000000", 0),
     ]
     assert (statement.pool_total_credits, statement.undistributed_credits) == (10_000, 0)
     assert statement.statement_id == uuid5("default/1/1")
@@ -100,11 +103,15 @@ CHANGES: dict[str, Any] = {
     "units": replace(INPUTS, evaluation=replace(INPUTS.evaluation, allocations=rows(8000, 8000, 8000, 1))),
     "users": replace(INPUTS, evaluation=replace(INPUTS.evaluation, allocations=rows(8000, 8000, 8000))),
     "pool": replace(INPUTS, pool=[record("pool", amount_credits="10001")]),
-    "curation": replace(INPUTS, curation_hash=Hash(SOME_HASH)),
-    "overrides": replace(INPUTS, overrides_hash=Hash(SOME_HASH)),
-    "pool log": replace(INPUTS, pool_hash=Hash(EMPTY)),
-    "bindings": replace(INPUTS, identities=IdentitiesPin(sha256=Hash(EMPTY), size=3)),
-    "size of bindings": replace(INPUTS, identities=IdentitiesPin(sha256=Hash(SOME_HASH), size=4)),
+    **{
+        f"{name} log": replace(INPUTS, files=replace(INPUTS.files, **{name: Hash(SOME_HASH)}))
+        for name in FileHashes.__dataclass_fields__
+    },
+    "projection": replace(INPUTS, projected=[Computed("carry_over", "carry-over-v1", 5, {})]),
+    "awards": replace(INPUTS, awards=[]),
+    "receipts": replace(INPUTS, receipts=PrefixPin(sha256=Hash(EMPTY), size=1)),
+    "bindings": replace(INPUTS, identities=PrefixPin(sha256=Hash(EMPTY), size=3)),
+    "size of bindings": replace(INPUTS, identities=PrefixPin(sha256=Hash(SOME_HASH), size=4)),
     "history": replace(INPUTS, previous_statement_hash=Hash(SOME_HASH)),
 }
 
@@ -127,7 +134,7 @@ def test_every_field_of_the_inputs_is_among_the_changes() -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes_in_any_order_of_allocations_and_components() -> None:
-    pool = [record("pool", amount_credits="1"), record("pool", amount_credits="2")]
+    pool = [record("pool", amount_credits="100"), record("pool", component_id="carry_over", amount_credits="2")]
     one = replace(INPUTS, pool=pool)
     other = replace(
         INPUTS,
@@ -142,7 +149,7 @@ def test_what_only_people_read_does_not_enter_the_statement() -> None:
     shown = replace(
         INPUTS.evaluation,
         unresolved=(UnresolvedAccount("github", "9", "octocat", 1, 8000),),
-        totals=(Total("github", "pr_merged", 4, 3, 24_000),),
+        totals=(Total("github", "pr_merged", 4, 3, 24_000, 4),),
     )
     assert build_statement(replace(INPUTS, evaluation=shown)) == build_statement(INPUTS)
 
@@ -152,7 +159,11 @@ def test_any_statement_is_balanced_or_refused(units: list[int], pool: list[int])
     inputs = replace(
         INPUTS,
         evaluation=replace(INPUTS.evaluation, allocations=rows(*units)),
-        pool=[record("pool", amount_credits=str(amount)) for amount in pool],
+        pool=[
+            record("pool", component_id=name, amount_credits=str(amount))
+            for name, amount in zip(PARTS, pool, strict=False)
+        ],
+        awards=[],
     )
     try:
         statement = build_statement(inputs)

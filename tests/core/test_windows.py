@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.core.errors import InputError
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
-from ledger.core.windows import DAY, Window, gaps, is_aligned, later, merge, next_window, whole_hour, window_holding
+from ledger.core.windows import DAY, Calendar, Window, gaps, later, merge, whole_hour
 
 ANCHOR = Timestamp("2026-01-05T00:00:00.000Z")
 ZERO = to_milliseconds(ANCHOR)
@@ -37,7 +37,7 @@ def points(windows: list[Window]) -> set[int]:
 
 
 def test_a_window_holds_its_start_and_not_its_end() -> None:
-    week = window_holding(ANCHOR, ANCHOR, 7)
+    week = Calendar(ANCHOR, 7).holding(ANCHOR)
     assert (week.start, week.end) == (ANCHOR, "2026-01-12T00:00:00.000Z")
     assert week.start in week
     assert "2026-01-11T23:59:59.999Z" in week
@@ -46,33 +46,33 @@ def test_a_window_holds_its_start_and_not_its_end() -> None:
 
 
 def test_exactly_monday_midnight_is_in_the_later_window() -> None:
-    assert window_holding(Timestamp("2026-01-12T00:00:00.000Z"), ANCHOR, 7).start == "2026-01-12T00:00:00.000Z"
-    assert window_holding(Timestamp("2026-01-11T23:59:59.999Z"), ANCHOR, 7).start == ANCHOR
+    assert Calendar(ANCHOR, 7).holding(Timestamp("2026-01-12T00:00:00.000Z")).start == "2026-01-12T00:00:00.000Z"
+    assert Calendar(ANCHOR, 7).holding(Timestamp("2026-01-11T23:59:59.999Z")).start == ANCHOR
 
 
 def test_times_before_the_anchor_have_windows_too() -> None:
-    assert window_holding(Timestamp("2026-01-04T23:59:59.999Z"), ANCHOR, 7).start == "2025-12-29T00:00:00.000Z"
-    assert window_holding(Timestamp("2025-12-29T00:00:00.000Z"), ANCHOR, 7).start == "2025-12-29T00:00:00.000Z"
-    assert window_holding(Timestamp("1969-12-31T12:00:00.000Z"), ANCHOR, 1).start == "1969-12-31T00:00:00.000Z"
+    assert Calendar(ANCHOR, 7).holding(Timestamp("2026-01-04T23:59:59.999Z")).start == "2025-12-29T00:00:00.000Z"
+    assert Calendar(ANCHOR, 7).holding(Timestamp("2025-12-29T00:00:00.000Z")).start == "2025-12-29T00:00:00.000Z"
+    assert Calendar(ANCHOR, 1).holding(Timestamp("1969-12-31T12:00:00.000Z")).start == "1969-12-31T00:00:00.000Z"
 
 
 @given(TIMES, LENGTHS)
 def test_every_time_is_in_exactly_one_aligned_window(time: Timestamp, days: int) -> None:
-    window = window_holding(time, ANCHOR, days)
+    window = Calendar(ANCHOR, days).holding(time)
     assert time in window
-    assert is_aligned(window, ANCHOR, days)
+    assert Calendar(ANCHOR, days).count(window) == 1
     assert (to_milliseconds(window.start) - ZERO) % (days * DAY) == 0
     assert to_milliseconds(window.end) - to_milliseconds(window.start) == days * DAY
-    assert time not in next_window(window, days)
-    assert next_window(window, days) == window_holding(window.end, ANCHOR, days)
-    assert time not in window_holding(later(window.start, -1), ANCHOR, days)
+    assert time not in Calendar(ANCHOR, days).after(window)
+    assert Calendar(ANCHOR, days).after(window) == Calendar(ANCHOR, days).holding(window.end)
+    assert time not in Calendar(ANCHOR, days).holding(later(window.start, -1))
 
 
 def test_a_window_off_the_grid_or_of_another_length_is_not_aligned() -> None:
-    week = window_holding(ANCHOR, ANCHOR, 7)
-    assert not is_aligned(week, ANCHOR, 14)
-    assert not is_aligned(Window(later(week.start, DAY), later(week.end, DAY)), ANCHOR, 7)
-    assert not is_aligned(Window(week.start, later(week.end, -1)), ANCHOR, 7)
+    week = Calendar(ANCHOR, 7).holding(ANCHOR)
+    assert Calendar(ANCHOR, 14).count(week) != 1
+    assert Calendar(ANCHOR, 7).count(Window(later(week.start, DAY), later(week.end, DAY))) != 1
+    assert Calendar(ANCHOR, 7).count(Window(week.start, later(week.end, -1))) != 1
 
 
 @pytest.mark.parametrize("end", ["2026-01-05T00:00:00.000Z", "2026-01-04T00:00:00.000Z"])
@@ -83,9 +83,9 @@ def test_a_window_without_length_is_refused(end: str) -> None:
 
 def test_a_window_beyond_the_calendar_is_refused() -> None:
     with pytest.raises(InputError, match="years 1 to 9999"):
-        window_holding(Timestamp("9999-12-31T00:00:00.000Z"), ANCHOR, 366)
+        Calendar(ANCHOR, 366).holding(Timestamp("9999-12-31T00:00:00.000Z"))
     with pytest.raises(InputError, match="years 1 to 9999"):
-        window_holding(Timestamp("0001-01-01T00:00:00.000Z"), ANCHOR, 366)
+        Calendar(ANCHOR, 366).holding(Timestamp("0001-01-01T00:00:00.000Z"))
 
 
 @given(INTERVALS)
@@ -112,4 +112,29 @@ def test_covered_time_is_claimed_in_whole_hours() -> None:
 
 
 def test_a_window_is_shown_by_its_two_ends() -> None:
-    assert str(window_holding(ANCHOR, ANCHOR, 7)) == "2026-01-05T00:00:00.000Z..2026-01-12T00:00:00.000Z"
+    assert str(Calendar(ANCHOR, 7).holding(ANCHOR)) == "2026-01-05T00:00:00.000Z..2026-01-12T00:00:00.000Z"
+
+
+MONTHS = st.integers(1, 36)
+
+
+@given(TIMES, MONTHS, st.integers(1, 28))
+def test_every_time_is_in_exactly_one_month_window(time: Timestamp, length: int, day: int) -> None:
+    months = Calendar(Timestamp(f"2026-03-{day:02d}T00:00:00.000Z"), length, "months")
+    window = months.holding(time)
+    assert time in window
+    assert window.start[8:] == months.anchor[8:] == window.end[8:]
+    assert months.holding(window.end) == months.after(window)
+    assert months.holding(later(window.start, -1)).end == window.start
+    assert months.count(window) == 1
+    assert months.count(Window(window.start, months.after(window).end)) == 2
+
+
+def test_months_begin_on_the_anchors_day_and_differ_in_length() -> None:
+    months = Calendar(Timestamp("2026-01-28T00:00:00.000Z"), 1, "months")
+    february = months.holding(Timestamp("2026-02-28T00:00:00.000Z"))
+    assert (february.start[:10], february.end[:10]) == ("2026-02-28", "2026-03-28")
+    assert months.holding(Timestamp("2026-02-27T23:59:59.999Z")).start[:10] == "2026-01-28"
+    assert months.holding(Timestamp("2025-12-31T00:00:00.000Z")).start[:10] == "2025-12-28"
+    assert months.count(Window(february.start, later(february.end, DAY))) is None
+    assert months.count(Window(later(february.start, DAY), february.end)) is None

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ledger.core.values import parse_time
+from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
-from ledger.flows.decide import add_component, curate, override
+from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
 from ledger.flows.ingest import Ingest
 from ledger.flows.review import review

@@ -8,8 +8,9 @@ import pytest
 
 from ledger.core.errors import ConfigError, InputError, LedgerError, SignatureError, StateError
 from ledger.core.signing import signed_text
+from ledger.flows.budget import add_component
 from ledger.flows.collect import backfill, collect
-from ledger.flows.decide import add_component, curate, override
+from ledger.flows.decide import curate, override
 from ledger.flows.drafting import stated_or_draft
 from ledger.flows.identity import bind, unbind
 from ledger.flows.ingest import Ingest

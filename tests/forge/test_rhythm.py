@@ -57,7 +57,7 @@ def statements(town: Town) -> list[str]:
 
 
 def test_a_daily_rhythm_works_as_a_weekly_one_does(town: Town) -> None:
-    change(town, "ledger.yaml", "length_days: 7 ", "length_days: 1 ")
+    change(town, "ledger.yaml", "length: 7 ", "length: 1 ")
     change(town, "ledger.yaml", "grace_hours: 24 ", "grace_hours: 2 ")
     for epoch_id, day in enumerate((6, 7, 8), start=1):
         outcome = town.open(f"2026-01-{day:02d}T06:17:00Z")
@@ -74,7 +74,7 @@ def test_a_daily_rhythm_works_as_a_weekly_one_does(town: Town) -> None:
 
 
 def test_after_missed_days_each_run_takes_up_the_next_window(town: Town) -> None:
-    change(town, "ledger.yaml", "length_days: 7 ", "length_days: 1 ")
+    change(town, "ledger.yaml", "length: 7 ", "length: 1 ")
     outcome = town.open("2026-01-20T06:17:00Z")
     for epoch_id in (1, 2):
         assert (outcome.epoch_id, outcome.state) == (epoch_id, "review")

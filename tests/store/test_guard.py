@@ -66,7 +66,7 @@ def test_a_new_node_is_allowed_from_an_empty_repository(root: Path) -> None:
         ("data/epochs/nobody/0001/epoch.json", lambda _: b"{}\n", "SCOPE_VALIDATED"),
         ("data/notes.txt", lambda _: b"hi\n", "WRITES_VIA_WORKFLOW"),
         (".gitattributes", lambda _: b"* text=auto\n", "WRITES_VIA_WORKFLOW"),
-        ("ledger.yaml", lambda data: data.replace(b"length_days: 7", b"length_days: 14"), "EPOCH_WINDOW_UNIQUE"),
+        ("ledger.yaml", lambda data: data.replace(b"length: 7", b"length: 14"), "EPOCH_WINDOW_UNIQUE"),
         ("ledger.yaml", lambda data: data.replace(b"1111-4111", b"2222-4222"), "NODE_SCOPED"),
         ("scopes/default.yaml", lambda data: data + b"surprise: 1\n", "WRITES_VIA_WORKFLOW"),
         ("weights/default.yaml", lambda data: data.replace(b"authored: 1000", b"authored: 1.5"), "WRITES_VIA_WORKFLOW"),

@@ -1,4 +1,4 @@
--- Units per user (specification, section 5, rule 2).
+-- Units per user (specification, section 4, rule 2).
 --
 -- Inputs   tables outcomes, overrides
 -- Output   user_id, activity_count BIGINT (included events that resolve to the user), proposed_units HUGEINT

@@ -3,6 +3,7 @@
 -- Inputs   $shards       paths of the log's shards, in order
 --          $node_id, $scope_id, $period_end (canonical time)
 -- Table    id … ingested_at   fields as text, NULL where the line is no JSON object
+--          quantity      BIGINT, how many of it
 --          octets        BIGINT, bytes of the line without its line end
 --          canonical     BOOLEAN, the line is exactly what its own fields give when written again (RFC 8785)
 --          sound         BOOLEAN, canonical, and every field is of its type, within its bounds, of this node and scope,
@@ -28,7 +29,7 @@ parsed AS (
             "artifact_url": "VARCHAR", "event_time": "VARCHAR", "event_type": "VARCHAR", "id": "VARCHAR",
             "ingested_at": "VARCHAR", "metadata": "JSON", "node_id": "VARCHAR", "payload_hash": "VARCHAR",
             "platform_login": "VARCHAR", "platform_user_id": "VARCHAR", "producer": "VARCHAR",
-            "producer_version": "VARCHAR", "retrieved_at": "VARCHAR", "scope_id": "VARCHAR", "source": "VARCHAR"
+            "producer_version": "VARCHAR", "quantity": "BIGINT", "retrieved_at": "VARCHAR", "scope_id": "VARCHAR", "source": "VARCHAR"
         }')) AS e
     FROM lines
 ),
@@ -45,6 +46,7 @@ SELECT
     e.platform_user_id,
     e.platform_login,
     e.ingested_at,
+    e.quantity,
     octets,
     canonical,
     coalesce(
@@ -60,6 +62,7 @@ SELECT
         AND NOT regexp_matches(e.artifact_url, '[\x00-\x1f\x7f]')
         AND NOT regexp_matches(e.producer_version, '[\x00-\x1f\x7f]')
         AND NOT regexp_matches(coalesce(e.platform_login, ''), '[\x00-\x1f\x7f]')
+        AND e.quantity BETWEEN 1 AND 9007199254740991
         AND e.event_time >= '0001'
         AND e.ingested_at >= '0001'
         AND e.retrieved_at >= '0001'
@@ -86,7 +89,8 @@ SELECT
             to_json(
                 {
                     'artifact_url': e.artifact_url, 'event_time': e.event_time, 'event_type': e.event_type, 'id': e.id,
-                    'metadata': e.metadata, 'platform_user_id': e.platform_user_id, 'source': e.source
+                    'metadata': e.metadata, 'platform_user_id': e.platform_user_id, 'quantity': e.quantity,
+                    'source': e.source
                 }
             )::VARCHAR
         ) = e.payload_hash,

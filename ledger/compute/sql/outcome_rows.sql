@@ -1,8 +1,8 @@
 -- Everything that an outcome shows, in log order.
 --
 -- Inputs   tables events, outcomes; $period_start (canonical time); $id one event's id (NULL: all)
--- Output   number (rowid of events), then the fields of core's EventOutcome from `id` on, in its order; units BIGINT
---          milli-units, late BOOLEAN (its time lies before the window)
+-- Output   number (rowid of events), then the fields of core's EventOutcome from `id` on, in its order; units HUGEINT
+--          milli-units, late BOOLEAN (its time lies before the window), quantity BIGINT
 SELECT
     number,
     id,
@@ -16,7 +16,8 @@ SELECT
     included,
     units,
     weight_source,
-    event_time < $period_start AS late
+    event_time < $period_start AS late,
+    quantity
 FROM outcomes
 JOIN events ON events.rowid = number
 WHERE $id::VARCHAR IS NULL OR id = $id

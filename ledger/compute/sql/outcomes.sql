@@ -1,8 +1,9 @@
--- What each event of the loaded epoch comes to (specification, section 5, rule 1).
+-- What each event of the loaded epoch comes to (specification, section 4, rule 1).
 --
 -- Inputs   tables events, accounts, decisions; $kinds (`source:event_type`) and $weights (milli-units) of the epoch,
 --          two lists of one length
--- Table    number (rowid of events), user_id (NULL: unresolved), included, units BIGINT milli-units,
+-- Table    number (rowid of events), user_id (NULL: unresolved), included, units HUGEINT milli-units
+--          (quantity × weight; the caller refuses what leaves 64 bits),
 --          weight_source 'decision', 'policy' or 'none'
 -- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding
 WITH policy AS (
@@ -12,7 +13,7 @@ SELECT
     events.rowid AS number,
     coalesce(decisions.user_id, accounts.user_id) AS user_id,
     coalesce(decisions.included, true) AS included,
-    coalesce(decisions.weight, policy.weight, 0) AS units,
+    events.quantity::HUGEINT * coalesce(decisions.weight, policy.weight, 0) AS units,
     CASE
         WHEN decisions.weight IS NOT NULL THEN 'decision' WHEN policy.weight IS NOT NULL THEN 'policy' ELSE 'none'
     END AS weight_source
