@@ -127,7 +127,7 @@ def test_what_came_in_before_the_epoch_closed_may_come_with_the_step(root: Path)
     ("change", "rule"),
     [
         (lambda data: data.replace(b'"10000"', b'"90000"'), "POOL_IMMUTABLE"),
-        (lambda data: data + data, "POOL_UNIQUE_PER_TYPE"),
+        (lambda data: data + data.replace(b'"seq":1', b'"seq":2'), "POOL_UNIQUE_PER_TYPE"),
     ],
     ids=["another amount", "twice"],
 )
