@@ -6,7 +6,9 @@ Command modules import flows inside their functions, so that no command loads mo
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 import click
 
@@ -56,16 +58,26 @@ for _command in (
     ledger.add_command(_command)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as a job that has run too long gets it: what was read is kept as after an interruption by hand."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _Terminated
+
+
 def run() -> int:
     """Run the command line; returns the exit code."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         result = ledger.main(standalone_mode=False)
         return result if isinstance(result, int) else 0
     except LedgerError as error:
         return fail(error)
-    except click.exceptions.Abort:
-        click.echo("interrupted; run the same command again to go on", err=True)
-        return 130
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        click.echo("interrupted; what was read is kept, run the same command again to go on", err=True)
+        return 143 if isinstance(error.__context__, _Terminated) else 130
     except click.ClickException as error:
         if "--json" in sys.argv:
             emit("error/1", {"message": error.format_message(), "exit_code": error.exit_code})

@@ -25,9 +25,10 @@ def advance(cursor: StreamCursor, page: Page, end: Timestamp) -> StreamCursor:
     """The cursor after a page. Coverage of a week that still runs is claimed in whole hours only.
 
     So looking again within the hour learns nothing new and writes nothing; what lies after is read again next time.
+    A page that tells a gap covers nothing, whatever it claims.
     """
     covered = list(cursor.covered)
-    if page.covered is not None:
+    if page.covered is not None and not page.gaps:
         claimed = end if end.endswith("T00:00:00.000Z") else whole_hour(end)
         upto = min(page.covered.end, claimed)
         if page.covered.start < upto:

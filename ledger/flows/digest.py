@@ -19,12 +19,12 @@ from ledger.core.records import Objection
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import Timestamp, UserId
 from ledger.core.windows import HOUR, later
+from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.display import lookalike
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.session import EpochFolder, Session
 from ledger.flows.sign import tally
-from ledger.flows.views import StreamStatus, stream_statuses
 
 MANY_EVENTS = 500
 """Events of one account in one epoch that make it look automated."""

@@ -21,7 +21,7 @@ from ledger.core.lifecycle import require
 from ledger.core.windows import Window
 from ledger.flows.cursors import notes
 from ledger.flows.opening import first_window
-from ledger.flows.routes import check_routes, options_of
+from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.session import Session
 from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
@@ -38,6 +38,7 @@ class Ingest:
         self._sources: dict[tuple[str, str], Source] = {}
         self._known: Known | None = None
         self._origins: dict[tuple[str, str], frozenset[str]] = {}
+        self._claims: dict[tuple[str, str], Claims] = {}
 
     def close(self) -> None:
         """End the sources that hold something open, such as a session with a server."""
@@ -130,7 +131,7 @@ class Ingest:
                 reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
             with _rare_collections():
                 for stream in streams:
-                    reports.append(StreamRun(self, session, folder, entry, stream).read(log, backfill))
+                    reports.append(self._stream(folder, entry, stream).read(log, backfill))
         return reports
 
     def _streams(
@@ -166,7 +167,16 @@ class Ingest:
     def take(self, folder: EpochFolder, entry: SourceSettings, page: Page) -> StreamReport:
         """Append what one source was told, by the rules of `run`; it covers nothing: no cursor, no record."""
         require("ingest", folder.state(), folder.epoch_id)
-        return StreamRun(self, self._session, folder, entry, f"{entry.name}:webhook").accept(page)
+        return self._stream(folder, entry, f"{entry.name}:webhook").accept(page)
+
+    def _stream(self, folder: EpochFolder, entry: SourceSettings, stream: str) -> StreamRun:
+        session = self._session
+        scope, key = session.node.scope(folder.scope_id), (folder.scope_id, entry.name)
+        if key not in self._claims:
+            scopes = list(session.node.scopes.values())
+            self._claims[key] = Claims(scopes, entry.source, self.origins(scope, entry), self.origins)
+        source = self.source(scope, entry)
+        return StreamRun(session, folder, entry, stream, source, self.known(), self._claims[key].of)
 
     def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
         entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]

@@ -16,6 +16,7 @@ from ledger.core.pool import rules_of
 from ledger.core.records import Transition
 from ledger.core.windows import HOUR, later
 from ledger.flows.approvers import append_set, proposal
+from ledger.flows.completeness import stream_statuses
 from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
@@ -24,7 +25,6 @@ from ledger.flows.poolrules import rule_components
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
-from ledger.flows.views import stream_statuses
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder
 
@@ -158,18 +158,15 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
 def _gaps(session: Session, folder: EpochFolder, reports: Sequence[StreamReport], accepted: Sequence[str]) -> list[str]:
     """The gaps to pin, in words; StateError names every incomplete source that nobody accepted.
 
-    Also what an earlier run could not read, until a later one has looked at the same stretch; it stands under the
+    What is incomplete is what `ledger status` calls so. A stream that the last collection did not name stands under the
     source's kind, since the record names no more. Accepting a source by name accepts its kind's.
     """
+    names = {(report.source, report.stream): report.name for report in reports}
     found: dict[str, list[str]] = {}
-    for report in reports:
-        troubles = [*report.gaps, *([str(report.error)] if report.error else [])]
-        if troubles:
-            found.setdefault(report.name, []).extend(troubles)
-    told = {text for troubles in found.values() for text in troubles}
-    for stream in stream_statuses(session, folder):
-        if earlier := [text for text in stream.troubles if text not in told]:
-            found.setdefault(stream.source, []).extend(earlier)
+    for one in stream_statuses(session, folder):
+        if not one.complete:
+            words = one.troubles or [f"{one.stream} was not read for {stretch}" for stretch in one.missing]
+            found.setdefault(names.get((one.source, one.stream), one.source), []).extend(words)
     kinds = {entry.source for entry in session.node.scope(folder.scope_id).sources if entry.name in accepted}
     open_gaps = sorted(set(found) - set(accepted) - kinds)
     if open_gaps:

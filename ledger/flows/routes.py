@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ledger.core.config import ScopeSettings, Settings, SourceSettings
 from ledger.core.errors import ConfigError
-from ledger.core.routing import restricted
+from ledger.core.routing import Facets, claimants, restricted
 from ledger.sources.port import Source
 from ledger.sources.registry import source_class
 
@@ -41,3 +41,33 @@ def check_routes(scopes: Sequence[ScopeSettings], kind: str) -> None:
                     hint=f"It tells: {', '.join(sorted(told)) or 'nothing'}. A source `github` tells paths once its "
                     "options say `paths: true`; each one that reads the same repository must.",
                 )
+
+
+class Claims:
+    """Which scopes claim the events that one source brings; each combination of facets is decided once.
+
+    `mine` is what the source reads, `origins` says the same of any configured source of any scope.
+    """
+
+    def __init__(
+        self,
+        scopes: Sequence[ScopeSettings],
+        kind: str,
+        mine: frozenset[str],
+        origins: Callable[[ScopeSettings, SourceSettings], frozenset[str]],
+    ) -> None:
+        self._scopes, self._kind = scopes, kind
+        self._shared = {
+            id(entry)
+            for scope in scopes
+            for entry in scope.sources
+            if entry.source == kind and origins(scope, entry) & mine
+        }
+        self._known: dict[object, list[str]] = {}
+
+    def of(self, facets: Facets) -> Sequence[str]:
+        """The claimants, the one first that keeps the plain id."""
+        key = tuple(sorted(facets.items()))
+        if key not in self._known:
+            self._known[key] = claimants(self._scopes, self._kind, facets, lambda entry: id(entry) in self._shared)
+        return self._known[key]

@@ -7,31 +7,29 @@ stops no other. Holds ACTIVITY_IDEMPOTENT, PROVENANCE_REQUIRED and CURSOR_STATE_
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ledger.core.canonical import clean_text
-from ledger.core.config import ScopeSettings, SourceSettings
+from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
-from ledger.core.routing import claimants, scoped_id
+from ledger.core.routing import Facets, scoped_id
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import EventId, Timestamp
-from ledger.core.windows import Window
+from ledger.core.windows import Window, gaps
 from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
 from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
-from ledger.sources.port import Page, SourceEvent, StreamCursor
+from ledger.sources.port import Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
-if TYPE_CHECKING:
-    from ledger.flows.ingest import Ingest
-
 FLUSH_EVERY = 20_000
-"""Events held in memory before they are written: bounds memory, and how much a killed run repeats."""
+"""Events held in memory before they are written: bounds memory."""
+KEEP_EVERY = 20
+"""Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
 
 
 @dataclass
@@ -87,71 +85,86 @@ class Known:
 
 
 class StreamRun:
-    """One stream of one source into one epoch."""
+    """One stream of one source into one epoch. `claimants` says which scopes claim an event with such facets."""
 
     def __init__(
         self,
-        ingest: Ingest,
         session: Session,
         folder: EpochFolder,
         entry: SourceSettings,
         stream: str,
+        source: Source,
+        known: Known,
+        claimants: Callable[[Facets], Sequence[str]],
     ) -> None:
-        self.ingest, self.session, self.folder, self.entry, self.stream = ingest, session, folder, entry, stream
-        self.scope = session.node.scope(folder.scope_id)
-        self.source = ingest.source(self.scope, entry)
+        self.session, self.folder, self.entry, self.stream = session, folder, entry, stream
+        self.source, self.known, self.claimants = source, known, claimants
+        self.scope_id = folder.scope_id
         self.epoch = folder.epoch()
         self.report = StreamReport(entry.source, entry.name, stream)
         self.buffer: list[bytes] = []
-        self.order: dict[object, list[str]] = {}
-        self.facets: Mapping[str, tuple[str, ...]] | None = None
+        self.facets: Facets | None = None
         self.claimed: Sequence[str] = ()
+        self._writing = False
 
     def read(self, log: RunLog, backfill: Window | None = None) -> StreamReport:
-        """Fetch, append, then record what was covered."""
+        """Fetch, append, then record what was covered; an interruption keeps what the finished pages brought."""
         window = window_of(self.session, self.folder, backfill)
         if window is None:
             return self.report
         before = StreamCursor()
         if backfill is None:
             before = log.cursor(self.entry.source, self.stream)
-        after, stated = before, None
+        after, kept, stated = before, before, None
         counts: dict[str, int] = {}
         try:
-            for page in self._pages(window, before):
-                self._take(page, window.start)
+            for number, page in enumerate(self._pages(window, before), start=1):
+                self._take(page, window.start, min(self.epoch.period_end, window.end))
                 after = advance(after, page, window.end)
                 stated = page.stated if page.stated is not None else stated
                 counts.update(page.counts)
                 self.report.gaps.extend(clean_text(gap) for gap in page.gaps)
+                if number % KEEP_EVERY == 0 and backfill is None:
+                    kept = self._keep(log, kept, after)
         except LedgerError as error:
             self.report.error = error
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             self.report.error = failure(error)  # a page or an event that has not the port's form
+        except BaseException:
+            if backfill is None and not self._writing:
+                self._keep(log, kept, after)
+            raise
         self._flush()
         if self.report.refused:
             counts["refused_by_routing"] = len(self.report.refused)
         if backfill is not None or after != before or self.report.added or self.report.error or self.report.gaps:
-            looked = self._news(before, window) if backfill is None else window
+            trouble = bool(self.report.error or self.report.gaps)
             log.record(
                 self.entry.source,
                 self.stream,
-                looked,
+                window if backfill is not None else self._looked(after if trouble else before, window),
                 seen=self.report.seen,
                 stated=stated,
                 counts=counts,
                 gaps=self.report.gaps,
                 error=self.report.error,
             )
-        if backfill is None and after != before:
-            log.advance(self.entry.source, self.stream, after)
+        if backfill is None:
+            self._keep(log, kept, after)
         return self.report
 
     def accept(self, page: Page) -> StreamReport:
         """Append the events of one page that nobody fetched."""
-        self._take(page, first_window(self.session, self.scope.scope_id).start)
+        self._take(page, first_window(self.session, self.scope_id).start, self.epoch.period_end)
         self._flush()
         return self.report
+
+    def _keep(self, log: RunLog, kept: StreamCursor, after: StreamCursor) -> StreamCursor:
+        """Write the events so far, then where the stream stands; returns what is written now."""
+        self._flush()
+        if after != kept:
+            log.advance(self.entry.source, self.stream, after)
+        return after
 
     def _pages(self, window: Window, cursor: StreamCursor) -> Iterator[Page]:
         """The source's pages; what it raises that is no error of ours ends them as one."""
@@ -171,17 +184,17 @@ class StreamRun:
         except Exception as error:
             raise failure(error) from None
 
-    def _take(self, page: Page, start: Timestamp) -> None:
+    def _take(self, page: Page, start: Timestamp, end: Timestamp) -> None:
         provenance = Provenance(
             node_id=self.folder.node_id,
-            scope_id=self.scope.scope_id,
+            scope_id=self.scope_id,
             producer=self.source.kind,
             producer_version=self.source.version,
             retrieved_at=page.retrieved_at,
             ingested_at=self.session.now,
         )
-        known, report, buffer, mine = self.ingest.known(), self.report, self.buffer, self.scope.scope_id
-        first, end = self.epoch.period_start, self.epoch.period_end
+        known, report, buffer, mine = self.known, self.report, self.buffer, self.scope_id
+        first = self.epoch.period_start
         for event in self._events(page):
             url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
@@ -219,39 +232,29 @@ class StreamRun:
             self.report.refused.append(event.id)
 
     def _claimants(self, event: SourceEvent) -> Sequence[str]:
-        """Who claims the event; remembered for the last facets and per combination, since both repeat."""
-        self.facets, self.claimed = event.facets, self._ask_claimants(event)
+        """Who claims the event; remembered for the last facets, since they repeat."""
+        self.facets, self.claimed = event.facets, self.claimants(event.facets)
         return self.claimed
-
-    def _ask_claimants(self, event: SourceEvent) -> Sequence[str]:
-        key = tuple(sorted(event.facets.items()))
-        if key not in self.order:
-            mine = self.ingest.origins(self.scope, self.entry)
-            scopes = list(self.session.node.scopes.values())
-            self.order[key] = claimants(scopes, event.source, event.facets, self._delivers(scopes, mine))
-        return self.order[key]
-
-    def _delivers(self, scopes: list[ScopeSettings], mine: frozenset[str]) -> Callable[[SourceSettings], bool]:
-        shared = {
-            id(entry)
-            for scope in scopes
-            for entry in scope.sources
-            if entry.source == self.entry.source and self.ingest.origins(scope, entry) & mine
-        }
-        return lambda entry: id(entry) in shared
 
     def _flush(self) -> None:
         if not self.buffer:
             return
+        self._writing = True  # an interruption from here on must not write the same events again
         append_activity(self.folder, self.buffer)
         self.report.added += len(self.buffer)
         self.buffer.clear()
-        self.session.tell(f"{self.scope.scope_id}/{self.entry.name}: {self.report.added} events")
+        self._writing = False
+        self.session.tell(f"{self.scope_id}/{self.entry.name}: {self.report.added} events")
 
-    def _news(self, before: StreamCursor, asked: Window) -> Window:
-        """The stretch that this run looked at for the first time; the whole epoch so far where nothing is new."""
-        known = [window.end for window in before.covered if window.end < asked.end]
-        return Window(max([min(self.epoch.period_start, asked.start), *known]), asked.end)
+    def _looked(self, cursor: StreamCursor, asked: Window) -> Window:
+        """The stretch that a run's line is about: from the first hole on, or the whole epoch where there is none.
+
+        Without trouble, from the first hole that the run found, for it has read that. Where something could not be
+        read, from the first hole that it left: the words stand until a later run has read that.
+        """
+        holes = gaps(asked, list(cursor.covered))
+        start = min(self.epoch.period_start, asked.start)
+        return Window(max(self.epoch.period_start, holes[0].start) if holes else start, asked.end)
 
 
 def window_of(session: Session, folder: EpochFolder, backfill: Window | None = None) -> Window | None:

@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.compute.derive import Derived
 from ledger.core.errors import InputError
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Collection, Curation, Payout
-from ledger.core.windows import HOUR, Window, gaps, later, merge, whole_hour
+from ledger.core.records import Curation, Payout
+from ledger.core.windows import HOUR, later
+from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
-from ledger.flows.runlog import ALL_STREAMS
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
 from ledger.store.node import EpochFolder
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStatus:
-    """How completely one stream was read over an epoch's window so far; also a source that no run has read yet.
-
-    `events_seen` counts what runs saw, again where they looked again; 0 means that nobody did anything that counts.
-    `read_to`: up to when the window has been read without a hole, empty where not at all.
-    """
-
-    source: str
-    stream: str
-    events_seen: int
-    missing: tuple[str, ...]
-    troubles: tuple[str, ...]
-    read_to: str = ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the whole window up to now was read without trouble."""
-        return not self.missing and not self.troubles
-
-    @property
-    def verdict(self) -> str:
-        """`complete`, `complete, quiet` (nothing happened) or `INCOMPLETE`: a quiet week is no missed one."""
-        if not self.complete:
-            return "INCOMPLETE"
-        return "complete" if self.events_seen else "complete, quiet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,49 +88,6 @@ def _needs(session: Session, folder: EpochFolder, state: str, signed: int, thres
         return f"its window to end at {end}; meanwhile `ledger collect`"
     due = later(end, session.node.settings.epoch.grace_hours * HOUR)
     return f"review: `ledger review {name}`" + ("" if session.now >= due else f" (by itself from {due} on)")
-
-
-def stream_statuses(session: Session, folder: EpochFolder) -> Iterator[StreamStatus]:
-    """Completeness of each stream: what of the window up to now no run has covered, and what went wrong meanwhile.
-
-    What a run could not read stands until a later run has looked at the same stretch without trouble.
-    """
-    epoch = folder.epoch()
-    end = min(epoch.period_end, session.now)
-    runs: dict[tuple[str, str], list[Collection]] = {}
-    for line in folder.collections():
-        runs.setdefault((line.source, line.stream), []).append(line)
-    cursors = {(line.source, line.stream): line for line in folder.cursors()}
-    wanted = Window(epoch.period_start, end) if epoch.period_start < end else None
-    for (source, stream), lines in sorted(runs.items()):
-        cursor = cursors.get((source, stream))
-        covered = [Window(part.from_, part.to) for part in cursor.covered] if cursor else []
-        holes = gaps(wanted, covered) if wanted else []
-        missing = tuple(str(gap) for gap in holes if gap.end != end or end == epoch.period_end)
-        seen = sum(line.events_seen for line in lines if line.covered_to > epoch.period_start)
-        troubles = tuple(_troubles(lines))
-        if not stream.endswith(ALL_STREAMS):
-            read_to = holes[0].start if holes else end
-            yield StreamStatus(source, stream, seen, missing, troubles, read_to if read_to > epoch.period_start else "")
-        elif troubles:
-            yield StreamStatus(source, stream.removesuffix(ALL_STREAMS), 0, (), troubles)
-    if wanted and whole_hour(end) > epoch.period_start and folder.state() == "open":
-        read = {source for source, _ in runs}
-        for entry in session.node.scope(folder.scope_id).sources:
-            if entry.source not in read:
-                yield StreamStatus(entry.source, entry.name, 0, (str(wanted),), ("not read in this epoch yet",))
-
-
-def _troubles(lines: Sequence[Collection]) -> list[str]:
-    """Gaps and errors of runs, the oldest first, but for those whose stretch later runs have looked at again."""
-    found: list[str] = []
-    later: list[Window] = []
-    for line in reversed(lines):
-        looked = Window(line.covered_from, line.covered_to)
-        if gaps(looked, later):
-            found[:0] = (*line.gaps, *line.errors)
-        later = merge([*later, looked])
-    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

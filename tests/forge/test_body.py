@@ -12,9 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from ledger.core.records import Objection
 from ledger.core.signing import signed_text
+from ledger.flows.completeness import StreamStatus
 from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest, ready
 from ledger.flows.display import safe_text
-from ledger.flows.views import StreamStatus
 from ledger.forge.body import LIMIT, pull_body, pull_title
 from ledger.forge.markdown import code
 from tests.flows.test_digest import rows, told

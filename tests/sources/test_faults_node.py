@@ -14,10 +14,10 @@ import pytest
 
 from ledger.core.values import Timestamp
 from ledger.flows.collect import CollectRun, collect
+from ledger.flows.completeness import stream_statuses
 from ledger.flows.ingest import Ingest
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
-from ledger.flows.views import stream_statuses
 from ledger.sources.github import walk
 from tests.nodes import NODE_ID
 from tests.servers.discord import TOKEN as BOT_TOKEN
