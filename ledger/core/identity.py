@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.records import Binding
-from ledger.core.values import UserId, name_uuid
+from ledger.core.values import Timestamp, UserId, name_uuid
 
 AccountKey = tuple[str, str]
 """`(provider, external_id)`; for an event `(source, platform_user_id)`."""
@@ -51,6 +51,17 @@ def resolve_accounts(bindings: Iterable[Binding]) -> dict[AccountKey, UserId]:
         else:
             bound.pop(account, None)
     return bound
+
+
+def bound_since(bindings: Iterable[Binding], provider: str) -> dict[str, Timestamp]:
+    """The accounts of a provider that are bound after all `bindings`, each with the time since which it always was."""
+    since: dict[str, Timestamp] = {}
+    for line in bindings:
+        if line.provider == provider and line.action == "bind":
+            since.setdefault(line.external_id, Timestamp(line.at))
+        elif line.provider == provider:
+            since.pop(line.external_id, None)
+    return since
 
 
 def known_users(bindings: Iterable[Binding]) -> frozenset[UserId]:

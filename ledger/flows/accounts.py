@@ -37,7 +37,7 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
             return provider, checksummed(external_id)
         except ValueError as error:
             raise InputError(str(error), rule="ADDRESS_CHECKSUMMED") from None
-    if (provider, external_id) in NOBODY or (provider == "git" and not external_id):
+    if (provider, external_id) in _nobody(session) or (provider == "git" and not external_id):
         raise InputError(
             f"{provider} account {external_id!r} stands for anybody, so it binds to no one",
             hint="Deleted accounts and commits without an address share it. Give single events to a person instead: "
@@ -57,6 +57,12 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
         needed, hint = _NEEDED[provider]
         raise InputError(f"{external_id!r} is no {provider} account: needed is {needed}", hint=hint)
     return provider, _keyed(session, provider, plain) if _is_keyed(session, provider) else plain
+
+
+def _nobody(session: Session) -> frozenset[AccountKey]:
+    """The accounts that stand for anybody, also as the node's secret keys them."""
+    secret = session.environ.get("LEDGER_SECRET", "").encode()
+    return NOBODY | {(provider, keyed_account(secret, account)) for provider, account in NOBODY if secret}
 
 
 def held_account(session: Session, log: Iterable[Binding], provider: str, external_id: str) -> AccountKey:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
-from ledger.core.identity import resolve_accounts
+from ledger.core.identity import bound_since
 from ledger.core.lifecycle import require
 from ledger.core.windows import Window
 from ledger.flows.cursors import notes
@@ -74,11 +74,7 @@ class Ingest:
                 environ=session.environ,
                 scope_start=first_window(session, scope.scope_id).start,
                 secret=secret.encode() if secret else None,
-                bound=frozenset(
-                    account
-                    for provider, account in resolve_accounts(session.node.bindings())
-                    if provider == entry.source
-                ),
+                bound=bound_since(session.node.bindings(), entry.source),
                 notes=lambda: notes(session, entry.source),
                 tell=session.tell,
                 wait=self._wait,

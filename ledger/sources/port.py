@@ -53,7 +53,8 @@ class StreamCursor:
 class Page:
     """One answer of a source: items to parse, and what is known once they are stored.
 
-    `covered`: the stretch of time that has now been read in full (None: not yet known to be complete).
+    `covered`: the stretch of time that has now been read in full (None: not yet known to be complete). Never over what
+    a gap is about: a page with gaps covers nothing, and no later page of the run covers what they are about.
     `state`: replaces the cursor's note when not None. `stated`: how many events the source itself claims for the
     window, where it does; `counts`: further whole numbers for the run's record, totals so far (left out by a rule);
     `gaps`: what could not be read although it should have been, in words, without stopping the rest.
@@ -73,7 +74,8 @@ class SourceContext:
     """What the caller lends a source: clock, secret, environment, who is bound, where to cache, whom to tell.
 
     `scope_start`: where the scope's first window begins; nothing earlier belongs to the ledger. `secret` keys the
-    hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `notes` gives the
+    hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `bound`: the
+    accounts of this kind that are bound to a user now, each with the time since which it is. `notes` gives the
     newest note (cursor state) of each stream that the node's scopes have of this kind of source. `wait` pauses for so
     many seconds and is how a source obeys rate limits; tests replace it.
     """
@@ -86,7 +88,7 @@ class SourceContext:
     environ: Mapping[str, str]
     scope_start: Timestamp = EARLIEST
     secret: bytes | None = None
-    bound: frozenset[str] = frozenset()
+    bound: Mapping[str, Timestamp] = field(default_factory=dict)
     notes: Callable[[], Mapping[str, Mapping[str, str | int | bool | None]]] = dict
     tell: Callable[[str], None] = lambda _text: None
     wait: Callable[[float], None] = lambda _seconds: None

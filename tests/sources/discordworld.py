@@ -61,7 +61,8 @@ def source_of(server: DiscordServer, run: Run, now: Timestamp = WEEK.end, **opti
         now=lambda: now,
         environ=environ,
         secret=SECRET,
-        bound=frozenset(options.pop("bound", ())),
+        bound=dict.fromkeys(options.pop("bound", ()), WEEK.start) | options.pop("bound_since", {}),
+        notes=lambda: {stream: cursor.state for stream, cursor in run.cursors.items() if cursor.state is not None},
         tell=run.told.append,
         wait=run.waits.append,
     )

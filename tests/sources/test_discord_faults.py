@@ -30,7 +30,6 @@ from tests.servers.discord import (
     truncated,
 )
 from tests.sources.discordworld import (
-    ANNA,
     BEN,
     HOUR,
     MONDAY,
@@ -106,16 +105,6 @@ def test_a_permission_lost_in_mid_run_covers_nothing_and_stops_no_other_channel(
     assert run.ids == names(server, text)
     assert len(run.gaps) == 1 and str(lost.id) in run.gaps[0]
     assert run.cursors[f"channel:{lost.id}"].covered == ()
-
-
-def test_a_thread_deleted_in_mid_run_is_no_gap(server: DiscordServer) -> None:
-    text = server.guild.channel("text")
-    thread = server.guild.thread(text, "gone", at_ms=MONDAY)
-    thread.say(ANNA, at_ms=MONDAY + 1)
-    talk(text, 2)
-    server.fail(f"/channels/{thread.id}/messages", status(404))
-    run = collect(server)
-    assert (run.ids, run.gaps) == (names(server, text), [])
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -29,7 +29,7 @@ MESSAGE: dict[str, Any] = {
 
 
 def event(message: dict[str, Any], place: Place = GENERAL, *, keyed: bool = True, show_login: bool = False) -> Any:
-    raw = rules.reduce_message(message, "10", place, SECRET, keyed)
+    raw = rules.reduce_message(message, "10", place, SECRET, keyed=keyed, veiled=False)
     return rules.event_of(json.loads(json.dumps(raw)), show_login=show_login)
 
 
@@ -71,7 +71,7 @@ def test_only_a_reply_refers_to_another_message() -> None:
 def test_logins_and_plain_ids_appear_only_when_the_scope_says_so() -> None:
     shown = event(MESSAGE, keyed=False, show_login=True)
     assert (shown.platform_user_id, shown.platform_login) == ("80351110224678912", "anna")
-    hidden = json.dumps(rules.reduce_message(MESSAGE, "10", GENERAL, SECRET, True))
+    hidden = json.dumps(rules.reduce_message(MESSAGE, "10", GENERAL, SECRET, keyed=True, veiled=False))
     assert "80351110224678912" not in hidden
 
 
@@ -104,7 +104,12 @@ def test_the_rules_leave_out_what_people_did_not_write(change: dict[str, Any], r
 @given(st.text(st.characters(codec=None), max_size=50), st.text(st.characters(codec=None), max_size=50))
 def test_hostile_texts_and_names_are_reduced_to_clean_values(text: str, name: str) -> None:
     raw = rules.reduce_message(
-        MESSAGE | {"content": text, "author": {"id": "5", "username": name}}, "10", GENERAL, SECRET, True
+        MESSAGE | {"content": text, "author": {"id": "5", "username": name}},
+        "10",
+        GENERAL,
+        SECRET,
+        keyed=True,
+        veiled=False,
     )
     assert raw["length"] == len(text)
     assert all(is_clean(value) for value in raw.values() if isinstance(value, str))

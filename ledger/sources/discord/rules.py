@@ -17,7 +17,7 @@ from typing import Any
 from ledger.core.canonical import clean_text
 from ledger.core.proof import CODE_DIGITS, CODE_PREFIX
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
-from ledger.sources.keyed import keyed_account
+from ledger.sources.keyed import keyed_account, keyed_id
 from ledger.sources.port import Raw, SourceEvent
 
 KINDS = {
@@ -77,6 +77,11 @@ class Place:
     parent_id: int | None
     head: int | None
 
+    @property
+    def shown(self) -> str:
+        """How words call it: the id of a thread is that of the message that it began with, and tells its time."""
+        return f"channel {self.id}" if self.parent_id is None else f"a thread of channel {self.parent_id}"
+
     @classmethod
     def of(cls, channel: Mapping[str, Any]) -> Place | None:
         """The place of a channel object; None for types without messages and for types that we do not know."""
@@ -109,14 +114,25 @@ def left_out(message: Mapping[str, Any]) -> str | None:
     return None
 
 
-def reduce_message(message: Mapping[str, Any], guild: str, place: Place, secret: bytes, keyed: bool) -> Raw:
-    """What leaves this room of a message: no text, no name but the login, and no account id where `keyed`."""
+def reduce_message(
+    message: Mapping[str, Any], guild: str, place: Place, secret: bytes, *, keyed: bool, veiled: bool
+) -> Raw:
+    """What leaves this room of a message: no text, no name but the login, and no account id where `keyed`.
+
+    `veiled`: nothing either that tells of other people's messages, whose ids are times. A thread has the id of the
+    message that it began with; so it goes by its channel, and what groups its messages or names what one replies to
+    is keyed.
+    """
     reference = message.get("message_reference") or {}
-    author = message["author"]
+    author, thread = message["author"], None if place.parent_id is None else str(place.id)
+    reply = reference.get("message_id") if message["type"] == _REPLY else None
+    if veiled:
+        thread = thread and keyed_id(secret, "thread", thread)
+        reply = reply and keyed_id(secret, "message", reply)
     return {
         "account": keyed_account(secret, author["id"]) if keyed else author["id"],
         "attachments": len(message.get("attachments") or ()),
-        "channel": str(place.id),
+        "channel": str(place.parent_id if veiled and place.parent_id is not None else place.id),
         "guild": guild,
         "id": message["id"],
         "kind": place.kind,
@@ -124,8 +140,9 @@ def reduce_message(message: Mapping[str, Any], guild: str, place: Place, secret:
         "login": clean_text(author.get("username") or "") or None,
         "parent": None if place.parent_id is None else str(place.parent_id),
         "reactions": sum(reaction["count"] for reaction in message.get("reactions") or ()),
-        "reply_to": reference.get("message_id") if message["type"] == _REPLY else None,
+        "reply_to": reply,
         "text_hmac": keyed_text(secret, message["id"], message["content"]),
+        "thread": thread,
     }
 
 
@@ -147,12 +164,12 @@ def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
             "reaction_count": raw["reactions"],
             "reply_to": raw["reply_to"],
             "text_hmac": raw["text_hmac"],
-            "thread_id": channel if parent is not None else None,
+            "thread_id": raw["thread"],
         },
         platform_login=raw["login"] if show_login else None,
         platform_user_id=raw["account"],
         source="discord",
-        facets={"channels": (channel,) if parent is None else (channel, parent)},
+        facets={"channels": (channel,) if parent in (None, channel) else (channel, parent)},
     )
 
 

@@ -38,6 +38,7 @@ SLOW_SECONDS = 2.0
 """An answer that took longer than this was a wait, whatever the reason, and counts as one."""
 
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+_LONG = re.compile(r"[0-9]{15,}", re.ASCII)
 _Object = dict[str, Any]
 T = TypeVar("T")
 
@@ -62,8 +63,8 @@ class _Teller(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tells the warning."""
-        self._tell(f"Discord: {record.getMessage()}")
+        """Tells the warning, without ids: those of messages and of threads tell when somebody wrote."""
+        self._tell(f"Discord: {_LONG.sub('…', record.getMessage())}")
 
 
 class Session:
@@ -142,9 +143,13 @@ class Session:
         """All channels of the guild, also those of types that discord.py does not know; threads are not in it."""
         return self._http("channels", lambda http: http.get_all_guild_channels(int(guild)), _channels)
 
-    def channel(self, channel: int) -> _Object:
-        """One channel or thread."""
-        return self._http(f"channel {channel}", lambda http: http.get_channel(channel), _channel)
+    def exists(self, thread: int) -> bool:
+        """Whether a thread is still there, by its own object: an answer that does not hang on its messages'."""
+        try:
+            self._http("a thread", lambda http: http.get_channel(thread), _channel)
+        except Gone:
+            return False
+        return True
 
     def active_threads(self, guild: str) -> list[_Object]:
         """All threads of the guild that are not archived and that the bot may see."""
@@ -166,18 +171,18 @@ class Session:
 
         return self._http(f"archived threads of channel {channel}", request, _archived)
 
-    def messages(self, channel: int, after: int) -> list[_Object]:
-        """The oldest hundred messages with an id above `after`, oldest first."""
+    def messages(self, channel: int, after: int, shown: str) -> list[_Object]:
+        """The oldest hundred messages with an id above `after`, oldest first. `shown`: how words call the place."""
         return self._http(
-            f"messages of channel {channel}",
+            f"messages of {shown}",
             lambda http: http.logs_from(channel, PAGE, after=after),
             lambda page: _messages(page, channel, after, PAGE),
         )
 
-    def newest(self, channel: int) -> int | None:
+    def newest(self, channel: int, shown: str) -> int | None:
         """The id of the newest message that there is, or None."""
         page = self._http(
-            f"newest message of channel {channel}",
+            f"newest message of {shown}",
             lambda http: http.logs_from(channel, 1),
             lambda page: _messages(page, channel, 0, 1),
         )
@@ -229,6 +234,11 @@ class Session:
     @staticmethod
     def _http_error(what: str, error: discord.HTTPException) -> str:
         """In words, what is worth another try; raises for what is final."""
+        if error.status == 401:
+            raise CredentialsError(
+                "Discord refuses DISCORD_TOKEN since this run began",
+                hint="It was reset or its bot removed: copy the bot's token anew from the developer portal.",
+            ) from None
         if error.status == 403:
             raise Denied(f"Discord denies {what} (code {error.code})") from None
         if error.status == 404:
@@ -340,7 +350,7 @@ def _messages(answer: Any, channel: int, after: int, limit: int) -> list[_Object
     page = _objects(answer, "a page of messages")
     ids = [int(message["id"]) for message in page]
     _need(len(page) <= limit and ids == sorted(set(ids), reverse=True), "a page of messages, newest first")
-    _need(not ids or ids[-1] > after, f"a page of messages after {after}")
+    _need(not ids or ids[-1] > after, "a page of messages after the last one")
     for message in page:
         author, reactions = message.get("author"), message.get("reactions") or []
         reference = message.get("message_reference") or {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -21,6 +21,8 @@ from ledger.core.windows import Window, gaps
 from ledger.sources.discord import rules, walk
 from ledger.sources.discord.rules import Place
 from ledger.sources.discord.session import Denied, Gone, Session
+from ledger.sources.discord.threads import Threads
+from ledger.sources.keyed import open_note, seal_note
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 LOOK_BACK_MS = 600_000
@@ -39,8 +41,8 @@ class DiscordOptions(Settings):
     """A Discord source in a scope's file. `channels` empty: all text, announcement, forum and media channels.
 
     `logins`, `ids` and `consent` decide what the public log shows for ever; docs/privacy.md says what each publishes.
-    `consent: bound` records only messages of accounts that are bound to a user, and the codes by which people bind
-    themselves; others as a count a channel and day.
+    `consent: bound` records only what people wrote while they were bound to a user, and the codes by which they bind
+    themselves; other messages are a count a channel and day.
     `max_wait_seconds` bounds the sum of all waits of a run.
     """
 
@@ -61,6 +63,7 @@ class _Snapshot:
     channels: Mapping[int, Mapping[str, Any]]
     active: Sequence[Mapping[str, Any]]
     allowed: Mapping[int, int]
+    threads: Threads
 
     def may_read(self, channel: int) -> bool:
         """Whether history comes at all: without the permission Discord gives empty lists, not errors."""
@@ -93,13 +96,30 @@ class DiscordSource:
         return frozenset({"channels"})
 
     def streams(self) -> Sequence[str]:
-        """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age."""
+        """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age.
+
+        Also a channel that was read before and that the bot may no longer see, or that is gone: what it misses of it
+        must be told. One that is gone is named until that has been told once.
+        """
         snapshot = self._look()
-        listed = [int(channel) for channel in self._options.channels] or [
-            channel for channel, facts in snapshot.channels.items()
-            if rules.KINDS.get(facts["type"]) in rules.PARENTS and snapshot.allowed[channel] & rules.VIEW_CHANNEL
-        ]  # fmt: skip
-        return [f"guild:{self._options.guild}", *(f"channel:{channel}" for channel in sorted(set(listed)))]
+        listed = {int(channel) for channel in self._options.channels}
+        if not listed:
+            listed = {
+                channel for channel, facts in snapshot.channels.items()
+                if rules.KINDS.get(facts["type"]) in rules.PARENTS and snapshot.allowed[channel] & rules.VIEW_CHANNEL
+            } | self._known(snapshot)  # fmt: skip
+        return [f"guild:{self._options.guild}", *(f"channel:{channel}" for channel in sorted(listed))]
+
+    def _known(self, snapshot: _Snapshot) -> set[int]:
+        """The channels of this guild that the node has read, but for those of which it is on record that they went."""
+        found = set()
+        for stream, note in self._context.notes().items():
+            kind, _, number = stream.partition(":")
+            if kind == "channel" and note.get("guild") == self._options.guild and not note.get("gone"):
+                facts = snapshot.channels.get(int(number))
+                if facts is None or rules.KINDS.get(facts["type"]) in rules.PARENTS:
+                    found.add(int(number))
+        return found
 
     def close(self) -> None:
         """Ends the session with Discord; the next question opens a new one. Otherwise it ends with this object."""
@@ -125,13 +145,15 @@ class DiscordSource:
         facts = snapshot.channels.get(int(number))
         place = None if facts is None else Place.of(facts)
         if place is None:
-            yield self._gap(f"channel {number} is not in the guild, or holds no messages")
+            gap = self._gap(f"channel {number} is not in the guild, or holds no messages")
+            yield replace(gap, state={"guild": self._options.guild, "gone": True}) if cursor.covered else gap
         elif not snapshot.may_read(place.id):
             yield self._gap(f"channel {number}: the bot lacks VIEW_CHANNEL or READ_MESSAGE_HISTORY")
         else:
             counts: Counter[str] = Counter()
-            for target, resume in _targets(window, cursor):
-                yield from self._channel(place, target, window.start, cursor, resume, counts)
+            note = open_note(self._context.secret or b"", stream, (cursor.state or {}).get("note", ""))
+            for target, resume in _targets(window, cursor, note):
+                yield from self._channel(place, target, window.start, bool(cursor.covered), note, resume, counts)
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a reduced message; messages that the rules leave out never become raw items."""
@@ -156,13 +178,27 @@ class DiscordSource:
         now = self._context.now()
         taken_at = min(now, session.server_time or now)  # a clock of ours that runs ahead covers nothing
         channels = {int(channel["id"]): channel for channel in session.channels(guild)}
+        active = session.active_threads(guild)
+        allowed = {number: rules.permissions(facts, member, channel) for number, channel in channels.items()}
+        archives = {n: kinds for n, channel in channels.items() if (kinds := self._archives(channel, allowed[n]))}
         self._snapshot = _Snapshot(
             taken_at=taken_at,
             channels=channels,
-            active=session.active_threads(guild),
-            allowed={number: rules.permissions(facts, member, channel) for number, channel in channels.items()},
+            active=active,
+            allowed=allowed,
+            threads=Threads(session, guild, active, archives),
         )
         return self._snapshot
+
+    def _archives(self, channel: Mapping[str, Any], allowed: int) -> list[str]:
+        """Which archives of a channel hold threads that are to be read."""
+        kind, listed = rules.KINDS.get(channel["type"]), self._options.channels
+        needed = rules.VIEW_CHANNEL | rules.READ_MESSAGE_HISTORY
+        if kind not in rules.PARENTS or allowed & needed != needed or (listed and channel["id"] not in listed):
+            return []
+        if not self._options.private_threads or kind != "text":
+            return ["public"]
+        return ["public", "private" if allowed & rules.MANAGE_THREADS else "joined"]
 
     def _open(self) -> Session:
         if self._session is None:
@@ -187,66 +223,70 @@ class DiscordSource:
                 counts["voice_channels_not_listed"] += 1
         if not self._options.private_threads:
             counts["private_threads"] = sum(thread["type"] == 12 for thread in snapshot.active)
-        return Page((), self._context.now(), window, counts=+counts, gaps=tuple(unknown))
+        covered = None if unknown else window
+        return Page((), self._context.now(), covered, counts=+counts, gaps=tuple(unknown))
 
     def _channel(
         self,
         place: Place,
         target: Window,
         earliest: Timestamp,
-        cursor: StreamCursor,
+        read_before: bool,
+        note: Mapping[str, Any],
         resume: tuple[int, int],
         counts: Counter[str],
     ) -> Iterator[Page]:
         """One stretch of a channel and its threads. `resume`: the place and message id that were reached before.
 
-        `counts` goes on through the stream: each page carries the totals of the run so far.
+        `counts` goes on through the stream: each page carries the totals of the run so far. Where a thread or a list
+        of threads was not given, the stretch is not covered, and the note says where the next run asks again.
         """
-        session = self._open()
+        session, now = self._open(), self._context.now
         since = from_milliseconds(max(to_milliseconds(earliest), to_milliseconds(target.start) - LOOK_BACK_MS))
         first, stop = rules.first_id(since), rules.first_id(target.end)
-        parts, missing = self._parts(session, place, since, sure=not cursor.covered)
+        parts, missing = self._parts(place, since, sure=not read_before)
+        unread = [place.id + 1] if missing else []  # any thread: all have later ids than their channel
         for part in parts:
-            if part.id < resume[0] or _nothing_new(part, first, stop, target, cursor):
+            if part.id < resume[0] or _nothing_new(part, first, stop, target, note):
                 continue
             after = max(0, first - 1, resume[1] if part.id == resume[0] else 0)
             try:
                 for found, reached in walk.messages(session, part, after, stop):
                     items = self._reduced(found, part, target.start, counts)
-                    state = {"from": target.start, "to": target.end, "place": str(part.id), "after": str(reached)}
-                    yield Page(items, self._context.now(), state=state, counts=dict(counts))
-            except Denied as error:
+                    state = self._state(place, _standing(target, part.id, reached))
+                    yield Page(items, now(), state=state, counts=dict(counts))
+            except (Denied, Gone) as error:
                 if part.id == place.id:
+                    if isinstance(error, Gone):
+                        raise
                     yield self._gap(error.message)
                     return
+                if isinstance(error, Gone) and not session.exists(part.id):
+                    counts["threads_deleted"] += 1
+                    continue
                 missing.append(error.message)
-            except Gone:
-                if part.id == place.id:
-                    raise
-        yield Page((), self._context.now(), target, _done(place, target, stop, cursor), gaps=tuple(missing))
+                unread.append(part.id)
+        if missing:
+            state = self._state(place, _standing(target, min(unread), 0))
+            yield Page((), now(), state=state, counts=dict(counts), gaps=tuple(dict.fromkeys(missing)))
+        else:
+            state = self._state(place, _done(place, target, stop, note))
+            yield Page((), now(), target, state, counts=dict(counts))
 
-    def _parts(self, session: Session, place: Place, since: Timestamp, *, sure: bool) -> tuple[list[Place], list[str]]:
+    def _state(self, place: Place, note: Mapping[str, str]) -> Mapping[str, str]:
+        """The cursor's note: readable is only the guild, since the ids of messages tell when they were written."""
+        sealed = seal_note(self._context.secret or b"", f"channel:{place.id}", note)
+        return {"guild": self._options.guild, "note": sealed}
+
+    def _parts(self, place: Place, since: Timestamp, *, sure: bool) -> tuple[list[Place], list[str]]:
         """The channel itself, then its threads that may hold messages from `since` on, by id; and gaps in words."""
         own = [] if place.kind in rules.POSTS_ONLY else [place]
         if place.kind not in rules.PARENTS:
             return own, []
-        snapshot = self._look()
+        found = self._look().threads.of(place.id, since, sure=sure)
         private = self._options.private_threads and place.kind == "text"
-        kinds = ["public"]
-        if private:
-            kinds.append("private" if snapshot.allowed[place.id] & rules.MANAGE_THREADS else "joined")
-        threads = {int(t["id"]): t for t in snapshot.active if int(t["parent_id"]) == place.id}
-        missing: list[str] = []
-        for kind in kinds:
-            try:
-                archive = walk.archived(session, place.id, kind, since, sure=sure)
-            except Denied as error:
-                missing.append(error.message)
-            else:
-                threads |= archive.threads
-                missing += archive.gaps
-        parts = [part for number in sorted(threads) if (part := Place.of(threads[number])) is not None]
-        return own + [part for part in parts if private or part.kind != "private_thread"], missing
+        parts = [part for number in sorted(found.threads) if (part := Place.of(found.threads[number])) is not None]
+        return own + [part for part in parts if private or part.kind != "private_thread"], list(found.gaps)
 
     def _reduced(
         self, found: Sequence[Mapping[str, Any]], place: Place, start: Timestamp, counts: Counter[str]
@@ -258,8 +298,10 @@ class DiscordSource:
             time = rules.time_of(int(message["id"]))
             reason = rules.left_out(message)
             if reason is None:
-                raw = rules.reduce_message(message, options.guild, place, secret, options.ids == "keyed")
-                consents = raw["account"] in self._context.bound or rules.is_binding_code(message["content"])
+                keyed, veiled = options.ids == "keyed", options.consent == "bound"
+                raw = rules.reduce_message(message, options.guild, place, secret, keyed=keyed, veiled=veiled)
+                bound = self._context.bound.get(raw["account"])
+                consents = (bound is not None and bound <= time) or rules.is_binding_code(message["content"])
                 if options.consent == "all" or consents:
                     items.append(raw)
                     continue
@@ -268,35 +310,38 @@ class DiscordSource:
         return items
 
 
-def _targets(window: Window, cursor: StreamCursor) -> Iterator[tuple[Window, tuple[int, int]]]:
+def _targets(window: Window, cursor: StreamCursor, note: Mapping[str, Any]) -> Iterator[tuple[Window, tuple[int, int]]]:
     """What is not covered yet, each with the place and message that an interrupted run reached in it (or 0, 0)."""
-    state = cursor.state or {}
-    begun, until = str(state.get("from", "")), Timestamp(str(state.get("to", "")))
+    begun, until = str(note.get("from", "")), Timestamp(str(note.get("to", "")))
     for gap in gaps(window, list(cursor.covered)):
         start = gap.start
-        if "place" in state and begun <= start < until <= gap.end:
-            yield Window(start, until), (int(str(state["place"])), int(str(state["after"])))
+        if "place" in note and begun <= start < until <= gap.end:
+            yield Window(start, until), (int(note["place"]), int(note["after"]))
             start = until
         if start < gap.end:
             yield Window(start, gap.end), (0, 0)
 
 
-def _seen_before(place: Place, start: Timestamp, cursor: StreamCursor) -> bool:
+def _standing(target: Window, place: int, after: int) -> Mapping[str, str]:
+    """The note of a stretch that is not read to its end: from which place and message on it is to be read."""
+    return {"from": target.start, "to": target.end, "place": str(place), "after": str(after)}
+
+
+def _seen_before(place: Place, start: Timestamp, note: Mapping[str, Any]) -> bool:
     """Whether an earlier run read, from `start` or before, all up to what is still the channel's last message."""
-    state = cursor.state or {}
-    return str(state.get("head")) == str(place.head or 0) and str(state.get("since")) <= start
+    return str(note.get("head")) == str(place.head or 0) and str(note.get("since")) <= start
 
 
-def _nothing_new(part: Place, first: int, stop: int, target: Window, cursor: StreamCursor) -> bool:
+def _nothing_new(part: Place, first: int, stop: int, target: Window, note: Mapping[str, Any]) -> bool:
     """Whether Discord's own word on the last message of a place spares the request for its messages."""
     if part.id >= stop or (part.head is not None and part.head < first):
         return True
-    return part.parent_id is None and _seen_before(part, target.start, cursor)
+    return part.parent_id is None and _seen_before(part, target.start, note)
 
 
-def _done(place: Place, target: Window, stop: int, cursor: StreamCursor) -> Mapping[str, str]:
+def _done(place: Place, target: Window, stop: int, note: Mapping[str, Any]) -> Mapping[str, str]:
     """The note once a stretch is read: up to which last message, and since when; as it was where nothing is new."""
     if (place.head or 0) >= stop:
         return {}
-    since = str((cursor.state or {})["since"]) if _seen_before(place, target.start, cursor) else target.start
+    since = str(note["since"]) if _seen_before(place, target.start, note) else target.start
     return {"head": str(place.head or 0), "since": since}

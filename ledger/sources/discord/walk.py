@@ -28,7 +28,7 @@ def messages(session: Session, place: Place, after: int, stop: int) -> Iterator[
     """
     start, head, doubts = after, place.head or 0, 0
     while True:
-        page = session.messages(place.id, after)
+        page = session.messages(place.id, after, place.shown)
         if page:
             after = int(page[-1]["id"])
             yield [message for message in page if int(message["id"]) < stop], min(after, stop)
@@ -36,7 +36,7 @@ def messages(session: Session, place: Place, after: int, stop: int) -> Iterator[
             return
         if len(page) == PAGE:
             continue
-        newest = session.newest(place.id)
+        newest = session.newest(place.id, place.shown)
         if newest is not None and newest <= after:
             return  # what Discord stated as the last message has been deleted since
         doubts += 1
@@ -44,11 +44,10 @@ def messages(session: Session, place: Place, after: int, stop: int) -> Iterator[
             return  # asked four times: there are no messages (any more)
         if doubts > DOUBTS:
             raise SourceError(
-                f"Discord contradicts itself about channel {place.id}: messages newer than {after} exist, "
-                "but it does not give them",
+                f"Discord contradicts itself about {place.shown}: newer messages exist, but it does not give them",
                 hint="What was read is kept. Run collect again later: it goes on where it stopped.",
             )
-        session.pause(float(2**doubts), f"channel {place.id} gave fewer messages than it says it has")
+        session.pause(float(2**doubts), f"{place.shown} gave fewer messages than it says it has")
 
 
 @dataclass
@@ -85,7 +84,7 @@ def archived(session: Session, channel: int, kind: str, since: Timestamp, *, sur
         if not fresh:
             before = stamp
             found.gaps.append(
-                f"channel {channel}: more threads were archived at {timestamp(stamp)} than Discord gives in a page"
+                f"channel {channel}: more threads were archived at one moment than Discord gives in a page"
             )
         page, more = _next(session, channel, kind, before, expected=bool(fresh))
     found.threads = {number: t for number, t in found.threads.items() if timestamp(_stamp(t)) >= since}
