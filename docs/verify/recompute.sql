@@ -58,7 +58,8 @@ CREATE OR REPLACE TEMP TABLE decisions AS
     FROM curation GROUP BY event_id;
 
 CREATE OR REPLACE TEMP TABLE outcomes AS
-    SELECT coalesce(d.user_id, CASE WHEN b.action = 'bind' THEN b.user_id END) AS user_id,
+    SELECT coalesce(d.user_id, CASE WHEN events.source = 'receipt' THEN events.account  -- names the user himself
+                                    WHEN b.action = 'bind' THEN b.user_id END) AS user_id,
            coalesce(d.inclusion, 'include') = 'include' AS included,
            coalesce(d.weight, w.weight, 0)::HUGEINT AS units
     FROM events

@@ -13,7 +13,22 @@ import threading
 import click
 
 from ledger import __version__
-from ledger.cli import attest, ci, collect, decide, demo, doctor, identity, init, pr, review, site, status, verify
+from ledger.cli import (
+    attest,
+    ci,
+    collect,
+    decide,
+    demo,
+    doctor,
+    identity,
+    init,
+    pr,
+    receipt,
+    review,
+    site,
+    status,
+    verify,
+)
 from ledger.cli.output import emit, fail
 from ledger.core.errors import LedgerError
 
@@ -51,6 +66,7 @@ for _command in (
     doctor.doctor,
     verify.verify,
     verify.guard,
+    receipt.receipt,
     attest.attest,
     attest.witness,
     site.site,

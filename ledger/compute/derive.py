@@ -98,7 +98,7 @@ def derive(
             ),
             identities=PrefixPin(sha256=Hash(sha256_hex(prefix)), size=len(bindings)),
             log=pinned_log(folder, stated.log.size if stated else log_size),
-            receipts=node.prefix_pin(layout.RECEIPTS, stated.receipts.size if stated else None),
+            receipts=node.prefix_pin(layout.RECEIPTS, _receipts_size(folder, stated)),
             previous_statement_hash=previous_statement_hash(node, folder),
         )
     )
@@ -125,6 +125,12 @@ def pinned_log(folder: EpochFolder, size: int | None) -> LogPin:
             path=layout.log_path(folder.scope_id),
         )
     return log_pin(lines[: before if size is None else size])
+
+
+def _receipts_size(folder: EpochFolder, stated: Statement | None) -> int | None:
+    """How much of the log of receipts counts: what the first draft of review pinned, for events were made of that."""
+    first = stated or folder.statement()
+    return first.receipts.size if first else None
 
 
 def previous_statement_hash(node: Node, folder: EpochFolder) -> Hash | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ledger.core.errors import FormatError
-from ledger.core.identity import resolve_accounts
+from ledger.core.identity import AccountKey, resolve_accounts
 from ledger.core.payout import bounded_sum
-from ledger.core.records import ActivityEvent, Allocation, Binding, Curation, Epoch, Override
+from ledger.core.records import RECEIPT, ActivityEvent, Allocation, Binding, Curation, Epoch, Override
 from ledger.core.values import MAX_AMOUNT, Hash, Units, UserId
 
 WeightSource = Literal["policy", "decision", "none"]
@@ -132,6 +132,13 @@ def event_units(quantity: int, weight: int, path: str, line: int) -> int:
     return units
 
 
+def _whose(event: ActivityEvent, accounts: Mapping[AccountKey, UserId]) -> UserId | None:
+    """The user of an event's account; a receipt names the user himself, whatever is bound."""
+    if event.source == RECEIPT:
+        return UserId(event.platform_user_id)
+    return accounts.get((event.source, event.platform_user_id))
+
+
 def event_outcomes(
     epoch: Epoch,
     events: Sequence[tuple[str, int, ActivityEvent]],
@@ -158,7 +165,7 @@ def event_outcomes(
                 artifact_url=event.artifact_url,
                 platform_user_id=event.platform_user_id,
                 platform_login=event.platform_login,
-                user_id=decision.user_id or accounts.get((event.source, event.platform_user_id)),
+                user_id=decision.user_id or _whose(event, accounts),
                 included=decision.included,
                 units=event_units(event.quantity, each, path, line),
                 weight_source=(

@@ -33,6 +33,12 @@ INVARIANTS: dict[str, str] = {
     "WRITES_VIA_WORKFLOW": "every file is one that a command writes; nothing else lies under data/",
     "ADDRESS_CHECKSUMMED": "every address is written with its EIP-55 checksum",
     "STATEMENT_LOGGED": "what is final stands in the statement log, once and in order",
+    "RECEIPT_SIGNED": "every act on a receipt is signed by its signer, and events are what receipts say",
+    "ISSUER_AUTHORIZED": "who vouches has the right by the approver set that counted then, and nobody approves his own",
+    "IDEMPOTENT_RECEIPTS": "of a work item, person and role at most one receipt stands",
+    "LATEST_EVENT_WINS": "the latest act on a receipt decides, and an old signature is no new act",
+    "RECEIPT_ROLE_BUDGET": "nobody gets points of a role that the work item does not have",
+    "SIGNATURE_DOMAIN_BOUND": "a signature counts for this node, this scope and this kind of act alone",
     "ATTESTATION_VALID": "each attestation is by its signer, once, over the finalized statement as it stands",
 }
 """Name to what it promises, in words for everyone."""

@@ -68,7 +68,7 @@ def event_findings(
         elif state is None:
             message = "is an event of a receipt that was not in the log when the epoch went to review"
             yield Finding(SIGNED, message, path, line, None, hash_)
-        elif (wanted := payload_hash(event_payload(state.receipt_hash, state.receipt))) != event.payload_hash:
+        elif (wanted := payload_hash(event_payload(state.receipt_hash, state.receipt))) != payload_hash(event.fields()):
             yield Finding(SIGNED, "is not what its receipt says", path, line, wanted, event.payload_hash)
         elif event.scope_id != state.receipt.scope_id:
             yield Finding(SIGNED, "is an event of another scope's receipt", path, line, state.receipt.scope_id)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, Valida
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import Record, explain
+from ledger.core.records import RECEIPT, Record, explain
 from ledger.core.values import (
     SIGNATURE_PATTERN,
     Count,
@@ -30,7 +30,7 @@ from ledger.core.values import (
     Wallet,
 )
 
-SOURCE = "receipt"
+SOURCE = RECEIPT
 """The source, and the producer, of the events that approved receipts become."""
 PRODUCER_VERSION = "1"
 WORK_ITEM_PATTERN = r"^[A-Za-z0-9._/-]{1,128}$"

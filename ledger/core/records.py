@@ -6,6 +6,7 @@ refuses unknown, missing and mistyped fields; `encode` gives the canonical bytes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +20,7 @@ from ledger.core.values import (
     META_KEY_PATTERN,
     NAME_PATTERN,
     SIGNATURE_PATTERN,
+    UUID_PATTERN,
     VERSION_PATTERN,
     WIRE,
     Account,
@@ -44,6 +46,8 @@ from ledger.core.values import (
 )
 
 ALGORITHM: Literal["weight-sum-v1"] = "weight-sum-v1"
+RECEIPT = "receipt"
+"""The source of events whose account is the user himself: work that people vouched for."""
 STATES = ("open", "review", "finalized")
 State = Literal["open", "review", "finalized"]
 ComponentId = Literal["base_issuance", "carry_over", "kpi_bonus_v0", "top_up"]
@@ -152,7 +156,10 @@ class Epoch(Record):
 
 
 class ActivityEvent(Record):
-    """One immutable fact that a source reported (`activity.jsonl`). `quantity`: how many; 1 for a single act."""
+    """One immutable fact that a source reported (`activity.jsonl`). `quantity`: how many; 1 for a single act.
+
+    An event of a receipt names the user himself instead of an account.
+    """
 
     artifact_url: Text
     event_time: Time
@@ -169,6 +176,12 @@ class ActivityEvent(Record):
     retrieved_at: Time
     scope_id: Scope
     source: Name
+
+    @model_validator(mode="after")
+    def _receipt_names_user(self) -> Self:
+        if self.source == RECEIPT and re.fullmatch(UUID_PATTERN, self.platform_user_id) is None:
+            raise ValueError("platform_user_id of a receipt's event must be a user's id")
+        return self
 
 
 class Binding(Record):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ledger.core.errors import CredentialsError, InputError
 from ledger.core.identity import NOBODY, AccountKey, git_account, noreply_number, resolve_accounts
-from ledger.core.records import Binding
+from ledger.core.records import RECEIPT, Binding
 from ledger.core.values import checksummed
 from ledger.flows.session import Session
 from ledger.sources.keyed import keyed_account
@@ -37,6 +37,8 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
             return provider, checksummed(external_id)
         except ValueError as error:
             raise InputError(str(error), rule="ADDRESS_CHECKSUMMED") from None
+    if provider == RECEIPT:
+        raise InputError("a receipt names the user himself; there is no account to bind", hint="`ledger receipt list`.")
     if (provider, external_id) in _nobody(session) or (provider == "git" and not external_id):
         raise InputError(
             f"{provider} account {external_id!r} stands for anybody, so it binds to no one",

@@ -24,6 +24,7 @@ from ledger.core.pool import BY_HAND, Computed, component_key, standing_componen
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import recover_signer, signed_text
 from ledger.flows.checksums import checksums
+from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.files import read_file
@@ -47,6 +48,7 @@ RULE_OF_FILE = {
     "statement.json": "PAYOUT_DETERMINISTIC",
     "identities.jsonl": "IDENTITY_BEST_EFFORT",
     "attestations.jsonl": "ATTESTATION_VALID",
+    "receipts.jsonl": "RECEIPT_SIGNED",
 }
 """The invariant that a file which cannot be read breaks, where the error names none."""
 
@@ -98,8 +100,8 @@ def _digests(text: str) -> dict[str, str]:
 class EpochCheck:
     """Collects findings by invariant for one epoch."""
 
-    def __init__(self, session: Session, folder: EpochFolder) -> None:
-        self.session, self.node, self.folder = session, session.node, folder
+    def __init__(self, session: Session, folder: EpochFolder, receipts: ReceiptCheck) -> None:
+        self.session, self.node, self.folder, self.receipts = session, session.node, folder, receipts
         self.findings: list[Finding] = []
         self.state = "unreadable"
 
@@ -133,6 +135,8 @@ class EpochCheck:
         for finding in attestation_findings(
             folder.path("attestations.jsonl"), self._lines(folder.attestations), closed
         ):
+            self._add(finding)
+        for finding in self._lines(lambda: list(self.receipts.epoch_findings(folder))):
             self._add(finding)
         hash_ = statement.statement_hash if statement else None
         return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks())
@@ -420,6 +424,7 @@ STATEMENT_RULES = {
     "pool_hash": ("POOL_IMMUTABLE", "pool.jsonl"),
     "pool_total_credits": ("POOL_REPRODUCIBLE", "statement.json"),
     "identities": ("IDENTITY_BEST_EFFORT", layout.IDENTITIES),
+    "receipts": ("RECEIPT_SIGNED", layout.RECEIPTS),
     "unresolved_count": ("IDENTITY_BEST_EFFORT", "statement.json"),
     "approver_set_hash": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
     "approvers_seq": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),

@@ -1,4 +1,7 @@
-"""Apply a scope's written anti-spam rules to an epoch, as curation on the record: nothing hidden, all can be undone."""
+"""Apply a scope's written rules to an epoch, as curation on the record: nothing hidden, all can be undone.
+
+The rules: against spam, and what receipts leave out.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from ledger.core.lifecycle import require
 from ledger.core.records import Curation
 from ledger.core.spam import POLICY_ACTOR, policy_exclusions
 from ledger.flows.drafting import redraft_if_reviewed
+from ledger.flows.receipts.events import exclusions
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -16,12 +20,13 @@ from ledger.store.node import EpochFolder
 def policy_decisions(session: Session, folder: EpochFolder) -> list[Curation]:
     """The exclusions that the rules ask for and that are not on record; a person's word on an event goes first."""
     rules = session.node.scope(folder.scope_id).spam
-    if not rules:
+    wanted = list(policy_exclusions(rules, (event for _, _, event in folder.events()))) if rules else []
+    wanted += exclusions(session, folder)
+    if not wanted:
         return []
     lines = folder.curation()
     decided = {line.event_id for line in lines if line.action in ("include", "exclude")}
-    wanted = policy_exclusions(rules, (event for _, _, event in folder.events()))
-    new = [(event_id, reason) for event_id, reason in wanted if event_id not in decided]
+    new = [(event_id, reason) for event_id, reason in dict(reversed(wanted)).items() if event_id not in decided]
     return [
         Curation(
             **folder.place,

@@ -22,6 +22,7 @@ from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
 from ledger.flows.poolrules import rule_components
+from ledger.flows.receipts.events import write_receipt_events
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
@@ -124,6 +125,7 @@ def review(
         reports = ingest.run(folder)
     gaps = _gaps(session, folder, reports, accepted_gaps)
     pin = pin_to(sets.pinned, gaps)
+    write_receipt_events(session, folder)
     apply_policy(session, folder)
     derived = require_sound(preview(session, folder, pin))  # all must be right before the epoch leaves `open`
     append_records(folder.root, folder.path("pool.jsonl"), rule_components(session, folder, derived))

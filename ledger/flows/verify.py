@@ -16,6 +16,7 @@ from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
 from ledger.flows.purity import impure_imports
+from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
@@ -57,6 +58,7 @@ def verify(
     result.findings += [
         Finding("ADAPTERS_NOT_IN_CORE", f"core imports {name}", path) for path, name in impure_imports()
     ]
+    receipts = ReceiptCheck(session)
     for scope in session.scope_ids(scope_id):
         result.findings += _scope_findings(node, scope)
         with suppress(LedgerError):  # one of the findings
@@ -64,11 +66,13 @@ def verify(
         for folder in _folders(node, scope):
             if epoch_id in (None, folder.epoch_id):
                 session.tell(f"verifying {scope}/{folder.epoch_id}")
-                result.epochs.append(EpochCheck(session, folder).report())
+                result.epochs.append(EpochCheck(session, folder, receipts).report())
     result.findings += root_findings(result.trust, roots)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)
+    told = set(result.all_findings)
+    result.findings += [finding for finding in receipts.log_findings() if finding not in told]
     return result
 
 

@@ -18,6 +18,9 @@ BUILT_IN = {
     "github": "ledger.sources.github:GitHubSource",
 }
 
+KEPT = {"receipt": "work that people vouch for (`ledger receipt`)"}
+"""Names under which no source may report: what such events mean is fixed by the rules."""
+
 
 def available() -> list[str]:
     """The names of all adapters, sorted; a third party cannot replace one of ours."""
@@ -27,6 +30,8 @@ def available() -> list[str]:
 def source_class(kind: str) -> type[Source]:
     """The adapter's class; ConfigError for an unknown name or a missing client library."""
     target = BUILT_IN.get(kind)
+    if kind in KEPT:
+        raise ConfigError(f"the name `{kind}` is kept for {KEPT[kind]}", hint="Give the source another name.")
     try:
         if target is not None:
             module, _, name = target.partition(":")

@@ -19,6 +19,7 @@ from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, rewritten
+from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
 from ledger.store.node import check_entry, life_of, parse_bindings
 from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, Tree, WorkTree, changes, top_of
@@ -78,6 +79,12 @@ class _Guard:
             if layout.NODE_FILE not in self.changes:
                 yield Finding("NODE_SCOPED", "is missing or cannot be read", layout.NODE_FILE)
             return
+        shards = {
+            place: [name for path in self.changes if (name := _shard_of(path, place)) is not None] for place in touched
+        }
+        yield from ReceiptChange(settings.node_id, self._read_before, self._read_after).findings(
+            self._scope_ids(), shards
+        )
         for scope_id, epoch_id in touched:
             files = {
                 match[3]: change
@@ -104,6 +111,13 @@ class _Guard:
             scope_id = path.removeprefix("scopes/").removesuffix(".yaml")
             if path == layout.scope_path(scope_id) and self._has_epochs(scope_id) and self._scope(self.after, scope_id):
                 yield scope_id
+
+    def _scope_ids(self) -> Iterator[str]:
+        """Every scope that has a file after the change."""
+        start = f"{self.prefix}scopes/"
+        for path in sorted(self.after.entries):
+            if path.startswith(start) and path.endswith(".yaml"):
+                yield path.removeprefix(start).removesuffix(".yaml")
 
     def _past(self, path: str, since: int) -> Iterator[bytes]:
         """A settings file as it is after the change, then as it stood before it, back to the time `since`."""
@@ -253,6 +267,14 @@ class _Guard:
         place = (Path(), settings.node_id, ScopeId(scope_id))
         lives = [life_of(TreeFolder(*place, number, self._read_after)) for number in ids]
         yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=scope.overlap)
+
+
+def _shard_of(path: str, place: tuple[str, int]) -> str | None:
+    """The name of the activity file that `path` is of this epoch; None for any other path."""
+    match = _EPOCH.fullmatch(path)
+    if match is None or (match[1], int(match[2])) != place or layout.shard_number(match[3]) is None:
+        return None
+    return match[3]
 
 
 def _keeps_bytes(attributes: bytes) -> bool:

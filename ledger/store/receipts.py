@@ -28,6 +28,7 @@ def parse_receipts(data: bytes, node_id: str) -> tuple[ReceiptAct, ...]:
             if record.seq != number:
                 raise FormatError(f"seq is {record.seq}, expected {number}")
         except FormatError as error:
+            error.rule = error.rule or "RECEIPT_SIGNED"
             raise error.at(layout.RECEIPTS, number) from None
         found.append(record)
     return tuple(found)

@@ -59,6 +59,12 @@ SELECT
         AND regexp_full_match(e.event_type, '[a-z][a-z0-9_]{0,62}')
         AND regexp_full_match(e.source, '[a-z][a-z0-9_-]{0,62}')
         AND regexp_full_match(e.producer, '[a-z][a-z0-9_-]{0,62}')
+        AND (
+            e.source <> 'receipt'
+            OR regexp_full_match(
+                e.platform_user_id, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+            )
+        )
         AND NOT regexp_matches(e.artifact_url, '[\x00-\x1f\x7f]')
         AND NOT regexp_matches(e.producer_version, '[\x00-\x1f\x7f]')
         AND NOT regexp_matches(coalesce(e.platform_login, ''), '[\x00-\x1f\x7f]')

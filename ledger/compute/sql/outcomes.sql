@@ -5,13 +5,16 @@
 -- Table    number (rowid of events), user_id (NULL: unresolved), included, units HUGEINT milli-units
 --          (quantity × weight; the caller refuses what leaves 64 bits),
 --          weight_source 'decision', 'policy' or 'none'
--- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding
+-- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding;
+--             an event of a receipt names the user himself
 WITH policy AS (
     SELECT unnest($kinds::VARCHAR[]) AS kind, unnest($weights::BIGINT[]) AS weight
 )
 SELECT
     events.rowid AS number,
-    coalesce(decisions.user_id, accounts.user_id) AS user_id,
+    coalesce(
+        decisions.user_id, CASE WHEN events.source = 'receipt' THEN events.platform_user_id ELSE accounts.user_id END
+    ) AS user_id,
     coalesce(decisions.included, true) AS included,
     events.quantity::HUGEINT * coalesce(decisions.weight, policy.weight, 0) AS units,
     CASE

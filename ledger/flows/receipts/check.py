@@ -1,0 +1,116 @@
+"""Recompute the rules of receipts from stored files: the log by itself, and each epoch's events against it.
+
+One check serves a whole run of `verify`: signers are recovered once. Reads only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from ledger.core.canonical import decode
+from ledger.core.errors import LedgerError
+from ledger.core.evaluate import Finding
+from ledger.core.receiptevents import MARK, due, event_findings, missing_findings, states_by
+from ledger.core.receipts import ReceiptAct
+from ledger.core.records import ActivityEvent
+from ledger.flows.receipts.events import receipt_events
+from ledger.flows.receipts.log import Receipts, load_receipts
+from ledger.flows.session import Session
+from ledger.store import layout
+from ledger.store.node import EpochFolder
+
+_ID = b'"id":"receipt:'
+
+
+class ReceiptCheck:
+    """What speaks against the node's receipts, and against the events that they became."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._before: dict[str, dict[int, frozenset[str]]] = {}
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """The log with every signer recovered; raises what makes it unreadable."""
+        return load_receipts(self.session, signatures=True)
+
+    def log_findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the log itself, line by line."""
+        try:
+            return self.receipts.findings
+        except LedgerError as error:
+            return (Finding(error.rule or "RECEIPT_SIGNED", error.message, error.path or layout.RECEIPTS, error.line),)
+
+    def epoch_findings(self, folder: EpochFolder) -> Iterator[Finding]:
+        """What is wrong with an epoch's events of receipts, and with the part of the log that it rests on.
+
+        FormatError for what cannot be read.
+        """
+        size = _pinned(folder)
+        yield from (one for one in self.log_findings() if size is None or one.line is None or one.line <= size)
+        acts: tuple[ReceiptAct, ...] = ()
+        with suppress(LedgerError):  # told by log_findings
+            acts = self.receipts.acts
+        closed = next((step.at for step in folder.transitions() if step.to == "review"), None)
+        states = states_by(acts, size, closed)
+        decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
+        events = list(_events(folder))
+        yield from event_findings(events, states, decided)
+        if closed is not None:
+            there = {event.id for _, _, event in events} | self._in_others(folder)
+            missing = due(states.values(), folder.scope_id, folder.window().end, there)
+            yield from missing_findings(folder.path("activity.jsonl"), missing)
+
+    def _in_others(self, folder: EpochFolder) -> frozenset[str]:
+        """Events of receipts in the epochs before this one."""
+        known = self._before.setdefault(folder.scope_id, {})
+        for number in range(1, folder.epoch_id):
+            if number not in known:
+                known[number] = receipt_events(self.session.node.epoch(folder.scope_id, number))
+        return frozenset().union(*(ids for number, ids in known.items() if number < folder.epoch_id))
+
+
+def _pinned(folder: EpochFolder) -> int | None:
+    """How many lines of the log the epoch's statement pins; None while there is none."""
+    statement = folder.statement()
+    return statement.receipts.size if statement else None
+
+
+def _events(folder: EpochFolder) -> Iterator[tuple[str, int, ActivityEvent]]:
+    """Events that are of receipts, or have the id of one; lines that cannot be read are told elsewhere."""
+    for shard in folder.shards():
+        data = folder.read(shard.name)
+        if MARK not in data and _ID not in data:
+            continue
+        for number, raw in enumerate(data.split(b"\n"), start=1):
+            if raw.endswith(MARK) or _ID in raw:
+                with suppress(LedgerError):
+                    yield folder.path(shard.name), number, ActivityEvent.read(decode(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many acts were looked at, how many receipts stand how, and what speaks against them."""
+
+    acts: int
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+def check_receipts(session: Session) -> Checked:
+    """The log and the events of all epochs, and nothing else."""
+    check = ReceiptCheck(session)
+    findings = dict.fromkeys(check.log_findings())
+    for scope_id in session.node.scopes:
+        for folder in session.node.epochs(scope_id):
+            findings |= dict.fromkeys(check.epoch_findings(folder))
+    counts: Counter[str] = Counter()
+    acts = 0
+    with suppress(LedgerError):  # among the findings
+        acts = len(check.receipts.acts)
+        counts.update(state.status for state in check.receipts.book.states.values())
+    return Checked(acts, dict(counts), tuple(findings))

@@ -1,0 +1,37 @@
+"""The node's receipts as they stand: the log folded once, with who had which right and whose wallet was whose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.core.approvers import Chain
+from ledger.core.evaluate import Finding
+from ledger.core.receiptlog import ReceiptBook, Wallets, fold
+from ledger.core.receipts import ReceiptAct
+from ledger.flows.session import Session
+from ledger.store import layout
+from ledger.store.receipts import read_receipts
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """The log's acts, what stands after them, and what they were held to."""
+
+    acts: tuple[ReceiptAct, ...]
+    book: ReceiptBook
+    findings: tuple[Finding, ...]
+    chains: dict[str, Chain]
+    wallets: Wallets
+
+
+def load_receipts(session: Session, *, signatures: bool = False) -> Receipts:
+    """The log from disk, every line held to the rules; `signatures`: their signers recovered too, which takes its time.
+
+    FormatError for a line that cannot be read.
+    """
+    node = session.node
+    acts, bindings = read_receipts(node), tuple(node.bindings())
+    chains = {scope: node.chain(scope) for scope in node.scopes}
+    wallets, first = Wallets(bindings), 1 if signatures else len(acts) + 1
+    folded = fold(node.node_id, acts, chains, wallets, path=layout.RECEIPTS, signatures_from=first)
+    return Receipts(acts, folded.book, folded.findings, chains, wallets)
