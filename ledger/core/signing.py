@@ -6,6 +6,8 @@ The text is always rebuilt from the statement, never taken from the message that
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from typing import cast
 
 from ledger.core.errors import SignatureError
@@ -17,7 +19,7 @@ CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def signed_text(statement: Statement) -> str:
-    """The exact text of the specification's section 6: seven lines, no line end after the last."""
+    """The exact text of the specification's section 5: seven lines, no line end after the last."""
     return "\n".join(
         (
             "Cogni Payout Statement",
@@ -34,14 +36,13 @@ def signed_text(statement: Statement) -> str:
 def normalize_signature(signature: str) -> str:
     """The one accepted form: 0x, 130 lowercase hex digits, v 27 or 28 (0/1 is put right), s in the lower half.
 
-    Raises SignatureError for any other text, so that one signature has exactly one spelling.
+    What wallets and copying do to it is put right: white space anywhere, quotes around it, a 0x that is missing or
+    written 0X. Raises SignatureError for anything else, saying what is wrong with it.
     """
-    text = signature.strip()
+    text = re.sub(r"\s+", "", signature).strip("\"'`")
+    text = "0x" + (text[2:] if text[:2] in ("0x", "0X") else text)
     if re.fullmatch(r"0x[0-9a-fA-F]{130}", text, re.ASCII) is None:
-        raise SignatureError(
-            f"a signature is 0x and 130 hex digits (65 bytes), not {len(text)} characters",
-            hint="Copy the whole answer of the wallet's personal_sign; compact (EIP-2098) forms are not accepted.",
-        )
+        raise _malformed(text[2:])
     raw = bytes.fromhex(text[2:])
     r, s, v = int.from_bytes(raw[:32]), int.from_bytes(raw[32:64]), raw[64]
     v = v + 27 if v in (0, 1) else v
@@ -53,6 +54,49 @@ def normalize_signature(signature: str) -> str:
             hint="Sign again with an up-to-date wallet; a changed copy of another signature looks like this.",
         )
     return "0x" + (raw[:64] + bytes([v])).hex()
+
+
+def _malformed(digits: str) -> SignatureError:
+    """What is wrong with the text behind 0x, which should be 130 hex digits."""
+    form = "a signature is 0x and 130 hex digits (65 bytes)"
+    strange = re.search(r"[^0-9a-fA-F]", digits, re.ASCII)
+    if strange is not None:
+        found = f"{strange[0]!a} at place {strange.start() + 1} behind 0x is none"
+        hint = "Copy the whole answer of the wallet's personal_sign, and nothing else."
+    elif len(digits) == 128:
+        found, hint = "this has 128, a compact one (EIP-2098)", "Have the wallet give the 65 bytes of personal_sign."
+    elif len(digits) > 130 and len(digits) % 130 == 0:
+        found = f"this has {len(digits)}, as if {len(digits) // 130} were joined"
+        hint = "Give each on its own; what a contract wallet (Safe) collects is no signature of a person's wallet."
+    else:
+        found = f"this has {len(digits)}"
+        hint = "Copy the whole answer of the wallet's personal_sign: a part is missing or something was added."
+    return SignatureError(f"{form}: {found}", hint=hint)
+
+
+_SLIPS: tuple[tuple[str, str, str, str], ...] = (
+    ("", "\n", "\n", "with a line end behind its last line"),
+    ("", "\r\n", "", "with the line ends of Windows"),
+    ("", "\r\n", "\r\n", "with the line ends of Windows, one of them behind its last line"),
+    ("", "\n", " ", "with a space behind its last line"),
+    (" ", "\n", "", "with a space before its first line"),
+    ("\n", "\n", "", "with an empty line before its first"),
+    ("", " ", "", "with spaces in place of its line ends"),
+    ("", "", "", "without its line ends"),
+)
+"""What copying does to a text: what comes before it, between its lines and behind it; and in words."""
+
+
+def slip_of(text: str, signature: str, wallets: Collection[str]) -> str | None:
+    """How the text that one of `wallets` signed differs from `text`, in words; None where no known slip explains it.
+
+    Only explains: such a signature never counts. `signature` in normalized form.
+    """
+    for before, between, behind, words in _SLIPS:
+        with suppress(SignatureError):
+            if recover_signer(before + text.replace("\n", between) + behind, signature) in wallets:
+                return words
+    return None
 
 
 def recover_signer(text: str, signature: str) -> Address:

@@ -14,7 +14,7 @@ from ledger.core.errors import SignatureError, StateError
 from ledger.core.lifecycle import require
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import Signature, Statement, Transition
-from ledger.core.signing import normalize_signature, recover_signer, signed_text
+from ledger.core.signing import normalize_signature, recover_signer, signed_text, slip_of
 from ledger.core.values import Address
 from ledger.flows.checksums import checksums
 from ledger.flows.drafting import as_stated, require_order, require_sound
@@ -82,8 +82,8 @@ def sign(session: Session, folder: EpochFolder, signature: str, evidence: str = 
         require("sign", state, folder.epoch_id)
         statement = current_statement(session, folder)
         stored = normalize_signature(signature)
+        person = signer_of(folder, statement, stored)
         wallet = recover_signer(signed_text(statement), stored)
-        person = check_signer(folder, wallet)
         for line in folder.signatures():
             if line.statement_hash != statement.statement_hash:
                 continue
@@ -114,6 +114,22 @@ def _already_signed(folder: EpochFolder, signature: str) -> Signed:
             return Signed(line, line.signer_wallet, added=False)
     require("sign", "finalized", folder.epoch_id)
     raise AssertionError("a finalized epoch takes no signature")
+
+
+def signer_of(folder: EpochFolder, statement: Statement, signature: str) -> str:
+    """The pinned person who signed a statement; SignatureError says what was signed in its place, where that shows."""
+    text = signed_text(statement)
+    try:
+        return check_signer(folder, recover_signer(text, signature))
+    except SignatureError:
+        pin = folder.pin()
+        if pin is not None and (slip := slip_of(text, signature, pin.wallets)) is not None:
+            raise SignatureError(
+                f"the signature is over the right text {slip}",
+                rule="SIGNATURE_SCOPE_BOUND",
+                hint="Sign exactly what `ledger statement --message` prints: seven lines, no line end behind the last.",
+            ) from None
+        raise
 
 
 def check_signer(folder: EpochFolder, wallet: Address) -> str:

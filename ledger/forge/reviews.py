@@ -18,13 +18,13 @@ from ledger.core.records import Signature
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.approvers import sign_set
 from ledger.flows.session import EpochFolder, Session
-from ledger.flows.sign import check_signer, current_statement, sign
+from ledger.flows.sign import current_statement, sign, signer_of
 from ledger.forge.commands import acting
 from ledger.forge.conversation import Review
 from ledger.forge.markdown import code, one_line
 
 FORM = "/sign 0x…"
-_LINE = re.compile(r"/sign[ \t]+(0x[0-9a-fA-F]{130})", re.ASCII)
+_LINE = re.compile(r"/sign[ \t]+[\"'`]?((?:0[xX])?[0-9a-fA-F]{130})[\"'`]?", re.ASCII)
 _MOST = 2
 """An approver set and a statement: more than one text of each kind never waits."""
 
@@ -112,8 +112,8 @@ def _take(
             "the review is of an earlier statement, or of a commit that is not on the epoch's branch",
             hint=f"The statement is now {statement.statement_hash}: read it again and sign its text.",
         )
+    name = signer_of(folder, statement, signature)
     wallet = recover_signer(signed_text(statement), signature)
-    name = check_signer(folder, wallet)
     _check_account(session, folder, name, review)
     with acting(session, name, review.at):
         done = sign(session, folder, signature, evidence)

@@ -7,16 +7,17 @@ with its line and field named. Serves ACTIVITY_IDEMPOTENT (ids are row ids) and 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from ledger.core.canonical import MAX_SAFE_INTEGER
 from ledger.core.config import Settings
 from ledger.core.errors import SourceError
-from ledger.core.values import Text
+from ledger.core.values import META_KEY_PATTERN, Text
 from ledger.core.windows import Window, gaps
 from ledger.sources.file_rows import FIELDS, Table, read_table
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
@@ -33,10 +34,27 @@ def _inside(value: str) -> str:
     return value
 
 
+FieldName = Annotated[Text, Field(pattern=META_KEY_PATTERN)]
+
+
 class FileOptions(Settings):
-    """A file source in a scope's file: where its rows are, from the node's root."""
+    """A file source in a scope's file: where its rows are, from the node's root; what its columns are called there, and
+    values of fields that its rows lack.
+    """
 
     path: Annotated[Text, Field(min_length=1), AfterValidator(_inside)]
+    columns: dict[FieldName, Annotated[Text, Field(min_length=1)]] = Field(default_factory=dict)
+    constants: dict[FieldName, Text | Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _one_way_each(self) -> Self:
+        if "id" in self.constants:
+            raise ValueError("constants: each row has an id of its own")
+        if len(set(self.columns.values())) != len(self.columns):
+            raise ValueError("columns: a column of the file is named twice")
+        return self
 
 
 class FileSource:
@@ -94,11 +112,19 @@ class FileSource:
         with suppress(SourceError):
             self._read()
 
+    def present(self, ids: Collection[str]) -> Collection[str]:
+        """Those of the events whose row still stands in the file."""
+        table = self._read()
+        return {each for each in ids if each.split("#")[0].split(":", 2)[2] in table.ids}
+
     def _read(self) -> Table:
         """The file's rows, read once."""
         if self._table is None:
             context = self._context
-            self._table = read_table(context.node_root, self._options.path, context.scope_start)
+            options = self._options
+            self._table = read_table(
+                context.node_root, options.path, context.scope_start, options.columns, options.constants
+            )
             ahead = self._table.times[bisect_left(self._table.times, context.now()) :]
             if ahead:
                 context.tell(f"{self.name}: rows that wait for their week: {len(ahead)}, the last until {ahead[-1]}")

@@ -1,37 +1,31 @@
 """The rows of a contributions file: read from JSONL or CSV, each held to the rules, sorted by time.
 
-Knows bytes, lines and fields, not events or cursors. Rules are those of the specification (section 4) for the fields
+Knows bytes, lines and fields, not events or cursors. Rules are those of the specification (section 3) for the fields
 of an event; a person writes these files, so every refusal names path, line and field and says what would be right.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import json
 import os
 import re
 import stat
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic_core import from_json
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, clean_text, is_clean, sha256_hex
-from ledger.core.errors import InputError, SourceError
+from ledger.core.errors import SourceError
+from ledger.core.tables import Form, Row, quoted, read_rows
 from ledger.core.values import ACCOUNT_PATTERN, META_KEY_PATTERN, TYPE_PATTERN, Timestamp, parse_time
 from ledger.core.windows import Window
 
 REQUIRED = ("id", "time", "event_type", "account", "evidence")
 """Fields that every row has."""
-FIELDS = frozenset({*REQUIRED, "login"})
+FIELDS = frozenset({*REQUIRED, "login", "quantity"})
 """Fields with a meaning; all others are metadata."""
-
-Row = dict[str, Any]
+SPACED = (*REQUIRED, "quantity")
+"""Fields that no space around them can mean anything in."""
 
 _HINT = "Put this row right and run the command again; nothing was taken from the file. See docs/sources.md."
 _DAY, _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -62,29 +56,38 @@ class Table:
     times: list[Timestamp]
     rows: list[Row]
     repeated: int
+    ids: frozenset[str]
 
     def within(self, window: Window) -> list[Row]:
         """The rows of `[start, end)`."""
         return self.rows[bisect_left(self.times, window.start) : bisect_left(self.times, window.end)]
 
 
-def read_table(root: str, path: str, start: Timestamp) -> Table:
+def read_table(
+    root: str, path: str, start: Timestamp, columns: Mapping[str, str], constants: Mapping[str, str | int]
+) -> Table:
     """All rows of the file `path` under `root`; InputError names the first row that breaks a rule.
 
-    No row may lie before `start`, where the scope's first window begins; rows of windows to come wait for them.
-    A row keeps its fields as written, but its time is in canonical form and its texts are clean of control characters.
-    SourceError: there is no file that can be read.
+    `columns`: fields by the header that the file has for them; `constants`: values of fields that a row lacks. No row
+    may lie before `start`, where the scope's first window begins; rows of windows to come wait for them. A row keeps
+    its fields as written, but its time is in canonical form, its kind in lower case, `quantity` a whole number, and its
+    texts are clean of control characters. SourceError: there is no file that can be read.
     """
     data = _read(root, path)
-    lines = _lines(data, path)
+    needed = tuple(name for name in REQUIRED if name not in constants)
+    form = Form(needed, _HINT, columns, "specification, section 3")
     rows: list[Row] = []
     numbers: list[int] = []
     places: dict[str, int] = {}
     further: dict[tuple[str, ...], list[str]] = {}
     repeated = 0
-    for line, row in _csv_rows(lines, path) if path.endswith(".csv") else _jsonl_rows(lines, path):
+    for line, row in read_rows(data, path, form):
+        for name, value in constants.items():
+            row.setdefault(name, value)
         try:
             row["time"] = _checked(row, start)
+            if "quantity" in row:
+                row["quantity"] = _quantity(row["quantity"])
             shape = tuple(row)
             if shape not in further:  # most rows of a file have the same fields: their names are judged once
                 further[shape] = _further_fields(row)
@@ -99,26 +102,21 @@ def read_table(root: str, path: str, start: Timestamp) -> Table:
             else:
                 raise ValueError(f"id {row['id']} is also that of line {numbers[first]}, whose content is another")
         except ValueError as error:
-            raise _bad(path, line, str(error)) from None
+            raise form.bad(path, line, str(error)) from None
     rows.sort(key=lambda row: (row["time"], row["id"]))
-    return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated)
-
-
-def _bad(path: str, line: int, why: str) -> InputError:
-    return InputError(why, path=path, line=line, rule="specification, section 4", hint=_HINT)
-
-
-def _quoted(value: object) -> str:
-    """A stranger's value as a message may show it: short, printable ASCII."""
-    return ascii(value)[:60]
+    return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated, frozenset(places))
 
 
 def _checked(row: Row, start: Timestamp) -> Timestamp:
     """The row's time in canonical form; ValueError says which field that every row needs is not as it must be."""
+    for name in SPACED:
+        if type(value := row.get(name)) is str:
+            row[name] = value.strip(" ")
     try:
+        row["event_type"] = row["event_type"].lower()
         fits = _ALL_TEXTS.fullmatch("\n".join([row["id"], row["event_type"], row["account"], row["evidence"]]))
         time = _time(row["time"])
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         fits = None
     if fits is None:
         raise ValueError(_complaint(row))
@@ -137,7 +135,16 @@ def _complaint(row: Row) -> str:
 
 
 def _found(row: Row, name: str) -> str:
-    return f"{_quoted(row[name])} does not fit" if name in row else "missing"
+    return f"{quoted(row[name])} does not fit" if name in row else "missing"
+
+
+def _quantity(value: object) -> int:
+    """How many of its kind a row stands for (hours, points, cents): 1 to 2^53-1; ValueError otherwise."""
+    if type(value) is str and re.fullmatch(r"[1-9][0-9]{0,15}", value, re.ASCII):
+        value = int(value)
+    if type(value) is not int or not 1 <= value <= MAX_SAFE_INTEGER:
+        raise ValueError(f"quantity: {quoted(value)} does not fit; needed is a whole number from 1 to 2^53-1")
+    return value
 
 
 def _time(text: str) -> Timestamp:
@@ -151,10 +158,10 @@ def _time(text: str) -> Timestamp:
 
 def _further_fields(row: Row) -> list[str]:
     """The names of `login` and the metadata in a row; ValueError for one that metadata cannot have."""
-    found = [name for name in row if name not in REQUIRED]
+    found = [name for name in row if name not in SPACED]
     for name in found:
         if _META_KEY.fullmatch(name) is None:
-            raise ValueError(f"field {_quoted(name)}: the name of a further field is a-z first, then a-z, 0-9 and _")
+            raise ValueError(f"field {quoted(name)}: the name of a further field is a-z first, then a-z, 0-9 and _")
     return found
 
 
@@ -169,7 +176,7 @@ def _flat(name: str, value: object) -> str | int | None:
     right = (
         "a name as text, or null" if name == "login" else "text, a whole number within ±(2^53-1), true, false or null"
     )
-    raise ValueError(f"{name}: {_quoted(value)} does not fit; needed is {right}")
+    raise ValueError(f"{name}: {quoted(value)} does not fit; needed is {right}")
 
 
 def _read(root: str, path: str) -> bytes:
@@ -190,92 +197,3 @@ def _read(root: str, path: str) -> bytes:
     except OSError as error:
         hint = "Commit the file to the node, or put its `path` in the scope's file right."
         raise SourceError(f"cannot be read: {error.strerror}", path=path, hint=hint) from None
-
-
-def _lines(data: bytes, path: str) -> Iterator[str]:
-    """The lines of a file in UTF-8, with or without a byte order mark, each with its line end."""
-    for line, raw in enumerate(io.BytesIO(data.removeprefix(codecs.BOM_UTF8)), start=1):
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError as error:
-            raise _bad(
-                path, line, f"byte {error.start + 1} of this line is not UTF-8; save the file as UTF-8"
-            ) from None
-        if "\0" in text:
-            raise _bad(path, line, "holds a NUL character; the file is damaged or no text")
-        yield text
-
-
-def _single(pairs: list[tuple[str, Any]]) -> Row:
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError("a field stands in it twice")
-    return row
-
-
-_single_row = json.JSONDecoder(object_pairs_hook=_single).decode
-
-
-def _value(text: str) -> object:
-    """The JSON value of a line; ValueError for what is none, lies too deep, or names a field twice.
-
-    pydantic's parser goes first: it is three times as fast, and stops at 200 levels, where the standard library's ends
-    the process once an import has raised Python's recursion limit (py_ecc, behind eth-account, does). It does not see
-    double fields. Without escapes, quotes count the texts, and a field too many shows; other lines are read again.
-    """
-    value = from_json(text, allow_inf_nan=False)
-    if type(value) is dict:
-        texts = len(value) + [type(item) for item in value.values()].count(str)
-        if "\\" in text or text.count('"') != 2 * texts:
-            return _single_row(text)
-    return value
-
-
-def _jsonl_rows(lines: Iterator[str], path: str) -> Iterator[tuple[int, Row]]:
-    """Each line's number and object; empty lines are passed over."""
-    for line, text in enumerate(lines, start=1):
-        if text.isspace():
-            continue
-        try:
-            row = _value(text)
-        except ValueError as error:
-            raise _bad(path, line, f"is no JSON object with plain fields: {str(error)[:100]}") from None
-        if not isinstance(row, dict):
-            raise _bad(path, line, 'is no JSON object: a row is written {"id": …, "time": …}')
-        yield line, row
-
-
-def _csv_rows(lines: Iterator[str], path: str) -> Iterator[tuple[int, Row]]:
-    """The first line and the object of each row under the header; an empty cell is a field that the row lacks."""
-    reader = csv.reader(lines, strict=True)
-    names: list[str] | None = None
-    line = 1
-    try:
-        for cells in reader:
-            if cells and names is None:
-                names = _header(cells, path, line)
-            elif cells and names is not None:
-                if len(cells) != len(names):
-                    raise _bad(path, line, f"has {len(cells)} columns where the header has {len(names)}")
-                yield line, {name: cell for name, cell in zip(names, cells, strict=True) if cell}
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _bad(path, line, f"is no CSV: {error}; quotes around a cell are doubled inside it") from None
-    if names is None:
-        raise _bad(path, 1, f"has no header; the first line names the columns: {','.join(REQUIRED)}")
-
-
-def _header(cells: list[str], path: str, line: int) -> list[str]:
-    """The columns' names; all that are needed, each once, and no name that metadata cannot have."""
-    missing = [name for name in REQUIRED if name not in cells]
-    if missing:
-        hint = " (columns are separated by commas)" if len(cells) == 1 else ""
-        raise _bad(path, line, f"the header lacks {', '.join(missing)}{hint}")
-    twice = [name for name in cells if cells.count(name) > 1]
-    if twice:
-        raise _bad(path, line, f"the header has the column {_quoted(twice[0])} twice")
-    try:
-        _further_fields(dict.fromkeys(cells))
-    except ValueError as error:
-        raise _bad(path, line, str(error)) from None
-    return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.core.errors import SignatureError
 from ledger.core.records import Statement
-from ledger.core.signing import CURVE_ORDER, normalize_signature, recover_signer, signed_text
+from ledger.core.signing import CURVE_ORDER, normalize_signature, recover_signer, signed_text, slip_of
 from tests.core.samples import NODE, OTHER_WALLET, SOME_HASH, START, record, user
 
 # github.com/ethereum/eth-account (MIT), tests/core/test_accounts.py: test_eth_account_sign (the first is web3.js's own
@@ -194,9 +195,19 @@ def test_the_bounds_of_s_themselves_are_well_formed() -> None:
 
 
 @pytest.mark.parametrize(
-    "variant", ["0x" + SIGNATURE[2:].upper(), f" {SIGNATURE}", f"{SIGNATURE}\n", f"\t{SIGNATURE}\r\n"]
+    "variant",
+    [
+        "0x" + SIGNATURE[2:].upper(),
+        f" {SIGNATURE}",
+        f"{SIGNATURE}\n",
+        f"\t{SIGNATURE}\r\n",
+        SIGNATURE[2:],  # as Trezor Suite prints it
+        "0X" + SIGNATURE[2:],
+        f'"{SIGNATURE}"',
+        SIGNATURE[:60] + "\n" + SIGNATURE[60:],
+    ],
 )
-def test_case_and_space_around_are_put_right_on_entry_and_refused_in_a_stored_line(variant: str) -> None:
+def test_what_wallets_and_copying_do_is_put_right_on_entry_and_refused_in_a_stored_line(variant: str) -> None:
     assert normalize_signature(variant) == SIGNATURE
     with pytest.raises(SignatureError, match="stored form"):
         recover_signer(TEXT, variant)
@@ -208,14 +219,12 @@ def test_case_and_space_around_are_put_right_on_entry_and_refused_in_a_stored_li
         "",
         "0x",
         " ",
-        SIGNATURE[2:],
-        "0X" + SIGNATURE[2:],
         SIGNATURE[:-2],  # 64 bytes: compact, EIP-2098
         SIGNATURE[:-1],
         SIGNATURE + "00",
         SIGNATURE[:-1] + "g",
         SIGNATURE[:60] + " " + SIGNATURE[61:],
-        SIGNATURE[:60] + "\n" + SIGNATURE[60:],
+        SIGNATURE + SIGNATURE[2:],  # a Safe's, of two owners
         "0x" + "٧" * 130,
         "0x" + "１" * 130,
         "I hereby approve",
@@ -228,3 +237,33 @@ def test_what_is_not_65_bytes_of_hex_is_refused_with_what_to_do(text: str) -> No
             call(text)
         assert caught.value.hint
         assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("digits", "words"),
+    [
+        ("ab" * 64, "this has 128, a compact one (EIP-2098)"),
+        ("ab" * 130, "this has 260, as if 2 were joined"),
+        ("ab" * 60, "this has 120"),
+        ("ab" * 64 + "xy", "'x' at place 129 behind 0x is none"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_signature(digits: str, words: str) -> None:
+    with pytest.raises(SignatureError, match=re.escape(words)):
+        normalize_signature(digits)
+
+
+@pytest.mark.parametrize(
+    ("signed", "words"),
+    [
+        ("a\nb\n", "line end behind its last line"),
+        ("a\r\nb", "line ends of Windows"),
+        ("a b", "spaces in place of its line ends"),
+        ("a\nc", None),
+    ],
+)
+def test_a_signature_over_nearly_the_right_text_says_so(signed: str, words: str | None) -> None:
+    account = Account.create()
+    answer = "0x" + account.sign_message(encode_defunct(text=signed)).signature.hex().removeprefix("0x")
+    found = slip_of("a\nb", normalize_signature(answer), [account.address])
+    assert (found is None) if words is None else (found is not None and words in found)
