@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,9 +68,12 @@ def _lines(data: bytes, path: str, form: Form) -> Iterator[str]:
     data = data.removeprefix(codecs.BOM_UTF8)
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")  # as old programs on a Mac write
-    for line, raw in enumerate(io.BytesIO(data), start=1):
+    parts = data.split(b"\n")
+    for line, raw in enumerate(parts, start=1):
+        if line == len(parts) and not raw:
+            return
         try:
-            text = raw.decode()
+            text = raw.decode() + "\n"
         except UnicodeDecodeError as error:
             why = f"byte {error.start + 1} of this line is not UTF-8; save the file as UTF-8"
             raise form.bad(path, line, why) from None
