@@ -20,7 +20,7 @@ from ledger.core.planning import BookInputs, Effects, Gift, HeldKey, PlanOnRecor
 from ledger.core.values import UserId
 
 PostingKind = Literal[
-    "statement", "amendment", "held", "opening", "gift", "declined", "waived", "planned", "failed", "abandoned"
+    "statement", "amendment", "held", "opening", "gift", "declined", "waived", "allocated", "failed", "abandoned"
 ]
 
 
@@ -57,7 +57,7 @@ class Book:
     claimed: int = 0
     waived: int = 0
     expected: list[Expected] = field(default_factory=list)
-    planned: dict[UserId, int] = field(default_factory=dict)
+    allocated: dict[UserId, int] = field(default_factory=dict)
     settled: dict[UserId, int] = field(default_factory=dict)
 
 
@@ -155,8 +155,8 @@ class _Books:
             self.book.declined += credits
             self._move(user, Posting(at, "declined", -credits, "data/instructions.jsonl", seq, None, number))
         for user, credits in effects.lines.items():
-            self._move(user, Posting(at, "planned", -credits, each.path, None, None, number))
-            self._count(self.book.planned, user, credits)
+            self._move(user, Posting(at, "allocated", -credits, each.path, None, None, number))
+            self._count(self.book.allocated, user, credits)
 
     def _gift(self, gift: Gift, at: str, number: int, sign: int) -> None:
         kind: PostingKind = "gift" if sign > 0 else "abandoned"
@@ -183,21 +183,21 @@ class _Books:
             lines = (line,) if line is not None else ()
         for line in lines:
             key, user, credits = (plan.distribution, line.reference), line.user_id, line.amount_credits
-            was = self.states.get(key, "planned")
+            was = self.states.get(key, "allocated")
             if was == "settled" or (entry.state == "abandoned" and was == "failed"):
                 continue
             self.states[key] = entry.state
             place = (path, entry.seq, None, plan.distribution)
             if was == "failed" and entry.state in ("submitted", "settled"):
-                self._move(user, Posting(entry.at, "planned", -credits, *place))
-                self._count(self.book.planned, user, credits)
+                self._move(user, Posting(entry.at, "allocated", -credits, *place))
+                self._count(self.book.allocated, user, credits)
             elif was != "failed" and entry.state in ("failed", "abandoned"):
                 self._move(
                     user, Posting(entry.at, "failed" if entry.state == "failed" else "abandoned", credits, *place)
                 )
-                self._count(self.book.planned, user, -credits)
+                self._count(self.book.allocated, user, -credits)
             if entry.state == "settled":
-                self._count(self.book.planned, user, -credits)
+                self._count(self.book.allocated, user, -credits)
                 self._count(self.book.settled, user, credits)
         if entry.state == "abandoned":
             self._undo(each, entry, path)
@@ -258,7 +258,7 @@ def prepare_plan(inputs: BookInputs, terms: Terms) -> Plan:
 
 def conserved(inputs: BookInputs, book: Book) -> tuple[int, int]:
     """Both sides of BALANCE_CONSERVED in credits: where they are now, and where they came from."""
-    paid = sum(book.planned.values()) + sum(book.settled.values())
+    paid = sum(book.allocated.values()) + sum(book.settled.values())
     here = sum(book.balances.values()) + paid + book.to_pool + book.declined - book.waived
     in_force = {
         each.epoch_id: each for each in sorted(inputs.statements, key=lambda each: (each.epoch_id, each.version))

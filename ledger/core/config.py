@@ -167,6 +167,7 @@ class ScopeSettings(Settings):
 
     `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the last click
     to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
+    `on_decline`: whether money that somebody declines in a distribution goes to the others in it, or stays.
     """
 
     scope_id: Scope
@@ -191,6 +192,7 @@ class ScopeSettings(Settings):
     objection_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
     merge: Literal["auto", "manual"] = "auto"
     outlier_percent: Annotated[int, Field(ge=1, le=100)] = 25
+    on_decline: Literal["redistribute", "return"] = "return"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

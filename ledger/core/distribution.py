@@ -267,7 +267,7 @@ class Settlement(ScopeRecord):
         if not given_up and (not isinstance(kind, str) or kind not in EVIDENCE):
             raise ValueError(f"evidence needs a kind: {', '.join(EVIDENCE)}")
         for name in EVIDENCE.get(str(kind), ()):
-            if self.evidence.get(name) in (None, ""):
+            if self.evidence.get(name) in (None, "") and not (self.state == "failed" and name == "log_index"):
                 raise ValueError(f"evidence of kind {kind} needs {name}")
         return self
 
@@ -282,6 +282,8 @@ class Settlement(ScopeRecord):
     def unique_key(self) -> tuple[str, ...] | None:
         """What may settle one line only: the log of a transaction, or a bank's or provider's reference."""
         found = self.evidence
+        if self.state in ("failed", "abandoned"):
+            return None
         if found.get("kind") == "evm_log":
             return ("evm_log", str(found.get("chain_id")), str(found["transaction"]), str(found["log_index"]))
         if found.get("kind") in ("bank_ref", "provider_ref"):

@@ -42,3 +42,13 @@ INVARIANTS: dict[str, str] = {
     "ATTESTATION_VALID": "each attestation is by its signer, once, over the finalized statement as it stands",
 }
 """Name to what it promises, in words for everyone."""
+
+SCOPE_INVARIANTS: dict[str, str] = {
+    "BALANCE_CONSERVED": "balances, payments and what was given up are what the statements in force gave",
+    "DISTRIBUTION_BALANCED": "every plan is what the record before it gives, to the last unit",
+    "PAID_ONCE": "no plan pays more than was owed, and nothing settles two lines",
+    "DESTINATION_BOUND": "money goes where its owner proved before the plan that it is his",
+    "SETTLEMENT_APPEND_ONLY": "what became of a payment is on record once, in order, and stays",
+    "BANK_DATA_STAYS_OUT": "no bank details and no mail addresses enter the record of payments",
+}
+"""The same for a scope's payments as a whole, which no single epoch can break."""

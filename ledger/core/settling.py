@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from ledger.core.approvers import Chain
 from ledger.core.book import Book, conserved
-from ledger.core.distribution import Plan, Settlement, is_abandoned
+from ledger.core.distribution import OpeningSignature, Plan, PlanSignature, Settlement, standing_since
 from ledger.core.errors import FormatError, SignatureError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.signing import recover_signer
+from ledger.core.values import Timestamp
 
 BALANCED = "DISTRIBUTION_BALANCED"
 ONCE = "PAID_ONCE"
@@ -32,6 +34,41 @@ class Approvers(NamedTuple):
 
 
 ApproversAt = Callable[[str], Approvers]
+
+
+def approvers_of(chain: Chain) -> ApproversAt:
+    """The approvers at any time by the scope's chain of sets; nobody while no set counts."""
+
+    def at(time: str) -> Approvers:
+        found = chain.counted_at(Timestamp(time))
+        if found is None:
+            return Approvers({}, 1)
+        return Approvers({wallet: one.id for one in found.approvers for wallet in one.wallets}, found.threshold)
+
+    return at
+
+
+def stands_at(plan: Plan, signatures: Sequence[PlanSignature], approvers: ApproversAt) -> str | None:
+    """Since when a plan stands: the signature with which enough people of the set that counts then had signed."""
+    for count in range(1, len(signatures) + 1):
+        who = approvers(signatures[count - 1].signed_at)
+        since = standing_since(plan, signatures[:count], who.people, who.threshold)
+        if since is not None:
+            return since
+    return None
+
+
+def openings_count_since(text: str, signatures: Sequence[OpeningSignature], approvers: ApproversAt) -> str | None:
+    """Since when opening balances count: the signature over `text` that completed the threshold."""
+    seen: set[str] = set()
+    for line in signatures:
+        who = approvers(line.signed_at)
+        person = who.people.get(line.signer_wallet)
+        if person is not None and recover_signer(text, line.signature) == line.signer_wallet:
+            seen.add(person)
+        if len(seen) >= who.threshold:
+            return line.signed_at
+    return None
 
 
 def book_findings(inputs: BookInputs, book: Book, approvers: ApproversAt) -> Iterator[Finding]:
@@ -74,60 +111,78 @@ def _plan_findings(on_record: PlanOnRecord, wanted: Plan | None, error: Exceptio
 
 def settlement_findings(each: PlanOnRecord, approvers: ApproversAt) -> Iterator[Finding]:
     """What speaks against the settlements of one plan."""
-    path = each.path.replace("plan.json", "settlements.jsonl")
-    before: list[Settlement] = []
+    path, course = each.path.replace("plan.json", "settlements.jsonl"), Course(each.plan, each.stands_at)
     for entry in each.settlements:
         try:
-            require_next(each, before, entry)
+            course.require(entry)
             if entry.state == "abandoned":
                 _require_signed(each, entry, approvers(entry.at))
             elif entry.evidence.get("kind") == "recipient_ack":
                 require_acknowledged(each.plan, entry)
         except (StateError, FormatError, SignatureError) as error:
             yield Finding(error.rule or APPEND_ONLY, error.message, path, entry.seq)
-        before.append(entry)
+        course.add(entry)
 
 
-def require_next(each: PlanOnRecord, before: Sequence[Settlement], entry: Settlement) -> None:
-    """StateError unless `entry` may follow the settlements `before` it."""
-    plan = each.plan
-    if is_abandoned(before):
-        raise StateError("the plan was abandoned before", rule=APPEND_ONLY, hint="Prepare a new one: distribute plan.")
-    if before and entry.at < before[-1].at:
-        raise StateError("lies before the settlement before it", rule=APPEND_ONLY, hint="Is the clock right?")
-    if entry.state == "abandoned":
-        flying = [line for line in plan.lines if _state(plan, before, line.reference) == "submitted"]
-        if flying:
+class Course:
+    """How far a plan's lines are, settlement by settlement, and what may follow (PAID_ONCE, SETTLEMENT_APPEND_ONLY)."""
+
+    def __init__(self, plan: Plan, stands_at: str | None, settlements: Iterable[Settlement] = ()) -> None:
+        self.plan, self.stands_at = plan, stands_at
+        self.states: dict[str, str] = dict.fromkeys(plan.by_reference, "allocated")
+        self.used: dict[tuple[str, ...], str | None] = {}
+        self.last: Settlement | None = None
+        for entry in settlements:
+            self.add(entry)
+
+    def add(self, entry: Settlement) -> None:
+        """Take a settlement in; a settled line stays settled whatever follows."""
+        self.last = entry
+        if entry.state != "abandoned":
+            for reference in self._lines(entry):
+                if self.states[reference] != "settled":
+                    self.states[reference] = entry.state
+        if entry.unique_key is not None:
+            self.used.setdefault(entry.unique_key, entry.reference)
+
+    def _lines(self, entry: Settlement) -> list[str]:
+        if entry.reference is None:
+            return list(self.states)
+        return [entry.reference] if entry.reference in self.states else []
+
+    def require(self, entry: Settlement) -> None:
+        """StateError unless `entry` may come next."""
+        last = self.last
+        if last is not None and last.state == "abandoned":
+            raise StateError("the plan was abandoned before", rule=APPEND_ONLY, hint="Prepare a new one.")
+        if last is not None and entry.at < last.at:
+            raise StateError("lies before the settlement before it", rule=APPEND_ONLY, hint="Is the clock right?")
+        if entry.state == "abandoned":
+            if flying := sum(state == "submitted" for state in self.states.values()):
+                raise StateError(
+                    f"{flying} lines are submitted and may still arrive",
+                    rule=ONCE,
+                    hint="Settle them, or record first that they failed.",
+                )
+            return
+        if self.stands_at is None or entry.at < self.stands_at:
             raise StateError(
-                f"{len(flying)} lines are submitted and may still arrive",
-                rule=ONCE,
-                hint="Settle them, or record first that they failed.",
+                "the plan is not signed by enough approvers yet",
+                rule=BALANCED,
+                hint="Nothing can be paid before: ledger distribute sign.",
             )
-        return
-    if each.stands_at is None or entry.at < each.stands_at:
-        raise StateError(
-            "the plan is not signed by enough approvers yet",
-            rule=BALANCED,
-            hint="Nothing can be paid before: ledger distribute sign.",
-        )
-    if entry.reference is not None and entry.reference not in plan.by_reference:
-        raise StateError(f"distribution {plan.distribution} has no line {entry.reference}", rule=APPEND_ONLY)
-    wanted = [entry.reference] if entry.reference is not None else list(plan.by_reference)
-    states = [_state(plan, before, reference) for reference in wanted]
-    if all(state == "settled" for state in states):
-        what = f"line {entry.reference} is" if entry.reference is not None else "all lines are"
-        raise StateError(f"{what} settled already", rule=ONCE, hint="A line is settled once; nothing is left to do.")
-    key = entry.unique_key
-    if key is not None and any(old.unique_key == key and old.reference != entry.reference for old in before):
-        raise StateError(f"{' '.join(key)} settled another line before", rule=ONCE, hint="Give each line its own.")
-
-
-def _state(plan: Plan, settlements: Sequence[Settlement], reference: str) -> str:
-    state = "planned"
-    for entry in settlements:
-        if entry.state != "abandoned" and entry.reference in (None, reference) and state != "settled":
-            state = entry.state
-    return state
+        lines = self._lines(entry)
+        if entry.reference is not None and not lines:
+            message = f"distribution {self.plan.distribution} has no line {entry.reference}"
+            raise StateError(message, rule=APPEND_ONLY, hint="`ledger distribute show` lists them.")
+        if all(self.states[reference] == "settled" for reference in lines):
+            what = f"line {entry.reference} is" if entry.reference is not None else "all lines are"
+            raise StateError(
+                f"{what} settled already", rule=ONCE, hint="A line is settled once; nothing is left to do."
+            )
+        key = entry.unique_key
+        if key is not None and self.used.get(key, entry.reference) != entry.reference:
+            raise StateError(f"{' '.join(key)} settled another line before", rule=ONCE, hint="Give each line its own.")
 
 
 def _require_signed(each: PlanOnRecord, entry: Settlement, approvers: Approvers) -> None:

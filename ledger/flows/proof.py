@@ -66,8 +66,8 @@ def prove(
         stored = normalize_signature(signature)
         evidence["wallet", recover_signer(asked.text, stored)] = f"eip191:{stored}"
     for event_id in events:
-        event = _event(session, event_id)
-        if not event_says(event, asked.code, _secret(session)):
+        event = find_event(session, event_id)
+        if not event_says(event, asked.code, secret_of(session)):
             raise InputError(
                 f"event {event_id} does not say {asked.code}",
                 hint="Post exactly the code, alone, then collect; `ledger identity challenge` prints it.",
@@ -96,7 +96,8 @@ def prove(
     )
 
 
-def _event(session: Session, event_id: str) -> ActivityEvent:
+def find_event(session: Session, event_id: str) -> ActivityEvent:
+    """A collected event by its id; InputError when no epoch holds it."""
     for scope in session.node.scopes:
         for folder in reversed(session.node.epochs(scope)):
             for _, _, event in folder.events():
@@ -105,6 +106,7 @@ def _event(session: Session, event_id: str) -> ActivityEvent:
     raise InputError(f"no epoch holds event {event_id}", hint="Run `ledger collect` after posting the code.")
 
 
-def _secret(session: Session) -> bytes | None:
+def secret_of(session: Session) -> bytes | None:
+    """The secret that keys ids and texts, where the caller has it."""
     text = session.environ.get("LEDGER_SECRET")
     return text.encode() if text else None

@@ -5,11 +5,14 @@ Every act that makes something final ends with this; what a killed run left out,
 
 from __future__ import annotations
 
+from ledger.core.settling import approvers_of
 from ledger.core.statementlog import Final, to_log
 from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.final import final_sets, final_statement
+from ledger.store.final_payments import final_payments
+from ledger.store.payments import on_disk
 
 
 def complete_log(session: Session, scope_id: str) -> None:
@@ -23,6 +26,8 @@ def complete_log(session: Session, scope_id: str) -> None:
             break
         if (found := final_statement(folder)) is not None:
             statements.insert(0, found)
-    final = [*final_sets(scope_id, node.chain(scope_id)), *statements]
+    chain = node.chain(scope_id)
+    money = final_payments(on_disk(node.root, node.node_id), scope_id, approvers_of(chain))
+    final = [*final_sets(scope_id, chain), *statements, *money]
     missing = to_log(lines, final, node.node_id, node.scope(scope_id).scope_id)
     append_records(node.root, layout.log_path(scope_id), missing)

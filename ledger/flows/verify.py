@@ -12,16 +12,20 @@ from pathlib import Path
 
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.settling import approvers_of
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
+from ledger.flows.paying.check import money_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
 from ledger.store.final import finals
+from ledger.store.final_payments import final_payments
 from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
+from ledger.store.payments import on_disk
 
 
 @dataclass
@@ -68,6 +72,8 @@ def verify(
                 session.tell(f"verifying {scope}/{folder.epoch_id}")
                 result.epochs.append(EpochCheck(session, folder, receipts).report())
     result.findings += root_findings(result.trust, roots)
+    if epoch_id is None:
+        result.findings += money_findings(node, session.scope_ids(scope_id), as_finding)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)
@@ -111,7 +117,8 @@ def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
         chain, lines = node.chain(scope_id), node.epoch(scope_id, 1).log()
         yield from chain.findings
         closed = [folder for folder, life in zip(folders, lives, strict=True) if life.state == "finalized"]
-        yield from log_findings(layout.log_path(scope_id), lines, finals(scope_id, chain, closed))
+        money = final_payments(on_disk(node.root, node.node_id), scope_id, approvers_of(chain))
+        yield from log_findings(layout.log_path(scope_id), lines, [*finals(scope_id, chain, closed), *money])
     except LedgerError as error:
         yield as_finding(error)
 

@@ -19,9 +19,11 @@ from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, rewritten
+from ledger.store.guard_payments import bank_data_findings, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
 from ledger.store.node import check_entry, life_of, parse_bindings
+from ledger.store.paylayout import PLAN_PATH
 from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, Tree, WorkTree, changes, top_of
 from ledger.store.yamlfile import parse_yaml
 
@@ -68,11 +70,13 @@ class _Guard:
             yield from self._outside(layout.epoch_path(*epoch_branch), layout.scope_logs(epoch_branch[0]))
         foreign = list(self._foreign())
         yield from foreign
+        yield from bank_data_findings(self.changes, self._read_before, self._read_after)
         yield from self._settings()
         if foreign:
             return  # what follows reads records, and may rely on names and modes
         yield from self._bindings()
         scopes_touched = {name for path in self.changes if (name := layout.scope_of_log(path)) is not None}
+        scopes_touched |= {match[1] for path in self.changes if (match := PLAN_PATH.fullmatch(path))}
         touched = sorted({(match[1], int(match[2])) for path in self.changes if (match := _EPOCH.fullmatch(path))})
         settings = self._node(self.after)
         if settings is None:
@@ -85,6 +89,8 @@ class _Guard:
         yield from ReceiptChange(settings.node_id, self._read_before, self._read_after).findings(
             self._scope_ids(), shards
         )
+        pay = payment_findings(settings.node_id, self.changes, self._read_before, self._read_after, as_finding)
+        yield from pay
         for scope_id, epoch_id in touched:
             files = {
                 match[3]: change

@@ -10,12 +10,15 @@ from ledger.core.approvers import RULE, named_by
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.settling import approvers_of
 from ledger.core.statementlog import Final, log_findings
 from ledger.core.values import NodeId, ScopeId, Timestamp
 from ledger.store import layout
 from ledger.store.final import final_sets, final_statement
+from ledger.store.final_payments import final_payments
 from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
 from ledger.store.node import life_of
+from ledger.store.payments import PayFiles
 
 Past = Callable[[Timestamp], Iterator[ScopeSettings]]
 """The scope's file as it is after the change and as it stood before it, back to a time."""
@@ -55,7 +58,9 @@ class ScopeChange:
             if epoch_branch and line in chain.new_roots:
                 yield Finding(RULE, "a new root does not come by an epoch's branch", path, line.seq)
         try:
-            yield from self._log([*final_sets(self.scope_id, chain)])
+            files = PayFiles(self.after.node_id, self.after.beside)
+            money = final_payments(files, self.scope_id, approvers_of(chain))
+            yield from self._log([*final_sets(self.scope_id, chain), *money])
         except LedgerError as error:
             yield as_finding(error)
 

@@ -50,6 +50,7 @@ from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.files import read_file
+from ledger.store.paylayout import pay_kind
 from ledger.store.yamlfile import load_yaml
 
 R = TypeVar("R", bound=Record)
@@ -473,6 +474,8 @@ def check_entry(path: str, mode: int) -> None:
     if path in (layout.IDENTITIES, layout.RECEIPTS, "data/epochs/.gitkeep"):
         return
     if layout.scope_of_log(path) is not None:
+        return
+    if pay_kind(path) is not None:
         return
     match = _ENTRY.fullmatch(path)
     if match is None or layout.kind_of(match[3]) is None:

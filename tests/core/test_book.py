@@ -216,7 +216,7 @@ def test_a_failed_line_is_outstanding_again_and_a_settled_one_stays() -> None:
     after = replace(book, plans=[standing(plan, 11, *log)])
     found = build_book(after)
     assert found.balances == {user(1): 10, user(2): 0}
-    assert (found.settled, found.planned) == ({user(2): 20}, {user(1): 0, user(2): 0})
+    assert (found.settled, found.allocated) == ({user(2): 20}, {user(1): 0, user(2): 0})
     assert findings(after) == []
     assert paid(prepare_plan(after, terms(after, 2, 13))) == {user(1): (10, 10)}
 
@@ -319,7 +319,7 @@ def test_any_run_of_statements_amendments_and_payments_conserves(rounds: Any, da
         here, came = conserved(book, found)
         assert here == came
         assert findings(book) == []
-        assert all(amount >= 0 for amount in found.planned.values())
+        assert all(amount >= 0 for amount in found.allocated.values())
         time += 5
 
 

@@ -1,0 +1,82 @@
+"""The account book for people to read: one row a person, and one person's statement of account, posting by posting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.core.book import Book, Posting
+from ledger.core.errors import InputError
+from ledger.core.values import UserId
+from ledger.flows.identity import display_names
+from ledger.flows.paying.record import scope_book
+from ledger.flows.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One person in credits. `allocated`: in a signed plan and not settled; `outstanding`: owed beyond that."""
+
+    user_id: UserId
+    name: str
+    earned: int
+    moved: int
+    allocated: int
+    paid: int
+    outstanding: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A scope's book as of a time: people, and what waits for accounts that nobody has bound."""
+
+    scope_id: str
+    until: str | None
+    rows: tuple[Row, ...]
+    waiting: int
+    waiting_accounts: int
+    to_pool: int
+    declined: int
+    waived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One person's postings in the order of time, each with the balance after it."""
+
+    row: Row
+    postings: tuple[tuple[Posting, int], ...]
+
+
+_EARNED = ("statement", "amendment", "held", "opening")
+
+
+def page(session: Session, scope_id: str, until: str | None = None) -> Page:
+    """Everyone's balance in a scope."""
+    book, names = scope_book(session.node, scope_id, until), display_names(session)
+    rows = tuple(_row(book, user, names.get(user, "")) for user in sorted(book.postings))
+    waiting = sum(credits for _, credits in book.waiting)
+    accounts = len({(key.source, key.account) for key, _ in book.waiting})
+    return Page(scope_id, until, rows, waiting, accounts, book.to_pool, book.declined, book.waived)
+
+
+def account(session: Session, scope_id: str, who: str, until: str | None = None) -> Account:
+    """One person's account, by user id or by the login that he is bound with; InputError for nobody or several."""
+    book, names = scope_book(session.node, scope_id, until), display_names(session)
+    found = [user for user in book.postings if user == who or names.get(user, "").lower() == who.lower()]
+    if len(found) != 1:
+        raise InputError(
+            f"{len(found)} people of scope {scope_id} are called {who}", hint="`ledger book` lists them with their ids."
+        )
+    lines, balance = [], 0
+    for posting in sorted(book.postings[found[0]], key=lambda line: line.at):
+        balance += posting.credits
+        lines.append((posting, balance))
+    return Account(_row(book, found[0], names.get(found[0], "")), tuple(lines))
+
+
+def _row(book: Book, user: UserId, name: str) -> Row:
+    lines = book.postings.get(user, ())
+    earned = sum(line.credits for line in lines if line.kind in _EARNED)
+    allocated, paid = book.allocated.get(user, 0), book.settled.get(user, 0)
+    balance = book.balances.get(user, 0)
+    return Row(user, name, earned, balance + allocated + paid - earned, allocated, paid, balance)

@@ -1,0 +1,143 @@
+"""Opening balances from an older system, signed like a statement, and negative balances that approvers let go."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from ledger.core.distribution import Opening, OpeningSignature, Waiver, opening_text
+from ledger.core.errors import InputError, SignatureError, StateError
+from ledger.core.identity import known_users
+from ledger.core.signing import normalize_signature, recover_signer
+from ledger.core.values import parse_amount
+from ledger.flows.paying.people import acting_approver, approvers_at
+from ledger.flows.paying.record import scope_book
+from ledger.flows.session import Session
+from ledger.flows.statementlog import complete_log
+from ledger.store.append import append_records
+from ledger.store.files import write_file, write_lock
+from ledger.store.paylayout import WAIVERS, opening_path, opening_signatures_path
+from ledger.store.payments import on_disk
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Opening balances on record: how many people, credits in sum, the text to sign; whether this run wrote them."""
+
+    people: int
+    total: int
+    text: str
+    added: bool
+
+
+def text_of(session: Session, scope_id: str) -> str:
+    """What approvers sign over the opening balances of a scope; StateError when there are none."""
+    files = on_disk(session.node.root, session.node.node_id)
+    lines = files.openings(scope_id)
+    if not lines:
+        raise StateError(f"scope {scope_id} has no opening balances", hint="Write them: ledger opening write FILE.")
+    total = sum(line.balance_credits for line in lines)
+    return opening_text(files.node_id, scope_id, total, files.opening_hash(scope_id))
+
+
+def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> Opened:
+    """Write a scope's opening balances from a CSV (`user_id,balance,earned,paid` in credits), once and for good."""
+    node = session.node
+    acting_approver(node.scope(scope_id), session.actor)
+    users, lines = known_users(node.bindings()), []
+    try:
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        if not {"user_id", "balance"} <= set(rows.fieldnames or ()):
+            raise InputError("has no columns user_id and balance", path=name, line=1)
+        for row in rows:
+            try:
+                balance = parse_amount(row["balance"] or "")
+                earned, paid = (parse_amount(row.get(each) or "0") for each in ("earned", "paid"))
+            except ValueError as error:
+                raise InputError(str(error), path=name, line=rows.line_num) from None
+            if row["user_id"] not in users:
+                raise InputError(f"no user {row['user_id']} in the bindings log", path=name, line=rows.line_num)
+            lines.append({"balance_credits": str(balance), "earned_credits": str(earned), "paid_credits": str(paid),
+                          "node_id": node.node_id, "scope_id": scope_id, "user_id": row["user_id"]})  # fmt: skip
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"is no CSV in UTF-8: {error}", path=name) from None
+    lines.sort(key=lambda line: line["user_id"])
+    if not lines or len({line["user_id"] for line in lines}) != len(lines):
+        raise InputError("names nobody, or somebody twice", path=name)
+    records = [Opening.read({**line, "seq": number}) for number, line in enumerate(lines, start=1)]
+    wanted = b"".join(record.encode() + b"\n" for record in records)
+    with write_lock(node.root):
+        before = on_disk(node.root, node.node_id).read(opening_path(scope_id))
+        if before is not None and before != wanted:
+            raise StateError("opening balances are written once", path=opening_path(scope_id), rule="BALANCE_CONSERVED")
+        if before is None:
+            write_file(node.root, opening_path(scope_id), wanted)
+    total = sum(record.balance_credits for record in records)
+    return Opened(len(records), total, text_of(session, scope_id), before is None)
+
+
+def sign_openings(session: Session, scope_id: str, signature: str, evidence: str = "") -> tuple[OpeningSignature, bool]:
+    """Add an approver's signature over the opening balances; they count from the threshold's on."""
+    node = session.node
+    with write_lock(node.root):
+        normal = normalize_signature(signature)
+        wallet = recover_signer(text_of(session, scope_id), normal)
+        people = approvers_at(node, scope_id)(session.now).people
+        if wallet not in people:
+            raise SignatureError(
+                f"the signature is by {wallet}, who is no approver of scope {scope_id}",
+                rule="APPROVERS_PER_SCOPE",
+                hint="Sign exactly the text of `ledger opening sign --message`.",
+            )
+        files = on_disk(node.root, node.node_id)
+        lines = files.opening_signatures(scope_id)
+        for line in lines:
+            if people.get(line.signer_wallet) == people[wallet]:
+                complete_log(session, scope_id)
+                return line, False
+        record = OpeningSignature.read(
+            {
+                "evidence": evidence,
+                "node_id": node.node_id,
+                "opening_hash": files.opening_hash(scope_id),
+                "scope_id": scope_id,
+                "seq": len(lines) + 1,
+                "signature": normal,
+                "signed_at": session.now,
+                "signer_wallet": wallet,
+            }
+        )
+        append_records(node.root, opening_signatures_path(scope_id), [record])
+        complete_log(session, scope_id)
+    return record, True
+
+
+def waive(session: Session, scope_id: str, user_id: str, amount: int, reason: str, evidence: str = "") -> Waiver:
+    """Let a person's negative balance go by so many credits; StateError for more than is negative."""
+    node = session.node
+    actor = acting_approver(node.scope(scope_id), session.actor)
+    with write_lock(node.root):
+        owed = -scope_book(node, scope_id).balances.get(user_id, 0)  # type: ignore[call-overload]
+        if not 0 < amount <= owed:
+            raise StateError(
+                f"the balance of {user_id} is {-owed}: there is nothing of {amount} credits to let go",
+                rule="BALANCE_CONSERVED",
+                hint="Only what a correction took back after it was paid can be waived.",
+            )
+        files = on_disk(node.root, node.node_id)
+        record = Waiver.read(
+            {
+                "actor": actor,
+                "amount_credits": str(amount),
+                "at": session.now,
+                "evidence": evidence,
+                "node_id": node.node_id,
+                "reason": reason,
+                "scope_id": scope_id,
+                "seq": files.waiver_count() + 1,
+                "user_id": user_id,
+            }
+        )
+        append_records(node.root, WAIVERS, [record])
+    return record

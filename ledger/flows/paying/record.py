@@ -1,0 +1,62 @@
+"""Everything on record about a scope's money, gathered once for the book, the planner and the checks."""
+
+from __future__ import annotations
+
+from ledger.core.book import Book, build_book
+from ledger.core.distribution import opening_text
+from ledger.core.errors import InputError
+from ledger.core.planning import BookInputs, PlanOnRecord
+from ledger.core.settling import ApproversAt, openings_count_since, stands_at
+from ledger.core.values import ScopeId
+from ledger.flows.paying.amounts import final_statements
+from ledger.flows.paying.people import approvers_at
+from ledger.store.node import Node
+from ledger.store.paylayout import plan_path
+from ledger.store.payments import PayFiles, distributions_on_disk, on_disk
+
+
+def book_inputs(node: Node, scope_id: str) -> BookInputs:
+    """The scope's statements, bindings, instructions, waivers, opening balances and plans."""
+    files, approvers = on_disk(node.root, node.node_id), approvers_at(node, scope_id)
+    return BookInputs(
+        node_id=node.node_id,
+        scope_id=ScopeId(scope_id),
+        statements=final_statements(node, scope_id),
+        bindings=node.bindings(),
+        instructions=files.instructions(),
+        waivers=files.waivers(scope_id),
+        openings=files.openings(scope_id),
+        openings_at=_openings_at(files, scope_id, approvers),
+        plans=[on_record(files, scope_id, n, approvers) for n in distributions_on_disk(node.root, scope_id)],
+    )
+
+
+def on_record(files: PayFiles, scope_id: str, distribution: int, approvers: ApproversAt) -> PlanOnRecord:
+    """A plan with its signatures counted and its settlements; InputError when there is none of this number."""
+    plan = files.plan(scope_id, distribution)
+    if plan is None:
+        raise InputError(
+            f"scope {scope_id} has no distribution {distribution}", hint="`ledger distribute status` lists them."
+        )
+    signatures = files.signatures(scope_id, distribution)
+    return PlanOnRecord(
+        plan,
+        plan_path(scope_id, distribution),
+        stands_at(plan, signatures, approvers),
+        tuple(files.settlements(scope_id, distribution)),
+    )
+
+
+def _openings_at(files: PayFiles, scope_id: str, approvers: ApproversAt) -> str | None:
+    """Since when opening balances count: the signature that completed the threshold over the file as it is."""
+    lines = files.openings(scope_id)
+    if not lines:
+        return None
+    total = sum(line.balance_credits for line in lines)
+    text = opening_text(files.node_id, scope_id, total, files.opening_hash(scope_id))
+    return openings_count_since(text, files.opening_signatures(scope_id), approvers)
+
+
+def scope_book(node: Node, scope_id: str, until: str | None = None) -> Book:
+    """The account book of a scope, as of a time or as it is."""
+    return build_book(book_inputs(node, scope_id), until)

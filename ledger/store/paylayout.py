@@ -1,0 +1,50 @@
+"""Where the files of paying lie and what kind each is (specification, section 10). Knows names, not contents."""
+
+from __future__ import annotations
+
+import re
+
+from ledger.core.values import SCOPE_PATTERN
+from ledger.store.layout import FOLDER_PATTERN, Kind, folder_name
+
+DISTRIBUTIONS = "data/distributions"
+OPENING = "data/opening"
+INSTRUCTIONS = "data/instructions.jsonl"
+WAIVERS = "data/waivers.jsonl"
+PLAN_FILES: dict[str, Kind] = {"plan.json": "once", "signatures.jsonl": "log", "settlements.jsonl": "log"}
+"""Every file of a distribution's folder."""
+
+_SCOPE = SCOPE_PATTERN[1:-1]
+PLAN_PATH = re.compile(rf"{DISTRIBUTIONS}/({_SCOPE})/({FOLDER_PATTERN})/([a-z.]+)", re.ASCII)
+_OPENING = re.compile(rf"{OPENING}/({_SCOPE})(\.signatures)?\.jsonl", re.ASCII)
+
+
+def distribution_path(scope_id: str, distribution: int) -> str:
+    """The folder of a distribution, relative to the node."""
+    return f"{DISTRIBUTIONS}/{scope_id}/{folder_name(distribution)}"
+
+
+def plan_path(scope_id: str, distribution: int) -> str:
+    """The plan of a distribution, relative to the node."""
+    return f"{distribution_path(scope_id, distribution)}/plan.json"
+
+
+def opening_path(scope_id: str) -> str:
+    """The opening balances of a scope, relative to the node."""
+    return f"{OPENING}/{scope_id}.jsonl"
+
+
+def opening_signatures_path(scope_id: str) -> str:
+    """The signatures over the opening balances of a scope, relative to the node."""
+    return f"{OPENING}/{scope_id}.signatures.jsonl"
+
+
+def pay_kind(path: str) -> Kind | None:
+    """What kind of file of paying `path` is; None when it is none."""
+    if path in (INSTRUCTIONS, WAIVERS):
+        return "log"
+    if match := PLAN_PATH.fullmatch(path):
+        return PLAN_FILES.get(match[3])
+    if match := _OPENING.fullmatch(path):
+        return "log" if match[2] else "once"
+    return None

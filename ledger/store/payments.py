@@ -1,0 +1,140 @@
+"""The files of paying as records: plans with what became of them, instructions, waivers, opening balances.
+
+Reads from the disk or from a tree of git alike. Checks form and place, not what the records mean together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from ledger.core.canonical import decode, read_objects, sha256_hex
+from ledger.core.distribution import Opening, OpeningSignature, Plan, PlanSignature, ScopeRecord, Settlement, Waiver
+from ledger.core.errors import FormatError
+from ledger.core.instructions import Instruction
+from ledger.core.records import PrefixPin
+from ledger.core.values import Hash
+from ledger.store import paylayout
+from ledger.store.files import read_file
+from ledger.store.layout import FOLDER_PATTERN
+from ledger.store.node import check_place
+
+R = TypeVar("R", bound=ScopeRecord)
+Read = Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True)
+class PayFiles:
+    """The files of paying of one node, by whatever reads a path of it."""
+
+    node_id: str
+    read: Read
+
+    def instructions(self) -> list[Instruction]:
+        """All instructions of all scopes, oldest first."""
+        return list(self._log(Instruction, paylayout.INSTRUCTIONS, None))
+
+    def instructions_pin(self, size: int | None = None) -> PrefixPin:
+        """The first `size` lines of the instructions log (None: all), pinned by their hash."""
+        data = self.read(paylayout.INSTRUCTIONS) or b""
+        lines = data.split(b"\n")[:-1]
+        size = len(lines) if size is None else size
+        if size > len(lines):
+            raise FormatError(f"log has {len(lines)} lines, {size} are pinned", path=paylayout.INSTRUCTIONS)
+        prefix = b"".join(line + b"\n" for line in lines[:size])
+        return PrefixPin(sha256=Hash(sha256_hex(prefix)), size=size)
+
+    def waivers(self, scope_id: str) -> list[Waiver]:
+        """The waivers of a scope, oldest first; their `seq` counts over all scopes."""
+        return [line for line in self._log(Waiver, paylayout.WAIVERS, None) if line.scope_id == scope_id]
+
+    def waiver_count(self) -> int:
+        """How many waivers are on record, over all scopes."""
+        return len(self._log(Waiver, paylayout.WAIVERS, None))
+
+    def openings(self, scope_id: str) -> list[Opening]:
+        """The opening balances of a scope."""
+        return list(self._log(Opening, paylayout.opening_path(scope_id), scope_id))
+
+    def opening_hash(self, scope_id: str) -> Hash:
+        """SHA-256 of the file of opening balances."""
+        return Hash(sha256_hex(self.read(paylayout.opening_path(scope_id)) or b""))
+
+    def opening_signatures(self, scope_id: str) -> list[OpeningSignature]:
+        """The signatures over the opening balances of a scope."""
+        return list(self._log(OpeningSignature, paylayout.opening_signatures_path(scope_id), scope_id))
+
+    def plan(self, scope_id: str, distribution: int) -> Plan | None:
+        """The plan of a distribution; None when there is none."""
+        path = paylayout.plan_path(scope_id, distribution)
+        data = self.read(path)
+        return None if data is None else parse_plan(data, path, self.node_id, scope_id, distribution)
+
+    def signatures(self, scope_id: str, distribution: int) -> list[PlanSignature]:
+        """The signatures over a plan, oldest first."""
+        return list(self._of_plan(PlanSignature, scope_id, distribution, "signatures.jsonl"))
+
+    def settlements(self, scope_id: str, distribution: int) -> list[Settlement]:
+        """What became of the lines of a plan, oldest first."""
+        return list(self._of_plan(Settlement, scope_id, distribution, "settlements.jsonl"))
+
+    def _of_plan(self, model: type[R], scope_id: str, distribution: int, name: str) -> Sequence[R]:
+        path = f"{paylayout.distribution_path(scope_id, distribution)}/{name}"
+        found = self._log(model, path, scope_id)
+        for number, line in enumerate(found, start=1):
+            if getattr(line, "distribution", distribution) != distribution:
+                raise FormatError("record of another distribution", rule="SCOPE_SCOPED", path=path, line=number)
+        return found
+
+    def _log(self, model: type[R], path: str, scope_id: str | None) -> Sequence[R]:
+        return parse_log(model, self.read(path) or b"", path, self.node_id, scope_id)
+
+
+@lru_cache(maxsize=16)
+def parse_plan(data: bytes, path: str, node_id: str, scope_id: str, distribution: int) -> Plan:
+    """The plan of these bytes; FormatError names the file. Remembered, since every command asks several times."""
+    try:
+        if not data.endswith(b"\n"):
+            raise FormatError("file has no line end (torn write?)")
+        plan = Plan.read(decode(data[:-1]))
+        check_place(plan, node_id, scope_id, None)
+        if plan.distribution != distribution:
+            raise FormatError(f"plan of distribution {plan.distribution}", rule="SCOPE_SCOPED")
+    except FormatError as error:
+        raise error.at(path, 1) from None
+    return plan
+
+
+@lru_cache(maxsize=64)
+def parse_log(model: type[R], data: bytes, path: str, node_id: str, scope_id: str | None) -> tuple[R, ...]:
+    """The records of a numbered log; FormatError names file and line. Remembered by its bytes."""
+    found = []
+    for number, value in read_objects(data, path):
+        try:
+            record = model.read(value)
+            check_place(record, node_id, scope_id, None)
+            seq = getattr(record, "seq", number)
+            if seq != number:
+                raise FormatError(f"seq is {seq}, expected {number}")
+        except FormatError as error:
+            raise error.at(path, number) from None
+        found.append(record)
+    return tuple(found)
+
+
+def on_disk(root: Path, node_id: str) -> PayFiles:
+    """The files of paying of the node at `root`."""
+    return PayFiles(node_id, lambda path: read_file(root, path))
+
+
+def distributions_on_disk(root: Path, scope_id: str) -> list[int]:
+    """The numbers of a scope's distributions that have a plan, in order."""
+    folder = root / paylayout.DISTRIBUTIONS / scope_id
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+    numbers = sorted(int(name) for name in names if re.fullmatch(FOLDER_PATTERN, name, re.ASCII))
+    return [number for number in numbers if (root / paylayout.plan_path(scope_id, number)).is_file()]
