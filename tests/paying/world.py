@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ledger.core.proof import Challenge
 from ledger.core.values import UserId
+from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
-from ledger.flows.decide import add_component
 from ledger.flows.identity import bind
 from ledger.flows.ingest import Ingest
 from ledger.flows.paying.plan import PlanWish, Prepared, plan, sign_plan
