@@ -77,6 +77,19 @@ def sign_sets(session: Session, scope_id: str, *people: str) -> None:
             sign_set(session, scope_id, signature(set_text(line), person))
 
 
+def texts_to_sign(session: Session, folder: EpochFolder, wallet: str) -> list[str]:
+    """What the holder of a wallet signs in one visit: the approver set that waits, if one does, and the statement."""
+    line = to_sign(folder.chain(), session.node.scope(folder.scope_id))
+    sets = [set_text(line)] if line is not None and folder.chain().may_sign(line, wallet) else []
+    return [*sets, signed_text(current_statement(session, folder))]
+
+
+def review_lines(session: Session, folder: EpochFolder, person: str) -> str:
+    """The lines of a review in which a person signs everything that waits."""
+    texts = texts_to_sign(session, folder, WALLETS[person])
+    return "\n".join(f"/sign {signature(text, person)}" for text in texts)
+
+
 def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
     """Sign the present statement, and first the approver set that waits: one visit, as on the first epoch."""
     sign_sets(session, folder.scope_id, *people)

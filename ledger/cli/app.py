@@ -14,6 +14,7 @@ import click
 
 from ledger import __version__
 from ledger.cli import (
+    approvers,
     attest,
     book,
     ci,
@@ -59,6 +60,7 @@ for _command in (
     decide.answer,
     decide.pool,
     decide.award,
+    approvers.approvers,
     review.review,
     review.statement,
     review.sign,

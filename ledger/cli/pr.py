@@ -12,7 +12,7 @@ import click
 
 from ledger.cli.options import json_option, moment, node_option, now_option, options, scope_option
 from ledger.cli.output import emit, note, out, safe_text, table
-from ledger.core.errors import DifferenceError
+from ledger.core.errors import DifferenceError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,9 +138,10 @@ def sign_pull(
     now: str | None,
     as_json: bool,
     number: int,
-    signature: str | None,
+    signatures: Sequence[str],
     keystore: Path | None,
     yes: bool,
+    over_set: bool,
 ) -> None:
     """`ledger sign --pr`: recompute, show in words, ask, sign, submit the review."""
     from ledger.cli.review import password
@@ -149,15 +150,23 @@ def sign_pull(
 
     with _loop(node_dir, now) as loop, desk(loop, number, note) as found:
         _words(found.digest)
-        if signature is None and keystore is None:
-            out(found.text)
+        if not signatures and keystore is None:
+            if over_set and found.set_text is None:
+                raise StateError("no approver set waits for signatures")
+            out(found.set_text if over_set else found.text)
             note("sign exactly this text (no line end after it) with your wallet, then run this again with --signature")
+            if found.set_text is not None and not over_set:
+                note("an approver set waits too: `--set` prints its text; give --signature twice, once for each text")
             return
         if not yes:
             click.confirm("Everything was recomputed here and matches. Sign this statement?", abort=True, err=True)
-        made = signature or keystore_signature(found.text, keystore or Path(), lambda: password(loop.environ))
-        stored, person = found.check(made)
-        found.submit(stored)
+        if keystore is not None:
+            secret = password(loop.environ)
+            texts = [found.text, *([found.set_text] if found.set_text is not None else [])]
+            signatures = [keystore_signature(text, keystore, lambda: secret) for text in texts]
+        checked = [found.check(signature) for signature in signatures]
+        person = checked[0][1]
+        found.submit([stored for stored, _ in checked])
         place, hash_ = (
             f"{found.epoch.scope_id}/{found.epoch.folder.epoch_id}",
             found.digest.derived.statement.statement_hash,
@@ -165,7 +174,8 @@ def sign_pull(
     if as_json:
         emit("signed-pull/1", {"pull": number, "epoch": place, "person": person, "statement_hash": hash_})
         return
-    out(f"/sign {stored}")
+    for stored, _ in checked:
+        out(f"/sign {stored}")
     note(f"{person} signed {place} ({hash_}) and submitted the review on #{number}")
 
 

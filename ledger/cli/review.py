@@ -52,6 +52,7 @@ def review(
 
     Example: ledger review --accept-gap chat
     """
+    from ledger.core.approvers import to_sign
     from ledger.flows.ingest import Ingest
     from ledger.flows.opening import RUN_ACTOR
     from ledger.flows.review import repin as repin_flow
@@ -68,6 +69,7 @@ def review(
                 result = flow(run, folder, Ingest(run), accepted_gaps=gaps, actor=run.actor or RUN_ACTOR)
                 draft, changed = result.draft, not result.already or result.draft.changed
         statement = folder.statement()
+        waits = to_sign(folder.chain(), run.node.scope(folder.scope_id)) is not None
     hash_ = statement.statement_hash if statement else None
     if as_json:
         emit("review/1", {"epoch_id": folder.epoch_id, "statement_hash": hash_, "changed": changed})
@@ -77,6 +79,8 @@ def review(
         note(f"nothing changed: epoch {folder.epoch_id} is in review already")
     else:
         tell_draft(draft)
+        if waits:
+            note("next: `ledger approvers message` gives the approver set to sign first, once")
         note("next: `ledger statement --message` gives the text to sign")
 
 
@@ -128,7 +132,11 @@ def statement(
 @click.command()
 @epoch_options
 @click.option(
-    "--signature", metavar="0x…", help="What a wallet's personal_sign gave over `ledger statement --message`."
+    "--signature",
+    "signatures",
+    multiple=True,
+    metavar="0x…",
+    help="What a wallet's personal_sign gave over `ledger statement --message`; with --pr also over an approver set.",
 )
 @click.option(
     "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
@@ -138,42 +146,45 @@ def statement(
     "--pr", "number", type=NUMBER, metavar="N", help="Recompute pull request N here, sign it and submit the review."
 )
 @click.option("--yes", is_flag=True, help="With --pr: sign without asking, after the recomputation.")
+@click.option("--set", "over_set", is_flag=True, help="With --pr: print the text of the approver set that waits.")
 def sign(
     node_dir: Path | None,
     scope_id: str | None,
     epoch_id: int | None,
     now: str | None,
     as_json: bool,
-    signature: str | None,
+    signatures: tuple[str, ...],
     keystore: Path | None,
     evidence: str,
     number: int | None,
     yes: bool,
+    over_set: bool,
 ) -> None:
     """Add a signature over the statement. The signer is recovered from it, never claimed.
 
     With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD. With --pr the epoch's branch is
     fetched and recomputed on this machine, shown in words, and the signature goes into an approving review of yours
-    (GITHUB_TOKEN); without --keystore and --signature the text for a hardware wallet is printed.
+    (GITHUB_TOKEN); without --keystore and --signature the text for a hardware wallet is printed. Where an approver set
+    waits, the keystore signs it too, and the review carries both signatures.
 
     Example: ledger sign --pr 12 --keystore wallet.json
     """
     if number is not None:
         from ledger.cli.pr import sign_pull
 
-        sign_pull(node_dir, now, as_json, number, signature, keystore, yes)
+        sign_pull(node_dir, now, as_json, number, signatures, keystore, yes, over_set)
         return
     from ledger.flows.sign import sign as flow
     from ledger.flows.sign import sign_with_keystore
 
-    if (signature is None) == (keystore is None):
-        raise UsageError("give either --signature or --keystore")
+    if len(signatures) + (keystore is not None) != 1 or over_set:
+        raise UsageError("give either one --signature or --keystore", hint="`ledger approvers sign` signs a set.")
     with session(node_dir, now) as run:
         folder = run.folder(run.scope_id(scope_id), epoch_id)
         if keystore is not None:
             result = sign_with_keystore(run, folder, keystore, lambda: password(run.environ), evidence)
         else:
-            result = flow(run, folder, signature or "", evidence)
+            result = flow(run, folder, signatures[0], evidence)
     if as_json:
         emit("signature/1", {"signature": result.signature, "person": result.person, "changed": result.added})
         return

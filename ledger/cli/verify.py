@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
 
 @click.command()
 @options(node_option, scope_option, epoch_option, now_option, json_option)
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="HASH",
+    help="The root that you kept: SHA-256 of the line with which the scope's approvers began. Once for each scope.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="One line per epoch; invariants only where they fail.")
 @click.pass_context
 def verify(
@@ -28,18 +36,24 @@ def verify(
     epoch_id: int | None,
     now: str | None,
     as_json: bool,
+    roots: tuple[str, ...],
     quiet: bool,
 ) -> int:
     """Recompute everything from stored data and print a verdict for each invariant and epoch.
 
-    Ends with exit code 1 when anything differs, naming the file, the line, what was expected and what is there.
+    Ends with exit code 1 when anything differs, naming the file, the line, what was expected and what is there. With
+    --root also when the approvers began with another line than the one that you kept: then everything may have been
+    made anew and signed by others.
 
     Example: ledger verify --scope default --epoch 3
     """
     from ledger.flows.verify import verify as flow
 
+    for root in roots:
+        if re.fullmatch("[0-9a-f]{64}", root) is None:
+            raise UsageError(f"--root {root[:80]!r} is no SHA-256", hint="64 digits: `ledger approvers status` has it.")
     with session(node_dir, now, quiet=True) as run:
-        result = flow(run, scope_id, epoch_id)
+        result = flow(run, scope_id, epoch_id, roots)
     if as_json:
         emit("verify/1", {"ok": result.ok, **plain(result)})
         return 0 if result.ok else 1
@@ -55,6 +69,11 @@ def verify(
     for finding in result.findings:
         out(f"FAIL {finding.rule}")
         tell_finding(finding)
+    for trust in result.trust:
+        for text in trust.notices:
+            note(f"notice: {text}")
+        if trust.root is not None:
+            note(f"root of {trust.scope_id}: {trust.root}")
     count = len(result.epochs)
     if not count and result.ok:
         out(f"nothing to verify yet: node {result.node_id} has no epoch")

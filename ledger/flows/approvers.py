@@ -14,6 +14,7 @@ from ledger.core.approvers import (
     ApproverSet,
     ApproverSignature,
     Chain,
+    named_by,
     next_set,
     set_text,
     to_propose,
@@ -70,6 +71,15 @@ def new_root(session: Session, scope_id: str, reason: str) -> ApproverSet:
         require_chain(chain)
         if not scope.approvers:
             raise ConfigError("names no approvers", path=layout.scope_path(scope_id), rule="APPROVERS_PER_SCOPE")
+        if chain.current is None or named_by(scope).same_as(chain.current):
+            raise StateError(
+                "no approver set counts yet" if chain.current is None else "the scope's file names whom the chain has",
+                rule=RULE,
+                path=layout.scope_path(scope_id),
+                hint="There is nothing to begin anew: `ledger review` proposes the first set."
+                if chain.current is None
+                else "Name in it who signs from now on, and run this again.",
+            )
         line = next_set(chain, scope, session.node.node_id, session.now, reason, root=True)
         last = chain.waiting
         if last is not None and (last.previous, last.set_hash, last.threshold) == (None, line.set_hash, line.threshold):

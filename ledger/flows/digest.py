@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.compute.derive import Derived
-from ledger.core.approvers import Chain
+from ledger.core.approvers import ApproverSet, Chain, to_sign
 from ledger.core.errors import LedgerError
 from ledger.core.lifecycle import Pin
 from ledger.core.objections import objections_end, unanswered
@@ -96,7 +96,7 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Digest:
     """Everything an approver looks at, in reading order. `left` are people paid in the epoch before and not in this,
-    the largest first.
+    the largest first; `waits` is the approver set that is signed beside the statement, where one is.
     """
 
     derived: Derived
@@ -109,6 +109,7 @@ class Digest:
     decisions: tuple[Decision, ...]
     by_rule: int
     objections: tuple[Objection, ...]
+    waits: ApproverSet | None
     conditions: tuple[Condition, ...]
 
 
@@ -155,6 +156,7 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
         tuple(decisions),
         by_rule,
         tuple(folder.objections()),
+        to_sign(folder.chain(), session.node.scope(folder.scope_id)),
         tuple(conditions(session, folder, derived)),
     )
 
@@ -281,7 +283,10 @@ def conditions(session: Session, folder: EpochFolder, derived: Derived | None = 
         if count.void:
             detail += f" ({count.void} void)"
         chain = folder.chain()
-        if chain.current is not None and chain.current.seq > pin.approvers_seq:
+        able = {person.id for person in scope.approvers} & {person.id for person in pin.approvers}
+        if len(able) < count.threshold:
+            detail += f"; only {len(able)} of those pinned are left in the scope's file: sign the new set, then /repin"
+        elif chain.current is not None and chain.current.seq > pin.approvers_seq:
             detail += f"; approver set {chain.current.seq} counts now: an approver writes /repin to pin it"
         found.append(_approver_set(chain, pin))
         found.append(Condition("signatures", count.reached, detail))

@@ -43,11 +43,11 @@ def _notices(scope: ScopeSettings, chain: Chain) -> Iterator[str]:
 
 def root_findings(trusted: Sequence[Trust], roots: Sequence[str]) -> Iterator[Finding]:
     """What speaks against roots that somebody kept: each scope with a root has one of them, and none is lost."""
-    for one in trusted:
-        if roots and one.root is not None and one.root not in roots:
-            message = "the root of the approvers is another than the one that you gave"
-            yield Finding(RULE, message, layout.approvers_path(one.scope_id), 1, " or ".join(roots), one.root)
+    others = [one for one in trusted if one.root is not None and one.root not in roots] if roots else []
+    for one in others:
+        message = "the root of the approvers is another than the one that you gave"
+        yield Finding(RULE, message, layout.approvers_path(one.scope_id), None, " or ".join(roots), one.root)
     there = {one.root for one in trusted}
     for root in roots:
-        if root not in there:
+        if root not in there and not others:
             yield Finding(RULE, "no scope that was looked at has this root", layout.APPROVERS, None, root, "none")

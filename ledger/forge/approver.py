@@ -5,10 +5,11 @@ What the bot wrote in the pull request is not read at all: everything comes from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ledger.core.approvers import set_text, to_sign
 from ledger.core.errors import DifferenceError, InputError, StateError
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.digest import Digest, digest
@@ -20,7 +21,9 @@ from ledger.forge.epoch import EpochBranch, Run
 
 @dataclass
 class Desk:
-    """The epoch of one pull request, recomputed here. `text` is what to sign; `commit` is what was looked at."""
+    """The epoch of one pull request, recomputed here. `text` is what to sign, `set_text` the approver set's text where
+    one waits that this epoch's approvers sign too; `commit` is what was looked at.
+    """
 
     loop: Run
     epoch: EpochBranch
@@ -28,27 +31,38 @@ class Desk:
     commit: str
     digest: Digest
     text: str
+    set_text: str | None
 
     def check(self, signature: str) -> tuple[str, str]:
-        """The normalised signature and the approver who made it.
+        """The normalised signature and the approver who made it, over the statement or over the set that waits.
 
         SignatureError for a stranger; InputError when the token belongs to another account than the approver's.
         """
         stored = normalize_signature(signature)
-        person = check_signer(self.epoch.folder, recover_signer(self.text, stored))
+        person = self._signer(stored)
         scope = self.epoch.session.node.scope(self.epoch.scope_id)
-        approver = next(one for one in scope.approvers if one.id == person)
+        approver = next((one for one in scope.approvers if one.id == person), None)
         account = self.loop.forge.rest("GET", "/user").get("id")
-        if approver.github_id is not None and approver.github_id != account:
+        if approver is not None and approver.github_id is not None and approver.github_id != account:
             raise InputError(
                 f"the signature is by {person}, but the token belongs to another GitHub account",
                 hint="Submit the review with your own account, or paste the line `/sign 0x…` in the browser.",
             )
         return stored, person
 
-    def submit(self, signature: str) -> None:
-        """Submit the approving review that carries the signature, of exactly the commit that was recomputed."""
-        fields = {"body": f"/sign {signature}", "event": "APPROVE", "commit_id": self.commit}
+    def _signer(self, stored: str) -> str:
+        if self.set_text is not None:
+            folder, wallet = self.epoch.folder, recover_signer(self.set_text, stored)
+            waits = to_sign(folder.chain(), self.epoch.session.node.scope(self.epoch.scope_id))
+            person = folder.chain().may_sign(waits, wallet) if waits is not None else None
+            if person is not None:
+                return person
+        return check_signer(self.epoch.folder, recover_signer(self.text, stored))
+
+    def submit(self, signatures: Sequence[str]) -> None:
+        """Submit the approving review that carries the signatures, of exactly the commit that was recomputed."""
+        body = "\n".join(f"/sign {signature}" for signature in signatures)
+        fields = {"body": body, "event": "APPROVE", "commit_id": self.commit}
         self.loop.forge.rest("POST", f"pulls/{self.number}/reviews", fields)
 
 
@@ -90,6 +104,8 @@ def desk(loop: Run, number: int, tell: Callable[[str], None]) -> Iterator[Desk]:
             if epoch.folder.state() != "review":
                 raise StateError(f"the epoch is {epoch.folder.state()}", hint="It is signed while it is in review.")
             text = signed_text(current_statement(epoch.session, epoch.folder))
-            yield Desk(loop, epoch, number, epoch.branch, digest(epoch.session, epoch.folder), text)
+            found = digest(epoch.session, epoch.folder)
+            waits = set_text(found.waits) if found.waits is not None else None
+            yield Desk(loop, epoch, number, epoch.branch, found, text, waits)
         finally:
             epoch.session.close()

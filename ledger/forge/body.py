@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ledger.core.approvers import ApproverSet, set_text
 from ledger.core.records import Epoch
 from ledger.core.signing import signed_text
 from ledger.core.values import units_text
@@ -87,6 +88,8 @@ def _body(
     if digest.objections:
         parts.append("### Questions\n\n" + _questions(digest, room))
     parts.append("### Hashes\n\n" + _hashes(digest))
+    if digest.waits is not None:
+        parts.append(_approver_set(digest.waits))
     if digest.state == "review":
         sign = f" Or use [the signing page]({page}#sign), which recomputes it first." if page else ""
         parts.append(
@@ -100,6 +103,19 @@ def _body(
         + "This text is written anew by the ledger; edits are lost.</sub>"
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _approver_set(line: ApproverSet) -> str:
+    """The set that waits: who it names, and the text to sign."""
+    people = "\n".join(
+        f"- {code(person.id)}: {', '.join(code(wallet) for wallet in person.wallets)}" for person in line.approvers
+    )
+    return (
+        f"### Sign the approver set too\n\nSet {line.seq}: {line.threshold} of these people sign from then on.\n\n"
+        f"{people}\n\nEnough of those who decide about it sign this text, and everyone who is new or has a new wallet, "
+        "with that. The same review may hold both signatures, a line `/sign 0x…` for each. The exact text:\n\n"
+        + block(set_text(line))
+    )
 
 
 def _headline(digest: Digest) -> str:

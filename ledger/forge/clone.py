@@ -1,8 +1,8 @@
 """The git side of the loop: main, the branches of epochs in progress, and a place to work on one of them.
 
-A branch is always main's tree with one epoch's folder laid over it: what else stands on it is dropped when it is
-rebuilt, and reported. Nothing is rebased and nothing is forced: a push that lost a race raises `LostRace`, and the
-caller starts again from what is there now.
+A branch is always main's tree with one epoch's folder laid over it, and what it adds to its scope's logs: what else
+stands on it is dropped when it is rebuilt, and reported. Nothing is rebased and nothing is forced: a push that lost a
+race raises `LostRace`, and the caller starts again from what is there now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +94,19 @@ class Clone:
         """A working tree of `commit` at `top`, which must not exist."""
         self._git(self.top, "worktree", "add", "--quiet", "--detach", str(top), commit)
 
-    def lay(self, top: Path, folder: str, commit: str) -> None:
-        """Put the node's `folder`, as it stands in `commit`, into the working tree at `top`."""
-        if self.has(commit, folder):
-            self._git(top, "checkout", "--quiet", commit, "--", f":(literal){self.prefix}{folder}")
+    def lay(self, top: Path, folder: str, commit: str, logs: Sequence[str] = ()) -> None:
+        """Put the node's `folder`, as it stands in `commit`, into the working tree at `top`.
+
+        Of `logs`, which main has too, only what `commit` adds to main's is taken: where main went on otherwise, main's
+        stay, and what the epoch adds is written anew.
+        """
+        for path in (folder, *logs):
+            if path != folder:
+                file = top / self.prefix / path
+                if not (self.read(commit, path) or b"").startswith(file.read_bytes() if file.is_file() else b""):
+                    continue
+            if self.has(commit, path):
+                self._git(top, "checkout", "--quiet", commit, "--", f":(literal){self.prefix}{path}")
 
     def has(self, commit: str, path: str) -> bool:
         """Whether a commit holds the node's file or folder `path`."""
@@ -117,12 +126,13 @@ class Clone:
             and self._run(self.top, "merge-base", "--is-ancestor", commit, branch).returncode == 0
         )
 
-    def commit(self, work: Workspace, folder: str, before: str | None, message: str, at: Timestamp) -> str:
-        """Commit the node's `folder` over main; returns `before`, the branch so far, where nothing changed.
+    def commit(self, work: Workspace, paths: Sequence[str], before: str | None, message: str, at: Timestamp) -> str:
+        """Commit these files and folders of the node over main; returns `before`, the branch, where nothing changed.
 
         The parents are the branch so far and, where it is new to the branch, main.
         """
-        self._git(work.top, "add", "--force", "--", f":(literal){self.prefix}{folder}")
+        there = [f":(literal){self.prefix}{path}" for path in paths if (work.root / path).exists()]
+        self._git(work.top, "add", "--force", "--", *there)
         tree = self._git(work.top, "write-tree")
         if before is not None and tree == self._git(self.top, "rev-parse", f"{before}^{{tree}}"):
             return before
@@ -183,11 +193,12 @@ class Clone:
         """Whether a commit is part of main."""
         return self.contains(MAIN, commit)
 
-    def foreign(self, old: str, new: str, folder: str) -> list[str]:
-        """Paths outside the node's `folder` in which two commits differ."""
+    def foreign(self, old: str, new: str, folder: str, logs: Sequence[str] = ()) -> list[str]:
+        """Paths outside the node's `folder` and `logs` in which two commits differ."""
         listed = self._run(self.top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new).stdout
         paths = [os.fsdecode(path) for path in listed.split(b"\0")[:-1]]
-        return [path for path in paths if not path.startswith(f"{self.prefix}{folder}/")]
+        allowed = {f"{self.prefix}{path}" for path in logs}
+        return [path for path in paths if not path.startswith(f"{self.prefix}{folder}/") and path not in allowed]
 
     def _remote(self, *arguments: str) -> None:
         done = self._run(self.top, *arguments)

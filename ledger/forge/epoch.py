@@ -40,8 +40,10 @@ class Run:
             if main is None:
                 found += guard(self.root, before, commit, place)
                 continue
-            found += guard(self.root, before, commit, None)
-            outside = self.clone.foreign(main, commit, folder.relative)
+            logs = folder.scope_logs  # written anew over main's: compared with main's, not with what stood there
+            found += [one for one in guard(self.root, before, commit, None) if one.path not in logs]
+            found += [one for one in guard(self.root, main, commit, place) if one.path in logs]
+            outside = self.clone.foreign(main, commit, folder.relative, logs)
             if not self.clone.on_main(main) or outside:
                 path = outside[0] if outside else ""
                 found.append(Finding("WRITES_VIA_WORKFLOW", "the branch took in what is not main's", path))
@@ -104,7 +106,7 @@ class EpochBranch:
     def lay(self) -> bool:
         """Put the branch's folder over main; whether there is an epoch to work on."""
         if self.branch is not None:
-            self.clone.lay(self.work.top, self.folder.relative, self.branch)
+            self.clone.lay(self.work.top, self.folder.relative, self.branch, self.folder.scope_logs)
             self.session = self._open()  # its files are checked as any node's are
             self.folder = self.session.node.epoch(self.scope_id, self.folder.epoch_id)
         return self.folder.exists()

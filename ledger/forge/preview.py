@@ -31,7 +31,7 @@ def lay_preview(run: Run, out: Path) -> list[tuple[str, int]]:
             if findings := run.tampered(folder, commit):
                 run.tell(f"{scope_id}/{epoch_id} is left out: {findings[0].path}: {findings[0].message}")
                 continue
-            run.clone.lay(out, folder.relative, commit)
+            run.clone.lay(out, folder.relative, commit, folder.scope_logs)
             laid.append((scope_id, epoch_id))
     open_session(out / run.clone.prefix, run.now)  # refuses what a branch may not hold
     return laid

@@ -20,6 +20,7 @@ from ledger.flows.ingest import Ingest
 from ledger.flows.review import review
 from ledger.flows.session import locked, open_session
 from ledger.flows.sign import finalize
+from ledger.flows.statementlog import complete_log
 from ledger.flows.verify import guard, verify
 from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import LostRace, Workspace
@@ -242,7 +243,12 @@ class _Step(EpochBranch):
         return answers
 
     def _draft(self) -> None:
-        """The statement as it must stand; over the bindings of today as long as nobody signed it."""
+        """The statement as it must stand; over the bindings of today as long as nobody signed it.
+
+        First the statement log, which is main's where that went on: what became final in this epoch is added again.
+        """
+        with locked(self.session):
+            complete_log(self.session, self.scope_id)
         if self.folder.state() == "review":
             statement = self.folder.statement()
             signed = statement is not None and any(
@@ -253,7 +259,8 @@ class _Step(EpochBranch):
     def _commit(self) -> str:
         folder, before = self.folder, self.branch
         message = f"Epoch {self.scope_id}/{folder.epoch_id}: {folder.state()}"
-        commit = self.clone.commit(self.work, folder.relative, before, message, self.session.now)
+        paths = (folder.relative, *folder.scope_logs)
+        commit = self.clone.commit(self.work, paths, before, message, self.session.now)
         if commit != before:
             self.clone.push(commit, self.scope_id, folder.epoch_id, before)
             self.branch = commit
@@ -334,10 +341,11 @@ class _Step(EpochBranch):
         scope = self.session.node.scope(self.scope_id)
         logins = [login for person in scope.approvers if (login := self._login(person.github_id)) is not None]
         void = sum(line.statement_hash != statement.statement_hash for line in self.folder.signatures())
+        also = f", and approver set {view.waits.seq}" if view.waits is not None else ""
         again = f"\n\nThe statement changed: {void} signature(s) over earlier ones are void." if void else ""
         text = (
             f"<!-- ledger:statement {statement.statement_hash} -->\n{' '.join('@' + login for login in logins)} "
-            f"please review and sign the statement `{statement.statement_hash}`.{again}"
+            f"please review and sign the statement `{statement.statement_hash}`{also}.{again}"
         )
         self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
         if logins:

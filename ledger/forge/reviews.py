@@ -33,12 +33,12 @@ def signatures_in(body: str) -> tuple[str, ...]:
     """The signatures that a review's body carries; none for a body without `/sign`. SignatureError for another form."""
     lines = [line.strip() for line in re.split(r"\r?\n", body) if line.strip().startswith("/sign")]
     matches = [match for line in lines if (match := _LINE.fullmatch(line)) is not None]
-    if len(lines) > _MOST or len(matches) != len(lines):
+    if len(lines) > _MOST or len({match[1] for match in matches}) != len(lines):
         raise SignatureError(
             "a review holds one line for each signature, of the statement and of an approver set that waits",
             hint=f"Write a line `{FORM}` for each: 0x and 130 hexadecimal digits.",
         )
-    return tuple(dict.fromkeys(match[1] for match in matches))
+    return tuple(match[1] for match in matches)
 
 
 def count(
@@ -87,7 +87,7 @@ def _once(
     stored, chain = normalize_signature(signature), folder.chain()
     waits = to_sign(chain, session.node.scope(folder.scope_id))
     if waits is not None and (name := chain.may_sign(waits, wallet := recover_signer(set_text(waits), stored))):
-        _check_account(session, folder, name, review)
+        _check_account(session, folder, name, review, may_have_left=True)
         with acting(session, name, review.at):
             taken = sign_set(session, folder.scope_id, signature, evidence)
         done = ", which counts now" if taken.counts else ""
@@ -113,8 +113,8 @@ def _take(
             hint=f"The statement is now {statement.statement_hash}: read it again and sign its text.",
         )
     name = signer_of(folder, statement, signature)
-    wallet = recover_signer(signed_text(statement), signature)
-    _check_account(session, folder, name, review)
+    wallet = recover_signer(signed_text(statement), normalize_signature(signature))
+    _check_account(session, folder, name, review, may_have_left=False)
     with acting(session, name, review.at):
         done = sign(session, folder, signature, evidence)
     if not done.added:
@@ -122,17 +122,25 @@ def _take(
     return f"{code(name)} signed with {code(wallet)}."
 
 
-def _check_account(session: Session, folder: EpochFolder, name: str, review: Review) -> None:
+def _check_account(session: Session, folder: EpochFolder, name: str, review: Review, *, may_have_left: bool) -> None:
     """SignatureError unless the review is by the account that the scope's file registers for this person.
 
-    For somebody whom the file no longer names it knows no account: then his wallet speaks alone, so that who leaves
-    can sign the set without him.
+    For somebody whom the file no longer names it knows no account. He signs no statement here, so that taking him out
+    of the file stops him at once; but `may_have_left` lets his wallet speak alone, to sign the set without him.
     """
+    path = f"scopes/{folder.scope_id}.yaml"
     approver = next((one for one in session.node.scope(folder.scope_id).approvers if one.id == name), None)
+    if approver is None and not may_have_left:
+        raise SignatureError(
+            f"{name} was pinned at review but has since left the scope's file",
+            rule="APPROVERS_PINNED_AT_REVIEW",
+            path=path,
+            hint="Let the approver set without him be signed first; then an approver writes `/repin`.",
+        )
     if approver is not None and (approver.github_id is None or approver.github_id != review.author.account):
         raise SignatureError(
             f"the signature is by {name}, but the review is not by the GitHub account registered for {name}",
             rule="APPROVERS_PER_SCOPE",
-            path=f"scopes/{folder.scope_id}.yaml",
+            path=path,
             hint="An approver signs in a review of his own; `github_id` in the scope's file says which account is his.",
         )

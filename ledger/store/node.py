@@ -89,6 +89,11 @@ class EpochFolder:
         """A file's path inside the node."""
         return f"{self.relative}/{name}"
 
+    @property
+    def scope_logs(self) -> tuple[str, ...]:
+        """The scope's logs outside the folder, by their paths inside the node: its epochs' branches may add to them."""
+        return layout.scope_logs(self.scope_id)
+
     def stored(self, name: str) -> bytes | None:
         """A file's bytes, None when it does not exist: the one place where this class reads."""
         return read_file(self.root, self.path(name))

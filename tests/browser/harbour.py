@@ -12,7 +12,9 @@ import yaml
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from ledger.core.approvers import set_text, to_sign
 from ledger.core.signing import signed_text
+from ledger.flows.approvers import sign_set
 from ledger.flows.attest import attest, message
 from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
@@ -217,6 +219,11 @@ def _signature(text: str, who: str) -> str:
 
 
 def _sign(session: Session, folder: EpochFolder, *people: str) -> None:
+    for who in people:
+        evidence = f"https://github.com/{REPOSITORY}/pull/{folder.epoch_id}#{who}"
+        line = to_sign(folder.chain(), session.node.scope(folder.scope_id))
+        if line is not None and folder.chain().may_sign(line, Account.from_key(KEYS[who]).address):
+            sign_set(session, folder.scope_id, _signature(set_text(line), who), evidence)
     text = signed_text(current_statement(session, folder))
     for who in people:
         sign(session, folder, _signature(text, who), f"https://github.com/{REPOSITORY}/pull/{folder.epoch_id}#{who}")

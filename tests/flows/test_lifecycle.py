@@ -18,7 +18,7 @@ from ledger.flows.review import repin, review
 from ledger.flows.session import locked
 from ledger.flows.sign import current_statement, finalize, sign
 from ledger.flows.verify import verify
-from tests.nodes import ROWS, WALLETS, at, digest, make_node, sign_as, signature
+from tests.nodes import ROWS, WALLETS, at, digest, make_node, sign_as, sign_sets, signature
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_person_with_two_wallets_counts_once(root: Path) -> None:
             finalize(session, folder)
 
 
-def test_who_left_the_scope_no_longer_counts_and_repin_voids_what_was_signed(root: Path) -> None:
+def test_the_scopes_file_proposes_and_the_chain_decides_who_counts(root: Path) -> None:
     reviewed(root)
     with at(root, "2026-01-14T01:00:00Z") as session:
         sign_as(session, session.node.epoch("default", 1), "ann", "ben")
@@ -259,16 +259,38 @@ def test_who_left_the_scope_no_longer_counts_and_repin_voids_what_was_signed(roo
     scope.write_text(scope.read_text("utf-8").replace(WALLETS["ben"], WALLETS["eve"]), "utf-8")
     with at(root, "2026-01-14T02:00:00Z") as session:
         folder = session.node.epoch("default", 1)
-        with pytest.raises(StateError, match="1 of 2 approvers"):
-            finalize(session, folder)
         with pytest.raises(SignatureError, match="no approver pinned"):
             sign_as(session, folder, "eve")
+        with locked(session):
+            assert repin(session, folder, "ann") is None, "the set that counts is pinned already; the next is proposed"
+        sign_sets(session, "default", "ann", "eve")
+        with locked(session):
+            assert repin(session, folder, "ann") is None, "one of the two who decide has not signed"
+        sign_sets(session, "default", "ben")
+    with at(root, "2026-01-14T03:00:00Z") as session:
+        folder = session.node.epoch("default", 1)
         with locked(session):
             draft = repin(session, folder, "ann")
         assert draft is not None
         assert draft.voided == 2
+        with pytest.raises(SignatureError, match="no approver pinned"):
+            sign_as(session, folder, "ben")
         sign_as(session, folder, "ann", "eve")
         assert not finalize(session, folder).already
+        assert verify(session).ok
+
+
+def test_a_set_that_does_not_count_yet_closes_no_epoch(root: Path) -> None:
+    reviewed(root)
+    with at(root, "2026-01-14T01:00:00Z") as session:
+        folder = session.node.epoch("default", 1)
+        text = signed_text(current_statement(session, folder))
+        for person in ("ann", "ben"):
+            sign(session, folder, signature(text, person))
+        with pytest.raises(StateError, match="approver set 1 does not count yet: 0 of 2"):
+            finalize(session, folder)
+        sign_sets(session, "default", "ann", "ben")
+        assert not finalize(session, folder).already, "what becomes final meanwhile voids no signature"
         assert verify(session).ok
 
 

@@ -17,7 +17,7 @@ from ledger.flows.session import Session
 from ledger.flows.sign import current_statement
 from ledger.forge.conversation import Author, Comment, Review
 from ledger.store.node import EpochFolder
-from tests.nodes import KEYS, at, make_node
+from tests.nodes import KEYS, at, make_node, sign_sets
 
 ACCOUNTS = {"ann": 101, "ben": 102, "cy": 103, "eve": 104, "dan": 105}
 REVIEW_TIME = "2026-01-13T06:00:00Z"
@@ -41,11 +41,13 @@ def forge_node(root: Path, *, threshold: int = 2, extra: str = "", rows: str | N
 
 
 @contextmanager
-def in_review(root: Path, time: str = LATER) -> Iterator[tuple[Session, EpochFolder]]:
-    """The node's first epoch, collected and moved to review; the session stands at `time`."""
+def in_review(root: Path, time: str = LATER, *, signed_sets: bool = True) -> Iterator[tuple[Session, EpochFolder]]:
+    """The node's first epoch, collected and moved to review, its approvers' set signed; the session is at `time`."""
     with at(root, REVIEW_TIME) as session:
         collect(session, "default")
     with at(root, time) as session:
+        if signed_sets:
+            sign_sets(session, "default", "ann", "ben")
         yield session, session.folder("default", 1)
 
 

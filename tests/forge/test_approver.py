@@ -44,7 +44,7 @@ def test_the_review_is_of_the_very_commit_that_was_recomputed_and_is_counted(tow
     number = in_review(town)
     with desk(loop(town, "ann"), number, lambda _: None) as found:
         signature, person = found.check(by_wallet(found.text, "ann"))
-        found.submit(signature)
+        found.submit([signature])
     (review,) = town.hub.pull(number).reviews
     assert (person, review.author, review.commit, review.state) == ("ann", "ann", town.head(), "APPROVED")
     assert "1 of 2: ann" in {one.name: one.detail for one in town.sync(SOON).conditions}["signatures"]

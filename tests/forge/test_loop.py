@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct
 
 from ledger.core.errors import InputError
-from ledger.core.signing import signed_text
 from ledger.core.values import parse_time
 from ledger.flows.session import open_session
-from ledger.flows.sign import current_statement
 from ledger.forge.epoch import EpochBranch, Outcome
 from ledger.forge.github import Forge
 from ledger.forge.pulls import Loop
 from tests.forge.support import ACCOUNTS, forge_node
 from tests.forge.test_clone import git
-from tests.nodes import KEYS
+from tests.nodes import review_lines
 from tests.servers.forge import Forge as Hub
 
 OPEN, REVIEW = "2026-01-07T06:00:00Z", "2026-01-13T06:00:00Z"
@@ -48,18 +44,18 @@ class Town:
         (outcome,) = self.loop(time).sync()
         return outcome
 
-    def signature(self, name: str) -> str:
+    def lines(self, name: str) -> str:
         loop = self.loop(LATER)
         loop.clone.fetch()
         with loop.clone.workspace() as work:
             epoch = EpochBranch(loop, work, "default")
             epoch.lay()
-            text = signed_text(current_statement(epoch.session, epoch.folder))
+            lines = review_lines(epoch.session, epoch.folder, name)
             epoch.session.close()
-        return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
+        return lines
 
     def sign(self, name: str, number: int) -> None:
-        self.hub.review(number, name, "APPROVED", f"I looked.\n/sign {self.signature(name)}\n")
+        self.hub.review(number, name, "APPROVED", f"I looked.\n{self.lines(name)}\n")
 
     def said(self, number: int) -> list[str]:
         return [one.body for one in self.hub.pull(number).comments if one.author == "github-actions[bot]"]

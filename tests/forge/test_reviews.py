@@ -9,7 +9,7 @@ import pytest
 
 from ledger.core.errors import SignatureError
 from ledger.flows.session import Session
-from ledger.forge.reviews import count, signature_in
+from ledger.forge.reviews import count, signatures_in
 from ledger.store.node import EpochFolder
 from tests.forge.support import comment, forge_node, in_review, review_by, signature_of
 
@@ -25,20 +25,20 @@ def take(session: Session, folder: EpochFolder, review: object, at: bytes | None
 
 
 def test_a_review_without_the_word_carries_no_signature() -> None:
-    assert signature_in("looks good\nto me") is None
+    assert signatures_in("looks good\nto me") == ()
 
 
 @pytest.mark.parametrize("body", [f"/sign {S}", f"fine\r\n  /sign\t{S}  \r\nthanks"])
 def test_one_line_carries_the_signature(body: str) -> None:
-    assert signature_in(body) == S
+    assert signatures_in(body) == (S,)
 
 
 @pytest.mark.parametrize(
     "body", [f"/sign {S}\n/sign {S}", "/sign", "/sign 0x12", f"/sign {S} please", f"/sign {S}00", f"/signed {S}"]
 )
 def test_any_other_form_is_refused(body: str) -> None:
-    with pytest.raises(SignatureError, match="exactly one line"):
-        signature_in(body)
+    with pytest.raises(SignatureError, match="one line for each signature"):
+        signatures_in(body)
 
 
 def test_an_approving_review_of_an_approver_is_counted_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ledger.forge.epoch import EpochBranch
 from tests.forge.support import ACCOUNTS
 from tests.forge.test_clone import git
 from tests.forge.test_loop import LATER, OPEN, REVIEW, SOON, Town, town
-from tests.nodes import WALLETS
+from tests.nodes import WALLETS, review_lines
 
 __all__ = ["town"]
 
@@ -32,24 +32,16 @@ def change(town: Town, path: str, old: str, new: str) -> None:
 
 def sign(town: Town, number: int, epoch_id: int, *names: str) -> None:
     """The people sign the epoch in reviews."""
-    from eth_account import Account
-    from eth_account.messages import encode_defunct
-
-    from ledger.core.signing import signed_text
-    from ledger.flows.sign import current_statement
-    from tests.nodes import KEYS
-
     loop = town.loop(town.hub.now)
     loop.clone.fetch()
     with loop.clone.workspace() as work:
         epoch = EpochBranch(loop, work, "default")
         assert epoch.folder.epoch_id == epoch_id
         epoch.lay()
-        text = signed_text(current_statement(epoch.session, epoch.folder))
+        lines = {name: review_lines(epoch.session, epoch.folder, name) for name in names}
         epoch.session.close()
-    for name in names:
-        made = Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
-        town.hub.review(number, name, "APPROVED", f"/sign 0x{made}")
+    for name, text in lines.items():
+        town.hub.review(number, name, "APPROVED", text)
 
 
 def statements(town: Town) -> list[str]:

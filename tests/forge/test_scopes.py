@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct
 
 from ledger.core.errors import StateError
-from ledger.core.signing import signed_text
-from ledger.flows.sign import current_statement
 from ledger.forge.epoch import EpochBranch
 from tests.forge.test_clone import git
 from tests.forge.test_loop import LATER, REVIEW, SOON, Town, town
-from tests.nodes import KEYS
+from tests.nodes import review_lines
 
 __all__ = ["town"]
 
@@ -40,11 +36,10 @@ def sign(town: Town, scope_id: str, number: int) -> None:
     with loop.clone.workspace() as work:
         epoch = EpochBranch(loop, work, scope_id)
         epoch.lay()
-        text = signed_text(current_statement(epoch.session, epoch.folder))
+        lines = {name: review_lines(epoch.session, epoch.folder, name) for name in ("ann", "ben")}
         epoch.session.close()
-    for name in ("ann", "ben"):
-        made = Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
-        town.hub.review(number, name, "APPROVED", f"/sign 0x{made}")
+    for name, text in lines.items():
+        town.hub.review(number, name, "APPROVED", text)
 
 
 def test_each_scope_has_a_branch_and_a_pull_request_and_one_run_merges_both(two: Town) -> None:

@@ -116,15 +116,25 @@ class Town:
         self.update()
         text = self.ledger("sign", "--pr", str(self.pull().number), login=name).removesuffix("\n")
         assert text.startswith("Cogni Payout Statement\n")
-        return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
+        return by_wallet(text, name)
+
+    def signatures(self, name: str) -> list[str]:
+        """The statement's, and on the first epoch that of the approver set that waits beside it."""
+        signature, pull = self.signature(name), self.pull()
+        if "### Sign the approver set too" not in pull.body:
+            return [signature]
+        text = self.ledger("sign", "--pr", str(pull.number), "--set", login=name).removesuffix("\n")
+        assert text.startswith("Ledger Approver Set\n") and text in pull.body
+        return [signature, by_wallet(text, name)]
 
     def sign_at_home(self, name: str) -> list[Run]:
-        signature = self.signature(name)
-        self.ledger("sign", "--pr", str(self.pull().number), "--signature", signature, "--yes", login=name)
+        given = [part for signature in self.signatures(name) for part in ("--signature", signature)]
+        self.ledger("sign", "--pr", str(self.pull().number), *given, "--yes", login=name)
         return self.pump()
 
     def sign_in_browser(self, name: str) -> list[Run]:
-        self.hub.review(self.pull().number, name, "APPROVED", f"Looks right.\r\n\r\n/sign {self.signature(name)}\r\n")
+        lines = "\r\n".join(f"/sign {signature}" for signature in self.signatures(name))
+        self.hub.review(self.pull().number, name, "APPROVED", f"Looks right.\r\n\r\n{lines}\r\n")
         return self.pump()
 
     def say(self, name: str, body: str) -> str:
@@ -163,6 +173,11 @@ def town(tmp_path: Path) -> Iterator[Town]:
             hub.account(name, number, permission="write" if name in ("ann", "ben", "cy") else "read")
         yield Town(tmp_path, hub, f"http://127.0.0.1:{server.server_address[1]}/", command)
         server.shutdown()
+
+
+def by_wallet(text: str, name: str) -> str:
+    """What the person's wallet answers to personal_sign."""
+    return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
 
 
 def failed(runs: list[Run]) -> list[tuple[str, str, str]]:
