@@ -200,7 +200,6 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
                 path=folder.path("pool.jsonl"),
                 hint="Record it: ledger pool add base_issuance AMOUNT.",
             )
-        require_set(folder)
         count = tally(folder, statement)
         if not count.reached:
             void = f" ({count.void} over an older statement or by people who left do not count)" if count.void else ""
@@ -209,6 +208,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
                 rule="APPROVERS_PER_SCOPE",
                 hint="Get the missing signatures over the text of `ledger statement --message`.",
             )
+        require_set(folder)
         require_answered(session, folder)
         require_order(session, folder)
         _close(session, folder, statement)

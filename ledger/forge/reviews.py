@@ -84,15 +84,18 @@ def _once(
         raise SignatureError(f"the review is {review.state.lower()}", hint="Only an approving review carries one.")
     if review.edited:
         raise SignatureError("the review was edited", hint="Submit a new review; who edits one is not who signed.")
-    stored, chain = normalize_signature(signature), folder.chain()
+    chain = folder.chain()
     waits = to_sign(chain, session.node.scope(folder.scope_id))
-    if waits is not None and (name := chain.may_sign(waits, wallet := recover_signer(set_text(waits), stored))):
-        _check_account(session, folder, name, review, may_have_left=True)
-        with acting(session, name, review.at):
-            taken = sign_set(session, folder.scope_id, signature, evidence)
-        done = ", which counts now" if taken.counts else ""
-        return f"{code(name)} signed approver set {waits.seq} with {code(wallet)}{done}."
-    return _take(session, folder, review, stored, evidence, at_commit)
+    if waits is not None:
+        wallet = recover_signer(set_text(waits), normalize_signature(signature))
+        name = chain.may_sign(waits, wallet)
+        if name is not None:
+            _check_account(session, folder, name, review, may_have_left=True)
+            with acting(session, name, review.at):
+                taken = sign_set(session, folder.scope_id, signature, evidence)
+            done = ", which counts now" if taken.counts else ""
+            return f"{code(name)} signed approver set {waits.seq} with {code(wallet)}{done}."
+    return _take(session, folder, review, signature, evidence, at_commit)
 
 
 def _take(
@@ -112,8 +115,8 @@ def _take(
             "the review is of an earlier statement, or of a commit that is not on the epoch's branch",
             hint=f"The statement is now {statement.statement_hash}: read it again and sign its text.",
         )
-    name = signer_of(folder, statement, signature)
-    wallet = recover_signer(signed_text(statement), normalize_signature(signature))
+    stored = normalize_signature(signature)
+    name, wallet = signer_of(folder, statement, stored), recover_signer(signed_text(statement), stored)
     _check_account(session, folder, name, review, may_have_left=False)
     with acting(session, name, review.at):
         done = sign(session, folder, signature, evidence)
