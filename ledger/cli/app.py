@@ -34,6 +34,7 @@ from ledger.cli import (
 )
 from ledger.cli.output import emit, fail
 from ledger.core.errors import LedgerError
+from ledger.core.install import ADDRESS, missing_extra
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -115,7 +116,10 @@ def run() -> int:
     except OSError as error:
         return fail(LedgerError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (known := missing_extra(error.name)) is not None:
+            return fail(known)
         if os.environ.get("LEDGER_DEBUG"):
             raise
-        hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it."
+        hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it: "
+        hint += f"{ADDRESS}/issues"
         return fail(LedgerError(f"internal error: {type(error).__name__}: {error}", hint=hint))

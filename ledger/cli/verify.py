@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.cli.options import epoch_option, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, plain, safe_text
 from ledger.core.errors import UsageError
 
@@ -19,7 +19,9 @@ MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
 
 
 @click.command()
-@options(node_option, scope_option, epoch_option, now_option, json_option)
+@options(node_option, scope_option)
+@click.option("--epoch", "epoch_id", type=NUMBER, metavar="N", help="One epoch (default: every one, open ones too).")
+@options(now_option, json_option)
 @click.option(
     "--root",
     "roots",

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.core.errors import ConfigError
+from ledger.core.explain import explain, place
 from ledger.core.pool import AnyRule, FixedV1, Rule
-from ledger.core.records import ALGORITHM, Length, Unit, Unresolved, WeightTable, explain
+from ledger.core.records import ALGORITHM, Length, Unit, Unresolved, WeightTable
 from ledger.core.values import (
     Address,
     AmountCredits,
@@ -43,7 +44,16 @@ def _quoted(value: object) -> object:
 
 
 ConfigWallet = Annotated[Address, BeforeValidator(_quoted)]
-PersonId = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+PERSON_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+PersonId = Annotated[Text, Field(pattern=PERSON_PATTERN)]
+SITE_PATTERN = r"^(https?://[!-~]+)?$"
+REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
+_FORMS = {
+    PERSON_PATTERN: "a name of letters, digits and . _ - (at most 63)",
+    SITE_PATTERN: "an address such as https://example.org/ledger/, or empty",
+    REPOSITORY_PATTERN: "OWNER/NAME as on GitHub (no https://), or empty",
+}
+"""How people write what these patterns check."""
 
 
 class Settings(BaseModel):
@@ -65,7 +75,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise ConfigError(explain(error), path=path, hint="See docs/operate.md for every key.") from None
+            wrong = ConfigError(explain(error, _FORMS), path=path, hint="See docs/operate.md for every key.")
+            wrong.field = place(error)
+            raise wrong from None
 
 
 class EpochSettings(Settings):
@@ -90,15 +102,12 @@ class EpochSettings(Settings):
         return Calendar(self.anchor, self.length, self.unit)
 
 
-REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
-
-
 class NodeSettings(Settings):
     """`ledger.yaml`: the node itself. `repository` is its owner/name on GitHub, empty where it is not there."""
 
     node_id: Node
     name: Text
-    site_url: Annotated[Text, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    site_url: Annotated[Text, Field(pattern=SITE_PATTERN)] = ""
     repository: Annotated[Text, Field(pattern=REPOSITORY_PATTERN)] = ""
     epoch: EpochSettings = EpochSettings()
 

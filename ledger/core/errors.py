@@ -72,7 +72,12 @@ class FormatError(InputError):
 
 
 class ConfigError(InputError):
-    """A file that people write (ledger.yaml, scopes, weights) is invalid."""
+    """A file that people write (ledger.yaml, scopes, weights) is invalid.
+
+    `field` is the key that is wrong, with dots between its parts, by which the reader of the file finds its line.
+    """
+
+    field: str = ""
 
 
 class StateError(InputError):

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ledger.core.errors import FormatError
+from ledger.core.explain import explain
 from ledger.core.payout import bounded_sum
-from ledger.core.records import ComponentId, Epoch, PoolComponent, explain
+from ledger.core.records import ComponentId, Epoch, PoolComponent
 from ledger.core.values import (
     MAX_AMOUNT,
     AmountCredits,

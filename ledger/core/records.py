@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ledger.core import canonical
 from ledger.core.errors import FormatError
+from ledger.core.explain import explain as explain  # readers of records name it from here
 from ledger.core.values import (
     AWARD_PATTERN,
     META_KEY_PATTERN,
@@ -73,14 +74,6 @@ WeightTable = dict[Annotated[str, Field(pattern=NAME_PATTERN[:-1] + ":" + META_K
 """`source:event_type` to milli-units."""
 
 
-def explain(error: ValidationError) -> str:
-    """The first complaint of a validation in one line: which field, what is wrong with it."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "record"
-    text = {"extra_forbidden": "unknown field", "missing": "missing field"}.get(first["type"], first["msg"])
-    return f"{field}: {text.removeprefix('Value error, ')}"
-
-
 def _as_tuples(value: Any, *names: str) -> Any:
     """A decoded object whose lists under these names are tuples, as frozen records hold them."""
     if isinstance(value, Mapping):
@@ -103,7 +96,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate(value, context=WIRE, by_alias=True, by_name=False)
         except ValidationError as error:
-            raise FormatError(explain(error)) from None
+            raise FormatError(explain(error, whole="record")) from None
 
     def fields(self) -> dict[str, Any]:
         """The JSON object of the record: amounts as text, names as in the file."""

@@ -17,7 +17,8 @@ from typing_extensions import TypedDict
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import ActivityEvent, explain
+from ledger.core.explain import explain
+from ledger.core.records import ActivityEvent
 from ledger.core.values import EventId, Timestamp
 
 _TYPES = get_type_hints(ActivityEvent, include_extras=True)

@@ -83,7 +83,10 @@ WIRE = {"wire": True}
 
 
 def _real_time(value: str) -> str:
-    datetime.fromisoformat(value[:-1])
+    try:
+        datetime.fromisoformat(value[:-1])
+    except ValueError:
+        raise ValueError(f"{value} is no day of the calendar") from None
     return value
 
 
@@ -186,9 +189,10 @@ def parse_time(text: str) -> Timestamp:
     """A time as people write it: a date, or an ISO 8601 time with `Z` or an offset; ValueError otherwise."""
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
         text += "T00:00:00Z"
-    if not text.isascii():
-        raise ValueError(f"{text[:60]!r} is no time")
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text if text.isascii() else "")
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} is no time: write 2026-01-05, or 2026-01-05T12:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: end it with Z for UTC")
     return timestamp(moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +19,21 @@ def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"keystore cannot be read: {error}", path=str(keystore)) from None
     try:
+        form = json.loads(content)
+    except ValueError:
+        form = None
+    if not isinstance(form, dict) or not {"crypto", "Crypto"} & set(form):
+        raise InputError(
+            "is no keystore file",
+            path=str(keystore),
+            hint="A keystore is the JSON file that a wallet exports with a password (Web3 Secret Storage).",
+        )
+    try:
         key = Account.decrypt(content, password())
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        wrong = "the password is wrong" if "MAC" in str(error) else "its form is not known"
         raise CredentialsError(
-            f"the keystore does not open: {error}", path=str(keystore), hint="Check the password and the file."
+            f"the keystore does not open: {wrong}", path=str(keystore), hint="Check the password and the file."
         ) from None
     signed = Account.sign_message(encode_defunct(text=text), key)
     return "0x" + str(signed.signature.hex()).removeprefix("0x")

@@ -97,9 +97,9 @@ class Session:
         people = sorted({person.id for person in (*scope.approvers, *scope.curators)})
         actor = self.actor or (people[0] if len(people) == 1 else None)
         if actor is None:
-            raise UsageError(
-                "who decides?", hint=f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people) or 'nobody'}."
-            )
+            named = f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people)}."
+            nobody = f"Nobody may yet: add approvers or curators to scopes/{scope.scope_id}.yaml first."
+            raise UsageError("who decides?", hint=named if people else nobody)
         if not scope.may_decide(actor):
             raise InputError(
                 f"{actor} is neither approver nor curator of scope {scope.scope_id}",

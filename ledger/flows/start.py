@@ -18,13 +18,14 @@ from typing import Any
 from ledger import __version__
 from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE, NodeSettings, ScopeSettings
 from ledger.core.errors import InputError
+from ledger.core.install import PROJECT, install_line
 from ledger.core.values import Timestamp, checksummed
 from ledger.store.files import read_file, write_file
 from ledger.store.layout import NODE_FILE, scope_path
 from ledger.store.node import load_node
 from ledger.store.yamlfile import parse_yaml
 
-ACTION = f"contribution-ledger/contribution-ledger@v{__version__}"
+ACTION = f"{PROJECT}@v{__version__}"
 """The composite action (this project's `action.yml`) that a node's workflows call: the one line an upgrade changes."""
 WORKFLOWS = ("collect", "statement", "review", "guard", "publish", "witness")
 """The workflows of a node, by the name of their file."""
@@ -107,6 +108,9 @@ def render(plan: NodePlan) -> dict[str, str]:
         "owned": "" if owners else "# ",
         "action_name": plan.action.partition("@")[0],
         "on_github": plan.repository or "OWNER/NAME",
+        "install": install_line(),
+        "install_all": install_line("all"),
+        "install_sign": install_line("github"),
     }
     names = {
         ".gitattributes": "gitattributes",

@@ -14,10 +14,6 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-import github
-import requests
-import urllib3
-
 from ledger.core.config import REPOSITORY_PATTERN
 from ledger.core.errors import ConfigError, CredentialsError, InputError, SourceError
 
@@ -123,6 +119,8 @@ def address(environ: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _requester(token: str, base: str) -> Any:
+    import github  # lazily: an extra, and what only reads files needs none
+
     return github.Github(
         auth=github.Auth.Token(token),
         base_url=base,
@@ -135,14 +133,24 @@ def _requester(token: str, base: str) -> Any:
 
 
 def _send(call: Any) -> tuple[int, dict[str, Any], str]:
+    import github
+    import requests
+    import urllib3
+
     try:
         found: tuple[int, dict[str, Any], str] = call()
     except github.GithubException as error:
         raise _refused(error.status, json.dumps(error.data), "the request") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise SourceError(
-            f"GitHub cannot be reached: {type(error).__name__}", hint="Run this again later; nothing is lost."
-        ) from None
+        if isinstance(error, requests.exceptions.RetryError):
+            why = f"it answered {RETRIES + 1} times with an error of its own"
+        elif isinstance(error, requests.exceptions.Timeout):
+            why = f"no answer within {TIMEOUT_SECONDS} seconds"
+        elif isinstance(error, requests.exceptions.ConnectionError):
+            why = "no connection; is the network up, and GITHUB_API_URL right?"
+        else:
+            why = "its answer broke off"
+        raise SourceError(f"GitHub cannot be reached: {why}", hint="Run this again later; nothing is lost.") from None
     return found
 
 

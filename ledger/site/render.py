@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import jinja2
 
+from ledger.core.install import install_line
 from ledger.core.values import units_text
 from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
@@ -50,6 +51,7 @@ class Renderer:
         )
         made.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
         made.globals.update(chart=chart, repository=self.repository, scope_names=self.scope_names)
+        made.globals.update(install_line=install_line)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
         return made
 

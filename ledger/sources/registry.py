@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from ledger.core.errors import ConfigError
+from ledger.core.install import missing_extra
 from ledger.sources.port import Source
 
 BUILT_IN = {
@@ -39,8 +40,7 @@ def source_class(kind: str) -> type[Source]:
         for point in entry_points(group="ledger.sources", name=kind):
             return point.load()  # type: ignore[no-any-return]
     except ImportError as error:
-        raise ConfigError(
-            f"the source `{kind}` needs a library that is not installed ({error.name})",
-            hint=f"Install it with: pip install 'contribution-ledger[{kind}]'",
-        ) from None
+        if (known := missing_extra(error.name)) is not None:
+            raise ConfigError(f"the source `{kind}`: {known.message}", hint=known.hint) from None
+        raise ConfigError(f"the source `{kind}` needs a library that is not installed ({error.name})") from None
     raise ConfigError(f"there is no source `{kind}`", hint=f"Available: {', '.join(available())}. See docs/sources.md.")

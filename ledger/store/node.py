@@ -51,7 +51,7 @@ from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.paylayout import pay_kind
-from ledger.store.yamlfile import load_yaml
+from ledger.store.yamlfile import load_settings
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", ApproverSet, ApproverSignature, LogLine)
@@ -340,7 +340,7 @@ class Node:
             stem = name.removesuffix(".yaml")
             if not name.endswith(".yaml") or re.fullmatch(SCOPE_PATTERN, stem) is None or not name.isascii():
                 raise ConfigError("is not <scope_id>.yaml with an id of a-z, 0-9 and -", path=relative)
-            scope = ScopeSettings.load(load_yaml(self.root, relative), relative)
+            scope = load_settings(ScopeSettings, self.root, relative)
             if scope.scope_id != stem:
                 raise ConfigError(f"scope_id is {scope.scope_id!r}, but the file is named {name}", path=relative)
             found[stem] = scope
@@ -359,7 +359,7 @@ class Node:
 
     def weight_policy(self, path: str) -> WeightPolicy:
         """A weight policy by its path inside the node."""
-        return WeightPolicy.load(load_yaml(self.root, path), path)
+        return load_settings(WeightPolicy, self.root, path)
 
     def epoch(self, scope_id: str, epoch_id: int) -> EpochFolder:
         """The folder of an epoch, opened or not."""
@@ -437,7 +437,7 @@ def find_root(start: Path) -> Path:
 def load_node(root: Path) -> Node:
     """The node at `root`, after checking names, modes and links of everything under `data/`."""
     check_tree(root)
-    settings = NodeSettings.load(load_yaml(root, layout.NODE_FILE), layout.NODE_FILE)
+    settings = load_settings(NodeSettings, root, layout.NODE_FILE)
     return Node(root, settings)
 
 

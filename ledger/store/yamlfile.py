@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from ledger.core.canonical import MAX_DEPTH, MAX_SAFE_INTEGER
+from ledger.core.config import Settings
 from ledger.core.errors import ConfigError
 from ledger.store.files import read_file
+
+S = TypeVar("S", bound=Settings)
 
 _HINT = "See docs/operate.md for the form of this file."
 
@@ -87,6 +90,38 @@ def load_yaml(root: Path, relative: str) -> object:
     if data is None:
         raise ConfigError("file is missing", path=relative, hint="`ledger init` writes a complete node.")
     return parse_yaml(data, relative)
+
+
+def load_settings(model: type[S], root: Path, relative: str) -> S:
+    """The settings of one YAML file of the node; ConfigError names file, line, key and what is wrong with it."""
+    value = load_yaml(root, relative)
+    try:
+        return model.load(value, relative)
+    except ConfigError as error:
+        if error.line is None:
+            error.line = line_of(read_file(root, relative) or b"", error.field)
+        raise
+
+
+def line_of(data: bytes, field: str) -> int | None:
+    """The line of a key (`approvers.0.wallets`) in a YAML file's bytes, or of the last of its parts that is there."""
+    try:
+        node, line = yaml.compose(data.decode("utf-8"), Loader=_Narrow), None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return None
+    for part in field.split(".") if field else ():
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if getattr(key, "value", None) == part]
+            if not found:
+                break
+            key, node = found[-1]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
 
 
 def parse_yaml(data: bytes, relative: str) -> object:
