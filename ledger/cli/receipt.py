@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.cli import credentials
 from ledger.cli.options import json_option, moment, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.cli.review import password
@@ -364,3 +365,7 @@ def verify(node_dir: Path | None, now: str | None, as_json: bool) -> int:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items())) or "none"
     out(f"{'ok' if not result.findings else 'FAIL'}: {result.acts} acts; receipts: {counts}")
     return 1 if result.findings else 0
+
+
+for _command in (credentials.key, credentials.export, credentials.import_):
+    receipt.add_command(_command)

@@ -37,3 +37,35 @@ def root_of_hashes(leaves: Sequence[bytes]) -> Hash:
 def merkle_root(lines: Iterable[bytes]) -> Hash:
     """The root over log lines (without line ends), in order; SHA-256 of nothing for an empty log."""
     return root_of_hashes([leaf_hash(line) for line in lines])
+
+
+def inclusion_path(leaves: Sequence[bytes], index: int) -> list[str]:
+    """The inclusion proof of one leaf (RFC 9162, section 2.1.3.1): hashes in hex, from the leaf upwards."""
+    path, level = [], list(leaves)
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1].hex())
+        pairs = iter(level)
+        above = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(pairs, pairs, strict=False)]
+        if len(level) % 2:
+            above.append(level[-1])
+        level, index = above, index // 2
+    return path
+
+
+def root_of_path(leaf: bytes, index: int, size: int, path: Sequence[str]) -> Hash | None:
+    """The root that an inclusion proof leads to (RFC 9162, section 2.1.3.2); None for a path of another length."""
+    if not 0 <= index < size:
+        return None
+    at, last, found = index, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return None
+        if at % 2 or at == last:
+            found = hashlib.sha256(b"\x01" + bytes.fromhex(step) + found).digest()
+            while at % 2 == 0 and at:
+                at, last = at // 2, last // 2
+        else:
+            found = hashlib.sha256(b"\x01" + found + bytes.fromhex(step)).digest()
+        at, last = at // 2, last // 2
+    return Hash(found.hex()) if last == 0 else None

@@ -19,7 +19,10 @@ BUILT_IN = {
     "github": "ledger.sources.github:GitHubSource",
 }
 
-KEPT = {"receipt": "work that people vouch for (`ledger receipt`)"}
+KEPT = {
+    "credential": "credentials of other nodes (`ledger receipt import`)",
+    "receipt": "work that people vouch for (`ledger receipt`)",
+}
 """Names under which no source may report: what such events mean is fixed by the rules."""
 
 
