@@ -14,6 +14,7 @@ import click
 
 from ledger import __version__
 from ledger.cli import (
+    amend,
     approvers,
     attest,
     book,
@@ -62,6 +63,7 @@ for _command in (
     decide.pool,
     decide.award,
     approvers.approvers,
+    amend.amend,
     review.review,
     review.statement,
     review.sign,

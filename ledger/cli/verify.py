@@ -61,7 +61,8 @@ def verify(
         return 0 if result.ok else 1
     for epoch in result.epochs:
         mark = MARK["pass" if epoch.ok else "fail"]
-        out(f"{mark} {epoch.scope_id}/{epoch.epoch_id} {epoch.state} {epoch.statement_hash or ''}".rstrip())
+        name = f"{epoch.scope_id}/{epoch.epoch_id}" + (f" version {epoch.version}" if epoch.version > 1 else "")
+        out(f"{mark} {name} {epoch.state} {epoch.statement_hash or ''}".rstrip())
         for check in epoch.checks:
             if not quiet or check.verdict == "fail":
                 later = " (not yet: the epoch is " + epoch.state + ")" if check.verdict == "not yet" else ""
@@ -76,7 +77,7 @@ def verify(
             note(f"notice: {text}")
         if trust.root is not None:
             note(f"root of {trust.scope_id}: {trust.root}")
-    count = len(result.epochs)
+    count = sum(epoch.version == 1 for epoch in result.epochs)
     if not count and result.ok:
         out(f"nothing to verify yet: node {result.node_id} has no epoch")
         return 0

@@ -75,7 +75,7 @@ def derive(
     evaluation = loaded.evaluate()
     pool, awards = tuple(folder.pool()), tuple(folder.awards())
     projected: tuple[Computed, ...] = ()
-    if folder.state() == "open":
+    if folder.version == 1 and folder.state() == "open":
         recorded = {line.component_id for line in pool}
         due = projected_rules(node, folder, epoch, evaluation, bindings)
         projected = tuple(each for each in due if each.component_id not in recorded)
@@ -100,6 +100,7 @@ def derive(
             log=pinned_log(folder, stated.log.size if stated else log_size),
             receipts=node.prefix_pin(layout.RECEIPTS, _receipts_size(folder, stated)),
             previous_statement_hash=previous_statement_hash(node, folder),
+            supersedes=folder.superseded(),
         )
     )
     return Derived(folder, epoch, loaded, evaluation, pool, projected, awards, tuple(bindings), statement)

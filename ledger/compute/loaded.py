@@ -104,11 +104,10 @@ class LoadedEpoch:
             for source, kind, count, counted, units, quantity, _ in kinds
         )
         self._folder.overrides()  # core refuses what SQL would read too kindly
-        overrides = self._folder.path("overrides.jsonl")
         engine.materialise(
             "overrides",
             of=self._folder.hash_of("overrides.jsonl"),
-            path=engine.paths([self._folder.root / overrides]),
+            path=engine.paths([self._folder.root / path for path in self._folder.parts("overrides.jsonl")]),
         )
         allocations = tuple(
             Allocation(
@@ -162,7 +161,8 @@ class LoadedEpoch:
         accounts = (self._identities_size, sha256_hex(read_file(folder.root, IDENTITIES) or b""))
         decisions = folder.hash_of("curation.jsonl")
         engine.materialise("accounts", of=accounts, path=engine.paths([folder.root / IDENTITIES]), size=accounts[0])
-        engine.materialise("decisions", of=decisions, path=engine.paths([folder.root / folder.path("curation.jsonl")]))
+        curation = [folder.root / path for path in folder.parts("curation.jsonl")]
+        engine.materialise("decisions", of=decisions, path=engine.paths(curation))
         weights = self._epoch.weight_config
         engine.materialise(
             "outcomes", of=(self, accounts, decisions), kinds=list(weights), weights=list(weights.values())
@@ -223,7 +223,7 @@ class LoadedEpoch:
         return FormatError(finding.message, rule=finding.rule, path=finding.path, line=finding.line, hint=_HINT)
 
     def _repeated(self) -> Iterator[Finding]:
-        log = self._folder.relative
+        log = self._folder.path("activity.jsonl").rpartition("/")[0]  # an amendment's events are the base's
         for number, event_id, first in self._engine.rows("repeated", most=MOST_FINDINGS):
             path, line = self._where(number)
             before = "{}:{}".format(*self._where(first))

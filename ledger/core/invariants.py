@@ -22,6 +22,7 @@ INVARIANTS: dict[str, str] = {
     "ALL_MATH_BIGINT": "every amount is a whole number within 64 bits",
     "PAYOUT_DETERMINISTIC": "the stored statement and allocations are what the stored inputs give, byte for byte",
     "EPOCH_FINALIZE_IDEMPOTENT": "the finalized statement is the one that was closed",
+    "AMENDMENT_CHAIN": "an amendment follows the version before it, one at a time, and pays nothing twice",
     "ONE_ACTIVE_EPOCH": "at most one epoch of the scope is not finalized",
     "EPOCH_WINDOW_UNIQUE": "a window exists once per scope, aligned to the anchor",
     "NODE_SCOPED": "every record carries this node",

@@ -28,6 +28,8 @@ from ledger.core.values import (
     name_uuid,
 )
 
+RULE_ACTOR = "ledger"
+"""The actor of components that a pinned rule gave."""
 BY_HAND = "by-hand-v1"
 """`algorithm_version` of a component that a person recorded."""
 

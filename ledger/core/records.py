@@ -561,6 +561,17 @@ class Attestation(EpochRecord):
     tool_version: Annotated[str, Field(pattern=VERSION_PATTERN)]
 
 
+class AmendmentReason(EpochRecord):
+    """`reason.json` of an amendment: written once, when a finalized epoch begins to be corrected."""
+
+    actor: Reason
+    at: Time
+    evidence: Text
+    kind: Literal["error", "late_evidence", "fraud", "revoked_receipt", "redaction"]
+    reason: Reason
+    schema_: Literal["amendment/1"] = Field(default="amendment/1", alias="schema")
+
+
 def weight_config_hash(weights: Mapping[str, int]) -> Hash:
     """SHA-256 of the weight table in canonical form."""
     return Hash(canonical.sha256_hex(canonical.encode(dict(weights))))

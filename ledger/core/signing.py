@@ -19,16 +19,18 @@ CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def signed_text(statement: Statement) -> str:
-    """The exact text of the specification's section 5: seven lines, no line end after the last."""
+    """The exact text of the specification's section 5: seven lines, nine for an amendment; no line end at its end."""
+    amended = statement.supersedes_statement_hash
     return "\n".join(
         (
-            "Cogni Payout Statement",
+            "Cogni Payout Statement" if amended is None else "Ledger Statement Amendment",
             f"Node: {statement.node_id}",
             f"Scope: {statement.scope_id}",
             f"Epoch: {statement.epoch_id}",
             f"Allocation Hash: {statement.allocation_set_hash}",
             f"Pool Total: {statement.pool_total_credits}",
             f"Statement Hash: {statement.statement_hash}",
+            *(() if amended is None else (f"Version: {statement.version}", f"Supersedes: {amended}")),
         )
     )
 

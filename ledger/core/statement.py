@@ -32,7 +32,8 @@ class FileHashes:
 class StatementInputs:
     """Everything that a statement is computed from; `pool` and `awards` are all lines of their logs.
 
-    `projected`: components that are not on record yet, of an epoch that is still open.
+    `projected`: components that are not on record yet, of an epoch that is still open. `supersedes`: the statement of
+    the version before, in an amendment.
     """
 
     epoch: Epoch
@@ -46,6 +47,7 @@ class StatementInputs:
     log: LogPin
     receipts: PrefixPin
     previous_statement_hash: Hash | None
+    supersedes: Statement | None = None
 
 
 def unclaimed(evaluation: Evaluation) -> dict[AccountKey, int]:
@@ -76,7 +78,7 @@ def would_be_owed(evaluation: Evaluation, pool: int, awards: Sequence[Award]) ->
 
 
 def build_statement(inputs: StatementInputs) -> Statement:
-    """The statement of an epoch in review or finalized (version 1: it supersedes none).
+    """The statement of an epoch in review or finalized, or of its amendment.
 
     The same inputs give the same bytes on every machine (PAYOUT_DETERMINISTIC).
     """
@@ -84,7 +86,8 @@ def build_statement(inputs: StatementInputs) -> Statement:
     total = pool_total(standing_components(inputs.pool), inputs.projected)
     table = split(epoch, found, total, inputs.awards)
     held = {(line.source, line.platform_user_id): line.total_units for line in table.held}
-    version = 1
+    before = inputs.supersedes
+    version = before.version + 1 if before else 1
     return Statement(
         node_id=epoch.node_id,
         scope_id=epoch.scope_id,
@@ -114,8 +117,8 @@ def build_statement(inputs: StatementInputs) -> Statement:
         previous_statement_hash=inputs.previous_statement_hash,
         receipts=inputs.receipts,
         statement_id=name_uuid(epoch.node_id, f"{epoch.scope_id}/{epoch.epoch_id}/{version}"),
-        supersedes_statement_hash=None,
-        supersedes_statement_id=None,
+        supersedes_statement_hash=before.statement_hash if before else None,
+        supersedes_statement_id=before.statement_id if before else None,
         threshold=pin.threshold,
         undistributed_credits=table.undistributed,
         unresolved=epoch.unresolved,

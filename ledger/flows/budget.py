@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ledger.compute.derive import Derived
 from ledger.core.awards import standing_awards
-from ledger.core.errors import InputError, LedgerError
+from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.lifecycle import require
 from ledger.core.pool import BY_HAND, pool_total, standing_components
 from ledger.core.records import Award, PoolComponent
@@ -29,7 +29,7 @@ def add_component(
 ) -> Decided:
     """Record a pool component (credits) by hand; it stands until it is withdrawn."""
     with write_lock(session.node.root):
-        require("pool", folder.state(), folder.epoch_id)
+        _require_pool(folder)
         actor = session.decider(session.node.scope(folder.scope_id))
         lines = folder.pool()
         for standing in standing_components(lines):
@@ -56,7 +56,7 @@ def add_component(
 def withdraw_component(session: Session, folder: EpochFolder, component_id: str, reason: str) -> Decided:
     """Take a component back, as an approver and with a reason; it may be recorded anew."""
     with write_lock(session.node.root):
-        require("pool", folder.state(), folder.epoch_id)
+        _require_pool(folder)
         actor = session.approver(session.node.scope(folder.scope_id))
         lines = folder.pool()
         last = next((line for line in reversed(lines) if line.component_id == component_id), None)
@@ -104,7 +104,7 @@ def award(
         used = {line.award for line in lines}
         free = next(f"award-{number}" for number in range(1, len(lines) + 2) if f"award-{number}" not in used)
         given = {"amount_credits": str(amount), "evidence": evidence, "reason": reason, "user_id": user_id}
-        record = _award(session, folder, "award", name or free, len(lines) + 1, actor, given)
+        record = _award(session, folder, "award", name or free, folder.next_seq("awards.jsonl"), actor, given)
         return _append_award(session, folder, record)
 
 
@@ -125,7 +125,7 @@ def cancel_award(
         if last.action == "cancel":
             return Decided(last, added=False, draft=redraft_if_reviewed(session, folder))
         given = {"amount_credits": None, "evidence": evidence, "reason": reason, "user_id": None}
-        record = _award(session, folder, "cancel", name, len(lines) + 1, actor, given)
+        record = _award(session, folder, "cancel", name, folder.next_seq("awards.jsonl"), actor, given)
         return _append_award(session, folder, record)
 
 
@@ -164,3 +164,14 @@ def _prove_split(derived: Derived, pool: Sequence[PoolComponent], awards: Sequen
         split(derived.epoch, derived.evaluation, pool_total(standing_components(pool), projected), awards)
     except LedgerError as error:
         raise error.at(path) from None
+
+
+def _require_pool(folder: EpochFolder) -> None:
+    require("pool", folder.state(), folder.epoch_id)
+    if folder.version > 1:
+        raise StateError(
+            "an amendment splits the pool that the epoch had",
+            rule="POOL_IMMUTABLE",
+            path=folder.path("pool.jsonl"),
+            hint="Add to the pool of an epoch that is open: ledger pool add top_up …",
+        )

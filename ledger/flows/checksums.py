@@ -16,11 +16,13 @@ def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> s
 
     `pending`: bytes of files that are about to be written.
     """
-    names = {path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative)} | (pending or {}).keys()
+    home = f"{folder.relative}/"
+    paths = (path.removeprefix(home) for path, _ in walk(folder.root, folder.relative))
+    names = {name for name in paths if "/" not in name} | (pending or {}).keys()
     return "".join(
         f"{sha256_hex((pending or {}).get(name) or folder.read(name))}  {name}\n"
         for name in sorted(names)
-        if layout.kind_of(name) in ("once", "log", "derived")
+        if layout.kind_of(name, folder.version) in ("once", "log", "derived")
         and layout.shard_number(name) is None
         and name != layout.CHECKSUMS
     )

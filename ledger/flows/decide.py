@@ -55,7 +55,7 @@ def curate(
                 "event_id": event_id,
                 "evidence": evidence,
                 "note": note,
-                "seq": len(lines) + 1,
+                "seq": folder.next_seq("curation.jsonl"),
                 "user_id": user_id,
                 "weight_override_milli": weight_milli,
             }
@@ -93,7 +93,7 @@ def resolve_account(
                 path=folder.path("activity.jsonl"),
                 hint="`ledger identity unresolved` lists the accounts that nobody claimed.",
             )
-        first = len(folder.curation()) + 1
+        first = folder.next_seq("curation.jsonl")
         records = [
             Curation.read(
                 {
@@ -140,7 +140,7 @@ def override(
                 "evidence": evidence,
                 "final_units": None if units_milli is None else str(units_milli),
                 "reason": reason,
-                "seq": len(lines) + 1,
+                "seq": folder.next_seq("overrides.jsonl"),
                 "user_id": user_id,
             }
         )

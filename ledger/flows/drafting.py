@@ -71,7 +71,7 @@ def draft(session: Session, folder: EpochFolder, *, anew: bool = False) -> Draft
     before = folder.statement()
     size = before.log.size if before is not None and not anew else None
     derived = require_sound(preview(session, folder, log_size=size))
-    if carried := refreshed_carry_over(session, folder, derived):
+    if folder.version == 1 and (carried := refreshed_carry_over(session, folder, derived)):
         append_records(folder.root, folder.path("pool.jsonl"), carried)
         derived = preview(session, folder, log_size=size)
     changed = False

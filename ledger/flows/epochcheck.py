@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal, TypeVar
 
+from ledger.compute.amending import double_pay
 from ledger.compute.budget import computed_rules
 from ledger.compute.derive import Derived, derive
 from ledger.compute.loaded import LoadedEpoch
@@ -27,6 +29,7 @@ from ledger.flows.checksums import checksums
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.store import layout
+from ledger.store.amendments import AmendmentFolder
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, walk
 
@@ -49,6 +52,7 @@ RULE_OF_FILE = {
     "identities.jsonl": "IDENTITY_BEST_EFFORT",
     "attestations.jsonl": "ATTESTATION_VALID",
     "receipts.jsonl": "RECEIPT_SIGNED",
+    "reason.json": "AMENDMENT_CHAIN",
 }
 """The invariant that a file which cannot be read breaks, where the error names none."""
 
@@ -71,6 +75,7 @@ class EpochReport:
     state: str
     statement_hash: str | None
     checks: tuple[Check, ...]
+    version: int = 1
 
     @property
     def ok(self) -> bool:
@@ -115,12 +120,11 @@ class EpochCheck:
         pin = self._one(self.folder.pin)
         statement = self._one(folder.statement)
         derived = self._one(lambda: self._derive(statement, pin))
-        self._activity(derived, transitions)
         self._decisions(derived, transitions)
-        self._pool(derived)
-        self._lines(folder.cursors)
-        self._lines(folder.collections)
-        self._lines(folder.objections)
+        if isinstance(folder, AmendmentFolder):
+            self._amendment(folder, statement)
+        else:
+            self._base(derived, transitions)
         if self.state in ("review", "finalized"):
             self._derived_files(derived, statement)
         if self.state == "finalized":
@@ -139,7 +143,7 @@ class EpochCheck:
         for finding in self._lines(lambda: list(self.receipts.epoch_findings(folder))):
             self._add(finding)
         hash_ = statement.statement_hash if statement else None
-        return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks())
+        return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks(), folder.version)
 
     def _line_ends(self) -> None:
         """A checkout that altered line ends is told as such, before everything that follows from it."""
@@ -208,13 +212,34 @@ class EpochCheck:
             for finding in loaded.ingested_after(closed):
                 self._add(finding)
 
+    def _base(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
+        """What an epoch has and its amendments share with it."""
+        self._activity(derived, steps)
+        self._pool(derived)
+        self._lines(self.folder.cursors)
+        self._lines(self.folder.collections)
+        self._lines(self.folder.objections)
+
+    def _amendment(self, folder: AmendmentFolder, statement: Statement | None) -> None:
+        """AMENDMENT_CHAIN: it says why, follows a finalized version, and gives nothing away that was taken back."""
+        if self._one(folder.reason) is None:
+            self._differ("AMENDMENT_CHAIN", "file", "reason.json", "a file", "none", None)
+        if (before := self._one(folder.before.state)) != "finalized":
+            message = "the version before it is not finalized"
+            self._differ("AMENDMENT_CHAIN", message, "transitions.jsonl", "finalized", before)
+        if statement is not None and self.state in ("review", "finalized"):
+            for problem in double_pay(self.node, folder, statement):
+                self._add(Finding("AMENDMENT_CHAIN", problem, folder.path("statement.json"), 1))
+
     def _load(self) -> LoadedEpoch:
         return self.session.engine.load(self.folder, self.folder.epoch())
 
     def _decisions(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
         closed = next((step.at for step in steps if step.to == "finalized"), None)
-        curation, overrides = self._lines(self.folder.curation), self._lines(self.folder.overrides)
-        awards = self._lines(self.folder.awards)
+        curation, overrides, awards = (
+            self._lines(partial(read, self.folder))  # an amendment's own lines; those before were looked at before
+            for read in (EpochFolder.curation, EpochFolder.overrides, EpochFolder.own_awards)
+        )
         for name, lines in (("curation.jsonl", curation), ("overrides.jsonl", overrides), ("awards.jsonl", awards)):
             for line in lines:
                 if closed is not None and line.at > closed:
@@ -337,7 +362,7 @@ class EpochCheck:
         found = checksums(self.folder)
         now, then = _digests(found), _digests(wanted.decode("utf-8", "replace"))
         for name in sorted(now.keys() | then.keys()):
-            known = name if layout.kind_of(name) else layout.CHECKSUMS
+            known = name if layout.kind_of(name, self.folder.version) else layout.CHECKSUMS
             before, after = then.get(name, "no file"), now.get(name, "no file")
             self._differ("EPOCH_FINALIZE_IDEMPOTENT", f"{known} changed after finalize", known, before, after, None)
         if found.encode() != wanted:

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 
 from ledger.compute.budget import computed_rules
 from ledger.compute.derive import Derived
-from ledger.core.pool import CarryOverV1, Computed, component_key, rules_of, standing_components
+from ledger.core.pool import RULE_ACTOR, CarryOverV1, Computed, component_key, rules_of, standing_components
 from ledger.core.records import PoolComponent
 from ledger.flows.session import Session
 from ledger.store.node import EpochFolder
-
-RULE_ACTOR = "ledger"
-"""The actor of components that a pinned rule gave."""
 
 
 def rule_components(session: Session, folder: EpochFolder, derived: Derived) -> list[PoolComponent]:

@@ -15,6 +15,7 @@ from ledger.core.lifecycle import Pin, pin_to, require
 from ledger.core.pool import rules_of
 from ledger.core.records import Transition
 from ledger.core.windows import HOUR, later
+from ledger.flows.amend import review_amendment
 from ledger.flows.approvers import append_set, proposal
 from ledger.flows.completeness import stream_statuses
 from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
@@ -26,6 +27,7 @@ from ledger.flows.receipts.events import write_receipt_events
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
+from ledger.store.amendments import AmendmentFolder
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder
 
@@ -104,6 +106,9 @@ def review(
     just made it over all sources. Call inside the write lock. Running it again in review completes a killed run and
     changes nothing else.
     """
+    if isinstance(folder, AmendmentFolder):
+        already = folder.state() == "review"
+        return Reviewed(review_amendment(session, folder, actor), (), already=already)
     if folder.state() == "review":
         stated = as_stated(session, folder)
         if all(folder.read(name) == data for name, data in stated.files.items()):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import InputError, UsageError
 from ledger.core.values import Timestamp
+from ledger.store.amendments import newest
 from ledger.store.files import write_lock
 from ledger.store.layout import NODE_FILE
 from ledger.store.node import EpochFolder as EpochFolder  # the rooms beyond name it, but may not open the store
@@ -68,14 +69,17 @@ class Session:
         return [self.node.scope(asked).scope_id] if asked is not None else list(self.node.scopes)
 
     def folder(self, scope_id: str, epoch_id: int | None) -> EpochFolder:
-        """The epoch asked for, or the oldest one that is not finalized (else the last); InputError if none."""
+        """The newest version of the epoch asked for, or the oldest epoch that is not finalized (else the last).
+
+        InputError if there is none.
+        """
         epochs = self.node.epochs(scope_id)
         if not epochs:
             raise InputError(f"scope {scope_id} has no epoch yet", hint="`ledger collect` opens the one that is due.")
         if epoch_id is not None:
             for folder in epochs:
                 if folder.epoch_id == epoch_id:
-                    return folder
+                    return newest(folder)
             raise InputError(f"scope {scope_id} has no epoch {epoch_id}", hint=f"It has 1 to {len(epochs)}.")
         return next((folder for folder in epochs[-2:] if folder.state() != "finalized"), epochs[-1])
 

@@ -16,6 +16,7 @@ from ledger.core.objections import objections_end, unanswered
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, recover_signer, signed_text, slip_of
 from ledger.core.values import Address
+from ledger.flows.amend import require_single_pay
 from ledger.flows.checksums import checksums
 from ledger.flows.drafting import as_stated, require_order, require_sound
 from ledger.flows.keystore import keystore_signature
@@ -23,6 +24,7 @@ from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.store import layout
+from ledger.store.amendments import AmendmentFolder
 from ledger.store.append import append_records, write_derived
 from ledger.store.files import write_lock
 from ledger.store.node import EpochFolder
@@ -210,6 +212,8 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
             )
         require_set(folder)
         require_answered(session, folder)
+        if isinstance(folder, AmendmentFolder):
+            require_single_pay(session, folder, statement)
         require_order(session, folder)
         _close(session, folder, statement)
         complete_log(session, folder.scope_id)

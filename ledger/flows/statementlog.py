@@ -9,8 +9,9 @@ from ledger.core.settling import approvers_of
 from ledger.core.statementlog import Final, to_log
 from ledger.flows.session import Session
 from ledger.store import layout
+from ledger.store.amendments import amendments
 from ledger.store.append import append_records
-from ledger.store.final import final_sets, final_statement
+from ledger.store.final import final_amendments, final_sets, final_statement
 from ledger.store.final_payments import final_payments
 from ledger.store.payments import on_disk
 
@@ -27,7 +28,8 @@ def complete_log(session: Session, scope_id: str) -> None:
         if (found := final_statement(folder)) is not None:
             statements.insert(0, found)
     chain = node.chain(scope_id)
+    amended = final_amendments(each for folder in node.epochs(scope_id) for each in amendments(folder))
     money = final_payments(on_disk(node.root, node.node_id), scope_id, approvers_of(chain))
-    final = [*final_sets(scope_id, chain), *statements, *money]
+    final = [*final_sets(scope_id, chain), *statements, *amended, *money]
     missing = to_log(lines, final, node.node_id, node.scope(scope_id).scope_id)
     append_records(node.root, layout.log_path(scope_id), missing)

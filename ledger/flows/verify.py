@@ -22,6 +22,7 @@ from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
+from ledger.store.amendments import amendments
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
 from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
@@ -70,7 +71,9 @@ def verify(
         for folder in _folders(node, scope):
             if epoch_id in (None, folder.epoch_id):
                 session.tell(f"verifying {scope}/{folder.epoch_id}")
-                result.epochs.append(EpochCheck(session, folder, receipts).report())
+                result.epochs += [
+                    EpochCheck(session, each, receipts).report() for each in (folder, *amendments(folder))
+                ]
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:
         result.findings += money_findings(node, session.scope_ids(scope_id), as_finding)

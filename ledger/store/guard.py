@@ -18,6 +18,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
+from ledger.store.guard_amendment import AmendmentChange
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, rewritten
 from ledger.store.guard_payments import bank_data_findings, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
@@ -29,6 +30,9 @@ from ledger.store.yamlfile import parse_yaml
 
 Change = tuple[Entry | None, Entry | None]
 _EPOCH = re.compile(rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/([^/]+)", re.ASCII)
+_AMENDED = re.compile(
+    rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/[^/]+", re.ASCII
+)
 _FIXED = ("node_id", "anchor", "length", "unit")
 _OWN = (layout.NODE_FILE, ".gitattributes", "data", "scopes", "weights")
 _BYTES_RULE = (b"data/**", [b"-text"])
@@ -91,6 +95,8 @@ class _Guard:
         )
         pay = payment_findings(settings.node_id, self.changes, self._read_before, self._read_after, as_finding)
         yield from pay
+        for amended in sorted({match.groups()[:3] for path in self.changes if (match := _AMENDED.fullmatch(path))}):
+            yield from self._amendment(settings, *amended)
         for scope_id, epoch_id in touched:
             files = {
                 match[3]: change
@@ -110,6 +116,14 @@ class _Guard:
             yield from logs.findings(past, epoch_branch=epoch_branch is not None)
         for scope_id in sorted(scopes_touched | {scope for scope, _ in touched} | set(self._changed_scopes())):
             yield from self._sequence(settings, scope_id)
+
+    def _amendment(self, settings: NodeSettings, scope_id: str, number: str, version: str) -> Iterator[Finding]:
+        """One amendment that the change touches."""
+        home = f"{layout.EPOCHS}/{scope_id}/{number}/{layout.AMENDMENTS}/{version}/"
+        files = {path.removeprefix(home): change for path, change in self.changes.items() if path.startswith(home)}
+        trees = (self._read_before, self._read_after)
+        scopes = [scope for tree in (self.before, self.after) if (scope := self._scope(tree, scope_id)) is not None]
+        yield from AmendmentChange(settings, scope_id, int(number), int(version), files, *trees).findings(scopes)
 
     def _changed_scopes(self) -> Iterator[str]:
         """Scopes with epochs whose file changed and can be read."""
@@ -164,7 +178,7 @@ class _Guard:
             if not (path == "data" or path.startswith("data/")):
                 continue
             if new is None:
-                if path != "data/epochs/.gitkeep":
+                if path != "data/epochs/.gitkeep" and not _AMENDED.fullmatch(path):
                     yield Finding("ACTIVITY_APPEND_ONLY", "is deleted; the record only ever grows", path)
                 continue
             if new.mode == SUBMODULE:

@@ -16,7 +16,8 @@ from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.lifecycle import pin_findings
 from ledger.core.objections import objections_end, unanswered
-from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.pool import BY_HAND, RULE_ACTOR, FixedV1, component_key, rules_of
+from ledger.core.records import ActivityEvent, Award, Curation, Override, PoolComponent, payload_hash
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
@@ -66,7 +67,10 @@ class EpochChange:
         read_after: Read,
     ) -> None:
         place = (Path(), settings.node_id, ScopeId(scope_id), epoch_id)
-        self.before, self.after = TreeFolder(*place, read_before), TreeFolder(*place, read_after)
+        self._trees = TreeFolder(*place, read_before), TreeFolder(*place, read_after)
+        self.before: EpochFolder
+        self.after: EpochFolder
+        self.before, self.after = self._trees
         self.settings, self.files = settings, files
 
     def findings(self, scopes: Sequence[ScopeSettings]) -> Iterator[Finding]:
@@ -84,6 +88,7 @@ class EpochChange:
             yield from self._attestations(final=True)
             return
         yield from self._logs()
+        yield from self._shards()
         try:
             now = self.after.state()
             window = self.after.window()
@@ -117,6 +122,7 @@ class EpochChange:
                 yield from pin_findings(path, steps, self.after.chain())
             if scopes:
                 yield from self._deciders(scopes[0])
+            yield from self._pool()
             if scopes and now == "finalized":
                 yield from self._questions(scopes[0])
         except LedgerError as error:
@@ -126,14 +132,18 @@ class EpochChange:
         """Append-only and written-once files, byte by byte; the activity log as one over its shards."""
         for name in sorted(self.files):
             old, new = self.before.stored(name), self.after.stored(name)
-            kind = layout.kind_of(name)
+            kind = layout.kind_of(name, self.after.version)
             if layout.shard_number(name) is not None or old is None or kind == "derived":
                 continue
             if kind == "once" and old != new:
                 yield Finding("ACTIVITY_APPEND_ONLY", "is written once and never changes", self.after.path(name), 1)
             elif kind in ("log", "later") and not (new or b"").startswith(old):
                 yield rewritten(self.after.path(name), old, new or b"")
-        shards = self.before.log_shards()
+
+    def _shards(self) -> Iterator[Finding]:
+        """The activity log as one over its shards: what was there before begins what is there now."""
+        before, after = (tree.log_shards() for tree in self._trees)
+        shards = before
         for number, name in enumerate(shards, start=1):
             if name in self.files:
                 old, new = self.before.read(name), self.after.read(name)
@@ -143,7 +153,6 @@ class EpochChange:
                     yield Finding(
                         "ACTIVITY_APPEND_ONLY", "a later shard exists; this one is closed", self.after.path(name)
                     )
-        after = self.after.log_shards()
         for name in sorted(self.files):
             if layout.shard_number(name) is not None and name not in after:
                 yield Finding("ACTIVITY_APPEND_ONLY", "a shard before it is missing", self.after.path(name))
@@ -151,7 +160,7 @@ class EpochChange:
     def _activity(self, end: Timestamp, closed: Timestamp | None) -> Iterator[Finding]:
         """Every added event is canonical, of this place and time, rightly hashed, new, and came in before review."""
         seen: set[bytes] = set()
-        for name in self.after.log_shards():
+        for name in self._trees[1].log_shards():
             if name not in self.files:
                 seen.update(map(_id_of, self.after.read(name).split(b"\n")))
                 continue
@@ -176,13 +185,47 @@ class EpochChange:
                     yield as_finding(error.at(path, line))
 
     def _deciders(self, scope: ScopeSettings) -> Iterator[Finding]:
-        """Added decisions are by approvers or curators of the scope; its written rules may only exclude."""
-        for name, lines in (("curation.jsonl", self.after.curation()), ("overrides.jsonl", self.after.overrides())):
+        """Added decisions are by approvers or curators of the scope; its written rules may only exclude, the pool's
+        rules only record what `epoch.json` pins. Components are withdrawn by approvers.
+        """
+        own: dict[str, Sequence[Curation | Override | Award | PoolComponent]] = {
+            "curation.jsonl": EpochFolder.curation(self.after),
+            "overrides.jsonl": EpochFolder.overrides(self.after),
+            "awards.jsonl": self.after.own_awards(),
+            "pool.jsonl": [] if self.after.version > 1 else self.after.pool(),
+        }
+        for name, lines in own.items():
             for line in lines[self.before.read(name).count(b"\n") :]:
                 by_policy = line.actor == POLICY_ACTOR and getattr(line, "action", "") == "exclude"
-                if not by_policy and not scope.may_decide(line.actor):
+                by_rule = isinstance(line, PoolComponent) and line.actor == RULE_ACTOR
+                if isinstance(line, PoolComponent) and line.action == "withdraw" and not by_rule:
+                    if all(person.id != line.actor for person in scope.approvers):
+                        message = "withdrawn by someone who is no approver"
+                        yield Finding("APPROVERS_PER_SCOPE", message, self.after.path(name), line.seq, None, line.actor)
+                elif not by_policy and not by_rule and not scope.may_decide(line.actor):
                     message = "decided by someone who is neither approver nor curator"
                     yield Finding("APPROVERS_PER_SCOPE", message, self.after.path(name), line.seq, None, line.actor)
+
+    def _pool(self) -> Iterator[Finding]:
+        """Components have their right id, and those that a rule gave are of a rule that the epoch pins."""
+        epoch, path = self.after.epoch(), self.after.path("pool.jsonl")
+        rules = {str(rule.flat()["rule"]): rule for rule in rules_of(epoch)}
+        for line in self.after.pool()[self.before.read("pool.jsonl").count(b"\n") :]:
+            if line.action != "record":
+                continue
+            right = component_key(epoch, line.component_id)
+            if line.id != right:
+                yield Finding("POOL_REPRODUCIBLE", "component's id", path, line.seq, right, line.id)
+            if line.actor != RULE_ACTOR and line.algorithm_version == BY_HAND:
+                continue
+            rule = rules.get(line.algorithm_version or "")
+            if rule is None or rule.component != line.component_id:
+                message = "is of no rule that the epoch pins"
+                yield Finding("POOL_REPRODUCIBLE", message, path, line.seq, ", ".join(rules), line.algorithm_version)
+            elif isinstance(rule, FixedV1) and line.amount_credits != rule.amount_credits * epoch.windows:
+                wanted = str(rule.amount_credits * epoch.windows)
+                message = "is not what the pinned rule gives"
+                yield Finding("POOL_REPRODUCIBLE", message, path, line.seq, wanted, str(line.amount_credits))
 
     def _questions(self, scope: ScopeSettings) -> Iterator[Finding]:
         """No question that was raised in time is left without an approver's answer."""
@@ -201,14 +244,21 @@ class EpochChange:
                 yield Finding("APPROVERS_PER_SCOPE", message, self.after.path("objections.jsonl"), line.seq)
 
     def settings_findings(self, past: Past) -> Iterator[Finding]:
-        """Weights that are pinned at open stood in the settings then: nobody pins by hand what no reviewed change of
-        the settings ever said. (The approver sets are held to the scope's file where they are proposed.)
+        """Weights, pool rules and what becomes of unclaimed shares, all pinned at open, stood in the settings then.
+
+        Nobody pins by hand what no reviewed change of the settings ever said. (The approver sets are held to the
+        scope's file where they are proposed.)
         """
         try:
             opening = "epoch.json" in self.files and self.before.stored("epoch.json") is None
             if opening and not self._weights_stood(past):
                 message = "the weights are not what the scope's policy said when the epoch opened"
                 yield Finding("WEIGHTS_INTEGER_ONLY", message, self.after.path("epoch.json"), 1)
+            if opening and not self._rules_stood(past):
+                message = (
+                    "pool_rules, unresolved or hold_epochs are not what the scope's file said when the epoch opened"
+                )
+                yield Finding("POOL_REPRODUCIBLE", message, self.after.path("epoch.json"), 1)
         except FormatError:
             return  # reported by `findings`
 
@@ -221,6 +271,14 @@ class EpochChange:
             policy.weights == epoch.weight_config
             for data in past(epoch.weight_policy, since)
             if (policy := _settings(WeightPolicy, data, epoch.weight_policy)) is not None
+        )
+
+    def _rules_stood(self, past: Past) -> bool:
+        epoch = self.after.epoch()
+        return any(
+            (tuple(rule.flat() for rule in scope.rules), scope.unresolved, scope.hold_epochs)
+            == (epoch.pool_rules, epoch.unresolved, epoch.hold_epochs)
+            for scope in self._scopes_since(past, epoch.period_start)
         )
 
     def _scopes_since(self, past: Past, time: Timestamp) -> Iterator[ScopeSettings]:
@@ -292,7 +350,7 @@ class EpochChange:
         wanted = None
         if self.after.epoch_id > 1:
             before = f"{layout.epoch_path(self.after.scope_id, self.after.epoch_id - 1)}/statement.json"
-            wanted = sha256_hex(self.after.source(before) or b"")
+            wanted = sha256_hex(self.after.beside(before) or b"")
         if stated is not None and stated.previous_statement_hash != wanted:
             message = "does not follow the statement before"
             yield Finding("PAYOUT_DETERMINISTIC", message, path, 1, wanted, stated.previous_statement_hash)

@@ -14,7 +14,8 @@ from ledger.core.settling import approvers_of
 from ledger.core.statementlog import Final, log_findings
 from ledger.core.values import NodeId, ScopeId, Timestamp
 from ledger.store import layout
-from ledger.store.final import final_sets, final_statement
+from ledger.store.amendments import amendment_of
+from ledger.store.final import final_amendments, final_sets, final_statement
 from ledger.store.final_payments import final_payments
 from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
 from ledger.store.node import life_of
@@ -22,6 +23,10 @@ from ledger.store.payments import PayFiles
 
 Past = Callable[[Timestamp], Iterator[ScopeSettings]]
 """The scope's file as it is after the change and as it stood before it, back to a time."""
+_AMENDMENT = re.compile(
+    rf"data/epochs/[^/]+/({layout.FOLDER_PATTERN})/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/statement\.json",
+    re.ASCII,
+)
 _STATEMENT = re.compile(rf"data/epochs/[^/]+/({layout.FOLDER_PATTERN})/statement\.json", re.ASCII)
 
 
@@ -64,9 +69,12 @@ class ScopeChange:
         except LedgerError as error:
             yield as_finding(error)
 
+    def _folder(self, number: int) -> TreeFolder:
+        return TreeFolder(Path(), self.after.node_id, self.after.scope_id, number, self.after.source)
+
     def _folders(self, numbers: Collection[int]) -> Iterator[TreeFolder]:
         for number in sorted(numbers):
-            folder = TreeFolder(Path(), self.after.node_id, self.after.scope_id, number, self.after.source)
+            folder = self._folder(number)
             if folder.exists():
                 yield folder
 
@@ -84,6 +92,11 @@ class ScopeChange:
         numbers = {*self.epochs, *(int(match[1]) for match in named if match)}
         closed = (final_statement(folder) for folder in self._folders(numbers))
         final += [one for one in closed if one is not None]
+        final += final_amendments(
+            amendment_of(self._folder(int(match[1])), int(match[2]))
+            for line in lines
+            if line.kind == "amendment" and (match := _AMENDMENT.fullmatch(line.ref))
+        )
         looked_at = {(one.kind, one.ref) for one in final}
         kept = [line for line in lines if line in added or (line.kind, line.ref) in looked_at]
         yield from log_findings(layout.log_path(self.scope_id), kept, final)

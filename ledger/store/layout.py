@@ -42,6 +42,21 @@ EPOCH_FILES: dict[str, Kind] = {
 """Every file of an epoch's folder. once: never changes; log: append-only; derived: written anew until finalized;
 later: append-only facts that may come after finalize."""
 
+AMENDMENTS = "amendments"
+AMENDMENT_FILES: dict[str, Kind] = {
+    "reason.json": "once",
+    "curation.jsonl": "log",
+    "overrides.jsonl": "log",
+    "awards.jsonl": "log",
+    "transitions.jsonl": "log",
+    "allocations.jsonl": "derived",
+    "statement.json": "derived",
+    "signatures.jsonl": "log",
+    CHECKSUMS: "derived",
+    "attestations.jsonl": "later",
+}
+"""Every file of an amendment's folder, which lies in the epoch's and is of kind `later` to it."""
+VERSION_FOLDER = r"0[2-9]|[1-9][0-9]"
 FOLDER_PATTERN = r"(?!0000)[0-9]{4}|[1-9][0-9]{4,8}"
 _SCOPE_LOG = re.compile(
     rf"{APPROVERS}/({SCOPE_PATTERN[1:-1]})(?:\.signatures)?\.jsonl|{LOG}/({SCOPE_PATTERN[1:-1]})\.jsonl", re.ASCII
@@ -59,6 +74,11 @@ def folder_name(epoch_id: int) -> str:
 def epoch_path(scope_id: str, epoch_id: int) -> str:
     """The epoch's folder, relative to the node."""
     return f"{EPOCHS}/{scope_id}/{folder_name(epoch_id)}"
+
+
+def amendment_path(scope_id: str, epoch_id: int, version: int) -> str:
+    """The folder of an amendment, relative to the node: two digits, from 02."""
+    return f"{epoch_path(scope_id, epoch_id)}/{AMENDMENTS}/{version:02d}"
 
 
 def approvers_path(scope_id: str) -> str:
@@ -105,8 +125,10 @@ def shard_number(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def kind_of(name: str) -> Kind | None:
-    """What kind of file `name` is in an epoch's folder; None when no such file exists."""
+def kind_of(name: str, version: int = 1) -> Kind | None:
+    """What kind of file `name` is in an epoch's folder, or in that of a later version; None when there is no such."""
+    if version > 1:
+        return AMENDMENT_FILES.get(name)
     return "log" if shard_number(name) is not None else EPOCH_FILES.get(name)
 
 

@@ -81,6 +81,11 @@ class EpochFolder:
         return {"node_id": self.node_id, "scope_id": self.scope_id, "epoch_id": self.epoch_id}
 
     @property
+    def version(self) -> int:
+        """Which version of the epoch this is: 1, or that of an amendment."""
+        return 1
+
+    @property
     def relative(self) -> str:
         """The folder's path inside the node."""
         return layout.epoch_path(self.scope_id, self.epoch_id)
@@ -97,6 +102,18 @@ class EpochFolder:
     def stored(self, name: str) -> bytes | None:
         """A file's bytes, None when it does not exist: the one place where this class reads."""
         return read_file(self.root, self.path(name))
+
+    def parts(self, name: str) -> list[str]:
+        """The files that a log goes on through, in order; one, but for decisions of an amendment."""
+        return [self.path(name)]
+
+    def next_seq(self, name: str) -> int:
+        """The number of the next line of a numbered log of this folder."""
+        return self.read(name).count(b"\n") + 1
+
+    def superseded(self) -> Statement | None:
+        """The statement that this version supersedes; None for version 1."""
+        return None
 
     def beside(self, path: str) -> bytes | None:
         """The bytes of a file of the node outside the folder, by its path; None when it does not exist."""
@@ -210,9 +227,13 @@ class EpochFolder:
 
     def awards(self) -> list[Award]:
         """All awards and their cancellations, oldest first; FormatError when they do not fold."""
-        lines = self._log("awards.jsonl", Award)
+        lines = self.own_awards()
         self._folded("awards.jsonl", lambda: standing_awards(lines))
         return lines
+
+    def own_awards(self) -> list[Award]:
+        """The lines of this folder's own log of awards."""
+        return self._log("awards.jsonl", Award)
 
     def _folded(self, name: str, fold: Callable[[], object]) -> None:
         try:
@@ -464,7 +485,9 @@ def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
             yield path, entry.stat(follow_symlinks=False).st_mode
 
 
-_ENTRY = re.compile(rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})/({layout.NAME_PATTERN})", re.ASCII)
+_FOLDER = rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})"
+_ENTRY = re.compile(rf"{_FOLDER}/({layout.NAME_PATTERN})", re.ASCII)
+_AMENDMENT = re.compile(rf"{_FOLDER}/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/({layout.NAME_PATTERN})", re.ASCII)
 
 
 def check_entry(path: str, mode: int) -> None:
@@ -482,8 +505,9 @@ def check_entry(path: str, mode: int) -> None:
         return
     if pay_kind(path) is not None:
         return
-    match = _ENTRY.fullmatch(path)
-    if match is None or layout.kind_of(match[3]) is None:
+    match, amendment = _ENTRY.fullmatch(path), _AMENDMENT.fullmatch(path)
+    known = match is not None and layout.kind_of(match[3]) is not None
+    if not known and (amendment is None or amendment[4] not in layout.AMENDMENT_FILES):
         raise FormatError(
             "is no file of a node (lower-case ASCII names, the files of the specification only)",
             path=path,
