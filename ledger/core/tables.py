@@ -8,7 +8,6 @@ pair in JSON (U+FFFD, as the specification's section 1 says).
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import re
@@ -65,7 +64,7 @@ def read_rows(data: bytes, path: str, form: Form) -> Iterator[tuple[int, Row]]:
 
 def _lines(data: bytes, path: str, form: Form) -> Iterator[str]:
     """The lines of a file in UTF-8, each with its line end."""
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")  # as old programs on a Mac write
     parts = data.split(b"\n")

@@ -11,6 +11,8 @@ PURE = frozenset(
         *(
             "__future__",
             "collections",
+            "contextlib",
+            "csv",
             "dataclasses",
             "datetime",
             "fnmatch",
