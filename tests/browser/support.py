@@ -52,6 +52,9 @@ def publish(node_root: Path, out: Path) -> Path:
     (api / "epochs.json").write_text(json.dumps({"epochs": epochs, "node_id": node.node_id}), "utf-8")
     (api / "scopes.json").write_text(json.dumps({"node_id": node.node_id, "scopes": scopes}), "utf-8")
     shutil.copy(node_root / "data/identities.jsonl", api / "identities.jsonl")
+    for folder_name in ("approvers", "log"):
+        if (node_root / "data" / folder_name).is_dir():
+            shutil.copytree(node_root / "data" / folder_name, api / folder_name, dirs_exist_ok=True)
     return out
 
 

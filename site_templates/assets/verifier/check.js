@@ -2,20 +2,28 @@
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
 import { cutParts, mergeParts, scanPart } from "./activity.js";
-import { bytesOf, concat, EMPTY, nameUuid, sameBytes, sha256Hex } from "./bytes.js";
+import { Chain, personOf, pinFindings, setHash } from "./approvers.js";
+import { bytesOf, concat, EMPTY, sameBytes, sha256Hex } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
-import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
+import { evaluate, eventOutcomes, foldCuration, policyUnits } from "./evaluate.js";
 import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
-import { IDENTITIES, INVARIANTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
+import { IDENTITIES, INVARIANTS, RECEIPTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
 import { folderOf, isKnown, isLater, isShard, shardNames } from "./load.js";
+import { applyRule, awardCredits, BY_HAND, componentId, lapsedCredits, readKpi, rulesOf, standingComponents } from "./pool.js";
 import * as records from "./records.js";
 import { attestedText, recoverSigner, signedText } from "./signatures.js";
 import { buildStatement, fileBytes } from "./statement.js";
+import { finalSets, logFindings, logPin, setRef } from "./statementlog.js";
 
 const STEPS = [[null, "open"], ["open", "review"], ["review", "review"], ["review", "finalized"]].map(String);
 
 const shown = (value) => (value !== null && typeof value === "object" ? canonicalText(value) : value === null ? "null" : String(value));
+
+/** An input of a pool rule that the site does not publish: the rule is not looked at, which is said. */
+class Unseen extends Refusal {
+  constructor() { super("an input is not published here"); }
+}
 
 /** Collects findings for one loaded epoch (see load.js). */
 class Check {
@@ -26,9 +34,13 @@ class Check {
     this.folder = folderOf(loaded.scopeId, loaded.epochId);
     this.place = { node_id: loaded.nodeId, scope_id: loaded.scopeId, epoch_id: loaded.epochId };
     this.findings = [];
+    this.unseen = {};
     this.told = new Set();
     this.state = "unreadable";
   }
+
+  /** Where a log of the scope lies inside the node. */
+  scoped(folder, ending = ".jsonl") { return `data/${folder}/${this.loaded.scopeId}${ending}`; }
 
   path(name) { return name.includes("/") ? name : `${this.folder}/${name}`; }
 
@@ -73,14 +85,14 @@ class Check {
     const transitions = this.attempt(() => this.log(records.Transition, "transitions.jsonl"), []);
     this.state = this.attempt(() => this.stateOf(this.log(records.Transition, "transitions.jsonl"))) ?? "unreadable";
     this.transitions(transitions);
-    const pin = transitions.findLast((step) => step.to === "review") ?? null;
+    const pin = this.attempt(() => this.pin());
     const statement = this.loaded.files.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
     const epoch = this.attempt(() => this.epoch());
     const log = epoch && (await this.scan(epoch));
     const derived = epoch && this.attempt(() => this.derive(epoch, log, statement, pin));
     this.activity(log, transitions);
     this.decisions(derived, transitions);
-    this.pool();
+    this.pool(epoch, derived);
     this.attempt(() => this.log(records.Cursor, "cursors.jsonl"));
     this.attempt(() => this.log(records.Collection, "collection.jsonl"));
     this.attempt(() => this.log(records.Objection, "objections.jsonl"));
@@ -88,10 +100,13 @@ class Check {
     if (this.state === "finalized") this.finalized(transitions, statement);
     else if (this.loaded.files.has("sha256sums.txt"))
       this.add("EPOCH_FINALIZE_IDEMPOTENT", "the step to finalized is missing: finalize was cut off (run it again), or the log was cut", "transitions.jsonl");
+    const chain = this.attempt(() => this.chain());
+    if (chain) for (const [message, line, expected, actual] of pinFindings(transitions, chain)) this.add("APPROVERS_CHAINED", message, "transitions.jsonl", line, expected, actual);
     const signers = statement && pin ? this.signatures(statement, pin) : [];
     const witnesses = this.attestations(this.state === "finalized" ? statement : null);
     this.neighbours(epoch);
-    return { epoch, log, derived, statement, pin, signers, witnesses };
+    if (chain) this.attempt(() => this.logged(chain, transitions));
+    return { epoch, log, derived, statement, pin, chain, signers, witnesses };
   }
 
   /** Names that no command writes, files that are listed but missing, and line ends that a checkout altered. */
@@ -122,6 +137,32 @@ class Check {
     for (let index = 1; index < steps.length; index += 1)
       if (steps[index].at < steps[index - 1].at)
         this.differ("EPOCH_THREE_PHASE", "step lies before the one before it", "transitions.jsonl", steps[index - 1].at, steps[index].at, index + 1);
+  }
+
+  /** The approver sets of the scope and which of them count. */
+  chain() {
+    if (this.known === undefined) {
+      const { nodeId, scopeId, approvers, approverSignatures } = this.loaded;
+      const [place, paths] = [{ node_id: nodeId, scope_id: scopeId }, [this.scoped("approvers"), this.scoped("approvers", ".signatures.jsonl")]];
+      const sets = records.readLog(records.ApproverSet, approvers, paths[0], place);
+      this.known = new Chain(sets, records.readLog(records.ApproverSignature, approverSignatures, paths[1], place), paths);
+    }
+    return this.known;
+  }
+
+  /** Whose signatures count, by the last step to review; null before it. */
+  pin() {
+    const steps = this.log(records.Transition, "transitions.jsonl");
+    const index = steps.findLastIndex((step) => step.to === "review");
+    if (index === -1) return null;
+    const [step, chain] = [steps[index], this.chain()];
+    if (!chain.holds(step))
+      throw new Refusal(`pins approver set ${step.approvers_seq}, which the scope's chain does not hold like this`, { rule: "APPROVERS_CHAINED" }).at(this.path("transitions.jsonl"), index + 1);
+    return this.pinTo(chain.get(step.approvers_seq), step.gaps);
+  }
+
+  pinTo(set, gaps = []) {
+    return { set, approvers: set.approvers.flatMap((person) => person.wallets).sort(), approver_set_hash: setHash(set), approvers_seq: set.seq, threshold: set.threshold, gaps };
   }
 
   epoch() {
@@ -156,26 +197,69 @@ class Check {
     const overrides = this.log(records.Override, "overrides.jsonl");
     const outcomes = eventOutcomes(epoch.weight_config, log.events, resolveAccounts(bindings.lines), foldCuration(curation));
     const evaluation = evaluate(this.place, outcomes, overrides);
-    const pool = this.components();
+    const pool = this.poolLines();
+    const awards = awardCredits(this.awardLines());
+    const facts = this.facts(epoch, outcomes, bindings.lines);
+    const projected = this.state === "open" ? this.projected(epoch, facts, pool) : [];
     const built = buildStatement({
       epoch,
-      pin: pin ?? this.provisionalPin(),
+      pin: pin ?? this.pin() ?? this.provisionalPin(),
       evaluation,
       activityRoot: log.root,
-      pool,
-      curationHash: sha256Hex(this.data("curation.jsonl")),
-      overridesHash: sha256Hex(this.data("overrides.jsonl")),
-      poolHash: sha256Hex(this.data("pool.jsonl")),
-      identities: bindings.pin,
+      pool: [...standingComponents(pool).map((line) => BigInt(line.amount_credits)), ...projected.map((each) => each.amount)],
+      awards,
+      hashes: Object.fromEntries(["awards", "collection", "curation", "cursors", "overrides", "pool"].map((name) => [`${name}_hash`, sha256Hex(this.data(`${name}.jsonl`))])
+        .concat([["epoch_hash", sha256Hex(this.data("epoch.json"))]])),
+      pins: { identities: bindings.pin, log: this.logPin(statement?.log.size ?? null), receipts: this.receiptsPin(statement?.receipts.size ?? null) },
       previousHash: this.previousHash(),
     });
-    return { bindings: bindings.lines, names: namesOf(bindings.lines), curation, overrides, outcomes, evaluation, pool, statement: built };
+    return { bindings: bindings.lines, names: namesOf(bindings.lines), curation, overrides, outcomes, evaluation, pool, awards, facts, projected, statement: built };
   }
 
-  /** What review would pin if it came now. */
+  /** What review would pin if it came now: the set that counts, else the one proposed, else the scope's settings. */
   provisionalPin() {
-    const wallets = (this.loaded.settings?.approvers ?? []).flatMap((person) => person.wallets).sort();
-    return { approver_set_hash: records.approverSetHash(wallets), threshold: this.loaded.settings?.threshold ?? 1, gaps: [] };
+    const [proposed, settings] = [this.chain().toPin, this.loaded.settings ?? {}];
+    if (proposed !== null) return this.pinTo(proposed);
+    const { approvers = [], issuers = [], covers = false, self_approve = false, threshold = 1 } = settings;
+    return this.pinTo({ approvers, issuers, covers, self_approve, threshold, seq: this.chain().sets.length + 1 });
+  }
+
+  /** The prefix of the statement log that the statement pins. */
+  logPin(size) {
+    const path = this.scoped("log");
+    const lines = this.logLines();
+    const own = lines.findIndex((line) => line.ref === this.path("statement.json"));
+    const before = own === -1 ? lines.length : own;
+    if (size !== null && size > before) throw new Refusal(`log has ${before} lines before this epoch's, ${size} are pinned`, { rule: "STATEMENT_LOGGED" }).at(path);
+    return logPin(lines.slice(0, size ?? before));
+  }
+
+  logLines() {
+    return records.readLog(records.LogLine, this.loaded.log, this.scoped("log"), { node_id: this.loaded.nodeId, scope_id: this.loaded.scopeId });
+  }
+
+  /** Log and files held to each other, as far as they are here. */
+  logged(chain, steps) {
+    this.findings.push(...chain.findings);
+    const { scopeId, epochId, siblings, previousStatement } = this.loaded;
+    const closed = siblings.filter((one) => (one.number === epochId ? this.state : one.state) === "finalized");
+    const statements = closed.map(({ number }) => {
+      const data = number === epochId ? this.data("statement.json") : number === epochId - 1 ? previousStatement : null;
+      const pinned = number === epochId ? (steps.findLast((step) => step.approvers_seq)?.approvers_seq ?? null) : null;
+      return { kind: "statement", ref: `${folderOf(scopeId, number)}/statement.json`, hash: data && sha256Hex(data), pinned: pinned && setRef(scopeId, pinned) };
+    });
+    const final = [...finalSets(scopeId, chain), ...statements];
+    for (const [message, path, line, expected, actual] of logFindings(this.scoped("log"), this.logLines(), final))
+      this.add("STATEMENT_LOGGED", message, path, line, expected, actual);
+  }
+
+  /** How much of the receipts log the statement pins. */
+  receiptsPin(size) {
+    const data = this.loaded.receipts;
+    const ends = [...lineSpans(data)].map(([, end]) => end).filter((end) => end < data.length);
+    if (size !== null && size > ends.length) throw new Refusal(`log has ${ends.length} lines, ${size} are pinned`).at(RECEIPTS);
+    const count = size ?? ends.length;
+    return { sha256: sha256Hex(data.subarray(0, count ? ends[count - 1] + 1 : 0)), size: count };
   }
 
   previousHash() {
@@ -199,35 +283,110 @@ class Check {
     const closed = steps.find((step) => step.to === "finalized")?.at;
     const curation = this.attempt(() => this.log(records.Curation, "curation.jsonl"), []);
     const overrides = this.attempt(() => this.log(records.Override, "overrides.jsonl"), []);
-    for (const [name, lines] of [["curation.jsonl", curation], ["overrides.jsonl", overrides]])
+    const awards = this.attempt(() => this.awardLines(), []);
+    for (const [name, lines] of [["curation.jsonl", curation], ["overrides.jsonl", overrides], ["awards.jsonl", awards]])
       for (const line of lines)
         if (closed !== undefined && line.at > closed) this.add("CURATION_FREEZE_ON_FINALIZE", "decision after finalize", name, line.seq, `at most ${closed}`, line.at);
     if (!derived) return;
     const users = knownUsers(derived.bindings);
-    const named = [...curation.filter((line) => line.user_id !== null).map((line) => ["curation.jsonl", line]), ...overrides.map((line) => ["overrides.jsonl", line])];
+    const named = [["curation.jsonl", curation], ["overrides.jsonl", overrides], ["awards.jsonl", awards]]
+      .flatMap(([name, lines]) => lines.filter((line) => line.user_id !== null).map((line) => [name, line]));
     for (const [name, line] of named)
       if (!users.has(line.user_id))
         this.add("IDENTITY_BEST_EFFORT", "names a user that the bindings log does not know", name, line.seq, "a user of the bindings log", line.user_id);
   }
 
-  components() {
-    const components = this.log(records.PoolComponent, "pool.jsonl");
-    const seen = new Set();
-    for (const [index, { component_id }] of components.entries()) {
-      if (seen.has(component_id)) throw new Refusal(`${component_id} is recorded twice`, { rule: "POOL_UNIQUE_PER_TYPE" }).at(this.path("pool.jsonl"), index + 1);
-      seen.add(component_id);
-    }
-    return components;
+  awardLines() {
+    const lines = this.log(records.Award, "awards.jsonl");
+    awardCredits(lines, this.path("awards.jsonl"));
+    return lines;
   }
 
-  pool() {
-    const components = this.attempt(() => this.components(), []);
-    for (const [index, line] of components.entries()) {
-      const id = nameUuid(this.loaded.nodeId, `${this.loaded.scopeId}/${this.loaded.epochId}/${line.component_id}`);
-      this.differ("POOL_REPRODUCIBLE", "component's id", "pool.jsonl", id, line.id, index + 1);
-    }
-    if (this.state === "finalized" && !components.some((line) => line.component_id === "base_issuance"))
+  poolLines() {
+    const lines = this.log(records.PoolComponent, "pool.jsonl");
+    standingComponents(lines, this.path("pool.jsonl"));
+    return lines;
+  }
+
+  /** What pool rules compute from; asked for one by one, since most rules need little. */
+  facts(epoch, outcomes, bindings) {
+    const { scopeId, epochId, nodeId, previousStatement, earlier, kpi } = this.loaded;
+    const place = (number) => ({ node_id: nodeId, scope_id: scopeId, epoch_id: number });
+    const single = (type, name, number, data) => {
+      const path = `${folderOf(scopeId, number)}/${name}`;
+      if (data === null && name === "epoch.json") throw new Refusal("epoch.json is missing").at(path);
+      return data === null ? null : records.readSingle(type, data, path, place(number));
+    };
+    return {
+      windows: epoch.windows,
+      units: policyUnits(outcomes, epoch.weight_config),
+      carried: () => {
+        const before = single(records.Statement, "statement.json", epochId - 1, epochId > 1 ? previousStatement : null);
+        const all = [...earlier].sort(([a], [b]) => a - b).map(([number, files]) => ({
+          number,
+          epoch: single(records.Epoch, "epoch.json", number, files.epoch),
+          statement: single(records.Statement, "statement.json", number, files.statement),
+        }));
+        return { before: before && { statement: before, hash: sha256Hex(previousStatement) }, lapsed: lapsedCredits(epochId, all, bindings) };
+      },
+      reading: (rule) => {
+        const data = kpi.get(rule.file) ?? null;
+        if (data !== null) return readKpi(data, rule, epoch.period_start.slice(0, 10));
+        this.unseen.POOL_REPRODUCIBLE = `${rule.file} is not published here; \`ledger verify\` reads it from the repository`;
+        throw new Unseen();
+      },
+    };
+  }
+
+  /** What the rules would add if an open epoch closed now; one whose input is not there yet adds nothing. */
+  projected(epoch, facts, lines) {
+    const recorded = new Set(lines.map((line) => line.component_id));
+    return rulesOf(epoch).flatMap((rule) => {
+      try {
+        return [applyRule(rule, facts)].filter((each) => !recorded.has(each.component));
+      } catch (error) {
+        if (error instanceof Refusal) return [];
+        throw error;
+      }
+    });
+  }
+
+  /** Ids are right, and whatever names a rule is what the pinned rule gives. */
+  pool(epoch, derived) {
+    const lines = this.attempt(() => this.poolLines(), []);
+    const standing = standingComponents(lines);
+    if (epoch)
+      for (const line of lines.filter((one) => one.action === "record")) {
+        const { nodeId, scopeId, epochId } = this.loaded;
+        this.differ("POOL_REPRODUCIBLE", "component's id", "pool.jsonl", componentId(nodeId, scopeId, epochId, line.component_id), line.id, line.seq);
+      }
+    if (this.state === "finalized" && !standing.some((line) => line.component_id === "base_issuance"))
       this.differ("POOL_REQUIRES_BASE", "component missing", "pool.jsonl", "base_issuance", "none", null);
+    if (derived && this.state !== "open") this.attempt(() => this.ruled(epoch, derived, lines, standing));
+  }
+
+  ruled(epoch, derived, lines, standing) {
+    const due = [];
+    const unseen = new Set();
+    for (const rule of rulesOf(epoch)) {
+      try {
+        due.push(applyRule(rule, derived.facts));
+      } catch (error) {
+        if (!(error instanceof Unseen)) throw error;
+        unseen.add(rule.rule);
+      }
+    }
+    for (const line of standing) {
+      const { component_id: component, algorithm_version: name, seq } = line;
+      if (name === BY_HAND || unseen.has(name)) continue;
+      const rule = due.find((each) => each.component === component && each.rule === name);
+      const wanted = rule ? { amount_credits: String(rule.amount), inputs: rule.inputs } : "no such rule";
+      const found = { amount_credits: line.amount_credits, inputs: line.inputs };
+      this.differ("POOL_REPRODUCIBLE", `${component} is not what the pinned rule ${name} gives`, "pool.jsonl", wanted, found, seq);
+    }
+    const decided = new Set(lines.map((line) => line.component_id));
+    for (const each of due.filter((one) => !decided.has(one.component)))
+      this.differ("POOL_REPRODUCIBLE", `the pinned rule ${each.rule} gave nothing`, "pool.jsonl", `${each.component} of ${each.amount} credits`, "none", null);
   }
 
   /** The stored statement and allocations against what the stored records give, field by field and byte by byte. */
@@ -245,9 +404,11 @@ class Check {
         this.add(rule, own ? `statement.${name}` : `is not what statement.${name} pins`, path, own ? 1 : null, shown(stored[name]), shown(wanted[name]));
       }
       for (const name of Object.keys(wanted).sort())
-        if (!(name in STATEMENT_RULES) && name !== "payouts") this.differ("PAYOUT_DETERMINISTIC", `statement.${name}`, "statement.json", wanted[name], stored[name]);
+        if (!(name in STATEMENT_RULES) && name !== "payouts" && name !== "held") this.differ("PAYOUT_DETERMINISTIC", `statement.${name}`, "statement.json", wanted[name], stored[name]);
       for (const [index, due] of wanted.payouts.entries())
         if (index < stored.payouts.length) this.differ("PAYOUT_DETERMINISTIC", `payout of ${due.user_id}`, "statement.json", due, stored.payouts[index]);
+      for (const [index, due] of wanted.held.entries())
+        if (index < stored.held.length) this.differ("PAYOUT_DETERMINISTIC", `held for ${due.source}:${due.platform_user_id}`, "statement.json", due, stored.held[index]);
     }
     this.sameFile("allocations.jsonl", concat(derived.evaluation.allocations.map(fileBytes)));
     this.sameFile("statement.json", fileBytes(wanted));
@@ -290,16 +451,19 @@ class Check {
     const hash = sha256Hex(this.data("statement.json"));
     const text = signedText(statement, hash);
     const signers = new Set();
+    const people = new Set();
     for (const [index, line] of this.attempt(() => this.log(records.Signature, "signatures.jsonl"), []).entries()) {
       if (line.statement_hash !== hash) continue; // over an older draft: kept on record, counts for nothing
       this.signature(index + 1, line, text, pin);
-      if (signers.has(line.signer_wallet)) this.differ("APPROVERS_PER_SCOPE", "signer counted twice", "signatures.jsonl", 1, 2, index + 1);
+      const person = personOf(pin.set, line.signer_wallet);
+      if (people.has(person)) this.differ("APPROVERS_PER_SCOPE", `${person} counted twice`, "signatures.jsonl", 1, 2, index + 1);
+      if (person === null) continue;
+      people.add(person);
       signers.add(line.signer_wallet);
     }
-    const counted = [...signers].filter((wallet) => pin.approvers.includes(wallet));
-    if (this.state === "finalized" && counted.length < pin.threshold)
-      this.differ("APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, signers.size, null);
-    return counted;
+    if (this.state === "finalized" && people.size < pin.threshold)
+      this.differ("APPROVERS_PER_SCOPE", "approvers who signed", "signatures.jsonl", pin.threshold, people.size, null);
+    return [...signers];
   }
 
   /** Who really signed `text`, or why nobody can be told. */
@@ -339,10 +503,14 @@ class Check {
 
   /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
   neighbours(epoch) {
-    const { activeEpochs, epochId, scopeId, nodeId, previousEpoch } = this.loaded;
-    const states = activeEpochs.map((text) => text.split(" ")[0]);
-    if (states.length > 1 && states.join() !== "review,open")
-      this.add("ONE_ACTIVE_EPOCH", `${states.length} epochs of scope ${scopeId} are not finalized`, folderOf(scopeId, activeEpochs.at(-1).split(" ")[1]));
+    const { siblings, settings, epochId, scopeId, nodeId, previousEpoch } = this.loaded;
+    const states = siblings.map((one) => (one.number === epochId ? this.state : one.state));
+    for (const [index, state] of states.entries()) {
+      const left = states.length - index - 1;
+      if (state === "finalized" || state === "unreadable" || left === 0) continue;
+      if (settings?.overlap && left === 1 && state === "review" && states.at(-1) === "open") continue;
+      this.add("ONE_ACTIVE_EPOCH", "an earlier epoch is not finalized, though another came after it", `${folderOf(scopeId, siblings[index].number)}/transitions.jsonl`, null, "finalized", state);
+    }
     if (epochId === 1 || !epoch) return;
     if (previousEpoch === null) {
       this.add("EPOCH_WINDOW_UNIQUE", `epoch ${epochId - 1} is missing before it`, this.folder);
@@ -351,14 +519,21 @@ class Check {
     const path = `${folderOf(scopeId, epochId - 1)}/epoch.json`;
     const before = this.attempt(() => records.readSingle(records.Epoch, previousEpoch, path, { node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 }));
     if (before && before.period_end !== epoch.period_start)
-      this.add("EPOCH_WINDOW_UNIQUE", `window ${epoch.period_start}..${epoch.period_end} is not aligned to the anchor or does not follow the epoch before`, "epoch.json", 1);
+      this.add("EPOCH_WINDOW_UNIQUE", "the window does not follow the one before", "epoch.json", 1, before.period_end, epoch.period_start);
   }
 }
 
 /** The line that a finding is about, cut to what a page can show; null when it is about no line. */
 function excerpt(loaded, { path, line }) {
   if (line === null) return null;
-  const data = path === IDENTITIES ? loaded.identities : loaded.files.get(path.slice(path.lastIndexOf("/") + 1));
+  const [kind, scope] = [path.split("/")[1], loaded.scopeId];
+  const shared = {
+    [IDENTITIES]: loaded.identities,
+    [`data/log/${scope}.jsonl`]: loaded.log,
+    [`data/approvers/${scope}.jsonl`]: loaded.approvers,
+    [`data/approvers/${scope}.signatures.jsonl`]: loaded.approverSignatures,
+  };
+  const data = kind === "epochs" ? loaded.files.get(path.slice(path.lastIndexOf("/") + 1)) : shared[path];
   const span = data && [...lineSpans(data)][line - 1];
   return span ? new TextDecoder().decode(data.subarray(span[0], Math.min(span[1], span[0] + 2000))) : null;
 }
@@ -374,7 +549,7 @@ export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHe
   const check = new Check(loaded, progress, scanParts);
   const found = await check.run();
   for (const finding of check.findings) finding.text = excerpt(loaded, finding);
-  const checks = verdicts(check.state, check.findings);
+  const checks = verdicts(check.state, check.findings, check.unseen);
   const report = {
     schema: "recheck/1",
     node_id: loaded.nodeId,

@@ -1,8 +1,9 @@
-// From events, bindings and decisions to units (specification, section 5, rules 1 and 2). All units are milli-units.
+// From events, bindings and decisions to units (specification, section 4, rules 1 and 2). All units are milli-units.
 import { accountKey } from "./identities.js";
-import { boundedSum, unitsOf } from "./payout.js";
+import { Refusal } from "./errors.js";
+import { boundedSum, MAX_AMOUNT, unitsOf } from "./payout.js";
 
-/** The decision that stands per event: the latest line of each action group wins; null clears a weight. */
+/** The decision that stands per event: the latest line of each action group wins; null clears a weight or a user. */
 export function foldCuration(curation) {
   const decisions = new Map();
   for (const line of curation) {
@@ -16,6 +17,21 @@ export function foldCuration(curation) {
     if (line.action === "resolve") decision.user = line.user_id;
   }
   return decisions;
+}
+
+/** Milli-units of an event: quantity × weight; Refusal that names the line past 2^63-1. */
+export function eventUnits({ quantity, path, line }, weight) {
+  const units = quantity === "1" ? BigInt(weight) : BigInt(quantity) * BigInt(weight);
+  if (units > MAX_AMOUNT)
+    throw new Refusal(`${quantity} × ${weight} milli-units is ${units}, more than 2^63-1`, { rule: "ALL_MATH_BIGINT", path, line });
+  return units;
+}
+
+/** Milli-units of all events at these weights, whatever was decided about them. */
+export function policyUnits(outcomes, weights) {
+  let total = 0n;
+  for (const { event, kind } of outcomes) if (Object.hasOwn(weights, kind)) total += BigInt(event.quantity) * BigInt(weights[kind]);
+  return total;
 }
 
 /**
@@ -35,7 +51,7 @@ export function eventOutcomes(weights, events, accounts, decisions) {
       user: decision.user ?? accounts.get(accountKey(event.source, event.platform_user_id)) ?? null,
       included: decision.included,
       includedBy: decision.by,
-      units: BigInt(decision.weight ?? weight ?? 0),
+      units: eventUnits(event, decision.weight ?? weight ?? 0),
       weightSource: decision.weight !== null ? "decision" : weight !== null ? "policy" : "none",
     };
   });

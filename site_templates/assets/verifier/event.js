@@ -5,7 +5,7 @@ import { ActivityEvent, read } from "./records.js";
 
 const NAMES = [...ActivityEvent.names].sort();
 const STRING = '"([^"\\\\\\x00-\\x1f\\x7f]*)"';
-const VALUE = { metadata: "(\\{[^{}]*\\})", platform_login: `(?:null|${STRING})` };
+const VALUE = { metadata: "(\\{[^{}]*\\})", platform_login: `(?:null|${STRING})`, quantity: "([1-9][0-9]{0,14})" };
 
 /**
  * A canonical line whose texts need no escape, outside of its metadata: every key once and in order, nothing between. What
@@ -13,9 +13,9 @@ const VALUE = { metadata: "(\\{[^{}]*\\})", platform_login: `(?:null|${STRING})`
  */
 const PLAIN_LINE = new RegExp(`^\\{${NAMES.map((name) => `"${name}":${VALUE[name] ?? STRING}`).join(",")}\\}$`);
 
-/** The canonical text that a payload hash is taken over: exactly seven of the event's fields. */
-function payloadOf({ artifact_url, event_time, event_type, id, metadata, platform_user_id, source }) {
-  return JSON.stringify({ artifact_url, event_time, event_type, id, metadata, platform_user_id, source });
+/** The canonical text that a payload hash is taken over: exactly eight of the event's fields. */
+function payloadOf({ artifact_url, event_time, event_type, id, metadata, platform_user_id, quantity, source }) {
+  return JSON.stringify({ artifact_url, event_time, event_type, id, metadata, platform_user_id, quantity, source });
 }
 
 function plainEvent(raw) {
@@ -29,14 +29,14 @@ function plainEvent(raw) {
   const metadata = found && decodeText(found[6]);
   if (!metadata) return null;
   const [, artifact_url, event_time, event_type, id, ingested_at, written, node_id, payload_hash, login, platform_user_id,
-    producer, producer_version, retrieved_at, scope_id, source] = found;
+    producer, producer_version, quantity, retrieved_at, scope_id, source] = found;
   return {
     event: {
       artifact_url, event_time, event_type, id, ingested_at, metadata, node_id, payload_hash, platform_login: login ?? null,
-      platform_user_id, producer, producer_version, retrieved_at, scope_id, source,
+      platform_user_id, producer, producer_version, quantity: Number(quantity), retrieved_at, scope_id, source,
     },
     payload: `{"artifact_url":"${artifact_url}","event_time":"${event_time}","event_type":"${event_type}","id":"${id}",`
-      + `"metadata":${written},"platform_user_id":"${platform_user_id}","source":"${source}"}`,
+      + `"metadata":${written},"platform_user_id":"${platform_user_id}","quantity":${quantity},"source":"${source}"}`,
   };
 }
 

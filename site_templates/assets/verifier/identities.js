@@ -2,6 +2,14 @@
 
 export const accountKey = (provider, externalId) => `${provider}\n${externalId}`;
 
+/** Accounts that stand for anybody: they bind to no one, and nothing is held for them (specification, section 3). */
+const NOBODY = new Set([
+  accountKey("github", "ghost"), accountKey("github", "10137"), accountKey("discord", "456226577798135808"),
+  accountKey("git", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+]);
+
+export const standsForAnybody = (provider, externalId) => NOBODY.has(accountKey(provider, externalId));
+
 /** Every account that is bound after all lines, with its user. */
 export function resolveAccounts(bindings) {
   const bound = new Map();

@@ -12,6 +12,7 @@ export const INVARIANTS = {
   ADMIN_FINALIZES_ONCE: "one act closes the epoch",
   APPROVERS_PER_SCOPE: "enough of the scope's approvers signed",
   APPROVERS_PINNED_AT_REVIEW: "only approvers pinned at review count",
+  APPROVERS_CHAINED: "every approver set is signed by the one before it, and the pinned one counts",
   SIGNATURE_SCOPE_BOUND: "each signature is over exactly this node, scope, epoch and statement",
   EPOCH_THREE_PHASE: "open, review, finalized; never back",
   INGESTION_CLOSED_ON_REVIEW: "no activity entered after review began",
@@ -30,6 +31,7 @@ export const INVARIANTS = {
   ADAPTERS_NOT_IN_CORE: "the rules import no client, no clock, no disk",
   WRITES_VIA_WORKFLOW: "every file is one that a command writes; nothing else lies under data/",
   ADDRESS_CHECKSUMMED: "every address is written with its EIP-55 checksum",
+  STATEMENT_LOGGED: "what is final stands in the statement log, once and in order",
   ATTESTATION_VALID: "each attestation is by its signer, once, over the finalized statement as it stands",
 };
 
@@ -38,6 +40,7 @@ export const RULE_OF_FILE = {
   "epoch.json": "WEIGHTS_INTEGER_ONLY",
   "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
   "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
+  "awards.jsonl": "CURATION_FREEZE_ON_FINALIZE",
   "objections.jsonl": "CURATION_FREEZE_ON_FINALIZE",
   "pool.jsonl": "POOL_IMMUTABLE",
   "transitions.jsonl": "EPOCH_THREE_PHASE",
@@ -51,6 +54,7 @@ export const RULE_OF_FILE = {
 };
 
 export const IDENTITIES = "data/identities.jsonl";
+export const RECEIPTS = "data/receipts.jsonl";
 
 /** Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC. */
 export const STATEMENT_RULES = {
@@ -58,18 +62,24 @@ export const STATEMENT_RULES = {
   activity_count: ["ACTIVITY_APPEND_ONLY", "activity.jsonl"],
   curation_hash: ["CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"],
   overrides_hash: ["CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"],
+  awards_hash: ["CURATION_FREEZE_ON_FINALIZE", "awards.jsonl"],
+  collection_hash: ["CURSOR_STATE_PERSISTED", "collection.jsonl"],
+  cursors_hash: ["CURSOR_STATE_PERSISTED", "cursors.jsonl"],
+  epoch_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
   pool_hash: ["POOL_IMMUTABLE", "pool.jsonl"],
   pool_total_credits: ["POOL_REPRODUCIBLE", "statement.json"],
   identities: ["IDENTITY_BEST_EFFORT", IDENTITIES],
   unresolved_count: ["IDENTITY_BEST_EFFORT", "statement.json"],
   approver_set_hash: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  approvers_seq: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
   threshold: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
+  log: ["STATEMENT_LOGGED", "statement.json"],
   weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
 };
 
-const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
+const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_CHAINED", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
 const NOT_YET = {
-  open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND"],
+  open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND", "STATEMENT_LOGGED"],
   review: NOT_IN_REVIEW,
 };
 
@@ -81,15 +91,16 @@ const REACH = {
   EPOCH_WINDOW_UNIQUE: "the window follows the epoch before; `ledger verify` also knows the anchor",
   ONE_ACTIVE_EPOCH: "by the published list of epochs",
   POOL_IMMUTABLE: "the pool is the one that the statement pins; that no line changed is shown by git (`ledger guard`)",
+  STATEMENT_LOGGED: "this epoch's line, the one before and the approver sets with their hashes, the others by name",
   WRITES_VIA_WORKFLOW: "names and line ends; modes and links are seen by git (`ledger guard`)",
 };
 
-/** One verdict for each invariant, in the specification's order. */
-export function verdicts(state, findings) {
+/** One verdict for each invariant, in the specification's order. `unseen`: by invariant, the input that is not published. */
+export function verdicts(state, findings, unseen = {}) {
   return Object.keys(INVARIANTS).map((invariant) => {
     const against = findings.filter((finding) => finding.rule === invariant);
     const waiting = NOT_YET[state]?.includes(invariant);
-    const verdict = against.length ? "fail" : invariant in NOT_HERE ? "not applicable" : waiting ? "not yet" : "pass";
-    return { invariant, verdict, findings: against, note: NOT_HERE[invariant] ?? REACH[invariant] ?? null };
+    const verdict = against.length ? "fail" : invariant in NOT_HERE ? "not applicable" : invariant in unseen ? "not looked at" : waiting ? "not yet" : "pass";
+    return { invariant, verdict, findings: against, note: unseen[invariant] ?? NOT_HERE[invariant] ?? REACH[invariant] ?? null };
   });
 }

@@ -4,8 +4,8 @@ import { Refusal } from "./errors.js";
 
 const SHARD = /^activity(?:-(?!000[01])[0-9]{4})?\.jsonl$/;
 const FILES = [
-  "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "objections.jsonl", "pool.jsonl",
-  "transitions.jsonl", "allocations.jsonl", "statement.json", "signatures.jsonl", "sha256sums.txt",
+  "epoch.json", "activity.jsonl", "cursors.jsonl", "collection.jsonl", "curation.jsonl", "overrides.jsonl", "awards.jsonl", "objections.jsonl",
+  "pool.jsonl", "transitions.jsonl", "allocations.jsonl", "statement.json", "signatures.jsonl", "sha256sums.txt",
 ];
 const LATER = ["attestations.jsonl"];
 
@@ -19,7 +19,7 @@ export const folderOf = (scope, epoch) => `data/epochs/${scope}/${String(epoch).
 
 /** Where a file of the node is published, relative to the API's root; null when it is not. */
 export function publishedPath(path) {
-  if (path === "data/identities.jsonl") return "identities.jsonl";
+  if (/^data\/(?:[a-z]+\.jsonl|approvers\/[^/]+|log\/[^/]+)$/.test(path)) return path.slice("data/".length);
   const match = /^data\/epochs\/([^/]+)\/([0-9]+)\/([^/]+)$/.exec(path);
   return match ? `epochs/${match[1]}/${Number(match[2])}/${match[3]}` : null;
 }
@@ -59,6 +59,29 @@ export function shardNames(names) {
 }
 
 /**
+ * What the pinned pool rules compute from, besides the epoch itself: the epochs before (for what lapses) and reviewed files.
+ * A form that is wrong is told by the check; here it only means that nothing more is fetched.
+ */
+async function readInputs(read, readOf, epoch, epochId) {
+  const [earlier, kpi] = [new Map(), new Map()];
+  let rules = [];
+  try {
+    rules = JSON.parse(new TextDecoder().decode(epoch)).pool_rules;
+  } catch {}
+  for (const rule of Array.isArray(rules) ? rules : []) {
+    if (rule?.rule === "carry-over-v1")
+      await Promise.all(Array.from({ length: epochId - 1 }, async (_, index) => {
+        const data = await readOf(index + 1, "epoch.json");
+        const lapses = data !== null && new TextDecoder().decode(data).includes(`"hold_epochs":${epochId - index - 1},`);
+        earlier.set(index + 1, { epoch: data, statement: lapses ? await readOf(index + 1, "statement.json") : null });
+      }));
+    if (rule?.rule === "kpi-linear-v1" && typeof rule.file === "string" && !rule.file.split("/").includes(".."))
+      kpi.set(rule.file, await read(`files/${rule.file.split("/").map(encodeURIComponent).join("/")}`));
+  }
+  return { earlier, kpi };
+}
+
+/**
  * All that a check of one epoch needs. The lists are only a way to find the files: nothing is believed because of them.
  * @param {(path: string) => Promise<Uint8Array|null>} read
  * @param {(stage: {stage: string, done: number, total: number}) => void} progress
@@ -83,18 +106,26 @@ export async function loadEpoch(read, scope, epochText, progress) {
     if (data === null) missing.push(name);
     else files.set(name, data);
   }));
-  const before = siblings.find((one) => one.epoch_id === epochId - 1);
-  const readBefore = (name) => (before?.files.some((path) => path.endsWith(`/${name}`)) ? read(`epochs/${scope}/${epochId - 1}/${name}`) : null);
+  const readOf = (number, name) => {
+    const listed = siblings.find((one) => one.epoch_id === number)?.files.some((path) => path.endsWith(`/${name}`));
+    return listed ? read(`epochs/${scope}/${number}/${name}`) : null;
+  };
+  const shared = async (name) => (await read(name)) ?? new Uint8Array(0);
   return {
     nodeId: String(index.node_id),
     scopeId: scope,
     epochId,
     files,
     missing,
-    identities: (await read("identities.jsonl")) ?? new Uint8Array(0),
-    previousEpoch: await readBefore("epoch.json"),
-    previousStatement: await readBefore("statement.json"),
-    activeEpochs: siblings.filter((one) => one.state !== "finalized").map((one) => `${one.state} ${one.epoch_id}`),
+    identities: await shared("identities.jsonl"),
+    receipts: await shared("receipts.jsonl"),
+    approvers: await shared(`approvers/${scope}.jsonl`),
+    approverSignatures: await shared(`approvers/${scope}.signatures.jsonl`),
+    log: await shared(`log/${scope}.jsonl`),
+    previousEpoch: await readOf(epochId - 1, "epoch.json"),
+    previousStatement: await readOf(epochId - 1, "statement.json"),
+    ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
+    siblings: siblings.map(({ epoch_id: number, state }) => ({ number, state })).sort((a, b) => a.number - b.number),
     settings: scopes.scopes.find((one) => one.scope_id === scope) ?? null,
   };
 }

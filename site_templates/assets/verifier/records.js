@@ -1,7 +1,7 @@
 // Every record of a node's files: which fields it has, what they may hold, and what must fit together.
 //
 // A record type lists its fields in the order in which they are judged; `read` tells the first thing that is wrong.
-import { bytesOf, sha256Hex } from "./bytes.js";
+import { sha256Hex } from "./bytes.js";
 import { decode, encode, isTorn, readObjects } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { flatValue, is, isWritten, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
@@ -35,6 +35,10 @@ const list = (check) => (value) => {
   return null;
 };
 
+/** A check of a list that is not empty. */
+const some = (check) => (value) =>
+  list(check)(value) ?? (value.length === 0 ? "Tuple should have at least 1 item after validation, not 0" : null);
+
 /** A type of object: exactly these fields `[name, check, optional]`, and `whole` for what must fit together. */
 const type = (fields, whole = () => null) => ({ fields, names: new Set(fields.map(([name]) => name)), whole });
 
@@ -63,16 +67,22 @@ const NODE = [["node_id", is.uuid]];
 const EPOCH = [...NODE, ["epoch_id", is.number], ["scope_id", is.scope]];
 const LOG = [...EPOCH, ["seq", is.number]];
 const STATE = oneOf("open", "review", "finalized");
-const ALGORITHM = oneOf("weight-sum-v0");
+const ALGORITHM = oneOf("weight-sum-v1");
+
+const POOL_RULE = (value) => FLAT(value) ?? (typeof value.rule === "string" ? null : "a pool rule names its rule");
+const UNRESOLVED = oneOf("hold", "share");
 
 export const Epoch = type(
   [
-    ...NODE, ["algorithm", ALGORITHM], ["epoch_id", is.number], ["opened_at", is.time], ["period_end", is.time],
-    ["period_start", is.time], ["schema", oneOf("epoch/1")], ["scope_id", is.scope],
-    ["weight_config", table(WEIGHT_KEY, is.weight)], ["weight_config_hash", is.hash], ["weight_policy", is.text],
+    ...NODE, ["algorithm", ALGORITHM], ["anchor", is.time], ["epoch_id", is.number], ["hold_epochs", nullable(is.number)],
+    ["length", is.length], ["opened_at", is.time], ["period_end", is.time], ["period_start", is.time],
+    ["pool_rules", list(POOL_RULE)], ["schema", oneOf("epoch/2")], ["scope_id", is.scope], ["unit", oneOf("days", "months")],
+    ["unresolved", UNRESOLVED], ["weight_config", table(WEIGHT_KEY, is.weight)], ["weight_config_hash", is.hash],
+    ["weight_policy", is.text], ["windows", is.number],
   ],
   (epoch) => {
     if (epoch.period_start >= epoch.period_end) return "period_start is not before period_end";
+    if (epoch.hold_epochs !== null && epoch.unresolved !== "hold") return "hold_epochs goes with unresolved: hold";
     const right = epoch.weight_config_hash === sha256Hex(encode(epoch.weight_config));
     return right ? null : "weight_config_hash is not the hash of weight_config";
   },
@@ -81,8 +91,8 @@ export const Epoch = type(
 export const ActivityEvent = type([
   ...NODE, ["artifact_url", is.text], ["event_time", is.time], ["event_type", is.type], ["id", is.event],
   ["ingested_at", is.time], ["metadata", FLAT], ["payload_hash", is.hash], ["platform_login", nullable(is.text)],
-  ["platform_user_id", is.account], ["producer", is.name], ["producer_version", is.text], ["retrieved_at", is.time],
-  ["scope_id", is.scope], ["source", is.name],
+  ["platform_user_id", is.account], ["producer", is.name], ["producer_version", is.text], ["quantity", is.quantity],
+  ["retrieved_at", is.time], ["scope_id", is.scope], ["source", is.name],
 ]);
 
 export const Binding = type([
@@ -97,7 +107,7 @@ export const Curation = type(
     ["user_id", nullable(is.uuid)], ["weight_override_milli", nullable(is.weight)],
   ],
   (line) => {
-    if ((line.user_id !== null) !== (line.action === "resolve")) return "user_id goes with resolve, and only with it";
+    if (line.user_id !== null && line.action !== "resolve") return "user_id goes with resolve, and only with it";
     if (line.weight_override_milli !== null && line.action !== "weight") return "weight_override_milli goes with weight only";
     return line.note === null && line.action !== "resolve" ? "a reason (note) is required" : null;
   },
@@ -116,31 +126,46 @@ export const Objection = type(
   (line) => ((line.note !== null) !== (line.action === "answered") ? "note goes with answered, and only with it" : null),
 );
 
+const RECORDED = ["algorithm_version", "amount_credits", "computed_at", "id", "inputs"];
 export const PoolComponent = type(
   [
-    ...EPOCH, ["algorithm_version", is.text], ["amount_credits", is.amount],
-    ["component_id", oneOf("base_issuance", "kpi_bonus_v0", "top_up")], ["computed_at", is.time],
-    ["evidence_ref", nullable(is.text)], ["id", is.uuid], ["inputs", FLAT],
+    ...LOG, ["action", oneOf("record", "withdraw")], ["actor", is.reason], ["algorithm_version", nullable(is.text)],
+    ["amount_credits", nullable(is.amount)], ["component_id", oneOf("base_issuance", "carry_over", "kpi_bonus_v0", "top_up")],
+    ["computed_at", nullable(is.time)], ["evidence_ref", nullable(is.text)], ["id", nullable(is.uuid)],
+    ["inputs", nullable(FLAT)], ["reason", nullable(is.reason)],
   ],
-  (line) => (line.component_id === "top_up" && !isWritten(line.evidence_ref ?? "") ? "top_up needs evidence_ref" : null),
+  (line) => {
+    const back = line.action === "withdraw";
+    if (RECORDED.some((name) => (line[name] === null) !== back)) return "algorithm_version, amount_credits, computed_at, id and inputs go with record";
+    if ((line.reason !== null) !== back) return "a reason goes with withdraw, and only with it";
+    if (back && line.evidence_ref !== null) return "evidence_ref goes with record only";
+    return !back && line.component_id === "top_up" && !isWritten(line.evidence_ref ?? "") ? "top_up needs evidence_ref" : null;
+  },
 );
 
-const PINS = ["approver_set_hash", "approvers", "gaps", "threshold"];
+export const Award = type(
+  [
+    ...LOG, ["action", oneOf("award", "cancel")], ["actor", is.reason], ["amount_credits", nullable(is.amount)], ["at", is.time],
+    ["award", is.award], ["evidence", nullable(is.text)], ["reason", is.reason], ["user_id", nullable(is.uuid)],
+  ],
+  (line) => {
+    const fits = [line.amount_credits, line.user_id].every((each) => (each !== null) === (line.action === "award"));
+    return fits ? null : "amount_credits and user_id go with award, both of them";
+  },
+);
+
+const PINS = ["approver_set_hash", "approvers_seq", "gaps", "threshold"];
 export const Transition = type(
   [
     ...EPOCH, ["actor", is.reason], ["at", is.time], ["from", nullable(STATE)], ["to", STATE],
-    ["approver_set_hash", nullable(is.hash), true], ["approvers", nullable(list(is.wallet)), true],
+    ["approver_set_hash", nullable(is.hash), true], ["approvers_seq", nullable(is.number), true],
     ["gaps", nullable(list(is.text)), true], ["threshold", nullable(is.number), true],
     ["statement_hash", nullable(is.hash), true],
   ],
   (step) => {
     if ([...PINS, "statement_hash"].some((name) => step[name] === null)) return "a field that does not belong to the step is left out, not null";
-    if (PINS.some((name) => name in step !== (step.to === "review"))) return "approvers, approver_set_hash, threshold and gaps go with review, all of them";
-    if ("statement_hash" in step !== (step.to === "finalized")) return "statement_hash goes with finalized, and only with it";
-    if (!step.approvers) return null;
-    if ([...new Set(step.approvers)].sort().join() !== step.approvers.join()) return "approvers are not sorted and unique";
-    if (step.approver_set_hash !== approverSetHash(step.approvers)) return "approver_set_hash is not the hash of approvers";
-    return step.threshold > step.approvers.length ? `threshold ${step.threshold} is larger than the ${step.approvers.length} approvers` : null;
+    if (PINS.some((name) => name in step !== (step.to === "review"))) return "approvers_seq, approver_set_hash, threshold and gaps go with review, all of them";
+    return "statement_hash" in step !== (step.to === "finalized") ? "statement_hash goes with finalized, and only with it" : null;
   },
 );
 
@@ -161,16 +186,28 @@ export const Collection = type([
   ["source", is.name], ["stream", is.reason],
 ]);
 
-const Payout = inner("Payout", [["amount_credits", is.amount], ["share", is.share], ["total_units", is.amount], ["user_id", is.uuid]]);
+const Payout = inner("Payout", [
+  ["amount_credits", is.amount], ["award_credits", is.amount], ["share", is.share], ["share_credits", is.amount],
+  ["total_units", is.amount], ["user_id", is.uuid],
+]);
+const Held = inner("Held", [
+  ["amount_credits", is.amount], ["platform_user_id", is.account], ["share", is.share], ["source", is.name],
+  ["total_units", is.amount],
+]);
+const PrefixPin = inner("PrefixPin", [["sha256", is.hash], ["size", is.count]]);
+const LogPin = inner("LogPin", [["root", is.hash], ["size", is.count]]);
 
 export const Statement = type([
   ...EPOCH, ["activity_count", is.count], ["activity_root", is.hash], ["algorithm", ALGORITHM],
-  ["allocation_set_hash", is.hash], ["approver_set_hash", is.hash], ["curation_hash", is.hash], ["gaps", list(is.text)],
-  ["identities", inner("IdentitiesPin", [["sha256", is.hash], ["size", is.count]])], ["overrides_hash", is.hash], ["payouts", list(Payout)],
-  ["period_end", is.time], ["period_start", is.time], ["pool_hash", is.hash], ["pool_total_credits", is.amount],
-  ["previous_statement_hash", nullable(is.hash)], ["schema", oneOf("statement/1")], ["statement_id", is.uuid],
-  ["supersedes_statement_id", nullable(is.uuid)], ["threshold", is.number], ["undistributed_credits", is.amount],
-  ["unresolved_count", is.count], ["version", is.number], ["weight_config_hash", is.hash],
+  ["allocation_set_hash", is.hash], ["approver_set_hash", is.hash], ["approvers_seq", is.number], ["awards_hash", is.hash],
+  ["awards_total_credits", is.amount], ["collection_hash", is.hash], ["curation_hash", is.hash], ["cursors_hash", is.hash],
+  ["epoch_hash", is.hash], ["gaps", list(is.text)], ["held", list(Held)], ["identities", PrefixPin], ["log", LogPin],
+  ["overrides_hash", is.hash], ["payouts", list(Payout)], ["period_end", is.time], ["period_start", is.time],
+  ["pool_hash", is.hash], ["pool_total_credits", is.amount], ["previous_statement_hash", nullable(is.hash)],
+  ["receipts", PrefixPin], ["schema", oneOf("statement/2")], ["statement_id", is.uuid],
+  ["supersedes_statement_hash", nullable(is.hash)], ["supersedes_statement_id", nullable(is.uuid)], ["threshold", is.number],
+  ["undistributed_credits", is.amount], ["unresolved", UNRESOLVED], ["unresolved_count", is.count], ["version", is.number],
+  ["weight_config_hash", is.hash],
 ]);
 
 export const Signature = type([
@@ -183,8 +220,63 @@ export const Attestation = type([
   ["statement_hash", is.hash], ["tool", is.name], ["tool_version", is.version],
 ]);
 
-/** SHA-256 of the lower-cased, sorted addresses joined by `,`. */
-export const approverSetHash = (approvers) => sha256Hex(bytesOf(approvers.map((one) => one.toLowerCase()).sort().join(",")));
+const inOrder = (items) => items.every((item, index) => index === 0 || items[index - 1] < item);
+const walletsFit = ({ id, wallets }) => (inOrder(wallets) ? null : `wallets of ${id} are not sorted and unique`);
+const MEMBER = [["id", is.person], ["wallets", some(is.wallet)]];
+const Member = inner("Member", MEMBER, walletsFit);
+const IssuerRights = inner("IssuerRights", [...MEMBER, ["can_approve", is.truth], ["can_close_epoch", is.truth], ["can_issue", is.truth]], walletsFit);
+
+export const ApproverSet = type(
+  [
+    ...NODE, ["approvers", some(Member)], ["at", is.time], ["covers", is.truth], ["issuers", list(IssuerRights)],
+    ["previous", nullable(is.hash)], ["reason", is.reason], ["scope_id", is.scope], ["self_approve", is.truth],
+    ["seq", is.number], ["threshold", is.number],
+  ],
+  (line) => {
+    const holders = new Map();
+    for (const name of ["approvers", "issuers"]) {
+      if (!inOrder(line[name].map((person) => person.id))) return `${name} are not sorted by id and unique`;
+      for (const { id, wallets } of line[name])
+        for (const wallet of wallets) {
+          if ((holders.get(wallet) ?? id) !== id) return `wallet ${wallet} stands under ${holders.get(wallet)} and under ${id}`;
+          holders.set(wallet, id);
+        }
+    }
+    return line.threshold > line.approvers.length ? `threshold ${line.threshold} is larger than the ${line.approvers.length} approvers` : null;
+  },
+);
+
+export const ApproverSignature = type([
+  ...NODE, ["approvers_seq", is.number], ["evidence", is.text], ["scope_id", is.scope], ["seq", is.number],
+  ["signature", is.signature], ["signed_at", is.time], ["signer_wallet", is.wallet],
+]);
+
+export const LogLine = type([
+  ...NODE, ["hash", is.hash], ["kind", oneOf("approvers", "statement", "amendment", "distribution", "opening", "redaction")],
+  ["ref", is.reason], ["scope_id", is.scope], ["seq", is.number],
+]);
+
+const atLeastOne = (value) => is.amount(value) ?? (value === "0" ? "Input should be greater than or equal to 1" : null);
+const inside = (value) =>
+  is.text(value) ?? (value.includes("\\") || value.split("/").some((part) => ["", ".", ".."].includes(part)) ? "must be a path inside the node, such as weights/default.yaml" : null);
+const RULES = {
+  "fixed-v1": type([["rule", is.text], ["amount_credits", is.amount]]),
+  "activity-scaled-v1": type([["rule", is.text], ["amount_credits", is.amount], ["full_at_units", atLeastOne]]),
+  "carry-over-v1": type([["rule", is.text], ["cap_credits", is.amount]]),
+  "kpi-linear-v1": type([
+    ["rule", is.text], ["cap_credits", is.amount], ["column", is.text], ["denominator", atLeastOne], ["file", inside],
+    ["key", is.text], ["numerator", is.amount],
+  ]),
+};
+
+/** A pinned pool rule, held to its form; Refusal names the first field that is wrong. */
+export function poolRule(value) {
+  const known = Object.hasOwn(RULES, value.rule);
+  const told = Object.keys(RULES).map((name) => `'${name}'`).join(", ");
+  const wrong = known ? judge(RULES[value.rule], value) : `: Input tag '${value.rule}' found using 'rule' does not match any of the expected tags: ${told}`;
+  if (wrong === null) return value;
+  throw new Refusal(`pool rule: ${known ? value.rule : "record"}${wrong}`, { rule: "POOL_REPRODUCIBLE" });
+}
 
 /** The decoded object as a record of this type; Refusal names the first field that is wrong. */
 export function read(recordType, value) {

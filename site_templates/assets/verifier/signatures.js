@@ -18,6 +18,19 @@ export function signedText(statement, statementHash) {
   ].join("\n");
 }
 
+/** What people sign over an approver set: seven lines, no line end after the last. */
+export function setText(line, hash) {
+  return [
+    "Ledger Approver Set",
+    `Node: ${line.node_id}`,
+    `Scope: ${line.scope_id}`,
+    `Version: ${line.seq}`,
+    `Threshold: ${line.threshold}`,
+    `Set Hash: ${hash}`,
+    `Previous: ${line.previous ?? "none"}`,
+  ].join("\n");
+}
+
 /** What a witness signs: eight lines, no line end after the last. Tool and version come from a record that was read. */
 export function attestedText(statement, statementHash, { tool, tool_version }) {
   return [

@@ -1,12 +1,23 @@
 // What if: the same rules over the same records with other weights, inclusions, caps or anti-spam rules. Never official.
 import { Refusal } from "./errors.js";
-import { evaluate } from "./evaluate.js";
-import { payoutTable, unitsOf } from "./payout.js";
+import { evaluate, eventUnits, policyUnits } from "./evaluate.js";
+import { applyRule, standingComponents } from "./pool.js";
 import { POLICY_ACTOR, policyExclusions } from "./spam.js";
+import { split } from "./statement.js";
+
+/** The pool in credits, and how much of it a rule gave that other weights would change; `scaled` computes that part anew. */
+function poolOf(epoch, { pool, projected, outcomes, statement }, facts) {
+  const total = BigInt(statement.pool_total_credits);
+  const name = "activity-scaled-v1";
+  const given = [...standingComponents(pool).filter((line) => line.algorithm_version === name).map((line) => line.amount_credits), ...projected.filter((each) => each.rule === name).map((each) => each.amount)];
+  const rule = given.length ? epoch.pool_rules.find((each) => each.rule === name) : undefined;
+  if (rule === undefined) return { poolAt: () => total };
+  return { poolAt: (weights) => total - BigInt(given.at(-1)) + applyRule(rule, { ...facts, units: policyUnits(outcomes, weights) }).amount };
+}
 
 /** The epoch in memory, ready to be tried; `summary` is plain data for a page; `spam`: the scope's anti-spam rules. */
 export function prepare(report, { epoch, derived }, spam) {
-  const { outcomes, overrides, names, statement } = derived;
+  const { outcomes, overrides, names, awards, facts, statement } = derived;
   const kinds = new Map(Object.keys(epoch.weight_config).map((kind) => [kind, 0]));
   for (const { kind } of outcomes) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const weightOf = (kind) => (Object.hasOwn(epoch.weight_config, kind) ? epoch.weight_config[kind] : null);
@@ -14,7 +25,9 @@ export function prepare(report, { epoch, derived }, spam) {
     outcomes,
     overrides,
     names,
-    pool: BigInt(statement.pool_total_credits),
+    awards,
+    unresolved: epoch.unresolved,
+    ...poolOf(epoch, derived, facts),
     weights: epoch.weight_config,
     place: { node_id: epoch.node_id, scope_id: epoch.scope_id, epoch_id: epoch.epoch_id },
     official: new Map(statement.payouts.map((line) => [line.user_id, BigInt(line.amount_credits)])),
@@ -52,7 +65,7 @@ function inclusion(outcomes, { included, spam }) {
  *   `cap`: at most so many included events count for a person, the first in the order of the log; `spam`: anti-spam rules
  *   in place of the scope's; null leaves what is on record
  */
-export function trial({ outcomes, overrides, names, pool, weights, place, official }, change) {
+export function trial({ outcomes, overrides, names, awards, unresolved, poolAt, weights, place, official }, change) {
   if (change.cap !== null && (!Number.isSafeInteger(change.cap) || change.cap < 0)) throw new Refusal("the cap is not a whole number");
   const now = weightsOf(weights, change.weights);
   const counts = new Map();
@@ -64,11 +77,11 @@ export function trial({ outcomes, overrides, names, pool, weights, place, offici
       counts.set(outcome.user, count + 1);
       included = count < change.cap;
     }
-    const units = outcome.weightSource === "decision" ? outcome.units : BigInt(Object.hasOwn(now, outcome.kind) ? now[outcome.kind] : 0);
+    const units = outcome.weightSource === "decision" ? outcome.units : eventUnits(outcome.event, Object.hasOwn(now, outcome.kind) ? now[outcome.kind] : 0);
     return { ...outcome, included, units };
   });
   const evaluation = evaluate(place, tried, overrides);
-  const table = payoutTable(new Map(evaluation.allocations.map((row) => [row.user_id, unitsOf(row)])), pool);
+  const table = split(unresolved, evaluation, poolAt(now), awards);
   const paid = new Map(table.payouts.map((line) => [line.user_id, line]));
   const decided = new Set(evaluation.allocations.filter((row) => row.final_units !== null).map((row) => row.user_id));
   const rows = [...new Set([...paid.keys(), ...official.keys()])].sort().map((user) => {
@@ -84,7 +97,7 @@ export function trial({ outcomes, overrides, names, pool, weights, place, offici
       decided: decided.has(user),
     };
   });
-  return { rows, undistributed: String(table.undistributed), unresolved: evaluation.unresolvedCount, weights: now };
+  return { rows, undistributed: String(table.undistributed), held: String(table.held.reduce((sum, line) => sum + BigInt(line.amount_credits), 0n)), unresolved: evaluation.unresolvedCount, weights: now };
 }
 
 /** The first `limit` events that hold `query` in id, kind, title, login or person's name, in log order. */
