@@ -18,6 +18,7 @@ from ledger.core.payout import bounded_sum
 from ledger.core.records import ComponentId, Epoch, PoolComponent
 from ledger.core.values import (
     MAX_AMOUNT,
+    WIRE,
     AmountCredits,
     AmountUnits,
     Credits,
@@ -104,7 +105,11 @@ class ActivityScaledV1(Rule):
             "full_at_units": str(self.full_at_units),
             "units": str(facts.units),
         }
-        return self.amount_credits * min(facts.units, self.full_at_units) // self.full_at_units, inputs
+        return self.scaled_to(facts.units), inputs
+
+    def scaled_to(self, units: int) -> int:
+        """Credits at so many milli-units."""
+        return self.amount_credits * min(units, self.full_at_units) // self.full_at_units
 
 
 class CarryOverV1(Rule):
@@ -174,7 +179,7 @@ _RULE: TypeAdapter[FixedV1 | ActivityScaledV1 | CarryOverV1 | KpiLinearV1] = Typ
 def read_rule(value: Mapping[str, Any]) -> Rule:
     """A pinned rule; FormatError names the first field that is wrong."""
     try:
-        return _RULE.validate_python(dict(value))
+        return _RULE.validate_python(dict(value), context=WIRE)
     except ValidationError as error:
         raise FormatError(f"pool rule: {explain(error)}", rule="POOL_REPRODUCIBLE") from None
 

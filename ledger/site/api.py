@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.compute.derive import Derived
+from ledger.core.approvers import named_by
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.evaluate import EventOutcome
+from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.site.openapi import openapi
@@ -27,10 +29,12 @@ OUTCOME_COLUMNS = ("file", "line", "milli_units", "weight_source", "included", "
 SHARE_NAMES = (
     "activity_count",
     "amount_credits",
+    "award_credits",
     "final_units",
     "override_reason",
     "proposed_units",
     "share",
+    "share_credits",
     "units",
 )
 """What is told of one user in one epoch, in the order in which it is kept."""
@@ -47,6 +51,7 @@ class Api:
         self._pinned: dict[str, list[dict[str, Any]]] = {}
         self._shares: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {}
         self._credits: dict[str, int] = {}
+        self._reviewed: set[str] = set()
 
     def put(self, path: str, data: bytes) -> None:
         """Write one file under the API's root."""
@@ -83,20 +88,24 @@ class Api:
         summary = {
             "activity_count": statement.activity_count,
             "activity_files": files,
+            "awards_total_credits": str(statement.awards_total_credits),
             "epoch_id": folder.epoch_id,
             "files": [f"{place}/{name}" for name in stored],
+            "held_credits": str(sum(line.amount_credits for line in statement.held)),
             "period_end": statement.period_end,
             "period_start": statement.period_start,
             "pool_total_credits": str(statement.pool_total_credits),
             "scope_id": folder.scope_id,
             "state": state,
             "statement_hash": statement.statement_hash if state != "open" else None,
+            "undistributed_credits": str(statement.undistributed_credits),
         }
         self._epochs.append(summary)
         self._allocations(place, derived, state, names)
         self.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
         self.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards))
         epoch = derived.epoch
+        self._reviewed |= {rule.file for rule in rules_of(epoch) if isinstance(rule, KpiLinearV1)}
         self._weights[epoch.weight_config_hash] = epoch.weight_config
         self._pinned.setdefault(folder.scope_id, []).append(
             {
@@ -116,21 +125,40 @@ class Api:
             "state": state,
         }
         payouts = {payout.user_id: payout for payout in statement.payouts}
+        allocations = {row.user_id: row for row in derived.evaluation.allocations}
         rows = []
-        for row in derived.evaluation.allocations:
-            share = _share(row, payouts.get(row.user_id))
-            rows.append({**share, "name": names.get(row.user_id, row.user_id[:8]), "user_id": row.user_id})
+        for user_id in sorted(payouts.keys() | allocations.keys()):
+            share = _share(allocations.get(user_id), payouts.get(user_id))
+            rows.append({**share, "name": names.get(user_id, user_id[:8]), "user_id": user_id})
             # kept without its names: ten years of a large node are a million of them
-            self._shares.setdefault(row.user_id, []).append((epoch, tuple(share.values())))
+            self._shares.setdefault(user_id, []).append((epoch, tuple(share.values())))
             if state == "finalized":
-                self._credits[row.user_id] = self._credits.get(row.user_id, 0) + int(share["amount_credits"])
-        self.put_json(f"{place}/allocations.json", {"allocations": rows, "state": state})
+                self._credits[user_id] = self._credits.get(user_id, 0) + int(share["amount_credits"])
+        projected = [
+            {
+                "amount_credits": str(each.amount_credits),
+                "component_id": each.component_id,
+                "inputs": each.inputs,
+                "rule": each.rule,
+            }
+            for each in derived.projected
+        ]
+        held = [line.model_dump() for line in statement.held]
+        found = {"allocations": rows, "held": held, "projected": projected, "state": state}
+        self.put_json(f"{place}/allocations.json", found)
 
     def finish(self, names: Mapping[str, str]) -> None:
         """Everything that is about more than one epoch. `names`: what users are called, by id."""
         node = self._node
         head = {"commit": self._commit, "node_id": node.node_id}
         self.put("identities.jsonl", node.bindings_prefix(None)[0])
+        self.put("receipts.jsonl", read_file(node.root, layout.RECEIPTS) or b"")
+        for scope_id in node.scopes:
+            for path in layout.scope_logs(scope_id):
+                self.put(path.removeprefix("data/"), read_file(node.root, path) or b"")
+        for path in sorted(self._reviewed):
+            if (data := read_file(node.root, path)) is not None:
+                self.put(f"files/{sha256_hex(path.encode())}", data)
         self.put_json("epochs.json", {**head, "epochs": self._epochs})
         settings = [_scope(node, name) for name in node.scopes]
         self.put_json("scopes.json", {**head, "epoch": node.settings.epoch.model_dump(), "scopes": settings})
@@ -187,17 +215,19 @@ class Api:
         self.put_json("weights/index.json", {"node_id": self._node.node_id, "scopes": scopes})
 
 
-def _share(row: Allocation, payout: Payout | None) -> dict[str, Any]:
-    """One user's part of one epoch, by SHARE_NAMES; no payout means that nobody has any units."""
-    proposed = str(row.proposed_units)
-    final = None if row.final_units is None else str(row.final_units)
+def _share(row: Allocation | None, payout: Payout | None) -> dict[str, Any]:
+    """One user's part of one epoch, by SHARE_NAMES; with an award alone there is no allocation."""
+    proposed = "0" if row is None else str(row.proposed_units)
+    final = None if row is None or row.final_units is None else str(row.final_units)
     return {
-        "activity_count": row.activity_count,
+        "activity_count": 0 if row is None else row.activity_count,
         "amount_credits": str(payout.amount_credits) if payout else "0",
+        "award_credits": str(payout.award_credits) if payout else "0",
         "final_units": final,
-        "override_reason": row.override_reason,
+        "override_reason": None if row is None else row.override_reason,
         "proposed_units": proposed,
         "share": payout.share if payout else None,
+        "share_credits": str(payout.share_credits) if payout else "0",
         "units": proposed if final is None else final,
     }
 
@@ -218,18 +248,25 @@ def _scope(node: Node, scope_id: str) -> dict[str, Any]:
     return {
         "approvers": [{"id": person.id, "wallets": list(person.wallets)} for person in scope.approvers],
         "base_issuance": None if scope.pool.base_issuance is None else str(scope.pool.base_issuance),
+        "catch_up": scope.catch_up,
+        "covers": scope.covers,
         "curators": [person.id for person in scope.curators],
+        "hold_epochs": scope.hold_epochs,
+        "issuers": [person.model_dump() for person in named_by(scope).issuers],
         "merge": scope.merge,
         "name": scope.name,
         "objection_hours": scope.objection_hours,
         "outlier_percent": scope.outlier_percent,
         "overlap": scope.overlap,
+        "pool_rules": [rule.flat() for rule in scope.rules],
         "routing": [route.model_dump(mode="json") for route in scope.routing],
         "scope_id": scope_id,
+        "self_approve": scope.self_approve,
         "sources": [{"name": entry.name, "source": entry.source} for entry in scope.sources],
         "spam": [rule.model_dump(mode="json") for rule in scope.spam],
         "start": scope.start,
         "threshold": scope.threshold,
+        "unresolved": scope.unresolved,
         "weight_policy": scope.weights,
         "weights": dict(node.weight_policy(scope.weights).weights),
     }

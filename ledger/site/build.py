@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import ledger
-from ledger.compute.derive import derive
+from ledger.compute.derive import Derived, derive
 from ledger.compute.engine import Engine
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Allocation
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
@@ -159,7 +158,7 @@ class _Pages:
 
     def compute(self) -> None:
         """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
-        last: dict[str, tuple[EpochPage, tuple[Allocation, ...], list[EventOutcome]]] = {}
+        last: dict[str, tuple[Derived, list[EventOutcome]]] = {}
         for scope_id in self._node.scopes:
             folders = self._node.epochs(scope_id)
             for folder in folders:
@@ -169,7 +168,7 @@ class _Pages:
                 outcomes = list(derived.loaded.outcomes())
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":
-                    last[scope_id] = (page, derived.evaluation.allocations, outcomes)
+                    last[scope_id] = (derived, outcomes)
                 titles = page.titles
                 for outcome in outcomes:
                     if outcome.user_id in self._contributors:

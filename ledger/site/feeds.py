@@ -44,10 +44,10 @@ def news(scope_name: str, statement: Statement, transitions: Sequence[Transition
         yield Entry(entered.at, statement.scope_id, statement.epoch_id, "review", f"{name} is in review", text)
     closed = next((line for line in transitions if line.to == "finalized"), None)
     if closed is not None:
-        paid = sum(payout.amount_credits > 0 for payout in statement.payouts)
-        credits = statement.pool_total_credits - statement.undistributed_credits
+        people = sum(payout.amount_credits > 0 for payout in statement.payouts)
+        credits = sum(payout.amount_credits for payout in statement.payouts)
         text = (
-            f"{credits} credits for {paid} {'person' if paid == 1 else 'people'}, from {statement.activity_count} "
+            f"{credits} credits for {people} {'person' if people == 1 else 'people'}, from {statement.activity_count} "
             f"events of {window}. Statement {closed.statement_hash}."
         )
         yield Entry(closed.at, statement.scope_id, statement.epoch_id, "finalized", f"{name} is finalized", text)

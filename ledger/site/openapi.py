@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ledger.core import records
+from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.config import EpochSettings, Route, SpamRule
 from ledger.core.invariants import INVARIANTS
+from ledger.core.statementlog import LogLine
 from ledger.core.values import (
     ADDRESS_PATTERN,
     AMOUNT_PATTERN,
     HASH_PATTERN,
+    META_KEY_PATTERN,
     NAME_PATTERN,
     NUMBER_PATTERN,
     SCOPE_PATTERN,
@@ -75,10 +78,12 @@ WEIGHTS = _map({"maximum": 2**53 - 1, "minimum": 0, "type": "integer"}, NAME_PAT
 SHARE_FIELDS: dict[str, Schema] = {
     "activity_count": COUNT,
     "amount_credits": AMOUNT,
+    "award_credits": AMOUNT,
     "final_units": _or_null(AMOUNT),
     "override_reason": _or_null(TEXT),
     "proposed_units": AMOUNT,
     "share": _or_null(SHARE),
+    "share_credits": AMOUNT,
     "units": AMOUNT,
 }
 OUTCOME: Schema = {
@@ -116,36 +121,49 @@ REPORT = _object(
         )
     ),
 )
-PERSON = _object(id=TEXT, wallets=_list(_pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum.")))
+WALLETS = _list(_pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum."))
+PERSON = _object(id=TEXT, wallets=WALLETS)
+ISSUER = _object(can_approve=BOOLEAN, can_close_epoch=BOOLEAN, can_issue=BOOLEAN, id=TEXT, wallets=WALLETS)
+FLAT = _map({"type": ["string", "integer", "boolean", "null"]}, META_KEY_PATTERN)
 SCOPE_SETTINGS = _object(
     approvers=_list(PERSON),
     base_issuance=_or_null(AMOUNT),
+    catch_up={"enum": ["each", "join"]},
+    covers=BOOLEAN,
     curators=_list(TEXT),
+    hold_epochs=_or_null(NUMBER),
+    issuers=_list(ISSUER),
     merge={"enum": ["auto", "manual"]},
     name=TEXT,
     objection_hours=COUNT,
     outlier_percent=COUNT,
     overlap=BOOLEAN,
+    pool_rules=_list(FLAT),
     routing=_list(_ref("Route")),
     scope_id=SCOPE,
+    self_approve=BOOLEAN,
     sources=_list(_object(name=TEXT, source=TEXT)),
     spam=_list(_ref("SpamRule")),
     start=_or_null(TIME),
     threshold=NUMBER,
+    unresolved={"enum": ["share", "hold"]},
     weight_policy=TEXT,
     weights=WEIGHTS,
 )
 EPOCH_ENTRY = _object(
     activity_count=COUNT,
     activity_files=_list(TEXT),
+    awards_total_credits=AMOUNT,
     epoch_id=NUMBER,
     files=_list(TEXT),
+    held_credits=AMOUNT,
     period_end=TIME,
     period_start=TIME,
     pool_total_credits=AMOUNT,
     scope_id=SCOPE,
     state=STATE,
     statement_hash=_or_null(HASH),
+    undistributed_credits=AMOUNT,
 )
 PINNED = _object(epoch_id=NUMBER, period_start=TIME, weight_config_hash=HASH, weight_policy=TEXT)
 POLICY = _object(
@@ -187,6 +205,7 @@ LOGS = {
     "collection.jsonl": ("Collection", "What each run saw."),
     "curation.jsonl": ("Curation", "Decisions on events."),
     "overrides.jsonl": ("Override", "Decisions on final units."),
+    "awards.jsonl": ("Award", "Credits for one person, taken out of the pool before it is split."),
     "pool.jsonl": ("PoolComponent", "Parts of the epoch's credit budget."),
     "objections.jsonl": ("Objection", "Questions about the epoch and their answers."),
     "transitions.jsonl": ("Transition", "The epoch's steps, with what review pinned."),
@@ -195,6 +214,7 @@ LOGS = {
     "attestations.jsonl": ("Attestation", "Who recomputed the statement and got the same bytes."),
 }
 """Stored logs of an epoch by name: the record of a line and what it is about."""
+SCOPE_LOGS: tuple[type[records.Record], ...] = (ApproverSet, ApproverSignature, LogLine)
 
 ROUTES: tuple[Served, ...] = (
     _json("openapi.json", "This description.", {"required": ["openapi"], "type": "object"}),
@@ -210,6 +230,11 @@ ROUTES: tuple[Served, ...] = (
         _object(**HEAD, epoch=_ref("EpochSettings"), scopes=_list(SCOPE_SETTINGS)),
     ),
     _lines("identities.jsonl", "The bindings log: which account belongs to which user.", "Binding"),
+    Served("receipts.jsonl", "The receipts log.", "application/jsonl", {"type": "object"}),
+    _lines("approvers/{scope_id}.jsonl", "Who signs for the scope: a chain of approver sets.", "ApproverSet"),
+    _lines("approvers/{scope_id}.signatures.jsonl", "The signatures that chain the sets.", "ApproverSignature"),
+    _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", "LogLine"),
+    _text("files/{hash}", "A reviewed file that a pool rule reads, under the SHA-256 of its path in the node.", ""),
     _json(
         "contributors/index.json",
         "Everyone whom a binding or an allocation names.",
@@ -244,8 +269,13 @@ ROUTES: tuple[Served, ...] = (
     _text(f"{EPOCH}/sha256sums.txt", "For sha256sum -c, once finalized.", r"^([0-9a-f]{64}  [a-z0-9._-]+\n)*$"),
     _json(
         f"{EPOCH}/allocations.json",
-        "Everyone's part of the epoch, as it is now.",
-        _object(allocations=_list(_object(**SHARE_FIELDS, name=TEXT, user_id=USER)), state=STATE),
+        "Everyone's part of the epoch, what is held, and what the pool's rules would add to an open one.",
+        _object(
+            allocations=_list(_object(**SHARE_FIELDS, name=TEXT, user_id=USER)),
+            held=_list(_ref("Held")),
+            projected=_list(_object(amount_credits=AMOUNT, component_id=TEXT, inputs=FLAT, rule=TEXT)),
+            state=STATE,
+        ),
     ),
     _json(
         f"{EPOCH}/outcomes.json",
@@ -304,8 +334,9 @@ def _operation(route: Served) -> Schema:
 
 def _record_schemas() -> dict[str, Schema]:
     found: dict[str, Schema] = {}
-    for name in sorted({"ActivityEvent", "Binding", "Epoch", "Statement", *(record for record, _ in LOGS.values())}):
-        model: type[records.Record] = getattr(records, name)
+    stored = {"ActivityEvent", "Binding", "Epoch", "Statement", *(record for record, _ in LOGS.values())}
+    models: dict[str, type[records.Record]] = {name: getattr(records, name) for name in stored}
+    for name, model in sorted((models | {each.__name__: each for each in SCOPE_LOGS}).items()):
         # fields of other steps are absent from a transition, so that its defaults must not count as required
         mode: Literal["validation", "serialization"] = "validation" if name == "Transition" else "serialization"
         schema = model.model_json_schema(by_alias=True, mode=mode, ref_template="#/components/schemas/{model}")

@@ -25,6 +25,7 @@ from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
+from ledger.site.views_pool import inputs_in_words
 
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
@@ -50,6 +51,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         made.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
+        made.filters.update(inputs=inputs_in_words)
         made.globals.update(chart=chart, repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.compute.derive import Derived
@@ -17,14 +16,15 @@ from ledger.core.records import (
     Objection,
     Override,
     Payout,
-    PoolComponent,
     Signature,
     Statement,
     Transition,
 )
 from ledger.core.spam import POLICY_ACTOR
+from ledger.core.statement import would_be_owed
 from ledger.core.values import units_text
 from ledger.site.links import safe_link
+from ledger.site.views_pool import PoolView, pool_view
 from ledger.store.layout import epoch_path, shard_number
 from ledger.store.node import EpochFolder, Node
 
@@ -45,12 +45,16 @@ NO_TITLES: Titles = {}
 
 @dataclass(frozen=True)
 class EventLine:
-    """One event as a row: its link when it is harmless, its units in words, its title where the source stored one."""
+    """One event as a row: its link when it is harmless, its units in words, its title where the source stored one.
+
+    `each`: the units of one, where the event is of several.
+    """
 
     outcome: EventOutcome
     link: str | None
     units: str
     title: str = ""
+    each: str = ""
 
     @property
     def anchor(self) -> str:
@@ -60,9 +64,13 @@ class EventLine:
 
 @dataclass(frozen=True)
 class Term:
-    """One part of somebody's sum: so many events of a kind, each worth the same, and what they come to."""
+    """One part of somebody's sum: so much of a kind, each worth the same, and what it comes to.
+
+    `count`: the quantity, which is the number of events where each is a single act.
+    """
 
     count: int
+    events: int
     kind: str
     each: str
     units: str
@@ -71,10 +79,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Unbound:
-    """An account without a user, and the credits that it alone would earn if it were bound as things stand."""
+    """An account without a user and the credits that fall to it if shares are held; None for nobody's account."""
 
     account: UnresolvedAccount
-    credits: int
+    credits: int | None
 
 
 @dataclass(frozen=True)
@@ -91,12 +99,12 @@ class PersonLine:
     events: tuple[EventLine, ...]
     terms: tuple[Term, ...] = ()
     whole: int = 0
-    """Credits of the share before those left over are given out."""
+    """Credits by share before those left over are given out."""
 
     @property
     def extra(self) -> int:
         """One credit where a remainder was among the largest, else none."""
-        return self.payout.amount_credits - self.whole
+        return self.payout.share_credits - self.whole
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,8 @@ class EpochPage:
     people: tuple[PersonLine, ...]
     others: tuple[EventLine, ...]
     total_units: str
-    pool: tuple[PoolComponent, ...]
+    pool: PoolView
+    windows: int
     curation: tuple[Curation, ...]
     overrides: tuple[Override, ...]
     names: Mapping[str, str]
@@ -220,7 +229,8 @@ class EpochRow:
     activity_count: int
     people: int
     pool: int
-    paid: int
+    allocated: int
+    held: int
     ok: bool | None
     """Whether it recomputed when the site was built; None when nobody tried."""
     signed: int
@@ -237,7 +247,8 @@ class EpochRow:
 def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
     """An event as a row."""
     title = titles.get((outcome.path, outcome.line), "")
-    return EventLine(outcome, safe_link(outcome.artifact_url), units_text(outcome.units), title)
+    each = units_text(outcome.units // outcome.quantity) if outcome.quantity > 1 else ""
+    return EventLine(outcome, safe_link(outcome.artifact_url), units_text(outcome.units), title, each)
 
 
 def titles_of(folder: EpochFolder) -> Titles:
@@ -267,7 +278,7 @@ def epoch_page(
     titles = titles_of(folder) if rendered else NO_TITLES
     settings = node.scope(folder.scope_id)
     by_user: dict[str, list[EventLine]] = {}
-    counted: dict[str, Counter[tuple[str, int, bool]]] = {}
+    counted: dict[str, dict[tuple[str, int, bool], list[int]]] = {}
     late = []
     rows = {row.user_id: row for row in derived.evaluation.allocations}
     others = []
@@ -283,24 +294,28 @@ def epoch_page(
         if outcome.included:
             kind = f"{outcome.source}:{outcome.event_type}"
             decided = outcome.weight_source == "decision"
-            counted.setdefault(outcome.user_id, Counter())[kind, outcome.units, decided] += 1
+            term = (kind, outcome.units // outcome.quantity, decided)
+            counted.setdefault(outcome.user_id, {}).setdefault(term, []).append(outcome.quantity)
     ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
-    total = sum(payout.total_units for payout in statement.payouts)
+    held_units = sum(line.total_units for line in statement.held)
+    total = sum(line.total_units for line in statement.payouts) + held_units
+    shared = statement.pool_total_credits - statement.awards_total_credits
     people = [
         PersonLine(
             user_id=payout.user_id,
             name=names.get(payout.user_id, payout.user_id[:8]),
             payout=payout,
             units=units_text(payout.total_units),
-            proposed=units_text(rows[payout.user_id].proposed_units),
-            override_reason=rows[payout.user_id].override_reason,
-            event_count=rows[payout.user_id].activity_count,
+            proposed=units_text(rows[payout.user_id].proposed_units if payout.user_id in rows else 0),
+            override_reason=rows[payout.user_id].override_reason if payout.user_id in rows else None,
+            event_count=rows[payout.user_id].activity_count if payout.user_id in rows else 0,
             events=tuple(by_user.get(payout.user_id, ())),
-            whole=payout.total_units * statement.pool_total_credits // (total or 1),
-            terms=_terms(counted.get(payout.user_id, Counter())) if number < MOST_ROWS else (),
+            whole=payout.total_units * shared // (total or 1),
+            terms=_terms(counted.get(payout.user_id, {})) if number < MOST_ROWS else (),
         )
         for number, payout in enumerate(ranked)
     ]
+    owed = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
     pin = folder.pin()
     pinned: dict[str, str] = {
         wallet: person.id for person in (pin.approvers if pin else ()) for wallet in person.wallets
@@ -315,12 +330,13 @@ def epoch_page(
         people=tuple(people),
         others=tuple(others),
         total_units=units_text(total),
-        pool=derived.pool,
+        pool=pool_view(node, folder, derived),
+        windows=epoch.windows,
         curation=tuple(folder.curation()),
         overrides=tuple(folder.overrides()),
         names=names,
         unresolved=tuple(
-            Unbound(account, account.units * statement.pool_total_credits // (total + account.units or 1))
+            Unbound(account, owed.get((account.source, account.platform_user_id)))
             for account in sorted(derived.evaluation.unresolved, key=lambda account: -account.units)
         ),
         totals=derived.evaluation.totals,
@@ -342,13 +358,14 @@ def epoch_page(
     )
 
 
-def _terms(counted: Mapping[tuple[str, int, bool], int]) -> tuple[Term, ...]:
-    """A user's sum by kind and worth, the largest part first."""
-    ordered = sorted(counted.items(), key=lambda item: (-item[0][1] * item[1], item[0]))
-    return tuple(
-        Term(count, kind, units_text(units), units_text(units * count), decided)
-        for (kind, units, decided), count in ordered
-    )
+def _terms(counted: Mapping[tuple[str, int, bool], list[int]]) -> tuple[Term, ...]:
+    """A user's sum by kind and worth, the largest part first. `counted`: the quantities of the events of each."""
+    found = [
+        (units * sum(quantities), Term(sum(quantities), len(quantities), kind, units_text(units), "", decided))
+        for (kind, units, decided), quantities in sorted(counted.items())
+    ]
+    found.sort(key=lambda item: -item[0])
+    return tuple(replace(term, units=units_text(units)) for units, term in found)
 
 
 def epoch_row(page: EpochPage) -> EpochRow:
@@ -363,7 +380,8 @@ def epoch_row(page: EpochPage) -> EpochRow:
         activity_count=statement.activity_count,
         people=sum(payout.amount_credits > 0 for payout in statement.payouts),
         pool=statement.pool_total_credits,
-        paid=statement.pool_total_credits - statement.undistributed_credits,
+        allocated=page.pool.allocated,
+        held=page.pool.held_credits,
         ok=None if not page.report else not page.failed,
         signed=page.signed,
         threshold=statement.threshold,

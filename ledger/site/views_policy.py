@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ledger.compute.derive import Derived
+from ledger.core.awards import award_credits, standing_awards
 from ledger.core.config import ScopeSettings, WeightPolicy
 from ledger.core.evaluate import EventOutcome
+from ledger.core.identity import NOBODY, AccountKey
 from ledger.core.payout import payout_table
-from ledger.core.records import Allocation
+from ledger.core.pool import ActivityScaledV1, Rule, rules_of, standing_components
 from ledger.core.values import UserId, units_text
 from ledger.site.history import History, Version
 from ledger.site.views import EpochPage
@@ -73,36 +76,66 @@ class Profile:
 
     epoch_id: int
     pool: int
-    counts: Mapping[str, Mapping[str, int]]
-    """Per user and kind (`source:event_type`), the events that count by the policy's weight."""
-    decided: Mapping[str, int]
-    """Per user, the milli-units that people decided event by event."""
+    counts: Mapping[str | AccountKey, Mapping[str, int]]
+    """Per user (and account whose share is held) and kind, the quantity that counts by the policy's weight."""
+    decided: Mapping[str | AccountKey, int]
+    """Per user and account, the milli-units that people decided event by event."""
     final: Mapping[UserId, int | None]
     """Every user of the payout table with the milli-units that people set in place of the sum, or None."""
+    waiting: frozenset[AccountKey]
+    """Accounts without a user whose shares are held."""
+    awards: Mapping[UserId, int]
+    all_kinds: Mapping[str, int]
+    """The quantity of all events by kind, decided or not, from which a pool that scales with activity is computed."""
+    scaled: ActivityScaledV1 | None
+    scaled_credits: int
 
     @classmethod
-    def of(cls, page: EpochPage, allocations: Iterable[Allocation], outcomes: Iterable[EventOutcome]) -> Profile:
+    def of(cls, derived: Derived, outcomes: Iterable[EventOutcome]) -> Profile:
         """The profile of an epoch."""
-        counts: dict[str, Counter[str]] = {}
-        decided: Counter[str] = Counter()
+        statement, held = derived.statement, derived.epoch.unresolved == "hold"
+        counts: dict[str | AccountKey, Counter[str]] = {}
+        decided: Counter[str | AccountKey] = Counter()
         for event in outcomes:
-            if event.user_id is None or not event.included:
+            key: str | AccountKey = event.user_id or (event.source, event.platform_user_id)
+            if not event.included or (event.user_id is None and not (held and key not in NOBODY)):
                 continue
             if event.weight_source == "decision":
-                decided[event.user_id] += event.units
+                decided[key] += event.units
             else:
-                counts.setdefault(event.user_id, Counter())[f"{event.source}:{event.event_type}"] += 1
-        final = {row.user_id: row.final_units for row in allocations}
-        return cls(page.epoch_id, page.statement.pool_total_credits, counts, decided, final)
+                counts.setdefault(key, Counter())[f"{event.source}:{event.event_type}"] += event.quantity
+        rule = next((rule for rule in rules_of(derived.epoch) if isinstance(rule, ActivityScaledV1)), None)
+        given = [line for line in standing_components(derived.pool) if line.algorithm_version == "activity-scaled-v1"]
+        return cls(
+            epoch_id=statement.epoch_id,
+            pool=statement.pool_total_credits,
+            counts=counts,
+            decided=decided,
+            final={row.user_id: row.final_units for row in derived.evaluation.allocations},
+            waiting=frozenset((line.source, line.platform_user_id) for line in statement.held),
+            awards=award_credits(standing_awards(derived.awards).values()),
+            all_kinds={f"{row.source}:{row.event_type}": row.quantity for row in derived.evaluation.totals},
+            scaled=rule if given else None,
+            scaled_credits=sum(line.amount_credits or 0 for line in given),
+        )
 
     def credits(self, weights: Mapping[str, int]) -> dict[str, int]:
-        """Everybody's credits under `weights`, by the same arithmetic that pays."""
-        units: dict[UserId, int] = {}
-        for user_id, final in self.final.items():
-            counted = self.counts.get(user_id, {})
-            proposed = sum(weights.get(kind, 0) * count for kind, count in counted.items())
-            units[UserId(user_id)] = proposed + self.decided.get(user_id, 0) if final is None else final
-        return {row.user_id: row.amount_credits for row in payout_table(units, self.pool).payouts}
+        """Everybody's credits under `weights`, by the same arithmetic that allocates."""
+        units = {user: self._units(user, weights) if final is None else final for user, final in self.final.items()}
+        accounts = {key: self._units(key, weights) for key in self.waiting}
+        table = payout_table(units, self._pool(weights), awards=self.awards, accounts=accounts)
+        return {row.user_id: row.amount_credits for row in table.payouts}
+
+    def _units(self, key: str | AccountKey, weights: Mapping[str, int]) -> int:
+        counted = self.counts.get(key, {})
+        return sum(weights.get(kind, 0) * count for kind, count in counted.items()) + self.decided.get(key, 0)
+
+    def _pool(self, weights: Mapping[str, int]) -> int:
+        """The pool, anew in the part that a rule scales with activity at these weights."""
+        if self.scaled is None:
+            return self.pool
+        units = sum(weights.get(kind, 0) * count for kind, count in self.all_kinds.items())
+        return self.pool - self.scaled_credits + self.scaled.scaled_to(units)
 
     def trial(self, before: Mapping[str, int], after: Mapping[str, int]) -> Trial:
         """What the step from one table to the other would have changed."""
@@ -217,13 +250,20 @@ def _in_words(settings: ScopeSettings) -> dict[str, str]:
     base = settings.pool.base_issuance
     words = {
         "threshold": str(settings.threshold),
-        "credits an epoch": "by hand" if base is None else str(base),
+        "credits a window": "by hand or by rule" if base is None else str(base),
         "weights": settings.weights,
         "hours for questions": str(settings.objection_hours),
     }
     words |= {f"approver {person.id}": ", ".join(person.wallets) for person in settings.approvers}
     words |= {f"curator {person.id}": "may decide" for person in settings.curators}
+    words |= {f"pool rule {rule.flat()['rule']}": _rule_in_words(rule) for rule in settings.pool_rules}
+    unclaimed = "are shared among the others" if settings.unresolved == "share" else "are held"
+    words["unclaimed shares"] = unclaimed + (f" for {settings.hold_epochs} epochs" if settings.hold_epochs else "")
     return words | {f"source {entry.name}": entry.source for entry in settings.sources}
+
+
+def _rule_in_words(rule: Rule) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in rule.flat().items() if name != "rule")
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:

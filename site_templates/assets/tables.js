@@ -209,7 +209,8 @@ async function eventRows(base, outcomesPath, user) {
     const { path, lines } = logs.get(file);
     const event = JSON.parse(lines[line - 1]);
     const name = path.slice(path.lastIndexOf("/") + 1);
-    const worth = included ? unitsText(units) : "excluded";
+    const parts = event.quantity > 1 ? `${event.quantity} × ${unitsText(units / event.quantity)} = ` : "";
+    const worth = included ? `${parts}${unitsText(units)}` : "excluded";
     const keys = [`${event.id} ${event.metadata.title ?? ""}`, event.event_type, event.event_time, worth, `${name}, line ${line}`];
     const make = () => element(
       "tr",

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from ledger.cli.output import plain
 from ledger.core.values import UserId
 from ledger.flows.attest import attest, message
+from ledger.flows.budget import award
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
@@ -28,6 +29,12 @@ from ledger.site.openapi import LOGS
 from ledger.store.layout import EPOCH_FILES
 from tests.nodes import at, make_node, sign_as, signature
 
+POOL = """unresolved: hold
+hold_epochs: 1
+pool_rules:
+  - {rule: carry-over-v1, cap_credits: "500"}
+  - {rule: kpi-linear-v1, file: kpi.csv, key: week, column: merged, numerator: "3", denominator: "2", cap_credits: "99"}
+"""
 DOCS = Path(__file__).parents[2] / "docs/api.md"
 
 
@@ -36,6 +43,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Epoch 1 finalized, 2 in review, 3 open; decisions, an override, and an account that nobody bound."""
     root = tmp_path_factory.mktemp("api") / "node"
     make_node(root, overlap=True)
+    with (root / "scopes/default.yaml").open("a", encoding="utf-8") as scope:
+        scope.write(POOL)
+    (root / "kpi.csv").write_text("week,merged\n2026-01-05,12\n2026-01-12,7\n", "utf-8")
     with at(root, "2026-01-06T00:00:00Z", "ann") as session:
         for name in ("alice", "bob"):
             bind(session, "file", name, login=name, actor="ann")
@@ -45,6 +55,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bob = next(line.user_id for line in session.node.bindings() if line.login == "bob")
         curate(session, folder, "exclude", "file:work:a1", note="counted twice")
         override(session, folder, UserId(bob), 5000, reason="agreed in the meeting")
+        award(session, folder, UserId(bob), 250, "kept the keys", evidence="https://example.org/keys")
         ask(session, folder, 7, actor="zoe", evidence="https://example.org/7", person=bob)
         answer(session, folder, 7, "It was counted once.", evidence="https://example.org/7#1")
         sign_as(session, folder, "ann", "ben")
@@ -196,7 +207,7 @@ def test_weights_lie_under_the_hash_of_their_canonical_form(api: Path, node: Pat
 
 def test_scopes_tell_what_governs_them(api: Path) -> None:
     scopes = read(api / "scopes.json")
-    assert scopes["epoch"] == {"anchor": "2026-01-05T00:00:00.000Z", "grace_hours": 24, "length_days": 7}
+    assert scopes["epoch"] == {"anchor": "2026-01-05T00:00:00.000Z", "grace_hours": 24, "length": 7, "unit": "days"}
     (scope,) = scopes["scopes"]
     assert (scope["overlap"], scope["objection_hours"], scope["merge"]) == (True, 0, "auto")
 

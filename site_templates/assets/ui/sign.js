@@ -10,21 +10,37 @@ import { summary, verdictTable } from "./verdicts.js";
 const REVIEW = /^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/[!#-;=?-_a-~]*$/;
 const time = (text) => `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`;
 
+const heldCredits = ({ held }) => String(held.reduce((sum, line) => sum + BigInt(line.amount_credits), 0n));
+
+/** The approver set that waits, in words. */
+function setView({ seq, text, approvers, own, by, needed, unproved }) {
+  return [
+    make("h3", {}, `First: approver set ${seq}`),
+    make("p", {}, `It names ${approvers.length === 1 ? "one person" : `${approvers.length} people`}, of whom ${own} must sign, and does not count yet: ${by.length} of ${needed} who decide about it have signed`,
+      unproved.length ? `; with a new wallet, and not signed yet: ${unproved.join(", ")}.` : ".", " No epoch is closed before it counts. Its text is signed in the same visit."),
+    make("ul", {}, ...approvers.map(({ id, wallets }) => make("li", {}, `${id}: `, ...wallets.flatMap((wallet, index) => [index ? ", " : "", make("span", { class: "id" }, wallet)])))),
+    copyable(text, "Copy the set's text", null),
+  ];
+}
+
 /** The statement in words and figures. */
-function statementView({ statement, names, approvers, signers }) {
+function statementView({ statement, names, approvers, people, signers }) {
   const s = statement;
   const words = [
     `From ${time(s.period_start)} up to ${time(s.period_end)}, ${counted(s.activity_count, "event")} ${s.activity_count === 1 ? "was" : "were"} recorded in epoch ${s.epoch_id} of ${s.scope_id}.`,
-    `${s.payouts.length === 1 ? "1 person shares" : `${s.payouts.length} people share`} a pool of ${counted(s.pool_total_credits, "credit")}; undistributed: ${counted(s.undistributed_credits, "credit")}.`,
-    s.unresolved_count ? `${counted(s.unresolved_count, "event")} of accounts that nobody has bound: they pay nobody.` : "Every event that counts belongs to someone.",
+    `${s.payouts.length === 1 ? "1 person shares" : `${s.payouts.length} people share`} a pool of ${counted(s.pool_total_credits, "credit")}; undistributed: ${counted(s.undistributed_credits, "credit")}.`
+      + (s.awards_total_credits === "0" ? "" : ` Awards, taken out first: ${counted(s.awards_total_credits, "credit")}.`),
+    s.unresolved_count ? `${counted(s.unresolved_count, "event")} of accounts that nobody has bound: ${s.unresolved === "hold" ? `${counted(heldCredits(s), "credit")} are held for them` : "nothing is allocated for them"}.` : "Every event that counts belongs to someone.",
     s.gaps.length ? `Known to be missing: ${s.gaps.join("; ")}.` : "No source is known to be incomplete.",
-    `${s.threshold} of the approvers pinned at review must sign. Signed so far: ${counted(signers.length, "wallet")}.`,
+    `${s.threshold} of the approvers pinned at review must sign. Signed so far: ${[...new Set(signers.map((wallet) => people[wallet]))].sort().join(", ") || "nobody"}.`,
   ];
   return make("section", {},
     make("h3", {}, "What you would sign"),
     ...words.map((text) => make("p", {}, outside(text))),
-    table("Payouts that you would sign", [["Who"], ["Units", "num"], ["Share", "num"], ["Credits", "num"]],
-      s.payouts.map((line) => [outside(names[line.user_id] ?? line.user_id, { title: line.user_id }), unitsText(line.total_units), line.share, line.amount_credits])),
+    table("What you would sign", [["Who"], ["Units", "num"], ["Share", "num"], ["Award", "num"], ["Credits", "num"]], [
+      ...s.payouts.map((line) => [outside(names[line.user_id] ?? line.user_id, { title: line.user_id }), unitsText(line.total_units), line.share, line.award_credits, line.amount_credits]),
+      ...s.held.map((line) => [make("span", {}, "held for ", outside(`${line.source}:${line.platform_user_id}`)), unitsText(line.total_units), line.share, "0", line.amount_credits]),
+    ]),
     make("p", {}, "Pinned approvers: ", ...approvers.flatMap((wallet, index) => [index ? ", " : "", make("span", { class: "id" }, wallet, signers.includes(wallet) ? " (has signed)" : "")]), "."));
 }
 
@@ -44,6 +60,7 @@ class SignPage {
     this.element.append(
       statementView(this.found),
       ...(this.text === null ? [make("p", { class: "notice" }, closed)] : [
+        ...(review && this.found.set ? setView(this.found.set) : []),
         make("h3", {}, "The exact text"),
         copyable(this.text, "Copy the text", null),
         make("h3", {}, "Sign"),
@@ -86,18 +103,25 @@ class SignPage {
     this.tell(`Waiting for ${name} …`, "notice");
     try {
       const accounts = (await provider.request({ method: "eth_requestAccounts" })).filter((one) => /^0x[0-9a-fA-F]{40}$/.test(one)).map(checksummed);
-      const account = accounts.find((one) => this.found.approvers.includes(one));
+      const { approvers, set } = this.found;
+      const account = accounts.find((one) => approvers.includes(one) || set?.may.includes(one));
       if (account === undefined) {
         this.tell(`${accounts.length ? `The connected account ${accounts.join(", ")} is` : "No account is connected that is"} none of the approvers pinned for this epoch. Choose another account in the wallet and ask again.`, "notice bad");
         return;
       }
       this.account = account;
-      const signature = await provider.request({ method: "personal_sign", params: [hexOfText(this.text), account] });
-      if (this.account !== account) {
-        this.tell("The wallet's account changed while it signed. Nothing is taken from that; ask again with the account that you mean.", "notice bad");
-        return;
+      const texts = [set?.may.includes(account) && !set.signed.includes(account) ? set.text : null, approvers.includes(account) ? this.text : null];
+      const results = [];
+      for (const text of texts.filter((one) => one !== null)) {
+        const signature = await provider.request({ method: "personal_sign", params: [hexOfText(text), account] });
+        if (this.account !== account) {
+          this.tell("The wallet's account changed while it signed. Nothing is taken from that; ask again with the account that you mean.", "notice bad");
+          return;
+        }
+        results.push(this.judge(String(signature), account));
       }
-      this.judge(String(signature), account);
+      if (results.length) this.give(results);
+      else this.tell(`${account} has signed approver set ${set.seq} already, and is none of the approvers pinned for this epoch.`, "notice");
     } catch (error) {
       this.tell(walletError(error), "notice bad");
     }
@@ -108,36 +132,45 @@ class SignPage {
     return [
       make("p", {}, make("label", { for: "ledger-signature" }, "Or check a signature that was made elsewhere (a hardware wallet, ", make("code", {}, "cast wallet sign"), "):")),
       field,
-      make("p", {}, button("Check the signature", () => this.judge(field.value, null))),
+      make("p", {}, button("Check the signature", () => this.give([this.judge(field.value, null)]))),
     ];
   }
 
-  /** Recover the signer of the rebuilt text; only a pinned approver gets a line to paste. */
+  /** Recover the signer over the rebuilt texts; only somebody whose word counts gets a line to paste. */
   judge(text, expected) {
-    this.answer.replaceChildren();
+    const bad = (words) => ({ words, line: null });
+    const { approvers, people, set, signers } = this.found;
     let signature;
     let signer;
+    let ofSet;
     try {
       signature = normalizeSignature(text.replace(/^\s*\/sign\s+/, ""));
       signer = recoverSigner(this.text, signature);
+      ofSet = set && !approvers.includes(signer) ? recoverSigner(set.text, signature) : null;
     } catch (error) {
-      this.tell(`This is no signature: ${error.message}.`, "notice bad");
-      return;
+      return bad(`This is no signature: ${error.message}.`);
     }
-    if (!this.found.approvers.includes(signer)) {
-      this.tell(`The signature recovers to ${signer}, which is none of the pinned approvers: either another key signed, or another text was signed (an older statement, another epoch, a changed line end).`, "notice bad");
-      return;
-    }
-    const other = expected !== null && signer !== expected ? ` (not ${expected}, which was asked)` : "";
-    if (this.found.left.includes(signer)) {
-      this.tell(`Signed by ${signer}, who was pinned for this epoch but has since left the scope's approvers: finalize will not count it.`, "notice bad");
-      return;
-    }
-    const again = this.found.signers.includes(signer) ? " This wallet's signature is already on record." : "";
-    this.tell(`Signed by ${signer}${other}, a pinned approver.${again} Paste the line below into the review.`, "notice good");
+    const line = `/sign ${signature}`;
+    const other = (one) => (expected !== null && one !== expected ? ` (not ${expected}, which was asked)` : "");
+    if (ofSet !== null && set.may.includes(ofSet)) return { words: `Approver set ${set.seq} is signed by ${ofSet}${other(ofSet)}.${set.signed.includes(ofSet) ? " This wallet's signature is already on record." : ""}`, line };
+    if (!approvers.includes(signer))
+      return bad(`The signature recovers to ${signer}, which is none of the pinned approvers: either another key signed, or another text was signed (an older statement, another epoch, a changed line end).`);
+    const again = signers.includes(signer) ? " This wallet's signature is already on record."
+      : signers.some((one) => people[one] === people[signer]) ? ` ${people[signer]} has signed with another wallet already; a person counts once.` : "";
+    return { words: `Signed by ${signer}${other(signer)}, a pinned approver.${again}`, line };
+  }
+
+  /** Say what was judged, and give the lines that count. */
+  give(results) {
+    this.answer.replaceChildren();
+    const lines = results.flatMap(({ line }) => line ?? []);
+    const words = results.map((one) => one.words).join(" ");
+    const paste = lines.length ? ` Paste the ${lines.length === 1 ? "line" : "lines"} below into the review.` : "";
+    this.tell(`${words}${paste}`, results.every(({ line }) => line !== null) ? "notice good" : "notice bad");
+    if (!lines.length) return;
     const { review } = this.element.dataset;
     const link = review && REVIEW.test(review) ? make("p", {}, make("a", { href: review, rel: "noopener noreferrer" }, "Open the review")) : null;
-    this.answer.replaceChildren(copyable(`/sign ${signature}`, "Copy the line", "ledger-sign-line"), link ?? make("p", { class: "quiet" }, "Paste it as a comment or review on the epoch's pull request, or run ", make("code", {}, `ledger sign --signature ${signature}`), "."));
+    this.answer.replaceChildren(copyable(lines.join("\n"), lines.length === 1 ? "Copy the line" : "Copy the lines", "ledger-sign-line"), link ?? make("p", { class: "quiet" }, "Paste it as a comment or review on the epoch's pull request, or run ", make("code", {}, lines.map((line) => `ledger sign --signature ${line.slice(6)}`).join("; ")), "."));
   }
 }
 

@@ -3,7 +3,7 @@ import { INVARIANTS } from "../verifier/invariants.js";
 import { publishedPath } from "../verifier/load.js";
 import { counted, make, outside, table } from "./dom.js";
 
-const BADGE = { pass: "finalized", fail: "bad", "not yet": "open", "not applicable": "open" };
+const BADGE = { pass: "finalized", fail: "bad", "not yet": "open", "not applicable": "open", "not looked at": "open" };
 
 function difference(finding, base) {
   const published = publishedPath(finding.path);
@@ -29,6 +29,7 @@ export function verdictTable(report, base) {
 export function summary(report) {
   const count = (verdict) => report.checks.filter((check) => check.verdict === verdict).length;
   const later = count("not yet") ? `, ${count("not yet")} cannot hold yet (the epoch is ${report.state === "review" ? "in review" : report.state})` : "";
-  const told = `${counted(report.events, "event")} ${report.events === 1 ? "was" : "were"} recomputed in this browser: ${count("pass")} invariants hold${later}`;
+  const unseen = count("not looked at") ? `, ${count("not looked at")} could not be looked at` : "";
+  const told = `${counted(report.events, "event")} ${report.events === 1 ? "was" : "were"} recomputed in this browser: ${count("pass")} invariants hold${later}${unseen}`;
   return report.ok ? `${told}. Nothing differs.` : `${told}, ${count("fail")} FAIL. What is published does not follow from its own records.`;
 }

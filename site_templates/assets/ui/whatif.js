@@ -110,12 +110,12 @@ class Trial {
     }
   }
 
-  show({ rows, undistributed, unresolved, weights }) {
+  show({ rows, undistributed, held, unresolved, weights }) {
     const tried = Object.keys(this.change.included).length + (this.change.cap === null ? 0 : 1) + (this.change.spam === null ? 0 : 1)
       + this.summary.kinds.filter(({ kind, weight }) => (this.change.weights[kind] ?? weight ?? 0) !== (weight ?? 0)).length;
     const moved = rows.filter((row) => row.difference !== "0").length;
     this.said.textContent = `TRIAL, computed in this browser, counts for nothing. ${tried ? `${tried === 1 ? "1 change moves" : `${tried} changes move`} ${moved} of ${rows.length} people.` : "Nothing is changed yet: these are the official figures."}`
-      + ` Undistributed: ${counted(undistributed, "credit")}. Of nobody yet: ${counted(unresolved, "event")}.`;
+      + ` Undistributed: ${counted(undistributed, "credit")}.${held === "0" ? "" : ` Held: ${counted(held, "credit")}.`} Of nobody yet: ${counted(unresolved, "event")}.`;
     this.payouts.replaceChildren(table(this.caption,
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
       shownRows(rows).map((row) => [

@@ -1,4 +1,5 @@
 // What is published about one epoch, fetched through `read(path)`: the bytes of a file under api/v1/ledger/, or null.
+import { bytesOf, sha256Hex } from "./bytes.js";
 import { isNumber, isScope } from "./values.js";
 import { Refusal } from "./errors.js";
 
@@ -75,8 +76,7 @@ async function readInputs(read, readOf, epoch, epochId) {
         const lapses = data !== null && new TextDecoder().decode(data).includes(`"hold_epochs":${epochId - index - 1},`);
         earlier.set(index + 1, { epoch: data, statement: lapses ? await readOf(index + 1, "statement.json") : null });
       }));
-    if (rule?.rule === "kpi-linear-v1" && typeof rule.file === "string" && !rule.file.split("/").includes(".."))
-      kpi.set(rule.file, await read(`files/${rule.file.split("/").map(encodeURIComponent).join("/")}`));
+    if (rule?.rule === "kpi-linear-v1" && typeof rule.file === "string") kpi.set(rule.file, await read(`files/${sha256Hex(bytesOf(rule.file))}`));
   }
   return { earlier, kpi };
 }

@@ -3,10 +3,11 @@
 // In:  {id, act, base, scope, epoch, …}; act is "recheck", "prepare" (then "try" and "events") or "scan", see ACTS.
 // Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
 import { scanPart } from "./activity.js";
+import { progress as progressOf, setHash } from "./approvers.js";
 import { checkEpoch } from "./check.js";
 import { Refusal } from "./errors.js";
 import { loadEpoch } from "./load.js";
-import { signedText } from "./signatures.js";
+import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
 
 const BEAT = 80; // milliseconds between two reports of progress, at least
@@ -55,7 +56,7 @@ async function scanParts(parts, epoch, beat) {
 const ACTS = {
   async recheck(asked, progress) {
     const { report, found, settings } = await check(asked, progress);
-    return { report, ...(report.ok && found.derived ? forSigning(report, found, settings.approvers ?? []) : {}) };
+    return { report, ...(report.ok && found.derived ? forSigning(report, found, settings) : {}) };
   },
   async prepare(asked, progress) {
     const { report, found, settings } = await check(asked, progress);
@@ -68,11 +69,24 @@ const ACTS = {
   async events({ query, limit }) { return findEvents(prepared, query, limit); },
 };
 
+/** The approver set that waits for signatures, where one does and the scope's file still names it; else null. */
+function setForSigning(chain, { approvers = [], issuers = [], covers, self_approve, threshold }) {
+  const line = chain.sets.at(-1);
+  if (line === undefined || chain.counts(line.seq)) return null;
+  const inOrder = approvers.map(({ id, wallets }) => ({ id, wallets: [...wallets].sort() })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const named = setHash({ approvers: inOrder, issuers, covers: covers ?? false, self_approve: self_approve ?? false });
+  if (named !== setHash(line) || threshold !== line.threshold) return null;
+  const [authority, signed] = [chain.authority(line), [...chain.wallets(line.seq)]];
+  const may = [...new Set([line, authority].flatMap((set) => set?.approvers.flatMap((person) => person.wallets) ?? []))];
+  const { by, threshold: needed, unproved } = progressOf(line, authority, chain.wallets(line.seq));
+  return { seq: line.seq, text: setText(line, named), approvers: line.approvers, own: line.threshold, by, needed, unproved, may, signed };
+}
+
 /** What the signing page shows and needs: figures and text from the recomputed statement, never from the page. */
-function forSigning(report, { derived, statement, pin, signers }, people) {
-  const present = people.flatMap((person) => person.wallets);
+function forSigning(report, { derived, statement, pin, chain, signers }, settings) {
   return {
-    left: (pin?.approvers ?? []).filter((wallet) => !present.includes(wallet)),
+    set: setForSigning(chain, settings),
+    people: Object.fromEntries((pin?.set.approvers ?? []).flatMap(({ id, wallets }) => wallets.map((wallet) => [wallet, id]))),
     statement: derived.statement,
     names: Object.fromEntries(derived.names),
     text: statement && signedText(statement, report.statement_hash),
