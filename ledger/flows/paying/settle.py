@@ -167,8 +167,9 @@ def _checked(found: PlanOnRecord, tx_hash: str, chain: Chain, confirmations: int
                 hint="Nothing was written. Send it again, and settle with the new transaction.",
             )
         return [(reference, "failed", {**facts, "note": "reverted"}) for reference in flying]
-    matched = _match(plan, open_lines, mined, _used(found, mined))
-    if not matched:
+    used = _used(found, mined)
+    matched = _match(plan, open_lines, mined, used)
+    if not matched and not used:
         raise DifferenceError(
             f"transaction {tx_hash} pays no open line of distribution {plan.distribution} to its wallet in full",
             rule="PAID_ONCE",
