@@ -1,4 +1,4 @@
-"""Bank details and mail addresses: recognised, so that they never enter a node (specification, section 10).
+"""Bank details and mail addresses: recognised, so that they never enter a node (specification, section 11).
 
 An IBAN is taken for one only with its country's length and a right check (ISO 13616, ISO 7064 mod 97-10), so that
 hashes and ids are left in peace.

@@ -1,7 +1,7 @@
 """A distribution as records: the plan, its signatures, what became of each line, and the texts that people sign.
 
 One plan pays the balances of a scope's account book by one rail in one asset. The plan is written once; it stands from
-the threshold's signature until it is abandoned (specification, section 10). Pure: no disk, no clock, no network.
+the threshold's signature until it is abandoned (specification, section 11). Pure: no disk, no clock, no network.
 """
 
 from __future__ import annotations

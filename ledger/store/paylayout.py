@@ -1,4 +1,4 @@
-"""Where the files of paying lie and what kind each is (specification, section 10). Knows names, not contents."""
+"""Where the files of paying lie and what kind each is (specification, section 11). Knows names, not contents."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -329,3 +331,77 @@ def test_a_split_is_exact_and_within_one_unit_of_each_exact_share(credits: dict[
     whole = sum(credits.values())
     assert sum(found.values()) == total
     assert all(0 <= found[one] - credits[one] * total // whole <= 1 for one in credits)
+
+
+def test_a_public_payout_of_26_people_is_exact_and_who_has_no_wallet_waits() -> None:
+    """August 2026, 5,000.000000 USDC over weights of 18,013,500 in sum; 7 people had no wallet."""
+    case = json.loads((Path(__file__).with_name("payout-26.json")).read_text())
+    people = dict(enumerate(case["people"], start=1))
+    amounts = split_minor(int(case["pool_minor"]), {UserId(user(n)): one["weight"] for n, one in people.items()})
+    by_number = {n: amounts[UserId(user(n))] for n in people}
+    assert all(0 <= by_number[n] - int(one["floor_minor"]) <= 1 for n, one in people.items())
+    assert sum(by_number[n] - int(one["floor_minor"]) for n, one in people.items()) == 8
+    names = {n: f"c{n}" for n, one in people.items() if one["has_wallet"]}
+    KEYS.update({name: "0x" + f"{n + 64:02x}" * 32 for n, name in names.items()})
+    WALLETS.update({name: str(Account.from_key(KEYS[name]).address) for name in names.values()})
+    bindings = [proved(seq, n, name) for seq, (n, name) in enumerate(names.items(), start=1)]
+    book = inputs(statements=[stated(1, by_number)], bindings=bindings)
+    token = "eip155:1/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+    plan = prepare_plan(book, terms(book, asset=token, decimals=6, rail="safe_csv"))
+    assert {line.user_id: line.amount_minor for line in plan.lines} == {user(n): by_number[n] for n in names}
+    assert {line.reason for line in plan.left_out} == {"no_destination"}
+    assert len(plan.left_out) == 7
+    late = next(n for n in people if n not in names)
+    later = replace(book, bindings=[*bindings, proved(len(bindings) + 1, late, "w1", at=12)], plans=[standing(plan)])
+    again = prepare_plan(later, terms(later, 2, 13, asset=token, decimals=6, rail="safe_csv"))
+    assert {line.user_id: line.amount_minor for line in again.lines} == {user(late): by_number[late]}
+
+
+def test_three_years_of_a_project_that_split_donations_by_points() -> None:
+    """As a documentation project did it by hand: points are credits, the year's money less bank fees makes the rate.
+
+    Year one: two of four decline and the others' shares grow. Year two: the largest gives points away, a new rate, and
+    one who declined comes back. Nobody's points are lost, and each year's money is spent to the last yen.
+    """
+    yen = {"asset": "iso4217:JPY", "decimals": 0}
+    first = inputs(
+        statements=[stated(1, {1: 500, 2: 300, 3: 150, 4: 50})],
+        instructions=[wish(1, 3, "decline"), wish(2, 4, "decline")],
+    )
+    money = 100_000 - 660
+    one = prepare_plan(first, terms(first, on_decline="redistribute", rate=rate(money, 1000), **yen))
+    assert (one.total_minor, paid(one)) == (money, {user(1): (500, 62088), user(2): (300, 37252)})
+    second = inputs(
+        statements=[*first.statements, stated(2, {1: 700, 2: 100, 3: 100, 4: 100}, at=12)],
+        instructions=[
+            *first.instructions,
+            wish(3, 1, "gift", to=user(2), amount_credits="300"),
+            wish(4, 3, "clear", 2),
+        ],
+        plans=[standing(one)],
+    )
+    two = prepare_plan(second, terms(second, 2, 13, on_decline="redistribute", rate=rate(50_000, 1000), **yen))
+    assert two.total_minor == 50_000
+    assert paid(two) == {user(1): (400, 22222), user(2): (400, 22222), user(3): (100, 5556)}
+    assert findings(replace(second, plans=[standing(one), standing(two, 14)])) == []
+
+
+def test_a_public_year_of_a_project_that_splits_donations_by_points_comes_out_as_it_printed_it() -> None:
+    """December 2025: 3,359.41 USD over 18 people by points, four of whom declined; shares in per mille."""
+    points = [22, 22, 20, 19, 16, 13, 12, 8, 6, 5, 3, 3, 3, 3, 3, 2, 2, 2]
+    declined = {7, 9, 10, 13}
+    printed = [159, 159, 145, 138, 116, 94, None, 58, None, None, 22, 22, None, 22, 22, 14, 14, 14]
+    book = inputs(
+        statements=[stated(1, dict(enumerate(points, start=1)))],
+        instructions=[wish(seq, n, "decline") for seq, n in enumerate(sorted(declined), start=1)],
+    )
+    dollars = {"asset": "iso4217:USD", "rate": rate(335_941, sum(points)), "on_decline": "redistribute"}
+    plan = prepare_plan(book, terms(book, **dollars))
+    assert plan.total_minor == 335_941
+    minor = {line.user_id: line.amount_minor for line in plan.lines}
+    per_mille = [
+        (minor[user(n)] * 2000 // plan.total_minor + 1) // 2 if user(n) in minor else None for n in range(1, 19)
+    ]
+    assert per_mille == printed
+    assert {line.user_id for line in plan.left_out} == {user(n) for n in declined}
+    assert prepare_plan(book, terms(book, **{**dollars, "on_decline": "return"})).total_minor == 335_941 * 138 // 164

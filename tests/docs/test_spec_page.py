@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ledger.core import records
 from ledger.core.canonical import decode
-from ledger.core.invariants import INVARIANTS
+from ledger.core.distribution import Cover, LeftOut, Opening, Plan, PlanLine, PlanSignature, Rate, Settlement, Waiver
+from ledger.core.instructions import Instruction
+from ledger.core.invariants import INVARIANTS, SCOPE_INVARIANTS
 from ledger.core.records import Record, Statement
 from ledger.core.signing import signed_text
 from ledger.store.layout import EPOCH_FILES
@@ -62,3 +65,17 @@ def test_the_worked_sum_is_right() -> None:
     assert [unit * 10000 % sum(units) for unit in units] == [6000, 6500, 1500, 13000]
     assert [payout.amount_credits for payout in found.payouts] == [4444, 1482, 1111, 2963]
     assert json.loads(found.encode())["pool_total_credits"] == "10000"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Plan, PlanLine, Cover, Rate, LeftOut, PlanSignature, Settlement, Waiver, Opening, Instruction],
+    ids=lambda model: model.__name__,
+)
+def test_every_field_of_the_records_of_money_is_named(model: type[BaseModel]) -> None:
+    fields = [field.alias or name for name, field in model.model_fields.items()]
+    assert [name for name in fields if not re.search(rf'["`]{name}["`]', SPEC)] == []
+
+
+def test_every_invariant_of_money_is_named() -> None:
+    assert [name for name in SCOPE_INVARIANTS if name not in SPEC] == []
