@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Literal, TypeVar
 
 from ledger.compute.amending import double_pay
@@ -17,12 +16,13 @@ from ledger.compute.derive import Derived, derive
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import encode, sha256_hex
+from ledger.core.conduct import coverage_findings, step_findings
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import Pin, pin_findings
-from ledger.core.pool import BY_HAND, Computed, component_key, standing_components
+from ledger.core.pool import BY_HAND, Computed, standing_components
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import recover_signer, signed_text
 from ledger.flows.checksums import checksums
@@ -177,21 +177,10 @@ class EpochCheck:
             self._add(Finding(rule, message, self.folder.path(name), line, _told(expected), _told(actual)))
 
     def _transitions(self, steps: Sequence[Transition]) -> None:
-        closing = [number for number, step in enumerate(steps, start=1) if step.to == "finalized"]
-        if len(closing) > 1:
-            self._differ(
-                "ADMIN_FINALIZES_ONCE", "closed more than once", "transitions.jsonl", 1, len(closing), closing[-1]
-            )
-        for number, (before, after) in enumerate(pairwise(steps), start=2):
-            if after.at < before.at:
-                self._differ(
-                    "EPOCH_THREE_PHASE",
-                    "step lies before the one before it",
-                    "transitions.jsonl",
-                    before.at,
-                    after.at,
-                    number,
-                )
+        window = self._one(self.folder.window)
+        path, end = self.folder.path("transitions.jsonl"), window.end if window else None
+        for finding in step_findings(path, steps, end):
+            self._add(finding)
 
     def _pins(self, steps: Sequence[Transition]) -> None:
         """The pinned approver sets, by the scope's chain."""
@@ -216,8 +205,10 @@ class EpochCheck:
         """What an epoch has and its amendments share with it."""
         self._activity(derived, steps)
         self._pool(derived)
-        self._lines(self.folder.cursors)
-        self._lines(self.folder.collections)
+        paths = self.folder.path("cursors.jsonl"), self.folder.path("collection.jsonl")
+        read = self._lines(self.folder.cursors), self._lines(self.folder.collections)
+        for finding in coverage_findings(paths[0], read[0], paths[1], read[1]):
+            self._add(finding)
         self._lines(self.folder.objections)
 
     def _amendment(self, folder: AmendmentFolder, statement: Statement | None) -> None:

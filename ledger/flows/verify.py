@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.core.conduct import binding_findings
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.settling import approvers_of
@@ -74,6 +75,7 @@ def verify(
                 result.epochs += [
                     EpochCheck(session, each, receipts).report() for each in (folder, *amendments(folder))
                 ]
+    result.findings += _binding_findings(node)
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:
         result.findings += money_findings(node, session.scope_ids(scope_id), as_finding)
@@ -124,6 +126,12 @@ def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
         yield from log_findings(layout.log_path(scope_id), lines, [*finals(scope_id, chain, closed), *money])
     except LedgerError as error:
         yield as_finding(error)
+
+
+def _binding_findings(node: Node) -> Iterator[Finding]:
+    """New people's ids over the whole bindings log; one that cannot be read is told by the epochs that pin it."""
+    with suppress(LedgerError):
+        yield from binding_findings(layout.IDENTITIES, node.bindings())
 
 
 def _unknown_scopes(node: Node) -> list[Finding]:

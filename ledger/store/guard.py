@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from ledger.core.conduct import binding_findings
 from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
@@ -268,7 +269,8 @@ class _Guard:
         settings = self._node(self.after)
         if settings is not None and new.startswith(old):
             try:
-                parse_bindings(new, settings.node_id, None)
+                _, lines = parse_bindings(new, settings.node_id, None)
+                yield from binding_findings(path, lines, old.count(b"\n"))
             except LedgerError as error:
                 yield as_finding(error)
 

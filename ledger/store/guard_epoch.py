@@ -11,10 +11,12 @@ from typing import TypeVar
 from ledger.core.attest import RULE as ATTESTATION_RULE
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import decode, sha256_hex, split_lines
+from ledger.core.conduct import coverage_findings, pinned_files_findings, step_findings
 from ledger.core.config import NodeSettings, ScopeSettings, Settings, WeightPolicy
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.lifecycle import pin_findings
+from ledger.core.merkle import merkle_root
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.pool import BY_HAND, RULE_ACTOR, FixedV1, component_key, rules_of
 from ledger.core.records import ActivityEvent, Award, Curation, Override, PoolComponent, payload_hash
@@ -29,6 +31,16 @@ Read = Callable[[str], bytes | None]
 S = TypeVar("S", bound=Settings)
 Past = Callable[[str, int], Iterator[bytes]]
 """The contents of a settings file, newest first, back to how it stood at a time (seconds since 1970)."""
+PINNED_FILES = {
+    "awards_hash": "awards.jsonl",
+    "collection_hash": "collection.jsonl",
+    "curation_hash": "curation.jsonl",
+    "cursors_hash": "cursors.jsonl",
+    "epoch_hash": "epoch.json",
+    "overrides_hash": "overrides.jsonl",
+    "pool_hash": "pool.jsonl",
+}
+"""Fields of the statement that are the hash of a file beside it."""
 COLLECTED = frozenset({"cursors.jsonl", "collection.jsonl"})
 
 
@@ -92,14 +104,9 @@ class EpochChange:
         try:
             now = self.after.state()
             window = self.after.window()
-            self.after.collections(), self.after.cursors(), self.after.curation(), self.after.overrides()
-            (
-                self.after.pool(),
-                self.after.objections(),
-                self.after.signatures(),
-                self.after.allocations(),
-                self.after.statement(),
-            )
+            self.after.curation(), self.after.overrides(), self.after.objections(), self.after.signatures()
+            self.after.allocations()
+            yield from self._conduct(window.end)
             closed = next((step.at for step in self.after.transitions() if step.to == "review"), None)
             yield from self._activity(window.end, closed)
             if was == "review":
@@ -127,6 +134,21 @@ class EpochChange:
                 yield from self._questions(scopes[0])
         except LedgerError as error:
             yield as_finding(error.at(self.after.relative))
+
+    def _conduct(self, end: Timestamp) -> Iterator[Finding]:
+        """What every writer keeps to; `verify` asks the same of the stored files."""
+        folder = self.after
+        yield from step_findings(folder.path("transitions.jsonl"), folder.transitions(), end)
+        paths = folder.path("cursors.jsonl"), folder.path("collection.jsonl")
+        yield from coverage_findings(paths[0], folder.cursors(), paths[1], folder.collections())
+        folder.pool()
+        statement = folder.statement()
+        if statement is not None:
+            hashes = {name: folder.hash_of(file) for name, file in PINNED_FILES.items()}
+            hashes["activity_root"] = merkle_root(
+                line for name in folder.log_shards() for line in folder.read(name).split(b"\n")[:-1]
+            )
+            yield from pinned_files_findings(folder.path("statement.json"), statement, hashes)
 
     def _logs(self) -> Iterator[Finding]:
         """Append-only and written-once files, byte by byte; the activity log as one over its shards."""
