@@ -10,6 +10,7 @@ PURE = frozenset(
     {
         *(
             "__future__",
+            "codecs",
             "collections",
             "contextlib",
             "csv",
