@@ -146,7 +146,7 @@ class EpochChange:
         if statement is not None:
             hashes = {name: folder.hash_of(file) for name, file in PINNED_FILES.items()}
             hashes["activity_root"] = merkle_root(
-                line for name in folder.log_shards() for line in folder.read(name).split(b"\n")[:-1]
+                line for name in self._trees[1].log_shards() for line in folder.read(name).split(b"\n")[:-1]
             )
             yield from pinned_files_findings(folder.path("statement.json"), statement, hashes)
 
