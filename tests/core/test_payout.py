@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -228,3 +230,29 @@ def test_a_tie_goes_to_a_user_before_an_account() -> None:
 def test_more_awards_than_pool_is_refused() -> None:
     with pytest.raises(InputError, match="awards come to 11 credits, more than the pool of 10"):
         payout_table(users(u1=1), 10, awards=users(u1=5, u2=6))
+
+
+def test_a_public_payout_of_26_people_gives_each_the_exact_share_and_keeps_that_of_those_who_cannot_be_paid_yet() -> (
+    None
+):
+    """5,000.000000 of a token with 6 decimals, August 2026; names replaced. Seven of the 26 had no wallet."""
+    with (Path(__file__).parent / "payout_of_26.csv").open(encoding="utf-8", newline="") as file:
+        people = list(csv.DictReader(file))
+    pool = 5_000_000_000
+    bound = {UserId(row["id"]): int(row["weight"]) for row in people if row["has_wallet"] == "yes"}
+    loose = {("list", row["id"]): int(row["weight"]) for row in people if row["has_wallet"] == "no"}
+    assert (len(people), len(loose), sum(bound.values()) + sum(loose.values())) == (26, 7, 18_013_500)
+    table = payout_table({UserId(user(n)): units for n, units in enumerate(bound.values())}, pool, accounts=loose)
+    got = dict(zip(bound, (row.amount_credits for row in table.payouts), strict=True))
+    got |= {UserId(row.platform_user_id): row.amount_credits for row in table.held}
+    assert table.undistributed == 0
+    more = {row["id"] for row in people if got[UserId(row["id"])] == int(row["floor_minor"]) + 1}
+    assert all(got[UserId(row["id"])] - int(row["floor_minor"]) in (0, 1) for row in people)
+    largest = sorted(people, key=lambda row: -int(row["remainder"]))
+    assert len(more) == pool - sum(int(row["floor_minor"]) for row in people)
+    assert {int(row["remainder"]) for row in people if row["id"] in more} == {
+        int(row["remainder"]) for row in largest[: len(more)]
+    }
+    assert sum(row.amount_credits for row in table.held) == sum(
+        got[UserId(row["id"])] for row in people if row["has_wallet"] == "no"
+    )

@@ -163,3 +163,26 @@ def closed(root: Path, time: str, number: int) -> Statement:
 def verified(root: Path) -> Verification:
     with at(root, "2026-02-01T00:00:00Z") as session:
         return verify(session)
+
+
+def test_a_monthly_table_of_fixed_bonuses_is_paid_by_awards_alone(root: Path) -> None:
+    """Five people, $50 to $500 each month, in cents; the events of the month divide nothing."""
+    bonuses = {"ana": 50_000, "bea": 25_000, "cid": 12_500, "dan": 10_000, "eli": 5_000}
+    settings = root / "ledger.yaml"
+    text = settings.read_text("utf-8").replace("unit: days ", "unit: months ").replace("length: 7 ", "length: 1 ")
+    settings.write_text(text.replace('anchor: "2026-01-05"', 'anchor: "2026-01-01"'), "utf-8")
+    scope = root / "scopes/default.yaml"
+    scope.write_text(scope.read_text("utf-8").replace('base_issuance: "10000"', 'base_issuance: "102500"'), "utf-8")
+    with at(root, "2026-01-08T00:00:00Z", "ann") as session:
+        collect(session)
+        folder = session.node.epoch("default", 1)
+        assert folder.window().end == "2026-02-01T00:00:00.000Z"
+        users = {name: bind(session, "file", name, login=name, evidence="", actor="ann").user_id for name in bonuses}
+        for name, cents in bonuses.items():
+            award(session, folder, users[name], cents, "the table that was voted", name=f"bonus-{name}")
+    statement = closed(root, "2026-02-03T00:00:00Z", 1)
+    assert {line.user_id: line.amount_credits for line in statement.payouts} == {
+        users[name]: cents for name, cents in bonuses.items()
+    }
+    assert statement.undistributed_credits == 0
+    assert verified(root).ok
