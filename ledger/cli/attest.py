@@ -99,8 +99,9 @@ def witness(node_dir: Path | None, now: str | None, as_json: bool, against: tupl
     """Recompute the whole ledger and compare it with what you saw before.
 
     For a fork's weekly run, or anybody's cron. Ends with exit code 1 when anything does not recompute, and when a
-    finalized epoch that you saw before has another statement now or is gone: then the past was rewritten, however well
-    it is signed. Such a difference is told every time until you have looked.
+    finalized epoch that you saw before has another statement now or is gone, or the approvers begin with another root
+    than the one that you saw: then the past was rewritten, however well it is signed. Such a difference is told every
+    time until you have looked.
 
     Example: ledger witness --against ~/witness.jsonl
     """

@@ -133,6 +133,8 @@ class EpochCheck:
             message = "the step to finalized is missing: finalize was cut off (run it again), or the log was cut"
             self._add(Finding("EPOCH_FINALIZE_IDEMPOTENT", message, folder.path("transitions.jsonl")))
         self._pins(transitions)
+        if statement is not None:
+            self._logged(statement)
         if statement is not None and pin is not None:
             self._signatures(statement, pin)
         closed = statement if self.state == "finalized" else None
@@ -188,6 +190,17 @@ class EpochCheck:
         if chain is not None:
             for finding in pin_findings(self.folder.path("transitions.jsonl"), steps, chain):
                 self._add(finding)
+
+    def _logged(self, statement: Statement) -> None:
+        """The prefix of the statement log that is pinned holds the statement before (that its root is right, and that
+        it does not hold this one, the recomputation shows).
+        """
+        if self.folder.epoch_id > 1:
+            before = self.node.epoch(self.folder.scope_id, self.folder.epoch_id - 1).path("statement.json")
+            pinned = self._lines(self.folder.log)[: statement.log.size]
+            if all(line.ref != before for line in pinned):
+                message = "the pinned prefix of the statement log does not hold the statement before"
+                self._differ("STATEMENT_LOGGED", message, "statement.json", before, f"{statement.log.size} lines")
 
     def _activity(self, derived: Derived | None, steps: Sequence[Transition]) -> None:
         """Form, hashes, provenance and place of every event, by the engine."""

@@ -13,11 +13,12 @@ from pathlib import Path
 from ledger.core.canonical import read_objects
 from ledger.core.errors import FormatError, UsageError
 from ledger.core.evaluate import Finding
-from ledger.core.records import EpochRecord
-from ledger.core.values import Sha256
+from ledger.core.records import EpochRecord, Record
+from ledger.core.values import Scope, Sha256
 from ledger.flows.session import Session
 from ledger.flows.verify import Verification, verify
 from ledger.store.files import read_file, write_file
+from ledger.store.layout import approvers_path
 from ledger.store.node import load_node
 
 Key = tuple[str, str, int]
@@ -32,6 +33,18 @@ class Seen(EpochRecord):
     def key(self) -> Key:
         """Node, scope and epoch."""
         return self.node_id, self.scope_id, self.epoch_id
+
+
+class SeenRoot(Record):
+    """One line of a witness's memory: the root of a scope's approvers, with which all that is signed begins."""
+
+    root: Sha256
+    scope_id: Scope
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Node and scope."""
+        return self.node_id, self.scope_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,8 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
     are only read. Raises FormatError for a memory that cannot be read, UsageError for one under the node's `data/`.
     """
     files = [path for path in against if not path.is_dir()]
-    seen = [line for path in against for line in (_clone(path) if path.is_dir() else _file(session, path))]
+    memory = [line for path in against for line in (_clone(path) if path.is_dir() else _file(session, path))]
+    seen = [line for line in memory if isinstance(line, Seen)]
     verification = verify(session)
     now = [
         _seen(verification.node_id, epoch.scope_id, epoch.epoch_id, epoch.statement_hash)
@@ -70,7 +84,13 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
         if epoch.state == "finalized" and epoch.statement_hash is not None
     ]
     hashes = {each.key: each.statement_hash for each in now}
-    findings = tuple(
+    roots = [
+        SeenRoot.read({"node_id": verification.node_id, "scope_id": one.scope_id, "root": one.root})
+        for one in verification.trust
+        if one.root is not None
+    ]
+    findings = _other_roots(roots, [line for line in memory if isinstance(line, SeenRoot)])
+    findings += tuple(
         Finding(
             "EPOCH_FINALIZE_IDEMPOTENT",
             "a finalized statement is another one than this witness saw before"
@@ -88,24 +108,43 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
     result = Witnessed(verification, findings, len(known), tuple(each for each in now if each.key not in known))
     if result.ok:
         for path in files:
-            write_file(path.parent, path.name, b"".join(each.encode() + b"\n" for each in now))
+            write_file(path.parent, path.name, b"".join(each.encode() + b"\n" for each in [*now, *roots]))
     return result
+
+
+def _other_roots(now: Sequence[SeenRoot], seen: Sequence[SeenRoot]) -> tuple[Finding, ...]:
+    """Roots that were seen before and are others now, or gone: whoever signs today may have begun anew."""
+    roots = {each.key: each.root for each in now}
+    return tuple(
+        Finding(
+            "APPROVERS_CHAINED",
+            "the root of the approvers is another than this witness saw before",
+            approvers_path(line.scope_id),
+            None,
+            line.root,
+            roots.get(line.key, "none"),
+        )
+        for line in dict.fromkeys(seen)
+        if roots.get(line.key) != line.root
+    )
 
 
 def _seen(node_id: str, scope_id: str, epoch_id: int, statement_hash: str) -> Seen:
     return Seen.read({"node_id": node_id, "scope_id": scope_id, "epoch_id": epoch_id, "statement_hash": statement_hash})
 
 
-def _clone(root: Path) -> Iterator[Seen]:
-    """What stands finalized in an older clone."""
+def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
+    """What stands finalized in an older clone, and the roots."""
     node = load_node(root)
     for scope_id in node.scopes:
+        if (kept := node.chain(scope_id).root) is not None:
+            yield SeenRoot.read({"node_id": node.node_id, "scope_id": scope_id, "root": kept})
         for folder in node.epochs(scope_id):
             if folder.state() == "finalized":
                 yield _seen(node.node_id, scope_id, folder.epoch_id, folder.hash_of("statement.json"))
 
 
-def _file(session: Session, memory: Path) -> Iterator[Seen]:
+def _file(session: Session, memory: Path) -> Iterator[Seen | SeenRoot]:
     """The lines of a witness's own file; none where it does not exist yet."""
     if memory.resolve().is_relative_to(session.node.root.resolve() / "data"):
         raise UsageError(
@@ -113,7 +152,7 @@ def _file(session: Session, memory: Path) -> Iterator[Seen]:
         )
     for number, value in read_objects(read_file(memory.parent, memory.name) or b"", str(memory)):
         try:
-            yield Seen.read(value)
+            yield SeenRoot.read(value) if "root" in value else Seen.read(value)
         except FormatError as error:
             error.hint = "Restore this witness's memory, or remove it to begin anew with what is there now."
             raise error.at(str(memory), number) from None

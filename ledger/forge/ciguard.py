@@ -17,10 +17,11 @@ from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.values import Timestamp
 from ledger.flows.session import open_session
+from ledger.flows.trust import trust_of
 from ledger.flows.verify import guard
 from ledger.forge.clone import Clone, parse_branch
 
-_RULES = ("ledger.yaml", "scopes/", "weights/", ".github/", "data/identities.jsonl")
+_RULES = ("ledger.yaml", "scopes/", "weights/", ".github/", "data/identities.jsonl", "data/approvers/")
 _LATER = "/attestations.jsonl"
 
 
@@ -42,7 +43,7 @@ def ci_guard(root: Path, now: Timestamp, environ: Mapping[str, str]) -> Guarded:
     try:
         match environ.get("GITHUB_EVENT_NAME", ""):
             case "pull_request":
-                return _pull_request(root, clone, event["pull_request"])
+                return _pull_request(root, now, clone, event["pull_request"])
             case "push":
                 return _push(root, now, clone, event)
     except (LookupError, TypeError, ValueError) as error:
@@ -52,8 +53,10 @@ def ci_guard(root: Path, now: Timestamp, environ: Mapping[str, str]) -> Guarded:
     return Guarded("main as it stands", tuple(_unsigned(root, now)), ())
 
 
-def _pull_request(root: Path, clone: Clone, pull: Mapping[str, Any]) -> Guarded:
-    """A pull request: an epoch's own branch may change its folder alone, any other may not touch an epoch's records."""
+def _pull_request(root: Path, now: Timestamp, clone: Clone, pull: Mapping[str, Any]) -> Guarded:
+    """A pull request: an epoch's own branch may change its folder alone (and add to its scope's logs), any other may
+    not touch an epoch's records.
+    """
     base, head = _commit(pull["base"]["sha"]), pull["head"]
     ours = head["repo"] is not None and head["repo"]["id"] == pull["base"]["repo"]["id"]
     place = parse_branch(str(head["ref"])) if ours else None
@@ -71,6 +74,9 @@ def _pull_request(root: Path, clone: Clone, pull: Mapping[str, Any]) -> Guarded:
         rules = [path for path in changed if path.startswith(_RULES)]
         if rules:
             notices.append(f"changes what the ledger's rules rest on: {', '.join(rules[:10])}; its owners decide")
+    if not findings and any(path.startswith("data/approvers/") for path in changed):
+        node = open_session(root, now).node
+        notices += [text for name, scope in node.scopes.items() for text in trust_of(scope, node.chain(name)).notices]
     what = f"epoch {place[0]}/{place[1]}" if place else "a change from a fork" if not ours else "a change"
     return Guarded(f"{what}, compared with {base[:12]}", tuple(findings), tuple(notices))
 
