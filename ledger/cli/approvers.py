@@ -71,7 +71,7 @@ def sign(
 
     Example: ledger approvers sign --keystore wallet.json
     """
-    from ledger.cli.review import password
+    from ledger.cli.options import password
     from ledger.flows.approvers import sign_set, sign_set_with_keystore
 
     if (signature is None) == (keystore is None):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, password, scope_option, session
 from ledger.cli.output import emit, note, out, safe_text
-from ledger.cli.review import password
 from ledger.core.errors import UsageError
 
 

@@ -202,7 +202,7 @@ def sign(
 
     Example: ledger distribute sign --signature 0x…
     """
-    from ledger.cli.review import password
+    from ledger.cli.options import password
     from ledger.flows.keystore import keystore_signature
     from ledger.flows.paying.plan import latest, sign_plan
 

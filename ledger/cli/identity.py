@@ -39,6 +39,7 @@ def bind(
 
     Example: ledger identity bind github 1234567 --login alice --evidence https://example.org/proof
     """
+    from ledger.flows.accounts import voucher
     from ledger.flows.identity import bind as flow
 
     with session(node_dir, now, actor) as run:
@@ -49,7 +50,7 @@ def bind(
             user_id=user_id,
             login=login,
             evidence=evidence,
-            actor=_actor(run.actor),
+            actor=voucher(run),
         )
     _tell(result.user_id, result.added, "bound to", as_json)
 
@@ -72,10 +73,11 @@ def unbind(
 
     Example: ledger identity unbind github 1234567 --evidence "account sold"
     """
+    from ledger.flows.accounts import voucher
     from ledger.flows.identity import unbind as flow
 
     with session(node_dir, now, actor) as run:
-        result = flow(run, provider, external_id, evidence=evidence, actor=_actor(run.actor))
+        result = flow(run, provider, external_id, evidence=evidence, actor=voucher(run))
     _tell(result.user_id, result.added, "unbound from", as_json)
 
 
@@ -177,7 +179,7 @@ def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_
     from ledger.flows.identity import owed_totals
     from ledger.flows.identity import unresolved as view
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=True) as run:
         if owed:
             totals = owed_totals(run, scope_id)
             if as_json:
@@ -216,10 +218,6 @@ def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_
             for row in rows
         ],
     )
-
-
-def _actor(actor: str | None) -> str:
-    return actor or "operator"
 
 
 def _tell(user_id: str, added: bool, words: str, as_json: bool) -> None:

@@ -82,9 +82,17 @@ def moment(text: str | None) -> Timestamp:
 
 @contextmanager
 def session(
-    node_dir: Path | None, now: str | None = None, actor: str | None = None, quiet: bool = False
+    node_dir: Path | None,
+    now: str | None = None,
+    actor: str | None = None,
+    quiet: bool = False,
+    everywhere: bool = False,
 ) -> Iterator[Session]:
-    """The session of one command over its node; the engine is stopped at the end."""
+    """The session of one command over its node; the engine is stopped at the end.
+
+    `everywhere`: for reading, with the epochs in progress that lie on branches.
+    """
+    from ledger.flows.elsewhere import everywhere as widened
     from ledger.flows.session import find_node, open_session
 
     opened = open_session(
@@ -95,6 +103,18 @@ def session(
         tell=(lambda _text: None) if quiet else note,
     )
     try:
-        yield opened
+        if not everywhere:
+            yield opened
+            return
+        with widened(opened) as wide:
+            for (scope, epoch), ref in wide.elsewhere.items():
+                opened.tell(f"{scope}/{epoch} as it stands on {ref} (`git fetch` brings what is newer)")
+            yield wide
     finally:
         opened.close()
+
+
+def password(environ: Any) -> str:
+    """The keystore's password: LEDGER_KEYSTORE_PASSWORD, or what the person types."""
+    given = environ.get("LEDGER_KEYSTORE_PASSWORD")
+    return str(given) if given is not None else str(click.prompt("Keystore password", hide_input=True, err=True))

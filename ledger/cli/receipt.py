@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli import credentials
-from ledger.cli.options import json_option, moment, node_option, now_option, options, scope_option, session
+from ledger.cli.options import json_option, moment, node_option, now_option, options, password, scope_option, session
 from ledger.cli.output import emit, note, out, safe_text, table
-from ledger.cli.review import password
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:

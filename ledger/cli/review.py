@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ledger.cli.decide import tell_draft
 from ledger.cli.options import (
-    NUMBER,
     actor_option,
     epoch_option,
     json_option,
@@ -104,7 +102,7 @@ def statement(
     from ledger.core.signing import signed_text
     from ledger.flows.drafting import stated_or_draft
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=not refresh) as run:
         folder = run.folder(run.scope_id(scope_id), epoch_id)
         state = folder.state()
         if message and state == "open":
@@ -127,75 +125,6 @@ def statement(
             note("provisional: the epoch is still open")
         out(found.encode().decode())
         note(f"statement hash {found.statement_hash}")
-
-
-@click.command()
-@epoch_options
-@click.option(
-    "--signature",
-    "signatures",
-    multiple=True,
-    metavar="0x…",
-    help="What a wallet's personal_sign gave over `ledger statement --message`; with --pr also over an approver set.",
-)
-@click.option(
-    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
-)
-@click.option("--evidence", default="", help="Where the signature came from (a link).")
-@click.option(
-    "--pr", "number", type=NUMBER, metavar="N", help="Recompute pull request N here, sign it and submit the review."
-)
-@click.option("--yes", is_flag=True, help="With --pr: sign without asking, after the recomputation.")
-@click.option("--set", "over_set", is_flag=True, help="With --pr: print the text of the approver set that waits.")
-def sign(
-    node_dir: Path | None,
-    scope_id: str | None,
-    epoch_id: int | None,
-    now: str | None,
-    as_json: bool,
-    signatures: tuple[str, ...],
-    keystore: Path | None,
-    evidence: str,
-    number: int | None,
-    yes: bool,
-    over_set: bool,
-) -> None:
-    """Add a signature over the statement. The signer is recovered from it, never claimed.
-
-    With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD. With --pr the epoch's branch is
-    fetched and recomputed on this machine, shown in words, and the signature goes into an approving review of yours
-    (GITHUB_TOKEN); without --keystore and --signature the text for a hardware wallet is printed. Where an approver set
-    waits, the keystore signs it too, and the review carries both signatures.
-
-    Example: ledger sign --pr 12 --keystore wallet.json
-    """
-    if number is not None:
-        from ledger.cli.pr import sign_pull
-
-        sign_pull(node_dir, now, as_json, number, signatures, keystore, yes, over_set)
-        return
-    from ledger.flows.sign import sign as flow
-    from ledger.flows.sign import sign_with_keystore
-
-    if len(signatures) + (keystore is not None) != 1 or over_set:
-        raise UsageError("give either one --signature or --keystore", hint="`ledger approvers sign` signs a set.")
-    with session(node_dir, now) as run:
-        folder = run.folder(run.scope_id(scope_id), epoch_id)
-        if keystore is not None:
-            result = sign_with_keystore(run, folder, keystore, lambda: password(run.environ), evidence)
-        else:
-            result = flow(run, folder, signatures[0], evidence)
-    if as_json:
-        emit("signature/1", {"signature": result.signature, "person": result.person, "changed": result.added})
-        return
-    out(result.signature.encode().decode())
-    note(f"signed by {result.person}" if result.added else "nothing changed: this signature is on record already")
-
-
-def password(environ: Any) -> str:
-    """The keystore's password: LEDGER_KEYSTORE_PASSWORD, or what the person types."""
-    given = environ.get("LEDGER_KEYSTORE_PASSWORD")
-    return str(given) if given is not None else str(click.prompt("Keystore password", hide_input=True, err=True))
 
 
 @click.command()

@@ -20,13 +20,14 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
     """
     from ledger.flows.views import status as view
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=True) as run:
         found = view(run, scope_id, every=every)
+        none = run.none_yet()
     if as_json:
         emit("status/1", {"epochs": [_status_data(epoch) for epoch in found]})
         return
     if not found:
-        out("No epoch yet: `ledger collect` opens the one that is due.")
+        out(f"No epoch yet. {none}")
     for epoch in found:
         out(
             f"{epoch.scope_id}/{epoch.epoch_id}  {epoch.state}  {epoch.period_start[:10]} to {epoch.period_end[:10]}  "
@@ -71,7 +72,7 @@ def show_epoch(
     """
     from ledger.flows.views import show_epoch as view
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=True) as run:
         found = view(run, run.folder(run.scope_id(scope_id), epoch_id))
     statement = found.derived.statement
     if as_json:
@@ -117,7 +118,7 @@ def show_user(node_dir: Path | None, scope_id: str | None, now: str | None, as_j
     """
     from ledger.flows.views import show_user as view
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=True) as run:
         found = view(run, user, scope_id)
     if as_json:
         emit(
@@ -159,7 +160,7 @@ def show_event(node_dir: Path | None, now: str | None, as_json: bool, event_id: 
     """
     from ledger.flows.views import show_event as view
 
-    with session(node_dir, now) as run:
+    with session(node_dir, now, everywhere=True) as run:
         found = view(run, event_id)
     event = found.outcome
     if as_json:

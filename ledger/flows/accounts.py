@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ledger.core.errors import CredentialsError, InputError
+from ledger.core.errors import CredentialsError, InputError, UsageError
 from ledger.core.identity import NOBODY, AccountKey, git_account, noreply_number, resolve_accounts
 from ledger.core.records import RECEIPT, Binding
 from ledger.core.values import checksummed
@@ -19,6 +19,7 @@ from ledger.sources.keyed import keyed_account
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,19}")
 _KEYED_BY_DEFAULT = {"discord": "keyed", "github": "plain"}
+_PROVIDERS = {"did", "discord", "file", "git", "github", "wallet"}
 _NEEDED = {
     "discord": ("the account's number", "In Discord: Settings, Advanced, Developer Mode; then Copy User ID."),
     "git": ("an address, or the SHA-256 of its lower-cased form", "`ledger identity unresolved` shows it."),
@@ -46,6 +47,11 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
             "ledger curate resolve EVENT --user UUID.",
         )
     if provider not in _NEEDED:
+        if provider not in (known := known_providers(session)):
+            raise InputError(
+                f"no account of {provider!r} can ever match an event here",
+                hint=f"Known: {', '.join(known)}. A source that a scope collects from is known by its name.",
+            )
         return provider, external_id
     if provider == "github" and (number := noreply_number(external_id)):
         plain = number
@@ -59,6 +65,28 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
         needed, hint = _NEEDED[provider]
         raise InputError(f"{external_id!r} is no {provider} account: needed is {needed}", hint=hint)
     return provider, _keyed(session, provider, plain) if _is_keyed(session, provider) else plain
+
+
+def known_providers(session: Session) -> list[str]:
+    """Whose accounts can be bound: the ledger's own kinds, and every source that a scope collects from."""
+    collected = {entry.source for scope in session.node.scopes.values() for entry in scope.sources}
+    return sorted((_PROVIDERS | collected) - {RECEIPT})
+
+
+def voucher(session: Session) -> str:
+    """Who vouches for a binding: `--actor`, else the node's only approver. UsageError or InputError for anyone else."""
+    people = sorted({person.id for scope in session.node.scopes.values() for person in scope.approvers})
+    actor = session.actor or (people[0] if len(people) == 1 else None)
+    if actor is None:
+        named = f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people)}."
+        raise UsageError("who vouches for it?", hint=named if people else "Add an approver to a scope's file first.")
+    if actor not in people:
+        raise InputError(
+            f"{actor} is no approver of this node, and only an approver vouches for somebody's account",
+            rule="APPROVERS_PER_SCOPE",
+            hint=f"Approvers: {', '.join(people) or 'none yet'}. Your own account needs none: `ledger identity prove`.",
+        )
+    return actor
 
 
 def _nobody(session: Session) -> frozenset[AccountKey]:

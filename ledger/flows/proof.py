@@ -15,6 +15,7 @@ from ledger.core.records import ActivityEvent
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import UserId
 from ledger.flows.accounts import account_key
+from ledger.flows.elsewhere import everywhere
 from ledger.flows.identity import Bound, bind
 from ledger.flows.session import Session
 from ledger.store.layout import IDENTITIES
@@ -97,13 +98,27 @@ def prove(
 
 
 def find_event(session: Session, event_id: str) -> ActivityEvent:
-    """A collected event by its id; InputError when no epoch holds it."""
+    """A collected event by its id or its link, here or on the branch of an epoch in progress.
+
+    InputError where no epoch holds it.
+    """
+    found = _find(session, event_id)
+    if found is None:
+        with everywhere(session) as wide:
+            found = _find(wide, event_id) if wide.elsewhere else None
+    if found is None:
+        hint = "Post the code, wait for the next collection (on GitHub: daily, `git fetch` brings it), try again."
+        raise InputError(f"no epoch holds event {event_id}", hint=hint)
+    return found
+
+
+def _find(session: Session, event_id: str) -> ActivityEvent | None:
     for scope in session.node.scopes:
         for folder in reversed(session.node.epochs(scope)):
             for _, _, event in folder.events():
-                if event.id == event_id:
+                if event_id in (event.id, event.artifact_url):
                     return event
-    raise InputError(f"no epoch holds event {event_id}", hint="Run `ledger collect` after posting the code.")
+    return None
 
 
 def secret_of(session: Session) -> bytes | None:

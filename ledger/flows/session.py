@@ -31,13 +31,17 @@ def _silent(_text: str) -> None:
 
 @dataclass
 class Session:
-    """One run over one node. `now` is the moment at which all acts of the run happen."""
+    """One run over one node. `now` is the moment at which all acts of the run happen.
+
+    `elsewhere` names the branch of each epoch that is not in the node's own files (`flows.elsewhere`).
+    """
 
     node: Node
     now: Timestamp
     environ: Mapping[str, str] = field(default_factory=dict)
     actor: str | None = None
     tell: Callable[[str], None] = _silent
+    elsewhere: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     @cached_property
     def engine(self) -> Engine:
@@ -75,7 +79,7 @@ class Session:
         """
         epochs = self.node.epochs(scope_id)
         if not epochs:
-            raise InputError(f"scope {scope_id} has no epoch yet", hint="`ledger collect` opens the one that is due.")
+            raise InputError(f"scope {scope_id} has no epoch yet", hint=self.none_yet())
         if epoch_id is not None:
             for folder in epochs:
                 if folder.epoch_id == epoch_id:
@@ -95,6 +99,12 @@ class Session:
                 hint=f"Add --actor (or set LEDGER_ACTOR) with one of: {', '.join(people) or 'nobody yet'}.",
             )
         return actor
+
+    def none_yet(self) -> str:
+        """What brings the first epoch: on GitHub a run does, on its branch."""
+        if self.node.settings.repository:
+            return "The daily run of `collect` opens the one that is due, on a branch: `git fetch` brings it here."
+        return "`ledger collect` opens the one that is due."
 
     def decider(self, scope: ScopeSettings) -> str:
         """Who decides: `--actor`, else the scope's only approver or curator; refuses anyone else."""

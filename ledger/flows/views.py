@@ -76,17 +76,21 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
 
 def _needs(session: Session, folder: EpochFolder, state: str, signed: int, threshold: int) -> str:
     name = f"--scope {folder.scope_id} --epoch {folder.epoch_id}"
+    away = (folder.scope_id, folder.epoch_id) in session.elsewhere  # runs of workflows act on it, not this clone
     if state == "finalized":
         return "nothing; `ledger verify` rechecks it"
     if state == "review":
         if signed < threshold:
             left = threshold - signed
-            return f"{left} more signature{'s' * (left > 1)}: ledger statement --message {name}"
-        return f"closing: ledger finalize {name}"
+            how = "`ledger sign` finds its pull request" if away else f"ledger statement --message {name}"
+            return f"{left} more signature{'s' * (left > 1)}: {how}"
+        return "closing: its next run does that" if away else f"closing: ledger finalize {name}"
     end = folder.window().end
     if session.now < end:
-        return f"its window to end at {end}; meanwhile `ledger collect`"
+        return f"its window to end at {end}" + ("" if away else "; meanwhile `ledger collect`")
     due = later(end, session.node.settings.epoch.grace_hours * HOUR)
+    if away:
+        return "review: the next daily run moves it there" + ("" if session.now >= due else f", from {due} on")
     return f"review: `ledger review {name}`" + ("" if session.now >= due else f" (by itself from {due} on)")
 
 

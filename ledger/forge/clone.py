@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.core.errors import InputError, LedgerError, SourceError
-from ledger.core.values import SCOPE_PATTERN, Timestamp
+from ledger.core.values import SCOPE_PATTERN, Timestamp, from_milliseconds
 
 MAIN = "refs/remotes/origin/main"
 _BRANCH = re.compile(rf"refs/remotes/origin/epoch/({SCOPE_PATTERN[1:-1]})/([1-9][0-9]{{0,8}})", re.ASCII)
@@ -60,7 +60,7 @@ class Clone:
 
     def fetch(self) -> None:
         """Bring main and all epoch branches up to date; SourceError when the remote does not answer."""
-        refs = ("+refs/heads/main:refs/remotes/origin/main", "+refs/heads/epoch/*:refs/remotes/origin/epoch/*")
+        refs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in ("main", "epoch/*", "bindings*")]
         self._git(self.top, "worktree", "prune")  # what killed runs left behind
         shallow = self._git(self.top, "rev-parse", "--is-shallow-repository") == "true"
         self._remote("fetch", "--quiet", "--prune", "--no-tags", *(["--unshallow"] if shallow else []), "origin", *refs)
@@ -145,7 +145,21 @@ class Clone:
 
     def push(self, commit: str, scope_id: str, epoch_id: int, before: str | None) -> None:
         """Bring the epoch's branch from `before` (None: it must not exist) to `commit`; LostRace when it moved."""
-        ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"
+        self.push_branch(commit, branch_name(scope_id, epoch_id), before)
+
+    def remote_branch(self, name: str) -> str | None:
+        """The commit on which a branch of the remote stands, None where there is none."""
+        found = self._run(self.top, "rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{name}^{{commit}}")
+        return found.stdout.decode().strip() or None
+
+    def time_of(self, commit: str) -> Timestamp:
+        """When a commit was made."""
+        seconds = int(self._git(self.top, "show", "--no-patch", "--format=%ct", commit))
+        return from_milliseconds(seconds * 1000)
+
+    def push_branch(self, commit: str, name: str, before: str | None) -> None:
+        """Bring a branch from `before` (None: it must not exist) to `commit` (empty: away); LostRace when it moved."""
+        ref = f"refs/heads/{name}"
         done = self._run(
             self.top, "push", "--quiet", f"--force-with-lease={ref}:{before or ''}", "origin", f"{commit}:{ref}"
         )
@@ -155,7 +169,7 @@ class Clone:
                 hint = "Main's workflows changed, which a job's token may not push: press `Update branch` on the page."
                 raise SourceError(f"git push failed: {_last(said)}", hint=hint)
             if "rejected" in said or "cannot lock ref" in said or "failed to update ref" in said:
-                raise LostRace(f"{branch_name(scope_id, epoch_id)} moved meanwhile", hint="Run this again.")
+                raise LostRace(f"{name} moved meanwhile", hint="Run this again.")
             raise SourceError(
                 f"git push failed: {_last(said)}", hint="See docs/operate.md for the token's permissions."
             )

@@ -15,6 +15,7 @@ from ledger.core.values import Timestamp, parse_time
 from ledger.forge.github import Forge
 
 QUESTION_LABEL = "ledger:question"
+BIND_LABEL = "ledger:bind"
 _BOTS = {"github-actions"}
 T = TypeVar("T")
 
@@ -74,6 +75,20 @@ class Question:
     author: Author
     body: str
     at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One open issue of the form *Bind my accounts*, as it reads now.
+
+    `edited_by_another`: its words may not be the author's any more.
+    """
+
+    number: int
+    author: Author
+    body: str
+    at: Timestamp
+    edited_by_another: bool
 
 
 def find_pulls(forge: Forge, head: str) -> list[Pull]:
@@ -168,6 +183,17 @@ def _issues(data: dict[str, Any]) -> dict[str, Any]:
 
 def _question(node: dict[str, Any]) -> Question:
     return Question(int(node["number"]), _author(node["author"]), node["body"], parse_time(node["createdAt"]))
+
+
+def read_claims(forge: Forge) -> list[Claim]:
+    """The open issues with the label of claims, oldest first."""
+    return sorted(_walk(forge, "claims", {"label": BIND_LABEL}, _issues, _claim), key=lambda one: (one.at, one.number))
+
+
+def _claim(node: dict[str, Any]) -> Claim:
+    author, edited = _author(node["author"]), node["lastEditedAt"]
+    other = edited is not None and (author.account is None or _author(node["editor"]).account != author.account)
+    return Claim(int(node["number"]), author, node["body"], parse_time(edited or node["createdAt"]), other)
 
 
 def read_own_issues(forge: Forge, label: str) -> list[tuple[int, str]]:

@@ -22,6 +22,7 @@ from ledger.flows.session import locked, open_session
 from ledger.flows.sign import finalize
 from ledger.flows.statementlog import complete_log
 from ledger.flows.verify import guard, verify
+from ledger.forge.bindings import bring_bindings
 from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.commands import accepted_gaps, carry_out
@@ -62,11 +63,25 @@ class Loop(Run):
             except LedgerError as error:  # one scope that is stuck keeps no other from its turn
                 failed.append(error)
                 self.tell(f"{scope}: {safe_text(error)}")
+        self._bindings(failed)
         if any(outcome.changed or outcome.merged for outcome in found):
             self._publish()
         if failed:
             raise failed[0]
         return found
+
+    def _bindings(self, failed: list[LedgerError]) -> None:
+        """Take in claims; what goes wrong there keeps no epoch from its turn."""
+        for _ in range(TRIES):
+            try:
+                bring_bindings(self)
+                return
+            except LostRace:
+                self.clone.fetch()
+            except LedgerError as error:
+                failed.append(error)
+                self.tell(f"bindings: {safe_text(error)}")
+                return
 
     def _publish(self) -> None:
         """Have the site built anew: what a job's own token pushes or merges starts no workflow."""

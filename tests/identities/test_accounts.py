@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ledger.core.canonical import sha256_hex
-from ledger.core.errors import CredentialsError, InputError
+from ledger.core.errors import CredentialsError, InputError, UsageError
 from ledger.core.identity import NOBODY, resolve_accounts
 from ledger.core.records import Binding
 from ledger.core.values import Timestamp, name_uuid
-from ledger.flows.accounts import account_key
+from ledger.flows.accounts import account_key, voucher
 from ledger.flows.identity import bind, unbind
 from ledger.flows.proof import challenge
 from ledger.flows.session import Session, open_session
@@ -20,7 +20,7 @@ from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.github import rules
 from ledger.sources.keyed import keyed_account
 from ledger.store.append import append_records
-from tests.nodes import NODE_ID
+from tests.nodes import NODE_ID, at, make_node
 
 NOW = Timestamp("2026-01-07T00:00:00.000Z")
 ADDRESS = "Ann@Example.org"
@@ -134,3 +134,22 @@ def test_parted_accounts_never_come_back_as_the_person_that_they_were(session: S
     assert bind(session, "git", "x@example.org", actor="ann").user_id == name_uuid(NODE_ID, f"{name}#3")
     with pytest.raises(InputError, match="is bound to user"):
         bind(session, "git", "y@example.org", user_id=again.user_id, actor="ann")
+
+
+@pytest.mark.parametrize(("provider", "said"), [("gitlab", "Known: did, discord, file"), ("receipt", "receipt list")])
+def test_only_accounts_that_can_match_an_event_are_bound(tmp_path: Path, provider: str, said: str) -> None:
+    with at(make_node(tmp_path / "node"), "2026-01-05T00:00:00Z") as session:
+        with pytest.raises(InputError) as caught:
+            bind(session, provider, "5", actor="ann")
+        assert said in caught.value.hint
+
+
+def test_only_an_approver_vouches(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    for actor, error in ((None, UsageError), ("mallory", InputError), ("ann", None)):
+        with at(root, "2026-01-05T00:00:00Z", actor) as session:
+            if error is None:
+                assert voucher(session) == "ann"
+                continue
+            with pytest.raises(error):
+                voucher(session)

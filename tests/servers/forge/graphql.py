@@ -209,6 +209,7 @@ _TEXT: dict[str, Rule] = {
     "createdAt": lambda one, _call, _asked: one.created_at,
     "updatedAt": lambda one, _call, _asked: one.updated_at,
     "lastEditedAt": lambda one, _call, _asked: one.last_edited_at,
+    "editor": lambda one, _call, _asked: one.editor,
     "fullDatabaseId": lambda one, _call, _asked: str(one.id),
     "databaseId": lambda _one, _call, _asked: None,  # ids have left the range of this field
     "author": lambda one, _call, _asked: one.account,

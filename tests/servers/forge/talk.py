@@ -98,6 +98,7 @@ class Talk(State):
             checked_text(body, resource, blank=True)
             changes["body"] = {"from": thread.body}
             self._edit(thread, body)
+            thread.editor = by
         if changes:
             self._thread_event("edited", by, thread, changes=changes)
         if labels is not None and by.may("write"):

@@ -67,6 +67,7 @@ class Text:
     id: int = field(default_factory=lambda: next(_IDS), kw_only=True)
     updated_at: str = field(default="", kw_only=True)
     last_edited_at: str | None = field(default=None, kw_only=True)
+    editor: Account | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.updated_at = self.updated_at or self.created_at

@@ -1,0 +1,106 @@
+"""Epochs in progress that lie on branches of their own (`epoch/SCOPE/N`), here or at a remote, for whoever only reads.
+
+On GitHub an epoch's files come to main when it is final. Until then a clone holds them at `origin/epoch/SCOPE/N`. A
+view is a copy of the node in a folder of its own with these files laid in: nothing that is done there is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ledger.core.errors import InputError
+from ledger.core.values import SCOPE_PATTERN
+from ledger.store import layout
+from ledger.store.files import read_file, write_file
+from ledger.store.node import load_node
+from ledger.store.trees import PLAIN, GitTree, git, top_of
+
+_REF = re.compile(
+    rf"refs/(?:heads|remotes/(?P<remote>[^/]+))/epoch/(?P<scope>{SCOPE_PATTERN[1:-1]})/(?P<epoch>[1-9][0-9]{{0,8}})",
+    re.ASCII,
+)
+Place = tuple[str, int]
+"""A scope's id and an epoch's number."""
+
+
+def epoch_refs(root: Path) -> dict[Place, str]:
+    """The refs of epochs in progress: of `origin` before other remotes, of these before local branches.
+
+    Empty outside a git repository.
+    """
+    try:
+        top, _ = top_of(root)
+        names = git(top, "for-each-ref", "--format=%(refname)").decode("utf-8", "replace").split("\n")
+    except (InputError, OSError):
+        return {}
+    found: dict[Place, list[tuple[int, str]]] = {}
+    for name in names:
+        if match := _REF.fullmatch(name):
+            rank = 2 if match["remote"] is None else int(match["remote"] != "origin")
+            found.setdefault((match["scope"], int(match["epoch"])), []).append((rank, name))
+    return {place: min(refs)[1] for place, refs in sorted(found.items())}
+
+
+def missing_here(root: Path) -> dict[Place, str]:
+    """The refs of epochs that follow the last one of their scope in the files: what a view would add."""
+    refs, node = epoch_refs(root), None
+    found: dict[Place, str] = {}
+    for (scope, epoch), name in refs.items():
+        node = node or load_node(root)
+        if scope not in node.scopes:
+            continue
+        last = max((one for other, one in found if other == scope), default=len(node.epochs(scope)))
+        if epoch == last + 1:
+            found[scope, epoch] = name
+    return found
+
+
+@contextmanager
+def view(root: Path, refs: dict[Place, str]) -> Iterator[Path]:
+    """A copy of the node's files with the epochs of `refs` laid in; gone when the block ends."""
+    top, prefix = top_of(root)
+    with TemporaryDirectory(prefix="ledger-view-") as name:
+        copy = Path(name).resolve() / "node"
+        copy.mkdir()
+        for part in (layout.NODE_FILE, "scopes", "weights", "data"):
+            source = root / part
+            if source.is_dir():
+                shutil.copytree(source, copy / part, symlinks=True, copy_function=_linked)
+            elif source.is_file():
+                shutil.copyfile(source, copy / part)
+        for (scope, epoch), ref in refs.items():
+            tree = GitTree(top, ref)
+            try:
+                _lay(tree, prefix, copy, scope, epoch)
+            finally:
+                tree.close()
+        yield copy
+
+
+def _lay(tree: GitTree, prefix: str, copy: Path, scope: str, epoch: int) -> None:
+    """The epoch's folder as the branch has it, and the logs of its scope where the branch only adds to them."""
+    folder = layout.epoch_path(scope, epoch)
+    logs = {layout.approvers_path(scope), layout.approver_signatures_path(scope), layout.log_path(scope)}
+    for path, entry in tree.entries.items():
+        inside = path.removeprefix(prefix)
+        if not path.startswith(prefix) or entry.mode != PLAIN:
+            continue
+        mine = inside.startswith(f"{folder}/") and "/" not in inside[len(folder) + 1 :]
+        data = tree.read(path) if mine or inside in logs else None
+        if data is not None and (mine or data.startswith(read_file(copy, inside) or b"")):
+            write_file(copy, inside, data)
+
+
+def _linked(source: str, target: str) -> None:
+    """A second name for the activity logs, which nobody changes in a view and which may be large; else a copy."""
+    if Path(source).name.startswith("activity"):
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copyfile(source, target)
