@@ -137,6 +137,7 @@ class _Books:
             effects = Effects()
         else:
             self.book.expected.append(Expected(each, expected))
+        self._corrections()
         effects.lines = {line.user_id: line.amount_credits for line in plan.lines}
         self.effects[plan.distribution] = effects
 
@@ -145,9 +146,9 @@ class _Books:
         at, number = each.stands_at or "", plan.distribution
         for key, user in effects.claims.items():
             self.replay.claims[key] = user
-            self.book.claimed += self.replay.held[key]
+            self.book.claimed += self.replay.held.get(key, 0)
             path = self._path_of(key.epoch_id)
-            self._move(user, Posting(at, "held", self.replay.held[key], path, None, key.epoch_id, number))
+            self._move(user, Posting(at, "held", self.replay.held.get(key, 0), path, None, key.epoch_id, number))
         for gift in effects.gifts:
             self._gift(gift, at, number, 1)
         for user, (credits, seq) in effects.declined.items():
@@ -217,8 +218,17 @@ class _Books:
             self._move(user, Posting(entry.at, "abandoned", credits, *place))
         for key, user in effects.claims.items():
             del self.replay.claims[key]
-            self.book.claimed -= self.replay.held[key]
-            self._move(user, Posting(entry.at, "abandoned", -self.replay.held[key], *place))
+            credits = self.replay.held.get(key, 0)
+            self.book.claimed -= credits
+            self._move(user, Posting(entry.at, "abandoned", -credits, *place))
+
+    def _corrections(self) -> None:
+        """Held shares that were claimed and then corrected by a later version of their epoch."""
+        for key, user, credits in self.replay.corrected:
+            stated = self.replay.by_version[key.epoch_id, self.replay.covered[key.epoch_id]]
+            self.book.claimed += credits
+            self._post(user, Posting(stated.at, "held", credits, stated.path, None, key.epoch_id))
+        self.replay.corrected.clear()
 
     def _path_of(self, epoch_id: int) -> str:
         return self.replay.by_version[epoch_id, self.replay.covered[epoch_id]].path
@@ -228,6 +238,7 @@ class _Books:
         for each in sorted(self.inputs.statements, key=lambda each: (each.epoch_id, each.version)):
             if self.until is None or each.at <= self.until:
                 self.replay.cover(each.epoch_id, each.version)
+        self._corrections()
         if not self.replay.held:
             return
         lines = [line for line in self.inputs.bindings if self.until is None or line.at <= self.until]

@@ -152,6 +152,7 @@ class PlanState:
         self.claims: dict[HeldKey, UserId] = {}
         self.held: dict[HeldKey, int] = {}
         self.lapses: dict[HeldKey, tuple[int, AccountKey]] = {}
+        self.corrected: list[tuple[HeldKey, UserId, int]] = []
         self._bound: dict[int, dict[AccountKey, UserId]] = {}
 
     def bound(self, size: int) -> dict[AccountKey, UserId]:
@@ -168,13 +169,14 @@ class PlanState:
         stated = self.by_version.get((epoch_id, version))
         if stated is None:
             raise InputError(f"version {version} of epoch {epoch_id} is not final", rule="DISTRIBUTION_BALANCED")
+        shares: dict[HeldKey, int] = {}
         if before is not None:
             old = self.by_version[epoch_id, before]
             for user, amount in old.amounts.items():
                 self.raw[user] -= amount
             for share in old.held:
                 key = HeldKey(epoch_id, share.source, share.account)
-                self.held.pop(key, None)
+                shares[key] = -self.held.pop(key, 0)
                 self.lapses.pop(key, None)
         raw = self.raw
         for user, amount in stated.amounts.items():
@@ -183,8 +185,14 @@ class PlanState:
             key = HeldKey(epoch_id, share.source, share.account)
             if share.credits:
                 self.held[key] = share.credits
+                shares[key] = shares.get(key, 0) + share.credits
             if stated.hold_epochs is not None:
                 self.lapses[key] = (epoch_id + stated.hold_epochs, (share.source, share.account))
+        for key, delta in shares.items():
+            if delta and key in self.claims:  # claimed before it was corrected: the claim follows the correction
+                user = self.claims[key]
+                self.other[user] = self.other.get(user, 0) + delta
+                self.corrected.append((key, user, delta))
         self.covered[epoch_id] = version
 
     def lapsed(self, key: HeldKey) -> bool:

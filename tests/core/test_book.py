@@ -166,6 +166,15 @@ def test_a_held_share_that_nobody_claimed_in_time_lapses() -> None:
     assert build_book(in_time).balances == {user(1): 17, user(2): 7}
 
 
+def test_a_claimed_share_that_a_correction_gives_to_its_person_is_not_paid_twice() -> None:
+    first = inputs(statements=[stated(1, {1: 10}, held=(HeldShare("file", "x", 7),))], bindings=[binding(1, 2)])
+    one = standing(prepare_plan(first, terms(first)))
+    late = inputs(statements=[*first.statements, stated(1, {1: 10, 2: 7}, version=2, at=12)], bindings=first.bindings,
+                  plans=[one])  # fmt: skip
+    assert build_book(late).balances == {user(1): 0, user(2): 0}
+    assert findings(late) == []
+
+
 def test_without_a_proved_wallet_a_token_waits() -> None:
     book = inputs(
         statements=[stated(1, {1: 10, 2: 20, 3: 30})],
@@ -306,7 +315,8 @@ def test_any_run_of_statements_amendments_and_payments_conserves(rounds: Any, da
         statements.append(stated(number, amounts, at=time, held=held))
         if amend and number > 1:
             other = data.draw(AMOUNTS)
-            statements.append(stated(number - 1, other, version=2, at=time, held=statements[-2].held[:1]))
+            corrected = data.draw(st.sampled_from([(), (HeldShare("file", "x", 50),)]))
+            statements.append(stated(number - 1, other, version=2, at=time, held=corrected))
         book = inputs(statements=sorted(statements, key=lambda s: (s.epoch_id, s.version)), bindings=bindings,
                       instructions=wishes, plans=plans)  # fmt: skip
         plan = prepare_plan(

@@ -13,6 +13,7 @@ from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.planning import HeldShare, Stated
 from ledger.core.values import UUID_PATTERN, UserId, parse_amount
+from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
 
 _USER = re.compile(UUID_PATTERN, re.ASCII)
@@ -20,10 +21,15 @@ _USER = re.compile(UUID_PATTERN, re.ASCII)
 
 def final_statements(node: Node, scope_id: str) -> list[Stated]:
     """Every version of every finalized epoch's statement, oldest first; FormatError names a file that is not it."""
-    return [stated for folder in node.epochs(scope_id) if (stated := _first_version(folder)) is not None]
+    return [
+        stated
+        for base in node.epochs(scope_id)
+        for folder in (base, *amendments(base))
+        if (stated := _version(folder)) is not None
+    ]
 
 
-def _first_version(folder: EpochFolder) -> Stated | None:
+def _version(folder: EpochFolder) -> Stated | None:
     closing = next((step for step in folder.transitions() if step.to == "finalized"), None)
     if closing is None:
         return None
@@ -47,10 +53,10 @@ def _first_version(folder: EpochFolder) -> Stated | None:
             amounts={_user(line["user_id"]): parse_amount(line["amount_credits"]) for line in value["payouts"]},
             held=tuple(
                 HeldShare(line["source"], line["platform_user_id"], parse_amount(line["amount_credits"]))
-                for line in value.get("held", ())
+                for line in value["held"]
             ),
             identities_size=value["identities"]["size"],
-            hold_epochs=getattr(folder.epoch(), "hold_epochs", None),
+            hold_epochs=folder.epoch().hold_epochs,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"is no statement: {error}", path=path, line=1) from None
