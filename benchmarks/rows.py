@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.finished import write_finished
 from benchmarks.generate import BigEpoch, commit, write_contributions, write_node
 from benchmarks.measure import python, run
+from benchmarks.money import write_owed
 
 USERS = 10_000
 SMALL_EPOCHS = 520
@@ -148,6 +149,21 @@ def site(bench: Bench) -> Iterator[Row]:
     yield Row("site, peak memory of the largest of its processes", built.peak / 1e9, "GB", 2)
 
 
+def money(bench: Bench) -> Iterator[Row]:
+    """The account book of ten years, a plan with its payment file, and one transaction that settles every line."""
+    years, crowd = bench.scratch / "owed-years" / "node", bench.scratch / "owed-crowd" / "node"
+    write_owed(years, SMALL_EPOCHS, CONTRIBUTORS)
+    name = f"account book, {SMALL_EPOCHS} epochs x {CONTRIBUTORS:,} people"
+    yield Row(name, json.loads(python("-m", "benchmarks.money", "book", str(years)).output), "s", 5)
+    write_owed(crowd, 1, USERS, wallets=True)
+    plain = bench.scratch / "owed-plain" / "node"
+    write_owed(plain, 1, USERS)
+    name = f"plan, sign and export for {USERS:,} people"
+    yield Row(name, json.loads(python("-m", "benchmarks.money", "plan", str(plain)).output), "s", 5)
+    name = f"settle {USERS:,} lines by one transaction"
+    yield Row(name, json.loads(python("-m", "benchmarks.money", "settle", str(crowd)).output), "s", 10)
+
+
 ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     start_up,
     verify,
@@ -156,5 +172,6 @@ ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     guard,
     small_epochs,
     growth,
+    money,
     site,
 )

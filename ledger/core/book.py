@@ -7,7 +7,7 @@ shares once their account is bound, opening balances, waivers, and the plans tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
@@ -22,6 +22,10 @@ from ledger.core.values import UserId
 PostingKind = Literal[
     "statement", "amendment", "held", "opening", "gift", "declined", "waived", "allocated", "failed", "abandoned"
 ]
+
+
+EARNED = ("statement", "amendment", "held", "opening")
+"""Kinds of postings by which credits come into the book."""
 
 
 class Posting(NamedTuple):
@@ -47,9 +51,13 @@ class Expected:
 
 @dataclass
 class Book:
-    """Balances and postings by person; held shares that wait for somebody; what left the book without being paid."""
+    """Balances by person, held shares that wait for somebody, and what left the book without being paid.
+
+    `earned`: by statements, their amendments, held shares and opening balances. `postings`: of whom they were asked.
+    """
 
     postings: dict[UserId, list[Posting]] = field(default_factory=dict)
+    earned: dict[UserId, int] = field(default_factory=dict)
     balances: dict[UserId, int] = field(default_factory=dict)
     waiting: list[tuple[HeldKey, int]] = field(default_factory=list)
     to_pool: int = 0
@@ -64,8 +72,8 @@ class Book:
 class _Books:
     """The pass over the record in the order of time, which fills a book."""
 
-    def __init__(self, inputs: BookInputs, until: str | None) -> None:
-        self.inputs, self.until = inputs, until
+    def __init__(self, inputs: BookInputs, until: str | None, whose: Collection[UserId] | None) -> None:
+        self.inputs, self.until, self.whose = inputs, until, whose
         self.replay, self.book = PlanState(inputs), Book()
         self.effects: dict[int, Effects] = {}
         self.states: dict[tuple[int, str], str] = {}
@@ -77,12 +85,18 @@ class _Books:
         for _, _, _, _, act in sorted(events, key=lambda event: event[:4]):
             act()
         self._held()
-        book = self.book
-        book.balances = {user: sum(posting.credits for posting in lines) for user, lines in book.postings.items()}
-        return book
+        return self.book
 
     def _post(self, user: UserId, posting: Posting) -> None:
-        self.book.postings.setdefault(user, []).append(posting)
+        self._sum(user, posting.credits, posting.kind in EARNED)
+        if self.whose is None or user in self.whose:
+            self.book.postings.setdefault(user, []).append(posting)
+
+    def _sum(self, user: UserId, credits: int, earned: bool) -> None:
+        book = self.book
+        book.balances[user] = book.balances.get(user, 0) + credits
+        if earned:
+            book.earned[user] = book.earned.get(user, 0) + credits
 
     def _move(self, user: UserId, posting: Posting) -> None:
         """A posting that later plans reckon with, apart from what the statements they cover say."""
@@ -91,18 +105,22 @@ class _Books:
 
     def _statements(self) -> None:
         before: dict[int, Mapping[UserId, int]] = {}
+        earned, whose = self.book.earned, self.whose
         for each in sorted(self.inputs.statements, key=lambda each: (each.epoch_id, each.version)):
             if self.until is not None and each.at > self.until:
                 continue
             old = before.get(each.epoch_id)
-            if old is None:
-                for user, amount in each.amounts.items():
-                    self._post(user, Posting(each.at, "statement", amount, each.path, None, each.epoch_id))
-            else:
-                for user in sorted(old.keys() | each.amounts.keys()):
-                    if delta := each.amounts.get(user, 0) - old.get(user, 0):
-                        self._post(user, Posting(each.at, "amendment", delta, each.path, None, each.epoch_id))
             before[each.epoch_id] = each.amounts
+            if old is None and whose is not None and not whose:  # a million lines in ten years: sums, and no postings
+                for user, amount in each.amounts.items():
+                    earned[user] = earned.get(user, 0) + amount
+                continue
+            kind: PostingKind = "statement" if old is None else "amendment"
+            for user in each.amounts if old is None else sorted(old.keys() | each.amounts.keys()):
+                delta = each.amounts.get(user, 0) - (old.get(user, 0) if old else 0)
+                if delta or old is None:
+                    self._post(user, Posting(each.at, kind, delta, each.path, None, each.epoch_id))
+        self.book.balances = dict(earned)
 
     def _events(self) -> Iterable[tuple[str, int, int, int, Callable[[], None]]]:
         inputs = self.inputs
@@ -254,14 +272,17 @@ class _Books:
                 self.book.waiting.append((key, credits))
 
 
-def build_book(inputs: BookInputs, until: str | None = None) -> Book:
-    """The account book of a scope as of `until` (None: all that is on record)."""
-    return _Books(inputs, until).fill()
+def build_book(inputs: BookInputs, until: str | None = None, whose: Collection[UserId] | None = None) -> Book:
+    """The account book of a scope as of `until` (None: all that is on record).
+
+    `whose`: the people whose postings are kept (None: everyone's, which for many years is a million).
+    """
+    return _Books(inputs, until, whose).fill()
 
 
 def prepare_plan(inputs: BookInputs, terms: Terms) -> Plan:
     """The plan that `terms` give over everything on record: what `ledger distribute plan` writes."""
-    books = _Books(inputs, None)
+    books = _Books(inputs, None, ())
     for _, _, _, _, act in sorted(books._events(), key=lambda event: event[:4]):
         act()
     return books.replay.prepare(terms)[0]

@@ -47,13 +47,10 @@ class Account:
     postings: tuple[tuple[Posting, int], ...]
 
 
-_EARNED = ("statement", "amendment", "held", "opening")
-
-
 def page(session: Session, scope_id: str, until: str | None = None) -> Page:
     """Everyone's balance in a scope."""
     book, names = scope_book(session.node, scope_id, until), display_names(session)
-    rows = tuple(_row(book, user, names.get(user, "")) for user in sorted(book.postings))
+    rows = tuple(_row(book, user, names.get(user, "")) for user in sorted(book.balances))
     waiting = sum(credits for _, credits in book.waiting)
     accounts = len({(key.source, key.account) for key, _ in book.waiting})
     return Page(scope_id, until, rows, waiting, accounts, book.to_pool, book.declined, book.waived)
@@ -61,8 +58,10 @@ def page(session: Session, scope_id: str, until: str | None = None) -> Page:
 
 def account(session: Session, scope_id: str, who: str, until: str | None = None) -> Account:
     """One person's account, by user id or by the login that he is bound with; InputError for nobody or several."""
-    book, names = scope_book(session.node, scope_id, until), display_names(session)
-    found = [user for user in book.postings if user == who or names.get(user, "").lower() == who.lower()]
+    names = display_names(session)
+    wanted = {user for user, name in names.items() if name.lower() == who.lower()} | {UserId(who)}
+    book = scope_book(session.node, scope_id, until, wanted)
+    found = list(book.postings)
     if len(found) != 1:
         raise InputError(
             f"{len(found)} people of scope {scope_id} are called {who}", hint="`ledger book` lists them with their ids."
@@ -75,8 +74,7 @@ def account(session: Session, scope_id: str, who: str, until: str | None = None)
 
 
 def _row(book: Book, user: UserId, name: str) -> Row:
-    lines = book.postings.get(user, ())
-    earned = sum(line.credits for line in lines if line.kind in _EARNED)
+    earned = book.earned.get(user, 0)
     allocated, paid = book.allocated.get(user, 0), book.settled.get(user, 0)
     balance = book.balances.get(user, 0)
     return Row(user, name, earned, balance + allocated + paid - earned, allocated, paid, balance)

@@ -12,11 +12,15 @@ from typing import Any
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.planning import HeldShare, Stated
-from ledger.core.values import UUID_PATTERN, UserId, parse_amount
+from ledger.core.values import MAX_AMOUNT, UserId, parse_amount
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
 
-_USER = re.compile(UUID_PATTERN, re.ASCII)
+_LINE = re.compile(
+    rb'\{"amount_credits":"(0|[1-9][0-9]{0,18})","award_credits":"[0-9]{1,19}","share":"[01]\.[0-9]{6}",'
+    rb'"share_credits":"[0-9]{1,19}","total_units":"[0-9]{1,19}",'
+    rb'"user_id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"\}'
+)
 
 
 def final_statements(node: Node, scope_id: str) -> list[Stated]:
@@ -43,14 +47,15 @@ def _version(folder: EpochFolder) -> Stated | None:
             hint="Restore the file from git; `ledger verify` says more.",
         )
     try:
-        value: dict[str, Any] = json.loads(data)
+        amounts, rest = _payouts(data)
+        value: dict[str, Any] = json.loads(rest)
         return Stated(
             epoch_id=folder.epoch_id,
             version=value["version"],
             statement_hash=closing.statement_hash or "",
             at=closing.at,
             path=path,
-            amounts={_user(line["user_id"]): parse_amount(line["amount_credits"]) for line in value["payouts"]},
+            amounts=amounts,
             held=tuple(
                 HeldShare(line["source"], line["platform_user_id"], parse_amount(line["amount_credits"]))
                 for line in value["held"]
@@ -62,7 +67,18 @@ def _version(folder: EpochFolder) -> Stated | None:
         raise FormatError(f"is no statement: {error}", path=path, line=1) from None
 
 
-def _user(text: str) -> UserId:
-    if _USER.fullmatch(text) is None:
-        raise ValueError(f"{text[:60]!r} is no user")
-    return UserId(text)
+def _payouts(data: bytes) -> tuple[dict[UserId, int], bytes]:
+    """Amounts by user, and the statement without its payout lines.
+
+    Ten years of a large scope are a million lines. In canonical form each is one match of a pattern, which is several
+    times faster than a tree of objects; lines that the pattern leaves out are an error, never passed over.
+    """
+    start = data.index(b'"payouts":[') + len(b'"payouts":[')
+    end = data.index(b"]", start)
+    lines = _LINE.findall(data, start, end)
+    if len(lines) != data.count(b"{", start, end):
+        raise ValueError("a payout line is not in canonical form")
+    amounts = {UserId(user.decode()): int(amount) for amount, user in lines}
+    if len(amounts) != len(lines) or max(amounts.values(), default=0) > MAX_AMOUNT:
+        raise ValueError("a payout line stands twice, or is past 2^63-1")
+    return amounts, data[:start] + data[end:]

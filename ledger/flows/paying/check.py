@@ -35,7 +35,7 @@ def money_findings(
             continue
         try:
             inputs = book_inputs(node, scope_id)
-            yield from _scope_findings(node, scope_id, inputs, build_book(inputs), files)
+            yield from _scope_findings(node, scope_id, inputs, build_book(inputs, whose=()), files)
             plans += inputs.plans
         except LedgerError as error:
             yield as_finding(error.at(f"{paylayout.DISTRIBUTIONS}/{scope_id}"))

@@ -189,7 +189,7 @@ def latest(session: Session, scope_id: str, distribution: int | None) -> PlanOnR
 def require_owed(session: Session, scope_id: str, distribution: int) -> None:
     """DifferenceError unless the plan is what the record gives, StateError where a statement changed since."""
     inputs = book_inputs(session.node, scope_id)
-    book = build_book(inputs)
+    book = build_book(inputs, whose=())
     expected: Expected = next(e for e in book.expected if e.on_record.plan.distribution == distribution)
     stored = expected.on_record.plan
     covered = {cover.epoch_id: cover.version for cover in stored.covers}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ledger.core.book import Book, build_book
 from ledger.core.distribution import opening_text
 from ledger.core.errors import InputError
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import ApproversAt, openings_count_since, stands_at
-from ledger.core.values import ScopeId
+from ledger.core.values import ScopeId, UserId
 from ledger.flows.paying.amounts import final_statements
 from ledger.flows.paying.people import approvers_at
 from ledger.store.node import Node
@@ -57,6 +59,6 @@ def _openings_at(files: PayFiles, scope_id: str, approvers: ApproversAt) -> str 
     return openings_count_since(text, files.opening_signatures(scope_id), approvers)
 
 
-def scope_book(node: Node, scope_id: str, until: str | None = None) -> Book:
-    """The account book of a scope, as of a time or as it is."""
-    return build_book(book_inputs(node, scope_id), until)
+def scope_book(node: Node, scope_id: str, until: str | None = None, whose: Collection[UserId] | None = ()) -> Book:
+    """The account book of a scope, as of a time or as it is, with the postings of these people (None: everyone's)."""
+    return build_book(book_inputs(node, scope_id), until, whose)
