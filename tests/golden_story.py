@@ -1,7 +1,8 @@
 """How the example node at the top of the repository was made: the public flows, with fixed times and published keys.
 
 The committed node is the contract, not this script: `ledger verify` must pass for ever. Run
-`python -m tests.golden_story DIR` to play the story again; the bytes must come out the same.
+`python -m tests.golden_story DIR` to play the story again; the bytes must come out the same, and what docs/spec.md quotes
+of them is printed.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from ledger.core.canonical import sha256_hex
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.approvers import sign_set
-from ledger.flows.budget import add_component
+from ledger.flows.budget import add_component, award, cancel_award, withdraw_component
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind, unbind
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, finalize, sign
-from ledger.store.node import EpochFolder
+from ledger.store.node import EpochFolder, load_node
 from tests.nodes import GOLDEN
 
 KEYS = {name: sha256_hex(f"golden node, test key of {name}".encode()) for name in ("ann", "ben", "ben-2", "cleo")}
@@ -75,6 +76,27 @@ sources:
     options:
       path: contributions/design.jsonl
 """
+GUILD = """scope_id: guild
+name: "The guild"
+start: "2026-01-05"
+weights: weights/guild.yaml
+approvers:
+  - id: ann
+    wallets: ["{ann}"]
+threshold: 1
+unresolved: hold
+hold_epochs: 1
+pool:
+  base_issuance: "1000"
+pool_rules:
+  - rule: carry-over-v1
+    cap_credits: "50"
+sources:
+  - source: file
+    name: guild
+    options:
+      path: contributions/guild.csv
+"""
 WEIGHTS = """algorithm: weight-sum-v1
 weights:
   file:community: 2000
@@ -96,8 +118,10 @@ def write_settings(root: Path) -> None:
         "ledger.yaml": LEDGER,
         "scopes/default.yaml": DEFAULT.format_map(wallets),
         "scopes/design.yaml": DESIGN.format_map(wallets),
+        "scopes/guild.yaml": GUILD.format_map(wallets),
         "weights/default.yaml": WEIGHTS,
         "weights/design.yaml": "algorithm: weight-sum-v1\nweights:\n  file:design: 1000\n",
+        "weights/guild.yaml": "algorithm: weight-sum-v1\nweights:\n  file:hours: 1000\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +147,7 @@ def signature(text: str, person: str) -> str:
 
 
 def play(root: Path) -> None:
-    """Three epochs of the cooperative and one of the studio."""
+    """Three epochs of the cooperative, one of the studio, two of the guild, which holds what nobody has claimed."""
     write_settings(root)
     session = open_session(root, Timestamp("2026-01-06T00:00:00.000Z"), environ={})
     try:
@@ -169,7 +193,12 @@ def _play(session: Session) -> None:
     at(session, "2026-01-20T00:00:00Z")
     collect(session, "default")
     at(session, "2026-01-20T01:00:00Z", "ben")
+    add_component(session, second, "top_up", 3330, "https://example.org/vote/1")
+    withdraw_component(session, second, "top_up", "a zero too many")
     add_component(session, second, "top_up", 333, "https://example.org/vote/1")
+    award(session, second, users["dave"], 40, "repaired the door", evidence="https://example.org/door")
+    award(session, second, users["bob"], 7, "meant for someone else", name="mistake")
+    cancel_award(session, second, "mistake", "the wrong person")
     curate(session, second, "exclude", "file:work:w7", note="by mistake")
     curate(session, second, "include", "file:work:w7", note="it was right after all")
     curate(session, second, "weight", "file:work:w6", note="typo", weight_milli=9)
@@ -194,7 +223,38 @@ def _play(session: Session) -> None:
     curate(session, studio, "resolve", "file:studio:d2", user_id=users["bob"])
     sign_as(session, studio, "cleo")
     finalize(session, studio)
+    _guild(session)
+
+
+def _guild(session: Session) -> None:
+    """What falls to Grace and Heidi waits for an epoch; Grace claims hers in time, Heidi's goes back into the pool."""
+    first, second = (session.node.epoch("guild", number) for number in (1, 2))
+    at(session, "2026-01-28T00:00:00Z", "ann")
+    collect(session, "guild")
+    sign_as(session, first, "ann")
+    finalize(session, first)
+    at(session, "2026-01-29T00:00:00Z", "ann")
+    bind(session, "file", "grace", login="grace", evidence="https://example.org/people/grace", actor="ann")
+    collect(session, "guild")
+    sign_as(session, second, "ann")
+    finalize(session, second)
+
+
+def quoted(root: Path) -> str:
+    """What section 8 of docs/spec.md quotes of the node: the statements' hashes and the first signed text."""
+    node = load_node(root)
+    found = {
+        f"{scope}/{folder.epoch_id}": folder.statement()
+        for scope in node.scopes
+        for folder in node.epochs(scope)
+        if folder.state() == "finalized"
+    }
+    rows = [f"| {name} | `{statement.statement_hash}` |" for name, statement in found.items() if statement]
+    first = found["default/1"]
+    assert first is not None
+    return "\n".join(["| epoch | statement hash |", "| --- | --- |", *rows, "", "```", signed_text(first), "```"])
 
 
 if __name__ == "__main__":
     play(Path(sys.argv[1]).resolve())
+    print(quoted(Path(sys.argv[1]).resolve()))

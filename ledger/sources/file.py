@@ -143,5 +143,6 @@ class FileSource:
                 raw["account"],
                 "file",
                 self._facets,
+                raw.get("quantity", 1),
             ),
         )

@@ -291,8 +291,8 @@ def test_a_map_of_columns_and_constants_fit_any_table(tmp_path: Path) -> None:
         "constants": {"event_type": "Paid", "evidence": "https://example.org/sheet", "unit": "hour", "quantity": 2},
     }
     events, _ = collect(tmp_path, text, "work.csv", **more)
-    assert [(event.id, event.platform_user_id, event.event_type) for event in events] == [
-        ("file:work:7", "Ann", "paid"), ("file:work:8", "Ben", "paid"),
+    assert [(event.id, event.platform_user_id, event.event_type, event.quantity) for event in events] == [
+        ("file:work:7", "Ann", "paid", 3), ("file:work:8", "Ben", "paid", 2),
     ]  # fmt: skip
     assert [event.metadata for event in events] == [{"amount_usd": "12", "unit": "hour"}, {"unit": "hour"}]
     with pytest.raises(InputError, match="no column 'hours', which the scope's file names"):
