@@ -1,8 +1,8 @@
 """How the example node at the top of the repository was made: the public flows, with fixed times and published keys.
 
 The committed node is the contract, not this script: `ledger verify` must pass for ever. Run
-`python -m tests.golden_story DIR` to play the story again; the bytes must come out the same, and what docs/spec.md quotes
-of them is printed.
+`python -m tests.golden_story DIR` to play the story again; the bytes must come out the same, and what docs/spec.md
+quotes of them is printed.
 """
 
 from __future__ import annotations
@@ -257,4 +257,4 @@ def quoted(root: Path) -> str:
 
 if __name__ == "__main__":
     play(Path(sys.argv[1]).resolve())
-    print(quoted(Path(sys.argv[1]).resolve()))
+    sys.stdout.write(f"{quoted(Path(sys.argv[1]).resolve())}\n")

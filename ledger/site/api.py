@@ -74,10 +74,10 @@ class Api:
     ) -> None:
         """All files of one epoch as they are stored, and what follows from them."""
         place = f"epochs/{folder.scope_id}/{folder.epoch_id}"
-        names_there = (path.rpartition("/")[2] for path, _ in walk(folder.root, folder.relative))
-        stored = sorted(name for name in names_there if layout.kind_of(name) is not None)
+        names_there = [path.removeprefix(f"{folder.relative}/") for path, _ in walk(folder.root, folder.relative)]
+        stored = sorted(name for name in names_there if _is_published(name))
         for name in stored:
-            self.put(f"{place}/{name}", folder.read(name))
+            self.put(f"{place}/{name}", folder.beside(f"{folder.relative}/{name}") or b"")
         if "activity.jsonl" not in stored:
             self.put(f"{place}/activity.jsonl", b"")
         if "statement.json" not in stored:
@@ -230,6 +230,12 @@ def _share(row: Allocation | None, payout: Payout | None) -> dict[str, Any]:
         "share_credits": str(payout.share_credits) if payout else "0",
         "units": proposed if final is None else final,
     }
+
+
+def _is_published(name: str) -> bool:
+    """Whether a file in an epoch's folder is one of the record, of the epoch or of an amendment."""
+    folder, _, own = name.rpartition("/")
+    return layout.kind_of(own, version=2 if folder else 1) is not None
 
 
 def _outcomes(files: list[str], outcomes: Iterable[EventOutcome]) -> dict[str, Any]:

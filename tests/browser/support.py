@@ -44,13 +44,16 @@ def publish(node_root: Path, out: Path) -> Path:
             "approvers": [{"id": person.id, "wallets": list(person.wallets)} for person in scope.approvers],
             "scope_id": scope_id,
             "spam": [rule.model_dump(mode="json") for rule in scope.spam],
+            "overlap": scope.overlap,
             "threshold": scope.threshold,
         }
         for scope_id, scope in node.scopes.items()
     ]
     api.mkdir(parents=True, exist_ok=True)
     (api / "epochs.json").write_text(json.dumps({"epochs": epochs, "node_id": node.node_id}), "utf-8")
-    (api / "scopes.json").write_text(json.dumps({"node_id": node.node_id, "scopes": scopes}), "utf-8")
+    (api / "scopes.json").write_text(
+        json.dumps({"epoch": node.settings.epoch.model_dump(), "node_id": node.node_id, "scopes": scopes}), "utf-8"
+    )
     shutil.copy(node_root / "data/identities.jsonl", api / "identities.jsonl")
     for folder_name in ("approvers", "log"):
         if (node_root / "data" / folder_name).is_dir():

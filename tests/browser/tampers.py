@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ledger.core.approvers import ApproverSet
 from ledger.core.attest import attested_text
-from ledger.core.canonical import decode, encode, sha256_hex
+from ledger.core.canonical import decode, encode
 from ledger.core.records import Attestation, Statement, payload_hash
 from ledger.core.signing import CURVE_ORDER
 from ledger.core.values import checksummed, parse_time
@@ -23,7 +24,7 @@ STRANGE = "00000000-0000-4000-8000-000000000000"
 
 def replace(name: str, old: str, new: str, count: int = 1) -> Tamper:
     def act(folder: Path) -> None:
-        path = folder / name if "/" not in name else folder.parents[3] / name
+        path = folder.parents[3] / name if name.startswith("data/") else folder / name
         data = path.read_bytes()
         assert old.encode() in data
         path.write_bytes(data.replace(old.encode(), new.encode(), count))
@@ -92,11 +93,29 @@ def resealed(folder: Path) -> None:
 
 
 def repinned(folder: Path) -> None:
-    def forge(record: dict[str, Any]) -> None:
-        record["approvers"] = record["approvers"][:2]
-        record["approver_set_hash"] = sha256_hex(",".join(sorted(a.lower() for a in record["approvers"])).encode())
+    """The set without its second person, with hashes that fit: whoever signed it signed another one."""
 
-    line("transitions.jsonl", 2, forge)(folder)
+    def forge(record: dict[str, Any]) -> None:
+        record.update(approvers=record["approvers"][:1], threshold=1)
+
+    sets = "../../../approvers/default.jsonl"
+    line(sets, 1, forge)(folder)
+    record = decode((folder / sets).read_bytes()[:-1])
+    hashed = ApproverSet.read(record).set_hash
+    line("transitions.jsonl", 2, approver_set_hash=hashed, threshold=1)(folder)
+
+
+def added(name: str, **fields: object) -> Tamper:
+    """One more line of a log, as far as it goes for `fields`; the numbers are right."""
+
+    def act(folder: Path) -> None:
+        path = folder / name
+        data = path.read_bytes() if path.exists() else b""
+        place = json.loads((folder / "overrides.jsonl").read_bytes().split(b"\n")[0])
+        record = {key: place[key] for key in ("node_id", "scope_id", "epoch_id")} | {"seq": data.count(b"\n") + 1}
+        path.write_bytes(data + encode({**record, "actor": "ann", "at": "2026-01-13T01:00:00.000Z", **fields}) + b"\n")
+
+    return act
 
 
 def torn(folder: Path) -> None:
@@ -177,6 +196,57 @@ TAMPERS: dict[str, Tamper] = {
     "an address without its checksum": line("signatures.jsonl", 1, small_letters),
     "all signatures": lambda folder: (folder / "signatures.jsonl").write_bytes(b""),
     "the pinned approvers": repinned,
+    "an approver set": replace("data/approvers/default.jsonl", '"threshold":2', '"threshold":1'),
+    "an approver set that names another before it": line("../../../approvers/default.jsonl", 1, previous="0" * 64),
+    "an approver set without people": line("../../../approvers/default.jsonl", 1, approvers=[]),
+    "no approver set": lambda folder: (folder.parents[2] / "approvers/default.jsonl").write_bytes(b""),
+    "a signature over the set by a stranger": line("../../../approvers/default.signatures.jsonl", 1, by_stranger),
+    "a signature over the set of another": line(
+        "../../../approvers/default.signatures.jsonl", 1, signer_wallet=STRANGER
+    ),
+    "no signature over the set": lambda folder: (folder.parents[2] / "approvers/default.signatures.jsonl").write_bytes(
+        b""
+    ),
+    "a hash of the statement log": line("../../../log/default.jsonl", 2, hash="0" * 64),
+    "a line of the statement log": replace("data/log/default.jsonl", "0001/statement.json", "0009/statement.json"),
+    "the order of the statement log": line("../../../log/default.jsonl", 1, seq=2),
+    "a quantity": line("activity.jsonl", 1, quantity=2),
+    "a quantity of none": line("activity.jsonl", 1, quantity=0),
+    "a quantity as text": line("activity.jsonl", 1, quantity="1"),
+    "an award": added(
+        "awards.jsonl",
+        action="award",
+        amount_credits="5",
+        award="a",
+        evidence=None,
+        reason="x",
+        user_id=STRANGE,
+    ),
+    "an award larger than the pool": added(
+        "awards.jsonl",
+        action="award",
+        amount_credits="10001",
+        award="a",
+        evidence=None,
+        reason="x",
+        user_id=STRANGE,
+    ),
+    "an award that is cancelled and was none": added(
+        "awards.jsonl",
+        action="cancel",
+        amount_credits=None,
+        award="a",
+        evidence=None,
+        reason="x",
+        user_id=None,
+    ),
+    "a rule": replace("epoch.json", '"amount_credits":"10000"', '"amount_credits":"9000"'),
+    "a rule that there is none of": replace("epoch.json", '"rule":"fixed-v1"', '"rule":"fixed-v9"'),
+    "a rule without its amount": replace("epoch.json", '"amount_credits":"10000",', ""),
+    "a component by another rule": line("pool.jsonl", 1, algorithm_version="activity-scaled-v1"),
+    "a component's inputs": line("pool.jsonl", 1, inputs={"amount_credits": "10000", "windows": 2}),
+    "a component that is withdrawn": added("pool.jsonl", action="withdraw"),
+    "windows": replace("epoch.json", '"windows":1', '"windows":2'),
     "the threshold": line("transitions.jsonl", 2, threshold=1),
     "a step back": line("transitions.jsonl", 3, to="open"),
     "the last step": unfinished,
@@ -197,3 +267,16 @@ TAMPERS: dict[str, Tamper] = {
     "no checksums": lambda folder: (folder / "sha256sums.txt").unlink(),
 }
 """What somebody may have changed in the golden epoch default/1."""
+
+HELD_TAMPERS: dict[str, Tamper] = {
+    "a held amount": replace("statement.json", '"amount_credits":"611","platform', '"amount_credits":"612","platform'),
+    "what is held": line("statement.json", 1, held=[]),
+    "what lapsed": line("pool.jsonl", 2, amount_credits="555"),
+    "the rule for what lapsed": line("pool.jsonl", 2, lambda record: record["inputs"].update(lapsed_credits="0")),
+    "no more than shares": replace("epoch.json", '"unresolved":"hold"', '"unresolved":"share"'),
+    "shares that are not held": replace("epoch.json", '"hold_epochs":1,"length":7,', '"hold_epochs":null,"length":7,'),
+    "a binding": replace("data/identities.jsonl", '"external_id":"grace"', '"external_id":"heidi"'),
+    "how long the epoch before holds": replace("../0001/epoch.json", '"hold_epochs":1', '"hold_epochs":2'),
+    "what the epoch before held": replace("../0001/statement.json", '"amount_credits":"222"', '"amount_credits":"221"'),
+}
+"""What somebody may have changed in the golden epoch guild/2, or in what it rests on."""

@@ -6,16 +6,14 @@ import json
 import random
 import re
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ledger.core.canonical import encode, sha256_hex
-from ledger.core.records import payload_hash
-from ledger.flows.verify import verify
+from ledger.core.records import PAYLOAD_FIELDS, payload_hash
 from tests.browser.support import ASSETS, needs_browser, publish, served, watched
-from tests.browser.test_recheck import told
-from tests.nodes import WALLETS, at, golden_copy
+from tests.browser.test_recheck import told, told_by_verify
+from tests.nodes import WALLETS, golden_copy
 
 pytestmark = needs_browser
 
@@ -91,8 +89,7 @@ def change_field(dice: random.Random, data: bytes) -> bytes:
     else:
         where[key] = dice.choice([*VALUES, *record.values()])
     if "payload_hash" in record and dice.random() < 0.7:
-        seven = ("artifact_url", "event_time", "event_type", "id", "metadata", "platform_user_id", "source")
-        record["payload_hash"] = payload_hash({name: record.get(name) for name in seven})
+        record["payload_hash"] = payload_hash({name: record.get(name) for name in PAYLOAD_FIELDS})
     if isinstance(record.get("weight_config"), dict) and dice.random() < 0.7:
         record["weight_config_hash"] = sha256_hex(encode(record["weight_config"]))
     lines[number] = encode(record)
@@ -117,15 +114,6 @@ def tamper(dice: random.Random, root: Path) -> None:
             path.write_bytes(change_bytes(dice, data))
 
 
-def wanted(root: Path) -> set[tuple[Any, ...]]:
-    """What `ledger verify` finds in the epoch, and about it among its neighbours."""
-    with at(root, "2026-02-01") as session:
-        found = verify(session, "default", 1)
-    ours = [finding for finding in found.findings if finding.path.startswith("data/epochs/default/0001")]
-    checks = [finding for epoch in found.epochs for check in epoch.checks for finding in check.findings]
-    return {told(asdict(finding)) for finding in [*ours, *checks]}
-
-
 def in_common_words(findings: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
     """Without the text that is no amount: Python shows it with escapes of its own."""
     return {(rule, re.sub(r"'.*' is not a whole", "'…' is not a whole", text), *rest) for rule, text, *rest in findings}
@@ -148,7 +136,7 @@ def test_random_changes_are_told_alike_by_both_implementations(browser: Any, tmp
         root = golden_copy(tmp_path / "node")
         tamper(dice, root)
         publish(root, site / str(number))
-        expected.append(wanted(root))
+        expected.append(told_by_verify(root, "default", 1))
         shutil.rmtree(root)
     with served(site) as origin, watched(browser) as seen:
         seen.page.goto(f"{origin}empty.html")

@@ -18,7 +18,7 @@ from ledger.core.canonical import decode, encode
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import FormatError
 from ledger.core.merkle import merkle_root
-from ledger.core.payout import payout_table
+from ledger.core.payout import allocation_set_hash, payout_table
 from ledger.core.spam import policy_exclusions
 from ledger.core.values import MAX_AMOUNT, UserId, checksummed
 from tests.browser.support import ASSETS, needs_browser, served, watched
@@ -162,23 +162,46 @@ def test_the_reader_agrees_on_randomly_damaged_lines(page: Any) -> None:
         assert (mine is None) == (refusal(line) is None), line
 
 
+AMOUNTS = st.integers(0, MAX_AMOUNT // 80) | st.integers(0, 3)
+
+
 @given(
-    st.dictionaries(st.uuids(version=4).map(str), st.integers(0, MAX_AMOUNT // 40) | st.integers(0, 3), max_size=30),
+    st.dictionaries(st.uuids(version=4).map(str), AMOUNTS, max_size=30),
     st.integers(0, MAX_AMOUNT) | st.integers(0, 100),
+    st.dictionaries(st.uuids(version=4).map(str), st.integers(0, 3), max_size=3),
+    st.dictionaries(st.tuples(st.sampled_from(["git", "file"]), st.text("ab:~", min_size=1)), AMOUNTS, max_size=9),
 )
-def test_payouts_are_the_same_to_the_last_credit(page: Any, units: dict[str, int], pool: int) -> None:
+def test_payouts_are_the_same_to_the_last_credit(
+    page: Any, units: dict[str, int], pool: int, awards: dict[str, int], accounts: dict[tuple[str, str], int]
+) -> None:
+    """With awards of people with and without units, and shares that are held."""
+    awards |= dict.fromkeys(list(units)[:2], 1)
+    pool += sum(awards.values())
+    if pool > MAX_AMOUNT:
+        return
     found = page.evaluate(
-        """async ([units, pool]) => {
-            const { payoutTable } = await import("/assets/verifier/payout.js");
-            const table = new Map(units.map(([user, one]) => [user, BigInt(one)]));
-            const { payouts, undistributed } = payoutTable(table, BigInt(pool));
-            return { payouts, undistributed: String(undistributed) };
+        """async ([units, pool, awards, accounts]) => {
+            const { allocationSetHash, payoutTable } = await import("/assets/verifier/payout.js");
+            const table = (pairs) => new Map(pairs.map(([key, one]) => [key, BigInt(one)]));
+            const waiting = accounts.map(([source, account, one]) => ({ source, account, units: BigInt(one) }));
+            const { payouts, held, undistributed } = payoutTable(table(units), BigInt(pool), table(awards), waiting);
+            const rows = units.map(([user_id, proposed_units]) => ({ user_id, proposed_units, final_units: null }));
+            return { payouts, held, undistributed: String(undistributed), hash: allocationSetHash(rows, held) };
         }""",
-        [[[user, str(one)] for user, one in units.items()], str(pool)],
+        [
+            [[user, str(one)] for user, one in units.items()],
+            str(pool),
+            [[user, str(one)] for user, one in awards.items()],
+            [[source, account, str(one)] for (source, account), one in accounts.items()],
+        ],
     )
-    table = payout_table({UserId(user): one for user, one in units.items()}, pool)
+    by_user = {UserId(user): one for user, one in units.items()}
+    given = {UserId(user): one for user, one in awards.items()}
+    table = payout_table(by_user, pool, awards=given, accounts=accounts)
     assert found["payouts"] == [line.model_dump() for line in table.payouts]
+    assert found["held"] == [line.model_dump() for line in table.held]
     assert found["undistributed"] == str(table.undistributed)
+    assert found["hash"] == allocation_set_hash(by_user, accounts)
 
 
 def test_anti_spam_rules_leave_out_the_same_events(page: Any) -> None:
@@ -283,8 +306,8 @@ def test_the_short_way_to_read_an_event_takes_no_line_that_the_long_way_refuses(
             const said = (work) => { try { return work(); } catch (error) { return error.message; } };
             const long = (raw) => {
                 const event = read(ActivityEvent, decode(raw));
-                const { artifact_url, event_time, event_type, id, metadata, platform_user_id, source } = event;
-                const payload = { artifact_url, event_time, event_type, id, metadata, platform_user_id, source };
+                const names = "artifact_url event_time event_type id metadata platform_user_id quantity".split(" ");
+                const payload = Object.fromEntries([...names, "source"].map((name) => [name, event[name]]));
                 return canonicalText({ event, payload: canonicalText(payload) });
             };
             return lines.map((line) => {

@@ -31,17 +31,22 @@ def duckdb(folder: Path, *options: str) -> str:
 @pytest.mark.parametrize("folder", EPOCHS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_sql_file_prints_the_signed_table_under_duckdb_alone(folder: Path) -> None:
     rows, verdict = (json.loads(part) for part in re.findall(r"\[.*?\]", duckdb(folder, "-json"), re.DOTALL))
-    assert rows == [
-        {name: row[name] for name in ("user_id", "total_units", "share", "amount_credits")}
-        for row in json.loads((folder / "statement.json").read_text("utf-8"))["payouts"]
+    stated = json.loads((folder / "statement.json").read_text("utf-8"))
+    figures = ("total_units", "share", "award_credits", "share_credits", "amount_credits")
+    held = [
+        {"award_credits": "0", "share_credits": line["amount_credits"], "who": who, **line}
+        for line in stated["held"]
+        for who in [f"held for {line['source']}:{line['platform_user_id']}"]
     ]
+    wanted = [*({"who": line["user_id"], **line} for line in stated["payouts"]), *held]
+    assert rows == [{name: line[name] for name in ("who", *figures)} for line in wanted]
     assert verdict == [{"verdict": "same as statement.json", "allocation_set_hash_fits": True}]
 
 
-@pytest.mark.parametrize("name", ["activity.jsonl", "overrides.jsonl", "pool.jsonl", "curation.jsonl"])
+@pytest.mark.parametrize("name", ["activity.jsonl", "overrides.jsonl", "pool.jsonl", "curation.jsonl", "awards.jsonl"])
 def test_the_sql_file_sees_a_changed_log(name: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "data", tmp_path / "data")
-    folder = tmp_path / "data/epochs/default/0001"
+    folder = tmp_path / f"data/epochs/default/000{2 if name == 'awards.jsonl' else 1}"
     log = folder / name
     log.write_bytes(b"")
     assert "DIFFERENT from statement.json" in duckdb(folder)
@@ -75,7 +80,7 @@ def test_the_jq_commands_of_the_page_give_the_hashes_of_the_statement() -> None:
         commands = {
             "identities.sha256": r"^head -n .*$",
             "weight_config_hash": r"^jq -cjS \.weight_config.*$",
-            "approver_set_hash": r"^jq -r '\.approvers.*\n.*$",
+            "approver_set_hash": r"^jq -cjS \"select.*\n.*$",
         }
         for name, pattern in commands.items():
             found = re.search(pattern, PAGE, re.MULTILINE)

@@ -8,13 +8,14 @@ import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration, policyUnits } from "./evaluate.js";
 import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
-import { IDENTITIES, INVARIANTS, RECEIPTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
+import { IDENTITIES, INVARIANTS, OF_RECEIPTS, RECEIPTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
 import { folderOf, isKnown, isLater, isShard, shardNames } from "./load.js";
 import { applyRule, awardCredits, BY_HAND, componentId, lapsedCredits, readKpi, rulesOf, standingComponents } from "./pool.js";
 import * as records from "./records.js";
 import { attestedText, recoverSigner, signedText } from "./signatures.js";
 import { buildStatement, fileBytes } from "./statement.js";
 import { finalSets, logFindings, logPin, setRef } from "./statementlog.js";
+import { isAligned } from "./windows.js";
 
 const STEPS = [[null, "open"], ["open", "review"], ["review", "review"], ["review", "finalized"]].map(String);
 
@@ -105,6 +106,7 @@ class Check {
     const signers = statement && pin ? this.signatures(statement, pin) : [];
     const witnesses = this.attestations(this.state === "finalized" ? statement : null);
     this.neighbours(epoch);
+    this.unread(log);
     if (chain) this.attempt(() => this.logged(chain, transitions));
     return { epoch, log, derived, statement, pin, chain, signers, witnesses };
   }
@@ -189,6 +191,7 @@ class Check {
 
   /** The epoch's figures and its statement, from the inputs alone. */
   derive(epoch, log, statement, pin) {
+    if (statement === null && this.loaded.files.has("statement.json")) this.single(records.Statement, "statement.json");
     const bindings = this.bindings(statement?.identities.size ?? null);
     const unreadable = log.findings.find((finding) => finding.rule === "PROVENANCE_REQUIRED" && finding.message !== "wrong payload hash");
     if (!log.readable) throw new Refusal(unreadable.message, unreadable);
@@ -501,6 +504,13 @@ class Check {
     });
   }
 
+  /** Parts of the record that this check does not recompute: it says so where there are any. */
+  unread(log) {
+    if (this.loaded.receipts.length || log?.events.some((event) => event.source === "receipt"))
+      for (const rule of OF_RECEIPTS) this.unseen[rule] = "receipts are rechecked by `ledger verify`";
+    if (this.loaded.amended) this.unseen.AMENDMENT_CHAIN = "amendments are rechecked by `ledger verify`";
+  }
+
   /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
   neighbours(epoch) {
     const { siblings, settings, epochId, scopeId, nodeId, previousEpoch } = this.loaded;
@@ -511,6 +521,9 @@ class Check {
       if (settings?.overlap && left === 1 && state === "review" && states.at(-1) === "open") continue;
       this.add("ONE_ACTIVE_EPOCH", "an earlier epoch is not finalized, though another came after it", `${folderOf(scopeId, siblings[index].number)}/transitions.jsonl`, null, "finalized", state);
     }
+    const { calendar } = this.loaded;
+    if (epoch && !(isAligned(epoch) && ["anchor", "length", "unit"].every((name) => calendar === null || calendar[name] === epoch[name])))
+      this.add("EPOCH_WINDOW_UNIQUE", `window ${epoch.period_start}..${epoch.period_end} is not aligned to the anchor, or not as long as it says`, "epoch.json", 1);
     if (epochId === 1 || !epoch) return;
     if (previousEpoch === null) {
       this.add("EPOCH_WINDOW_UNIQUE", `epoch ${epochId - 1} is missing before it`, this.folder);

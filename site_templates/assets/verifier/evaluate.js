@@ -48,7 +48,7 @@ export function eventOutcomes(weights, events, accounts, decisions) {
     return {
       event,
       kind,
-      user: decision.user ?? accounts.get(accountKey(event.source, event.platform_user_id)) ?? null,
+      user: decision.user ?? (event.source === "receipt" ? event.platform_user_id : accounts.get(accountKey(event.source, event.platform_user_id))) ?? null,
       included: decision.included,
       includedBy: decision.by,
       units: eventUnits(event, decision.weight ?? weight ?? 0),

@@ -21,6 +21,7 @@ export const INVARIANTS = {
   ALL_MATH_BIGINT: "every amount is a whole number within 64 bits",
   PAYOUT_DETERMINISTIC: "the stored statement and allocations are what the stored inputs give, byte for byte",
   EPOCH_FINALIZE_IDEMPOTENT: "the finalized statement is the one that was closed",
+  AMENDMENT_CHAIN: "an amendment follows the version before it, one at a time, and pays nothing twice",
   ONE_ACTIVE_EPOCH: "at most one epoch of the scope is not finalized",
   EPOCH_WINDOW_UNIQUE: "a window exists once per scope, aligned to the anchor",
   NODE_SCOPED: "every record carries this node",
@@ -32,6 +33,12 @@ export const INVARIANTS = {
   WRITES_VIA_WORKFLOW: "every file is one that a command writes; nothing else lies under data/",
   ADDRESS_CHECKSUMMED: "every address is written with its EIP-55 checksum",
   STATEMENT_LOGGED: "what is final stands in the statement log, once and in order",
+  RECEIPT_SIGNED: "every act on a receipt is signed by its signer, and events are what receipts say",
+  ISSUER_AUTHORIZED: "who vouches has the right by the approver set that counted then, and nobody approves his own",
+  IDEMPOTENT_RECEIPTS: "of a work item, person and role at most one receipt stands",
+  LATEST_EVENT_WINS: "the latest act on a receipt decides, and an old signature is no new act",
+  RECEIPT_ROLE_BUDGET: "nobody gets points of a role that the work item does not have",
+  SIGNATURE_DOMAIN_BOUND: "a signature counts for this node, this scope and this kind of act alone",
   ATTESTATION_VALID: "each attestation is by its signer, once, over the finalized statement as it stands",
 };
 
@@ -77,6 +84,9 @@ export const STATEMENT_RULES = {
   weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
 };
 
+/** What rests on the receipts log, which this check only holds to its pinned prefix: said wherever there is a receipt. */
+export const OF_RECEIPTS = ["RECEIPT_SIGNED", "ISSUER_AUTHORIZED", "IDEMPOTENT_RECEIPTS", "LATEST_EVENT_WINS", "RECEIPT_ROLE_BUDGET", "SIGNATURE_DOMAIN_BOUND"];
+
 const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_CHAINED", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
 const NOT_YET = {
   open: [...NOT_IN_REVIEW, "APPROVERS_PINNED_AT_REVIEW", "INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC", "SIGNATURE_SCOPE_BOUND", "STATEMENT_LOGGED"],
@@ -88,7 +98,6 @@ const NOT_HERE = { ADAPTERS_NOT_IN_CORE: "about the ledger's code, not its data:
 const REACH = {
   ACTIVITY_APPEND_ONLY: "the log is the one that the statement pins; that it only grew is shown by git (`ledger guard`)",
   ACTIVITY_IDEMPOTENT: "within this epoch; `ledger verify` looks across all of them",
-  EPOCH_WINDOW_UNIQUE: "the window follows the epoch before; `ledger verify` also knows the anchor",
   ONE_ACTIVE_EPOCH: "by the published list of epochs",
   POOL_IMMUTABLE: "the pool is the one that the statement pins; that no line changed is shown by git (`ledger guard`)",
   STATEMENT_LOGGED: "this epoch's line, the one before and the approver sets with their hashes, the others by name",

@@ -94,7 +94,8 @@ export async function loadEpoch(read, scope, epochText, progress) {
   const entry = siblings.find((one) => one.epoch_id === epochId);
   if (!entry) throw new Refusal(`epoch ${scope}/${epochId} is not in epochs.json`);
   const place = `epochs/${scope}/${epochId}/`;
-  const names = entry.files.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const own = entry.files.filter((path) => !path.includes("/amendments/"));
+  const names = own.map((path) => path.slice(path.lastIndexOf("/") + 1));
   const files = new Map();
   const missing = [];
   const total = names.length;
@@ -107,7 +108,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     else files.set(name, data);
   }));
   const readOf = (number, name) => {
-    const listed = siblings.find((one) => one.epoch_id === number)?.files.some((path) => path.endsWith(`/${name}`));
+    const listed = siblings.find((one) => one.epoch_id === number)?.files.includes(`epochs/${scope}/${number}/${name}`);
     return listed ? read(`epochs/${scope}/${number}/${name}`) : null;
   };
   const shared = async (name) => (await read(name)) ?? new Uint8Array(0);
@@ -117,6 +118,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     epochId,
     files,
     missing,
+    amended: own.length < entry.files.length,
     identities: await shared("identities.jsonl"),
     receipts: await shared("receipts.jsonl"),
     approvers: await shared(`approvers/${scope}.jsonl`),
@@ -126,6 +128,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     previousStatement: await readOf(epochId - 1, "statement.json"),
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
     siblings: siblings.map(({ epoch_id: number, state }) => ({ number, state })).sort((a, b) => a.number - b.number),
+    calendar: scopes.epoch ?? null,
     settings: scopes.scopes.find((one) => one.scope_id === scope) ?? null,
   };
 }

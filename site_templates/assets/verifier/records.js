@@ -4,7 +4,7 @@
 import { sha256Hex } from "./bytes.js";
 import { decode, encode, isTorn, readObjects } from "./canonical.js";
 import { Refusal } from "./errors.js";
-import { flatValue, is, isWritten, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
+import { flatValue, formOf, is, isWritten, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
 
 /** A complaint about the field `name`: a complaint that begins with a dot is about something inside it. */
 const under = (name, wrong) => `.${name}${wrong.startsWith(".") ? "" : ": "}${wrong}`;
@@ -15,9 +15,9 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 function table(pattern, check) {
   const regex = new RegExp(pattern);
   return (value) => {
-    if (!isObject(value)) return "Input should be a valid dictionary";
+    if (!isObject(value)) return "must hold keys and values";
     for (const key in value) {
-      if (!regex.test(key)) return `.${key}.[key]: String should match pattern '${pattern}'`;
+      if (!regex.test(key)) return `.${key}.[key]: must be ${formOf(pattern)}`;
       const wrong = check(value[key]);
       if (wrong !== null) return under(key, wrong);
     }
@@ -27,7 +27,7 @@ function table(pattern, check) {
 
 /** A check of a list, item by item. */
 const list = (check) => (value) => {
-  if (!Array.isArray(value)) return "Input should be a valid tuple";
+  if (!Array.isArray(value)) return "must be a list, such as [one, two]";
   for (const [index, item] of value.entries()) {
     const wrong = check(item);
     if (wrong !== null) return under(index, wrong);
@@ -37,7 +37,7 @@ const list = (check) => (value) => {
 
 /** A check of a list that is not empty. */
 const some = (check) => (value) =>
-  list(check)(value) ?? (value.length === 0 ? "Tuple should have at least 1 item after validation, not 0" : null);
+  list(check)(value) ?? (value.length === 0 ? "must have at least 1 entries" : null);
 
 /** A type of object: exactly these fields `[name, check, optional]`, and `whole` for what must fit together. */
 const type = (fields, whole = () => null) => ({ fields, names: new Set(fields.map(([name]) => name)), whole });
@@ -57,9 +57,9 @@ function judge({ fields, names, whole }, value) {
 }
 
 /** A check of an object inside a record. */
-function inner(name, fields, whole) {
+function inner(fields, whole) {
   const shape = type(fields, whole);
-  return (value) => (isObject(value) ? judge(shape, value) : `Input should be a valid dictionary or instance of ${name}`);
+  return (value) => (isObject(value) ? judge(shape, value) : "must hold keys and values");
 }
 
 const FLAT = table(META_KEY, flatValue);
@@ -169,7 +169,7 @@ export const Transition = type(
   },
 );
 
-const Interval = inner("Interval", [["from", is.time], ["to", is.time]], ({ from, to }) => (from >= to ? "from is not before to" : null));
+const Interval = inner([["from", is.time], ["to", is.time]], ({ from, to }) => (from >= to ? "from is not before to" : null));
 
 export const Cursor = type(
   [
@@ -186,16 +186,16 @@ export const Collection = type([
   ["source", is.name], ["stream", is.reason],
 ]);
 
-const Payout = inner("Payout", [
+const Payout = inner([
   ["amount_credits", is.amount], ["award_credits", is.amount], ["share", is.share], ["share_credits", is.amount],
   ["total_units", is.amount], ["user_id", is.uuid],
 ]);
-const Held = inner("Held", [
+const Held = inner([
   ["amount_credits", is.amount], ["platform_user_id", is.account], ["share", is.share], ["source", is.name],
   ["total_units", is.amount],
 ]);
-const PrefixPin = inner("PrefixPin", [["sha256", is.hash], ["size", is.count]]);
-const LogPin = inner("LogPin", [["root", is.hash], ["size", is.count]]);
+const PrefixPin = inner([["sha256", is.hash], ["size", is.count]]);
+const LogPin = inner([["root", is.hash], ["size", is.count]]);
 
 export const Statement = type([
   ...EPOCH, ["activity_count", is.count], ["activity_root", is.hash], ["algorithm", ALGORITHM],
@@ -223,8 +223,8 @@ export const Attestation = type([
 const inOrder = (items) => items.every((item, index) => index === 0 || items[index - 1] < item);
 const walletsFit = ({ id, wallets }) => (inOrder(wallets) ? null : `wallets of ${id} are not sorted and unique`);
 const MEMBER = [["id", is.person], ["wallets", some(is.wallet)]];
-const Member = inner("Member", MEMBER, walletsFit);
-const IssuerRights = inner("IssuerRights", [...MEMBER, ["can_approve", is.truth], ["can_close_epoch", is.truth], ["can_issue", is.truth]], walletsFit);
+const Member = inner(MEMBER, walletsFit);
+const IssuerRights = inner([...MEMBER, ["can_approve", is.truth], ["can_close_epoch", is.truth], ["can_issue", is.truth]], walletsFit);
 
 export const ApproverSet = type(
   [
@@ -256,7 +256,7 @@ export const LogLine = type([
   ["ref", is.reason], ["scope_id", is.scope], ["seq", is.number],
 ]);
 
-const atLeastOne = (value) => is.amount(value) ?? (value === "0" ? "Input should be greater than or equal to 1" : null);
+const atLeastOne = (value) => is.amount(value) ?? (value === "0" ? "must be at least 1" : null);
 const inside = (value) =>
   is.text(value) ?? (value.includes("\\") || value.split("/").some((part) => ["", ".", ".."].includes(part)) ? "must be a path inside the node, such as weights/default.yaml" : null);
 const RULES = {
@@ -272,16 +272,15 @@ const RULES = {
 /** A pinned pool rule, held to its form; Refusal names the first field that is wrong. */
 export function poolRule(value) {
   const known = Object.hasOwn(RULES, value.rule);
-  const told = Object.keys(RULES).map((name) => `'${name}'`).join(", ");
-  const wrong = known ? judge(RULES[value.rule], value) : `: Input tag '${value.rule}' found using 'rule' does not match any of the expected tags: ${told}`;
+  const wrong = known ? judge(RULES[value.rule], value) : "has a form that is not allowed here";
   if (wrong === null) return value;
-  throw new Refusal(`pool rule: ${known ? value.rule : "record"}${wrong}`, { rule: "POOL_REPRODUCIBLE" });
+  throw new Refusal(`pool rule: ${known ? value.rule : ""}${wrong}`, { rule: "POOL_REPRODUCIBLE" });
 }
 
 /** The decoded object as a record of this type; Refusal names the first field that is wrong. */
 export function read(recordType, value) {
   const wrong = recordType.names.has("schema") && !("schema" in value) ? ".schema: missing field" : judge(recordType, value);
-  if (wrong !== null) throw new Refusal(wrong.startsWith(".") ? wrong.slice(1) : `record: ${wrong}`);
+  if (wrong !== null) throw new Refusal(wrong.startsWith(".") ? wrong.slice(1) : wrong);
   return value;
 }
 

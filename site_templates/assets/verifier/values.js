@@ -19,6 +19,23 @@ const PATTERN = {
   time: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$",
 };
 
+/** What a text must look like, by the pattern that it did not match. */
+const FORM = {
+  [PATTERN.time]: "a time like 2026-01-05T00:00:00.000Z",
+  [PATTERN.hash]: "a SHA-256: 64 digits of 0-9 and a-f",
+  [PATTERN.uuid]: "a UUID in lower case, such as 2f5c3a1e-7b9d-4e8a-9c01-5d6e7f8a9b0c",
+  [PATTERN.scope]: "a scope's id: a-z, 0-9 and -, at most 63 characters",
+  [PATTERN.event]: "an event's id: visible ASCII characters without blanks, at most 512",
+  [PATTERN.account]: "an account's id: visible ASCII characters without blanks, at most 256",
+  [PATTERN.name]: "a name of a-z, 0-9, _ and - that begins with a letter",
+  [PATTERN.type]: "a kind of event: a-z, 0-9 and _, beginning with a letter",
+  [PATTERN.address]: "an address: 0x and 40 hex digits",
+  [PATTERN.signature]: "a signature: 0x and 130 hex digits in lower case",
+  [PATTERN.version]: "a version of letters, digits, and . + -",
+  "^[a-z][a-z0-9_]*$": "a key of a-z, 0-9 and _ that begins with a letter",
+};
+export const formOf = (pattern) => FORM[pattern] ?? `of the form ${pattern}`;
+
 export const isScope = (text) => new RegExp(PATTERN.scope).test(text);
 export const isNumber = (text) => /^[1-9][0-9]{0,8}$/.test(text);
 export const META_KEY = "^[a-z][a-z0-9_]*$";
@@ -27,7 +44,7 @@ export const WEIGHT_KEY = "^[a-z][a-z0-9_-]{0,62}:[a-z][a-z0-9_]*$";
 /** Whether a text holds more than white space, as Unicode and Python understand it (JavaScript's own \s takes in U+FEFF). */
 export const isWritten = (text) => /\P{White_Space}/u.test(text);
 
-const string = (value) => (typeof value === "string" ? null : "Input should be a valid string");
+const string = (value) => (typeof value === "string" ? null : "must be text (in quotes, where it looks like a number)");
 
 /** The same check, which remembers the last text that passed: in a log most fields say what the line before said. */
 function remembering(check) {
@@ -42,14 +59,14 @@ function remembering(check) {
 
 function like(pattern) {
   const regex = new RegExp(pattern);
-  return remembering((value) => string(value) ?? (regex.test(value) ? null : `String should match pattern '${pattern}'`));
+  return remembering((value) => string(value) ?? (regex.test(value) ? null : `must be ${formOf(pattern)}`));
 }
 
 function whole(least, most) {
   return (value) => {
-    if (typeof value !== "number") return "Input should be a valid integer";
-    if (value < least) return `Input should be greater than or equal to ${least}`;
-    return value > most ? `Input should be less than or equal to ${most}` : null;
+    if (typeof value !== "number") return "must be a whole number, without quotes";
+    if (value < least) return `must be at least ${least}`;
+    return value > most ? `must be at most ${most}` : null;
   };
 }
 
@@ -86,7 +103,7 @@ export const nullable = (check) => (value) => (value === null ? null : check(val
 export function oneOf(...choices) {
   const last = `'${choices.at(-1)}'`;
   const told = choices.length > 1 ? `${choices.slice(0, -1).map((choice) => `'${choice}'`).join(", ")} or ${last}` : last;
-  return (value) => (choices.includes(value) ? null : `Input should be ${told}`);
+  return (value) => (choices.includes(value) ? null : `must be ${told}`);
 }
 
 export function flatValue(value) {
@@ -108,13 +125,13 @@ export const is = {
   person: like(PATTERN.person),
   quantity: whole(1, Number.MAX_SAFE_INTEGER),
   reason: (value) =>
-    string(value) ?? (value === "" ? "String should have at least 1 character" : isWritten(value) ? null : "String should match pattern '\\S'"),
+    string(value) ?? (value === "" ? "must have at least 1 characters" : isWritten(value) ? null : "must be some text that is not blank"),
   scope: like(PATTERN.scope),
   share: like(PATTERN.share),
   signature: like(PATTERN.signature),
   text: string,
   time: remembering(time),
-  truth: (value) => (typeof value === "boolean" ? null : "Input should be a valid boolean"),
+  truth: (value) => (typeof value === "boolean" ? null : "must be true or false"),
   type: like(PATTERN.type),
   uuid: like(PATTERN.uuid),
   version: like(PATTERN.version),
