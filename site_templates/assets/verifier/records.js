@@ -280,7 +280,7 @@ export function poolRule(value) {
 /** The decoded object as a record of this type; Refusal names the first field that is wrong. */
 export function read(recordType, value) {
   const wrong = recordType.names.has("schema") && !("schema" in value) ? ".schema: missing field" : judge(recordType, value);
-  if (wrong !== null) throw new Refusal(wrong.startsWith(".") ? wrong.slice(1) : wrong);
+  if (wrong !== null) throw new Refusal(wrong.startsWith(".") ? wrong.slice(1) : `record: ${wrong}`);
   return value;
 }
 
