@@ -9,12 +9,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 from ledger.compute.derive import Derived
 from ledger.core.approvers import ApproverSet, Chain, to_sign
 from ledger.core.errors import LedgerError
 from ledger.core.lifecycle import Pin
 from ledger.core.objections import objections_end, unanswered
+from ledger.core.pool import RULE_ACTOR
 from ledger.core.records import Objection
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import Timestamp, UserId
@@ -28,8 +30,11 @@ from ledger.flows.sign import tally
 
 MANY_EVENTS = 500
 """Events of one account in one epoch that make it look automated."""
+MOST_EVENTS = 100
+"""Events that are named, those of most units; the preview has all."""
 NEWCOMERS = 5
 """Newcomers who are named one by one, those who get most; of the others an approver is told how many they are."""
+_CAME_FROM = re.compile(r"(.*) \((https?://[!-'*-~]+)\)", re.S)
 _ROBOT = re.compile(r"(?i)\[bot\]$|(^|[^a-z])bot$|^bot[^a-z]")
 
 
@@ -94,6 +99,17 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """One event by the id that commands name it by: its address, whose it is, its milli-units, whether it counts."""
+
+    id: str
+    url: str
+    who: str
+    units: int
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """Everything an approver looks at, in reading order. `left` are people paid in the epoch before and not in this,
     the largest first; `waits` is the approver set that is signed beside the statement, where one is.
@@ -111,6 +127,7 @@ class Digest:
     objections: tuple[Objection, ...]
     waits: ApproverSet | None
     conditions: tuple[Condition, ...]
+    events: tuple[Named, ...]
 
 
 def digest(session: Session, folder: EpochFolder) -> Digest:
@@ -118,7 +135,10 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
     derived, state, names = as_stated(session, folder), folder.state(), display_names(session)
     before, known = _before(session, folder), _ever_paid(session, folder)
     kinds: dict[str, Counter[str]] = {}
+    events = []
     for event in derived.loaded.outcomes():
+        who = names.get(event.user_id, event.user_id) if event.user_id else event.platform_login or "nobody yet"
+        events.append(Named(event.id, event.artifact_url, who, event.units, event.included))
         if event.user_id is not None and event.included:
             kinds.setdefault(event.user_id, Counter())[f"{event.source}:{event.event_type}"] += 1
     reasons = {
@@ -158,6 +178,7 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
         tuple(folder.objections()),
         to_sign(folder.chain(), session.node.scope(folder.scope_id)),
         tuple(conditions(session, folder, derived)),
+        tuple(nlargest(MOST_EVENTS, events, key=lambda one: (one.units, one.id))),
     )
 
 
@@ -222,6 +243,11 @@ def _notices(
         found.append((f"{late} events", "come from before this window (late or looked up again)"))
     if by_rule:
         found.append((f"{by_rule} events", "are left out by the scope's written anti-spam rules"))
+    curators = {person.id for person in session.node.scope(folder.scope_id).curators}
+    for part in folder.pool():
+        if part.actor in curators:
+            did = "withdrawn" if part.amount_credits is None else f"set to {part.amount_credits} credits"
+            found.append((part.component_id, f"of the pool was {did} by {part.actor}, who decides but does not sign"))
     for gap in derived.statement.gaps:
         found.append((gap, "was missing when the epoch went to review, and accepted"))
     return found
@@ -246,11 +272,24 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
         found.append(
             Decision(one.at, one.actor, what, str(called.get(one.user_id, one.user_id)), one.reason, one.evidence)
         )
+    at = folder.epoch().opened_at
     for part in folder.pool():
-        at = part.computed_at or found[-1].at
+        at = part.computed_at or at
         what = "withdraws" if part.amount_credits is None else f"records {part.amount_credits} credits as"
-        found.append(Decision(at, part.actor, what, part.component_id, part.reason or part.evidence_ref or "", None))
+        actor = "the pool's rules" if part.actor == RULE_ACTOR else part.actor
+        reason, evidence = _with_link(part.reason or part.evidence_ref or "")
+        found.append(Decision(at, actor, what, part.component_id, reason, evidence))
+    for given in folder.awards():
+        whom = str(called.get(given.user_id, given.user_id)) if given.user_id else given.award
+        what = "cancels award" if given.action == "cancel" else f"awards {given.amount_credits} credits to"
+        found.append(Decision(given.at, given.actor, what, whom, given.reason, given.evidence))
     return sorted(found, key=lambda one: one.at), by_rule
+
+
+def _with_link(text: str) -> tuple[str, str | None]:
+    """A reason without the address that stands in brackets at its end, and that address."""
+    match = _CAME_FROM.fullmatch(text)
+    return (match[1], match[2]) if match else (text, None)
 
 
 def conditions(session: Session, folder: EpochFolder, derived: Derived | None = None) -> list[Condition]:
@@ -317,8 +356,13 @@ def _questions(session: Session, folder: EpochFolder) -> Condition:
         return Condition("questions", not hours, f"may be asked for {hours} hours from review on" if hours else "none")
     if hours and session.now < until:
         return Condition("questions", False, f"may be asked until {until}")
-    asked = sum(line.action == "raised" for line in lines)
-    return Condition("questions", True, f"{asked} asked, all answered" if asked else "none")
+    asked = [line.issue for line in lines if line.action == "raised"]
+    left = sorted(set(asked) - {line.issue for line in lines if line.action == "answered"})
+    if left:
+        late = ", ".join(f"#{issue}" for issue in left)
+        detail = f"{len(asked)} asked, {len(left)} open: {late} (too late to keep it from being final; answer still)"
+        return Condition("questions", True, detail)
+    return Condition("questions", True, f"{len(asked)} asked, all answered" if asked else "none")
 
 
 def ready(session: Session, folder: EpochFolder) -> bool:

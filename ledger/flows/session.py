@@ -5,8 +5,8 @@ The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,17 @@ class Session:
                 hint=f"These may decide: {', '.join(people) or 'nobody yet'}.",
             )
         return actor
+
+
+@contextmanager
+def acting(session: Session, actor: str, at: Timestamp) -> Iterator[None]:
+    """Within the block the session acts as `actor`, at the time when he wrote."""
+    before = session.actor, session.now
+    session.actor, session.now = actor, at
+    try:
+        yield
+    finally:
+        session.actor, session.now = before
 
 
 def open_session(

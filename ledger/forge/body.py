@@ -84,6 +84,8 @@ def _body(
             + _table(("account", "login", "events", "units", "credits"), rows, (2, 3, 4), preview, room)
         )
     parts.append("### Completeness of collection\n\n" + _completeness(digest, room))
+    if digest.events:
+        parts.append(folded("Events by id, as commands name them", _events(digest, preview, room)))
     parts.append("### Decisions so far\n\n" + _decisions(digest, preview, room))
     if digest.objections:
         parts.append("### Questions\n\n" + _questions(digest, room))
@@ -121,7 +123,7 @@ def _approver_set(line: ApproverSet) -> str:
 def _headline(digest: Digest) -> str:
     epoch, statement = digest.derived.epoch, digest.derived.statement
     state = {
-        "open": "is **open**: figures are provisional and change as the week goes on",
+        "open": "is **open**: what it would come to if it closed now, which changes as the week goes on",
         "review": "is **in review**: it waits for signatures",
         "finalized": "is **final**",
     }[digest.state]
@@ -195,6 +197,16 @@ def _why(one: Share) -> str:
     if one.override_reason is not None:
         shown += f" · set by decision: {code(one.override_reason)}"
     return shown or "·"
+
+
+def _events(digest: Digest, preview: str, room: Room) -> str:
+    """The events of most units; a link of a pull request, issue or commit names one just as well."""
+    rows = [
+        (code(one.id, 200), code(one.who), units_text(one.units) if one.counts else "excluded") for one in digest.events
+    ]
+    left = digest.derived.statement.activity_count - len(rows)
+    text = _table(("event", "who", "units"), rows, (2,), preview, (min(room[0], 25), min(room[1], 75)))
+    return text + (f"\n\n… and {left} more in {preview}." if left > 0 else "")
 
 
 def _completeness(digest: Digest, room: Room) -> str:

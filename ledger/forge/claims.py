@@ -18,8 +18,7 @@ from ledger.core.signing import normalize_signature, recover_signer
 from ledger.flows.accounts import account_key
 from ledger.flows.identity import bind, display_names
 from ledger.flows.proof import challenge, find_event, secret_of
-from ledger.flows.session import Session
-from ledger.forge.commands import acting
+from ledger.flows.session import Session, acting
 from ledger.forge.conversation import Claim, Comment
 from ledger.forge.markdown import block, code, one_line
 from ledger.forge.questions import form_fields

@@ -1,70 +1,50 @@
-"""Commands in comments: `/exclude EVENT reason` and its kin, by approvers and curators, each recorded and answered.
+"""Commands in comments, by approvers and curators: each recorded, and answered with what it changed in figures.
 
-One comment is one command on one line. Nothing is guessed: what is not in the right form is answered with the form.
 A comment that was edited does nothing, since another person may have edited it. A decision carries the comment's
-author, time and address, so that carrying it out again gives the same line.
+author, time and address, so that carrying it out again gives the same line. Anybody may ask (`/why`, `/who`, `/status`,
+`/help`); the grammar is `forge.grammar`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from ledger.core.config import Person, ScopeSettings
 from ledger.core.errors import InputError, LedgerError, UsageError
 from ledger.core.records import ComponentId
-from ledger.core.values import Timestamp, parse_amount
-from ledger.flows.budget import add_component
+from ledger.core.values import UserId, units_text
+from ledger.flows.budget import add_component, award, cancel_award, withdraw_component
 from ledger.flows.decide import Decided, curate, override, resolve_account
-from ledger.flows.drafting import Draft
-from ledger.flows.identity import display_names
+from ledger.flows.drafting import Draft, as_stated
+from ledger.flows.identity import bound_accounts, display_names
 from ledger.flows.questions import answer
 from ledger.flows.review import repin
-from ledger.flows.session import EpochFolder, Session, locked
+from ledger.flows.session import EpochFolder, Session, acting, locked
+from ledger.flows.undo import undo
 from ledger.forge.conversation import Comment
-from ledger.forge.markdown import code, one_line
-
-FORMS = {
-    "exclude": "/exclude EVENT reason",
-    "include": "/include EVENT [reason]",
-    "weight": "/weight EVENT MILLI reason",
-    "resolve": "/resolve ACCOUNT USER",
-    "units": "/units USER UNITS reason",
-    "pool": "/pool COMPONENT AMOUNT evidence",
-    "answer": "/answer ISSUE text",
-    "accept-gap": "/accept-gap SOURCE",
-    "repin": "/repin",
-    "status": "/status",
-    "help": "/help",
-}
-_ARGUMENTS = {"exclude": 2, "weight": 3, "resolve": 2, "units": 3, "pool": 3, "answer": 2, "accept-gap": 1}
-_FOR_APPROVERS = {"answer", "accept-gap", "repin"}
-HELP = (
-    "`EVENT` is an event's id, `MILLI` and `UNITS` are milli-units (1000 is one unit; `-` clears), `ACCOUNT` is "
-    "`source:account` as the table of unresolved accounts has it, `USER` a user's id or name, `COMPONENT` is "
-    "`base_issuance`, `kpi_bonus_v0` or `top_up`. One command a comment, on one line."
+from ledger.forge.figures import changes, figures
+from ledger.forge.grammar import (
+    FORMS,
+    HELP,
+    MORE_FORMS,
+    READING,
+    Command,
+    bare,
+    event_named,
+    milli_units,
+    parse,
+    unknown,
+    whole,
+    words_of,
+    wrong,
 )
+from ledger.forge.markdown import code, one_line
+from ledger.forge.reviews import count_comment
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as it was written: its name without the slash, and the rest of its line."""
-
-    name: str
-    rest: str
-
-
-def parse(body: str) -> Command | None:
-    """The command that a comment holds; None for a comment that is none. UsageError for one of several lines."""
-    lines = [line.strip() for line in re.split(r"\r?\n", body) if line.strip()]
-    match = re.fullmatch(r"/([a-z][a-z-]*)(?:[ \t]+(.*))?", lines[0]) if lines else None
-    if match is None:
-        return None
-    if len(lines) > 1 and match[1] in FORMS:
-        raise UsageError("a comment holds one command, on one line", hint=f"Write it again: {FORMS[match[1]]}")
-    return Command(match[1], (match[2] or "").strip())
+_FOR_APPROVERS = {"answer", "accept-gap", "repin", "sign"}
+_SILENT = {"status", "help", "why", "who", "sign", "accept-gap", "answer"}
+"""Commands that move no figure, or say themselves what they did."""
 
 
 def accepted_gaps(scope: ScopeSettings, comments: Sequence[Comment]) -> list[str]:
@@ -72,24 +52,13 @@ def accepted_gaps(scope: ScopeSettings, comments: Sequence[Comment]) -> list[str
     approvers = {person.github_id for person in scope.approvers if person.github_id is not None}
     return sorted(
         {
-            comment.body.split()[1]
+            bare(command.rest)
             for comment in comments
-            if comment.author.account in approvers
-            and not comment.edited
-            and re.fullmatch(r"/accept-gap[ \t]+\S+", comment.body.strip())
+            if comment.author.account in approvers and not comment.edited
+            for command in parse(comment.body)
+            if command.name == "accept-gap" and len(command.rest.split()) == 1
         }
     )
-
-
-@contextmanager
-def acting(session: Session, actor: str, at: Timestamp) -> Iterator[None]:
-    """Within the block the session acts as `actor`, at the time when he wrote."""
-    before = session.actor, session.now
-    session.actor, session.now = actor, at
-    try:
-        yield
-    finally:
-        session.actor, session.now = before
 
 
 def on_record(folder: EpochFolder, evidence: str) -> bool:
@@ -97,7 +66,8 @@ def on_record(folder: EpochFolder, evidence: str) -> bool:
     found = [line.evidence for line in folder.curation()]
     found += [line.evidence for line in folder.overrides()]
     found += [line.evidence for line in folder.objections()]
-    parts = [line.evidence_ref or "" for line in folder.pool()]
+    found += [line.evidence for line in folder.awards()]
+    parts = [line.evidence_ref or line.reason or "" for line in folder.pool()]
     return evidence in found or any(part.endswith(f"({evidence})") for part in parts)
 
 
@@ -106,84 +76,162 @@ def carry_out(
 ) -> str | None:
     """Do what a comment says and return the answer in Markdown; None for a comment that wants none.
 
-    `evidence` is the comment's address; `status` gives the answer to `/status`. Errors become answers.
+    `evidence` is the comment's address; `status` gives the answer to `/status`. Errors become answers, one for each
+    command. An answer begins with `Recorded` where anything was.
     """
     scope = session.node.scope(folder.scope_id)
     person = scope.decider_by_account(comment.author.account) if comment.author.account is not None else None
+    commands = [one for one in parse(comment.body) if one.name in FORMS or person is not None]
+    if not commands:
+        return None
+    if comment.edited:
+        return "Nothing was done: this comment was edited. Write the command in a new comment."
+    if person is None and any(one.name not in READING for one in commands):
+        return (
+            "Nothing was done: only approvers and curators of this scope decide here, by the GitHub account that "
+            f"`scopes/{folder.scope_id}.yaml` lists for them. Anyone may ask a question in an issue, and `/why EVENT`, "
+            "`/who USER`, `/status` and `/help` here."
+        )
+    if any(one.name not in READING for one in commands) and on_record(folder, evidence):
+        return "Recorded."
+    said = [_answer(session, folder, scope, person, command, comment, evidence, status) for command in commands]
+    if len(said) == 1:
+        return said[0]
+    done = sum(text.startswith("Recorded") for text in said)
+    head = f"Recorded {done} of {len(said)}:" if done else "Answers:"
+    return "\n\n".join([head, *(f"{code(one.text, 200)}: {text}" for one, text in zip(commands, said, strict=True))])
+
+
+def _answer(
+    session: Session,
+    folder: EpochFolder,
+    scope: ScopeSettings,
+    person: Person | None,
+    command: Command,
+    comment: Comment,
+    evidence: str,
+    status: Callable[[], str],
+) -> str:
     try:
-        command = parse(comment.body)
-        if command is None or (command.name not in FORMS and person is None):
-            return None
-        if comment.edited:
-            return "Nothing was done: this comment was edited. Write the command in a new comment."
-        if person is None:
-            return (
-                "Nothing was done: only approvers and curators of this scope decide here, by the GitHub account that "
-                f"`scopes/{folder.scope_id}.yaml` lists for them. Anyone may ask a question in an issue."
-            )
-        if on_record(folder, evidence):
-            return "Recorded."
+        if command.name not in FORMS:
+            raise unknown(command)
+        if person is None or command.name in READING:
+            return _read(session, folder, command, status)
+        signs = command.name in _FOR_APPROVERS or command.text.lower().startswith("/pool withdraw")
+        if signs and all(approver.id != person.id for approver in scope.approvers):
+            raise InputError("only an approver may do this", rule="APPROVERS_PER_SCOPE")
+        if command.name == "sign":
+            return count_comment(session, folder, comment, words_of(command)[0], evidence)
+        before = figures(session, folder)
         with acting(session, person.id, comment.at):
-            return _do(session, folder, scope, person, command, evidence, status)
+            text = _do(session, folder, scope, person, command, evidence)
+        if command.name in _SILENT:
+            return text
+        return text + changes(session, before, figures(session, folder))
     except LedgerError as error:
         hint = f" {one_line(error.hint)}" if error.hint else ""
         return f"Nothing was done: {code(one_line(str(error)), 300)}.{hint}"
 
 
-def _do(
-    session: Session,
-    folder: EpochFolder,
-    scope: ScopeSettings,
-    person: Person,
-    command: Command,
-    evidence: str,
-    status: Callable[[], str],
-) -> str:
-    words = _words(command)
-    if command.name in _FOR_APPROVERS and all(approver.id != person.id for approver in scope.approvers):
-        raise InputError("only an approver may do this", rule="APPROVERS_PER_SCOPE")
-    done: Decided | Draft | None = None
+def _read(session: Session, folder: EpochFolder, command: Command, status: Callable[[], str]) -> str:
+    """What changes nothing."""
+    words = words_of(command)
     match command.name:
         case "status":
             return status()
-        case "help":
-            return "\n".join([*(f"- `{form}`" for form in FORMS.values()), "", HELP])
+        case "why":
+            return _why(session, folder, words[0])
+        case "who":
+            return _who(session, folder, words[0])
+    forms = [*FORMS.values(), *MORE_FORMS.values()]
+    return "\n".join([*(f"- `{form}`" for form in sorted(forms)), "", HELP])
+
+
+def _why(session: Session, folder: EpochFolder, text: str) -> str:
+    derived = as_stated(session, folder)
+    event = derived.loaded.find(event_named(text, derived.loaded.outcomes()))
+    if event is None:
+        raise InputError(f"this epoch has no event {text}")
+    names = display_names(session)
+    whose = code(names.get(event.user_id, event.user_id)) if event.user_id else "nobody yet: its account is not bound"
+    lines = [
+        f"{code(event.id)} is {code(f'{event.source}:{event.event_type}')} by account {code(event.platform_user_id)}.",
+        f"- It {'counts' if event.included else 'does **not** count'}: {units_text(event.units)} units, by "
+        f"{event.weight_source}" + (f", {event.quantity} times" if event.quantity > 1 else "") + ".",
+        f"- It is for {whose}.",
+    ]
+    for line in folder.curation():
+        if line.event_id == event.id:
+            lines.append(f"- {line.at[:16]} {code(line.actor)}: {line.action} {code(line.note or line.user_id or '')}")
+    return "\n".join(lines)
+
+
+def _who(session: Session, folder: EpochFolder, text: str) -> str:
+    user = _user(session, text)
+    paid = {one.user_id: one for one in as_stated(session, folder).statement.payouts}.get(user)
+    accounts = [code(f"{one.provider}:{one.external_id}") for one in bound_accounts(session) if one.user_id == user]
+    here = f"{units_text(paid.total_units)} units, {paid.amount_credits:,} credits" if paid else "nothing"
+    name = code(display_names(session).get(user, user))
+    return f"{name} is {code(user)}. In this epoch: {here}. Accounts: {', '.join(accounts) or 'none any more'}."
+
+
+def _do(
+    session: Session, folder: EpochFolder, scope: ScopeSettings, person: Person, command: Command, evidence: str
+) -> str:
+    words = words_of(command)
+    done: Decided | Draft | None = None
+    match command.name:
         case "exclude":
-            done = curate(session, folder, "exclude", words[0], note=words[1], evidence=evidence)
+            done = curate(
+                session, folder, "exclude", _event(session, folder, words[0]), note=words[1], evidence=evidence
+            )
         case "include":
             event, _, reason = command.rest.partition(" ")
-            note = reason.strip() or "counts after all"
+            note, event = reason.strip() or "counts after all", _event(session, folder, event)
             done = curate(session, folder, "include", event, note=note, evidence=evidence)
         case "weight":
-            milli = _amount(words[1], command)
-            done = curate(session, folder, "weight", words[0], note=words[2], weight_milli=milli, evidence=evidence)
+            milli, event = milli_units(words[1]), _event(session, folder, words[0])
+            done = curate(session, folder, "weight", event, note=words[2], weight_milli=milli, evidence=evidence)
         case "resolve":
-            source, _, account = words[0].partition(":")
+            source, _, account = bare(words[0]).partition(":")
             done = resolve_account(session, folder, source, account, _user(session, words[1]), evidence=evidence)
         case "units":
-            done = override(
-                session, folder, _user(session, words[0]), _amount(words[1], command), words[2], evidence=evidence
-            )
+            milli = milli_units(words[1])
+            done = override(session, folder, _user(session, words[0]), milli, words[2], evidence=evidence)
+        case "award":
+            if words[0].lower() == "cancel":
+                done = cancel_award(session, folder, bare(words[1]), words[2], evidence=evidence)
+            else:
+                user = _user(session, words[0])
+                done = award(session, folder, user, whole(words[1]), words[2], evidence=evidence)
         case "pool":
-            done = add_component(session, folder, _component(words[0]), _whole(words[1]), f"{words[2]} ({evidence})")
+            if words[0].lower() == "withdraw":
+                component = _component(words[1])
+                done = withdraw_component(session, folder, component, f"{words[2]} ({evidence})")
+            else:
+                component, amount = _component(words[0]), whole(words[1])
+                done = add_component(session, folder, component, amount, f"{words[2]} ({evidence})")
         case "answer":
             issue = re.fullmatch(r"#?([1-9][0-9]{0,8})", words[0])
             if issue is None:
-                raise _wrong(command)
-            done = answer(session, folder, int(issue[1]), words[1], evidence=evidence)
+                raise wrong(command)
+            answer(session, folder, int(issue[1]), words[1], evidence=evidence)
         case "accept-gap":
-            if words[0] not in {source.name for source in scope.sources}:
+            if bare(words[0]) not in {source.name for source in scope.sources}:
                 raise InputError(f"this scope has no source named {words[0]}")
             return f"Accepted: the gaps of {code(words[0])} no longer keep the epoch from review; they stay on record."
+        case "undo":
+            what, done = undo(session, folder, evidence=evidence)
+            return f"Recorded: {code(what)} is taken back.{_statement(done)}"
         case "repin":
             with locked(session):
                 done = repin(session, folder, person.id)
             if done is None:
                 return "Nothing to do: the approvers of the scope's file are pinned already."
-    return f"Recorded.{_consequence(done)}"
+    return f"Recorded.{_statement(done)}"
 
 
-def _consequence(done: Decided | Draft | None) -> str:
+def _statement(done: Decided | Draft | None) -> str:
     draft = done.draft if isinstance(done, Decided) else done
     if draft is None or not draft.changed:
         return ""
@@ -193,48 +241,25 @@ def _consequence(done: Decided | Draft | None) -> str:
     return text
 
 
-def _words(command: Command) -> list[str]:
-    """The arguments; the last one takes the rest of the line. UsageError when there are too few, or too many."""
-    if command.name not in FORMS:
-        raise UsageError(f"there is no command /{command.name}", hint=f"There are: {', '.join(FORMS.values())}.")
-    if command.name == "include":
-        if not command.rest:
-            raise _wrong(command)
-        return [command.rest]
-    wanted = _ARGUMENTS.get(command.name, 0)
-    words = command.rest.split(maxsplit=wanted - 1) if wanted else command.rest.split()
-    if len(words) != wanted:
-        raise _wrong(command)
-    return [word.strip() for word in words]
-
-
-def _wrong(command: Command) -> UsageError:
-    return UsageError(f"/{command.name} needs another form", hint=f"Write it so: {FORMS[command.name]}")
-
-
-def _amount(text: str, command: Command) -> int | None:
-    return None if text == "-" else _whole(text)
-
-
-def _whole(text: str) -> int:
-    try:
-        return parse_amount(text)
-    except ValueError as error:
-        raise UsageError(str(error), rule="ALL_MATH_BIGINT") from None
+def _event(session: Session, folder: EpochFolder, text: str) -> str:
+    return event_named(text, as_stated(session, folder).loaded.outcomes())
 
 
 def _component(text: str) -> ComponentId:
-    match text:
+    word = bare(text).lower()
+    match word:
         case "base_issuance" | "kpi_bonus_v0" | "top_up":
-            return text
+            return word
     raise UsageError("no such component", hint="One of base_issuance, kpi_bonus_v0, top_up.")
 
 
-def _user(session: Session, text: str) -> str:
-    """A user by id, or by a name that only one has."""
+def _user(session: Session, text: str) -> UserId:
+    """A user by id, or by a name that only one has; `@` and letter case do not matter."""
+    word = bare(text).removeprefix("@")
     names = display_names(session)
     users = {line.user_id for line in session.node.bindings()}
-    found = {user for user in users if user == text or names.get(user) == text.removeprefix("@")}
+    found = {user for user in users if user == word or names.get(user) == word}
+    found = found or {user for user in users if (names.get(user) or "").lower() == word.lower()}
     if len(found) != 1:
         problem = "no user is" if not found else f"{len(found)} users are"
         raise InputError(f"{problem} named {text}", hint="Name one by id; `ledger identity list` shows them.")

@@ -185,9 +185,9 @@ def _question(node: dict[str, Any]) -> Question:
     return Question(int(node["number"]), _author(node["author"]), node["body"], parse_time(node["createdAt"]))
 
 
-def read_claims(forge: Forge) -> list[Claim]:
-    """The open issues with the label of claims, oldest first."""
-    return sorted(_walk(forge, "claims", {"label": BIND_LABEL}, _issues, _claim), key=lambda one: (one.at, one.number))
+def read_claims(forge: Forge, label: str = BIND_LABEL) -> list[Claim]:
+    """The open issues with a label, oldest first, each with whether its words are still its author's."""
+    return sorted(_walk(forge, "claims", {"label": label}, _issues, _claim), key=lambda one: (one.at, one.number))
 
 
 def _claim(node: dict[str, Any]) -> Claim:

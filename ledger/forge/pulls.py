@@ -29,6 +29,7 @@ from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.conversation import Comment, Pull, find_pulls, read_comments, read_reviews
 from ledger.forge.epoch import EpochBranch, Outcome, Run
 from ledger.forge.github import NotFoundError, RefusedError
+from ledger.forge.inquiries import bring_inquiries
 from ledger.forge.preview import lay_preview
 from ledger.forge.questions import announce, take_in
 from ledger.forge.reviews import count
@@ -63,24 +64,25 @@ class Loop(Run):
             except LedgerError as error:  # one scope that is stuck keeps no other from its turn
                 failed.append(error)
                 self.tell(f"{scope}: {safe_text(error)}")
-        self._bindings(failed)
+        self._issues(failed)
         if any(outcome.changed or outcome.merged for outcome in found):
             self._publish()
         if failed:
             raise failed[0]
         return found
 
-    def _bindings(self, failed: list[LedgerError]) -> None:
-        """Take in claims; what goes wrong there keeps no epoch from its turn."""
+    def _issues(self, failed: list[LedgerError]) -> None:
+        """Take in claims, and questions about no epoch in progress; trouble there keeps no epoch from its turn."""
         for _ in range(TRIES):
             try:
                 bring_bindings(self)
+                bring_inquiries(self)
                 return
             except LostRace:
                 self.clone.fetch()
             except LedgerError as error:
                 failed.append(error)
-                self.tell(f"bindings: {safe_text(error)}")
+                self.tell(f"claims and questions: {safe_text(error)}")
                 return
 
     def _publish(self) -> None:

@@ -7,13 +7,13 @@ never stored; once on record it stays there, whatever becomes of the issue or it
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ledger.core.errors import LedgerError
 from ledger.core.records import Objection
 from ledger.flows.identity import display_names
 from ledger.flows.questions import ask
-from ledger.flows.session import EpochFolder, Session
-from ledger.forge.commands import acting
+from ledger.flows.session import EpochFolder, Session, acting
 from ledger.forge.conversation import read_comments, read_questions
 from ledger.forge.github import Forge, NotFoundError
 from ledger.forge.markdown import code
@@ -31,17 +31,30 @@ def form_fields(body: str) -> dict[str, str]:
     return found
 
 
+def place_of(body: str, scopes: Sequence[str]) -> tuple[str, int] | None:
+    """The epoch that a question is about, however its form was filled in; None where that cannot be told.
+
+    `Default`, `Epoch 2`, `#2` and `default/2` are understood; a node's only scope need not be named.
+    """
+    fields = form_fields(body)
+    words = f"{fields.get('scope', '')} {fields.get('epoch', '')}".lower()
+    numbers = re.findall(r"(?<![\w.-])#?([1-9][0-9]{0,8})(?![\w-])", fields.get("epoch", "").lower().replace("/", " "))
+    named = [scope for scope in scopes if re.search(rf"(?<![a-z0-9-]){re.escape(scope)}(?![a-z0-9-])", words)]
+    if not named and len(scopes) == 1 and not fields.get("scope", "").strip():
+        named = list(scopes)
+    if len(named) != 1 or len(set(numbers)) != 1:
+        return None
+    return named[0], int(numbers[0])
+
+
 def take_in(session: Session, folder: EpochFolder, forge: Forge) -> None:
     """Record every question about the epoch that is not on record yet, under the time when it was asked."""
     if folder.state() == "finalized":
         return
     known = {line.issue for line in folder.objections()}
     for question in read_questions(forge, folder.epoch().opened_at):
-        fields = form_fields(question.body)
-        if question.number in known or (fields.get("scope"), fields.get("epoch")) != (
-            folder.scope_id,
-            str(folder.epoch_id),
-        ):
+        fields, place = form_fields(question.body), place_of(question.body, list(session.node.scopes))
+        if question.number in known or place != (folder.scope_id, folder.epoch_id):
             continue
         actor = f"github:{question.author.account}" if question.author.account is not None else "github:unknown"
         with acting(session, actor, question.at):

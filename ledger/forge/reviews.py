@@ -17,21 +17,21 @@ from ledger.core.errors import LedgerError, SignatureError
 from ledger.core.records import Signature
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.approvers import sign_set
-from ledger.flows.session import EpochFolder, Session
+from ledger.flows.session import EpochFolder, Session, acting
 from ledger.flows.sign import current_statement, sign, signer_of
-from ledger.forge.commands import acting
-from ledger.forge.conversation import Review
+from ledger.forge.conversation import Comment, Review
 from ledger.forge.markdown import code, one_line
 
 FORM = "/sign 0x…"
-_LINE = re.compile(r"/sign[ \t]+[\"'`]?((?:0[xX])?[0-9a-fA-F]{130})[\"'`]?", re.ASCII)
+_LINE = re.compile(r"/(?i:sign)[ \t]+[\"'`]?((?:0[xX])?[0-9a-fA-F]{130})[\"'`]?", re.ASCII)
 _MOST = 2
 """An approver set and a statement: more than one text of each kind never waits."""
 
 
 def signatures_in(body: str) -> tuple[str, ...]:
     """The signatures that a review's body carries; none for a body without `/sign`. SignatureError for another form."""
-    lines = [line.strip() for line in re.split(r"\r?\n", body) if line.strip().startswith("/sign")]
+    lines = [line.strip().strip("`").strip() for line in re.split(r"\r?\n", body)]
+    lines = [line for line in lines if line.lower().startswith("/sign")]
     matches = [match for line in lines if (match := _LINE.fullmatch(line)) is not None]
     if len(lines) > _MOST or len({match[1] for match in matches}) != len(lines):
         raise SignatureError(
@@ -61,6 +61,19 @@ def count(
         except LedgerError as error:
             refused.append(_not_counted(error))
     return " ".join([f"Counted: {' '.join(counted)}"] * bool(counted) + refused) or None
+
+
+def count_comment(session: Session, folder: EpochFolder, comment: Comment, signature: str, evidence: str) -> str:
+    """Take in a signature from a comment of the wallet's own person: it binds the statement's hash by itself.
+
+    GitHub counts only reviews as approvals, so the answer says that one is still needed there to merge.
+    """
+    review = Review(comment.id, comment.author, "APPROVED", comment.body, comment.at, comment.edited, "")
+    try:
+        said = _once(session, folder, review, signature, evidence, lambda _: folder.read("statement.json"))
+    except LedgerError as error:
+        return _not_counted(error)
+    return f"Recorded: {said} GitHub itself merges once somebody also submits an approving review."
 
 
 def _not_counted(error: LedgerError) -> str:

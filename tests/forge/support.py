@@ -54,7 +54,7 @@ def in_review(root: Path, time: str = LATER, *, signed_sets: bool = True) -> Ite
 def comment(body: str, by: str = "ann", number: int = 1, *, edited: bool = False, ours: bool = False) -> Comment:
     """A comment as GitHub reports it."""
     author = Author(by, ACCOUNTS.get(by))
-    return Comment(1, number, author, body, parse_time("2026-01-13T08:00:00Z"), edited, ours)
+    return Comment(1, number, author, body, parse_time(f"2026-01-13T08:{(number - 1) % 60:02d}:00Z"), edited, ours)
 
 
 def signature_of(session: Session, folder: EpochFolder, name: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.core.records import Objection
 from ledger.core.values import ScopeId, parse_time
-from ledger.forge.questions import answer_text, form_fields
+from ledger.forge.questions import answer_text, form_fields, place_of
 from tests.core.samples import NODE
 
 BODY = "### Scope\n\ndefault\n\n### Epoch\n\n3\n\n### Person\n\n_No response_\n\n### Question\n\nWhy?\n### Scope\n\nx\n"
@@ -54,3 +54,28 @@ def test_an_answer_links_to_where_it_was_given() -> None:
 def test_an_address_in_an_answer_is_no_markdown(evidence: str) -> None:
     assert answered(evidence) == f"Answered by `ann`: `as agreed` (`{evidence}`)"
     assert answered("", "`@everyone` closes #1").endswith(": `` `@everyone` closes #1 ``")
+
+
+@pytest.mark.parametrize(
+    ("scope", "epoch", "place"),
+    [
+        ("default", "3", ("default", 3)),
+        ("Default", "Epoch 3", ("default", 3)),
+        ("", "#3", None),
+        ("design", "design/3", ("design", 3)),
+        ("_No response_", "default/3", ("default", 3)),
+        ("the default scope", "the 3", ("default", 3)),
+        ("default", "3 or 4", None),
+        ("default", "", None),
+        ("other", "3", None),
+        ("default", "03", None),
+    ],
+)
+def test_an_epoch_is_found_however_the_form_was_filled_in(
+    scope: str, epoch: str, place: tuple[str, int] | None
+) -> None:
+    assert place_of(f"### Scope\n\n{scope}\n\n### Epoch\n\n{epoch}\n", ["default", "design"]) == place
+
+
+def test_the_only_scope_need_not_be_named() -> None:
+    assert place_of("### Scope\n\n_No response_\n\n### Epoch\n\nEpoch 2", ["default"]) == ("default", 2)
