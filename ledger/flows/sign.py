@@ -82,6 +82,7 @@ def sign(session: Session, folder: EpochFolder, signature: str, evidence: str = 
         if state == "finalized":
             return _already_signed(folder, signature)
         require("sign", state, folder.epoch_id)
+        complete_log(session, folder.scope_id)
         statement = current_statement(session, folder)
         stored = normalize_signature(signature)
         person = signer_of(folder, statement, stored)

@@ -45,7 +45,7 @@ def started(checkout: Path) -> tuple[Clone, str]:
     with clone.workspace() as work:
         epoch = EpochBranch(run(checkout), work, "default")
         collect(epoch.session, "default")
-        commit = clone.commit(work, FOLDER, None, "Epoch default/1: review", NOW)
+        commit = clone.commit(work, (FOLDER,), None, "Epoch default/1: review", NOW)
         epoch.session.close()
     clone.push(commit, "default", 1, None)
     clone.fetch()
@@ -105,7 +105,7 @@ def test_committing_the_same_again_makes_no_commit(checkout: Path) -> None:
     clone, commit = started(checkout)
     with clone.workspace() as work:
         clone.lay(work.top, FOLDER, commit)
-        assert clone.commit(work, FOLDER, commit, "again", NOW) == commit
+        assert clone.commit(work, (FOLDER,), commit, "again", NOW) == commit
 
 
 def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: Path) -> None:
@@ -116,7 +116,7 @@ def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: P
     clone.fetch()
     with clone.workspace() as work:
         clone.lay(work.top, FOLDER, commit)
-        rebuilt = clone.commit(work, FOLDER, commit, "Epoch default/1: review", NOW)
+        rebuilt = clone.commit(work, (FOLDER,), commit, "Epoch default/1: review", NOW)
     clone.push(rebuilt, "default", 1, commit)
     assert git(checkout, "rev-parse", f"{rebuilt}^1", f"{rebuilt}^2").splitlines() == [commit, clone.main()]
     assert git(checkout, "diff", "--name-only", commit, rebuilt) == "README.md"
@@ -130,7 +130,7 @@ def test_a_lost_race_is_told_and_loses_nothing(checkout: Path) -> None:
     with clone.workspace() as work:
         clone.lay(work.top, FOLDER, commit)
         (work.root / FOLDER / "curation.jsonl").write_text("x\n", "utf-8")
-        mine = clone.commit(work, FOLDER, commit, "mine", NOW)
+        mine = clone.commit(work, (FOLDER,), commit, "mine", NOW)
     theirs = by_hand(checkout, f"echo >> {FOLDER}/activity.jsonl")
     with pytest.raises(LostRace):
         clone.push(mine, "default", 1, commit)
