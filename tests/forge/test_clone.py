@@ -13,10 +13,12 @@ from ledger.core.values import parse_time
 from ledger.flows.collect import collect
 from ledger.forge.clone import Clone, LostRace, branch_name, parse_branch
 from ledger.forge.epoch import EpochBranch, Run
+from ledger.store.layout import scope_logs
 from tests.forge.support import REVIEW_TIME, forge_node
 
 NOW = parse_time(REVIEW_TIME)
 FOLDER = "data/epochs/default/0001"
+LOGS = scope_logs("default")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -45,7 +47,7 @@ def started(checkout: Path) -> tuple[Clone, str]:
     with clone.workspace() as work:
         epoch = EpochBranch(run(checkout), work, "default")
         collect(epoch.session, "default")
-        commit = clone.commit(work, (FOLDER,), None, "Epoch default/1: review", NOW)
+        commit = clone.commit(work, (FOLDER, *LOGS), None, "Epoch default/1: review", NOW)
         epoch.session.close()
     clone.push(commit, "default", 1, None)
     clone.fetch()
@@ -95,7 +97,7 @@ def test_any_other_branch_is_that_of_no_epoch(name: str) -> None:
 def test_a_branch_is_main_with_one_folder_over_it(checkout: Path) -> None:
     clone, commit = started(checkout)
     changed = git(checkout, "diff", "--name-only", "origin/main", commit).splitlines()
-    assert changed and all(path.startswith(FOLDER + "/") for path in changed)
+    assert changed and all(path.startswith(FOLDER + "/") or path in LOGS for path in changed)
     assert clone.branches() == {("default", 1): commit}
     assert git(checkout, "status", "--porcelain") == "", "the checkout itself is left alone"
     assert git(checkout, "worktree", "list").count("\n") == 0, "and no working tree is left behind"
@@ -104,8 +106,8 @@ def test_a_branch_is_main_with_one_folder_over_it(checkout: Path) -> None:
 def test_committing_the_same_again_makes_no_commit(checkout: Path) -> None:
     clone, commit = started(checkout)
     with clone.workspace() as work:
-        clone.lay(work.top, FOLDER, commit)
-        assert clone.commit(work, (FOLDER,), commit, "again", NOW) == commit
+        clone.lay(work.top, FOLDER, commit, LOGS)
+        assert clone.commit(work, (FOLDER, *LOGS), commit, "again", NOW) == commit
 
 
 def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: Path) -> None:
@@ -115,8 +117,8 @@ def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: P
     git(checkout, "push", "--quiet", "origin", "main")
     clone.fetch()
     with clone.workspace() as work:
-        clone.lay(work.top, FOLDER, commit)
-        rebuilt = clone.commit(work, (FOLDER,), commit, "Epoch default/1: review", NOW)
+        clone.lay(work.top, FOLDER, commit, LOGS)
+        rebuilt = clone.commit(work, (FOLDER, *LOGS), commit, "Epoch default/1: review", NOW)
     clone.push(rebuilt, "default", 1, commit)
     assert git(checkout, "rev-parse", f"{rebuilt}^1", f"{rebuilt}^2").splitlines() == [commit, clone.main()]
     assert git(checkout, "diff", "--name-only", commit, rebuilt) == "README.md"
@@ -128,9 +130,9 @@ def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: P
 def test_a_lost_race_is_told_and_loses_nothing(checkout: Path) -> None:
     clone, commit = started(checkout)
     with clone.workspace() as work:
-        clone.lay(work.top, FOLDER, commit)
+        clone.lay(work.top, FOLDER, commit, LOGS)
         (work.root / FOLDER / "curation.jsonl").write_text("x\n", "utf-8")
-        mine = clone.commit(work, (FOLDER,), commit, "mine", NOW)
+        mine = clone.commit(work, (FOLDER, *LOGS), commit, "mine", NOW)
     theirs = by_hand(checkout, f"echo >> {FOLDER}/activity.jsonl")
     with pytest.raises(LostRace):
         clone.push(mine, "default", 1, commit)
