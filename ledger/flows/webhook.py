@@ -45,6 +45,8 @@ def take_payload(
                 for entry, page in mine.told(each, payload, source):
                     heard = True
                     run.left += (f"{each}/{entry.name}: {gap}" for gap in page.gaps)
+                    if page.counts and not page.items:
+                        run.left.append(f"{each}/{entry.name}: left out by a rule: {_words(page.counts)}")
                     if not page.items:
                         continue
                     folder = open_epoch(session, each)
@@ -58,6 +60,10 @@ def take_payload(
     if not heard:
         run.left.append("no source reads the repository that the payload is about")
     return run
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
 
 
 def parse(body: bytes, path: str) -> Mapping[str, Any]:

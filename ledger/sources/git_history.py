@@ -20,6 +20,7 @@ from ledger.core.values import Timestamp, from_milliseconds
 from ledger.core.windows import Window
 from ledger.sources.git_repository import OID, Repository
 from ledger.sources.machines import Machines
+from ledger.sources.titles import DIRECTIONS
 from ledger.sources.trailers import MARK, Contact, read_coauthors
 
 LAST_SECOND = 253_402_300_799
@@ -34,8 +35,6 @@ _FIELDS = 10
 _MARK = MARK.encode()
 _EMPTY_TREE = b"4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _REVERTS = re.compile(rb"^This reverts commit ([0-9a-f]{40})\b", re.MULTILINE)
-_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that turn the direction of what is read after them."""
 MOST_REVERTS = 8
 """Commits that one message is taken to undo."""
 _ATOM = r"""[^\s@<>()\[\],;:"'`\\]"""
@@ -230,7 +229,7 @@ class _Empty:
 def shown_text(raw: bytes) -> str:
     """Text as it may be stored: cleaned, without addresses, cut to `LONGEST_TEXT` characters."""
     text = clean_text(raw[: 16 * LONGEST_TEXT].decode("utf-8", "replace"))  # far past the cut, so none is cut in two
-    return _DIRECTIONS.sub("\ufffd", _ADDRESS.sub("[address]", text))[:LONGEST_TEXT].strip()
+    return DIRECTIONS.sub("\ufffd", _ADDRESS.sub("[address]", text))[:LONGEST_TEXT].strip()
 
 
 def account_of(address: bytes) -> str:

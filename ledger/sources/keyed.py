@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ledger.core.canonical import clean_text
+
 
 def keyed_account(secret: bytes, account: str) -> str:
     """HMAC-SHA-256 (hex) of an account id under the node's secret: the same for all events of an account."""
@@ -19,6 +21,15 @@ def keyed_account(secret: bytes, account: str) -> str:
 def keyed_id(secret: bytes, kind: str, value: str) -> str:
     """HMAC-SHA-256 (hex) of an id that itself tells something (a snowflake tells its time), as one of its kind."""
     return hmac.new(secret, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def keyed_text(secret: bytes, message_id: str, text: str) -> str:
+    """HMAC-SHA-256 (hex) of a message's cleaned text under the node's secret, bound to the message.
+
+    The id is part of what is hashed, because otherwise anybody could post a guess and compare: the same text, or an
+    account's id written as a message, would show the same hash as somebody else's text or as that account's keyed id.
+    """
+    return hmac.new(secret, f"text:{message_id}:{clean_text(text)}".encode(), hashlib.sha256).hexdigest()
 
 
 def seal_note(secret: bytes, stream: str, note: Mapping[str, Any]) -> str:

@@ -28,8 +28,8 @@ from tests.sources.discordworld import archived, served, talk
 from tests.sources.githubworld import DAY, MONDAY, NAME, busy, time
 
 NOW = time(MONDAY + 7 * DAY - 60)
-OUTLASTED = {"a page out of order"}
-"""Faults that no page of a single item can have, and to such pages the collector goes down by itself."""
+OUTLASTED = {"a hole in a page", "a page out of order"}
+"""Faults that a thing asked for alone, or a page of a single item, cannot have: to such the collector goes by itself."""
 
 
 def node_of(root: Path, source: str, options: dict[str, Any]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from ledger.core.errors import ConfigError, CredentialsError, LedgerError, SourceError
 from ledger.core.windows import Window
 from ledger.sources.github import GitHubOptions, GitHubSource
+from ledger.sources.keyed import keyed_text
+from ledger.sources.machines import kept
 from tests.servers.github import Actor, GitHubServer, Repository
 from tests.sources.githubworld import (
     ADDRESS,
@@ -65,6 +68,7 @@ def test_a_merged_pull_request_is_one_event_with_its_facts(server: GitHubServer,
         "platform_user_id": "101",
         "source": "github",
         "facets": {"labels": ("bug,fix", "zeta"), "paths": (), "repositories": (NAME,)},
+        "quantity": 1,
     }
 
 
@@ -230,7 +234,11 @@ def test_coauthors_are_numbered_by_their_addresses(server: GitHubServer, reposit
     assert {(event.source, event.event_time) for event in run.of("pr_coauthored")} == {
         ("github", "2026-01-06T00:00:00.000Z")
     }
-    assert run.counts["team/code:pulls"] == {"coauthor_is_author": 1, "bots_left_out": 1}
+    assert run.counts["team/code:pulls"] == {
+        "coauthor_is_author": 1,
+        "coauthors_without_address": 1,
+        "bots_left_out": 1,
+    }
 
 
 def test_an_unmerged_pull_request_has_no_coauthors(server: GitHubServer, repository: Repository) -> None:
@@ -402,3 +410,35 @@ def test_streams_of_all_repositories_are_listed_once_in_order(server: GitHubServ
         server, Run(), repositories=[NAME, "Team/Code", "team/docs"], kinds=["pr_merged", "issue_closed"]
     )
     assert source.streams() == ["team/code:pulls", "team/code:issues", "team/docs:pulls", "team/docs:issues"]
+
+
+def test_texts_of_a_private_repository_are_keyed(server: GitHubServer, repository: Repository) -> None:
+    repository.is_private = True
+    pull = merged(repository, MONDAY + DAY, body="LGTM")
+    review = pull.review(BEN, "APPROVED", MONDAY + DAY, "LGTM")
+    run = collect(server, private=True)
+    shown = json.dumps([event.metadata for event in run.events])
+    assert hashlib.sha256(b"LGTM").hexdigest() not in shown and "text_sha256" not in shown
+    hashes = {event.metadata["text_hmac"] for event in run.events}
+    assert hashes == {keyed_text(SECRET, "1", "LGTM"), keyed_text(SECRET, str(review.full_database_id), "LGTM")}
+    with pytest.raises(CredentialsError, match="private: true"):
+        collect(server, private=True, secret=None)
+
+
+def test_titles_and_labels_turn_no_line_around(server: GitHubServer, repository: Repository) -> None:
+    merged(repository, MONDAY + DAY, title="safe \u202etxt.exe").label("\u2066left")
+    (event,) = collect(server, kinds=["pr_merged"]).events
+    assert (event.metadata["title"], event.metadata["labels"]) == ("safe \ufffdtxt.exe", '["\ufffdleft"]')
+
+
+def test_kept_machines_are_left_out_by_number_and_address_and_counted_unless_they_shall_count(
+    server: GitHubServer, repository: Repository
+) -> None:
+    machine = next(one for one in kept().entries if one.numbers and one.addresses)
+    (login, *_), (address, *_) = sorted(machine.logins), sorted(machine.addresses)
+    merged(repository, MONDAY + DAY, Actor(login, min(machine.numbers)))
+    repository.pull(ANNA, MONDAY).merge(MONDAY + 1, f"One\n\nCo-authored-by: Somebody <{address}>")
+    run = collect(server)
+    assert [event.id for event in run.events] == ["github:pr:team/code:2"]
+    assert run.counts["team/code:pulls"] == {"bots_left_out": 2, f"machine_{machine.key}": 2}
+    assert len(collect(server, machines=True).events) == 3

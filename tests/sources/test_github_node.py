@@ -124,3 +124,13 @@ def test_an_edit_after_collecting_is_reported_and_changes_no_line(
     reports = run(server, root, time(MONDAY + 4 * DAY)).reports
     assert [changed for report in reports for changed in report.changed] == ["github:pr:team/code:1"]
     assert lines(root, "activity.jsonl") == before
+
+
+def test_a_run_that_pretends_to_be_earlier_takes_in_nothing_from_after_it(server: GitHubServer, tmp_path: Path) -> None:
+    for day in (1, 3):
+        merged(server.world.repositories[0], MONDAY + day * DAY)
+    root = node_of(tmp_path / "node")
+    run(server, root, time(MONDAY + 2 * DAY))
+    assert [line["event_time"] for line in lines(root, "activity*.jsonl")] == [time(MONDAY + DAY)]
+    run(server, root, time(MONDAY + 4 * DAY))
+    assert len(lines(root, "activity*.jsonl")) == 2

@@ -117,24 +117,20 @@ def test_what_could_not_be_read_stays_until_it_has_been_looked_at_again(call: Ca
 
     def one_more(body: dict[str, Any]) -> dict[str, Any]:
         data = body["data"]
-        if "repository" in data:
-            data["repository"]["found"]["nodes"][0]["comments"]["totalCount"] += 1
-        else:
-            data["node"]["found"]["totalCount"] += 1
+        thing = data["repository"]["found"]["nodes"][-1] if "repository" in data else data["node"]
+        (thing.get("comments") or thing["found"])["totalCount"] += 1
         return body
 
-    github.fail("graphql (Pulls|MoreComments)", rewritten(one_more), times=99)
-    github.world.now = MONDAY + 2 * DAY
-    assert call("collect", day=2)[0] == 0
-    assert "GitHub states 4 and lists 3" in shown(call, day=2)[f"{NAME}:pulls"]
+    github.fail("graphql (Pulls|OnePull|MoreComments)", rewritten(one_more), times=99)
+    for day in (2, 3):
+        github.world.now = MONDAY + day * DAY
+        assert call("collect", day=day)[0] == 0
+        assert "GitHub states 4 and lists 3" in shown(call, day=day)[f"{NAME}:pulls"]
+        merged(repository, MONDAY + day * DAY + 60, ANNA)
     github.heal()
-    merged(repository, MONDAY + 3 * DAY - 60, ANNA)
-    github.world.now = MONDAY + 3 * DAY
-    assert call("collect")[0] == 0
-    assert "GitHub states 4 and lists 3" in shown(call)[f"{NAME}:pulls"]  # the later run did not look there again
-    start, end = time(MONDAY), time(MONDAY + 3 * DAY)
-    assert call("collect", "--source", "code", "--backfill", f"{start}..{end}")[0] == 0
-    assert shown(call)[f"{NAME}:pulls"] == "complete"
+    github.world.now = MONDAY + 4 * DAY
+    assert call("collect", day=4)[0] == 0
+    assert shown(call, day=4)[f"{NAME}:pulls"] == "complete"
 
 
 def test_a_channel_that_could_not_be_read_for_once_is_complete_after_the_next_run(

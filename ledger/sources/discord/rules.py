@@ -7,8 +7,6 @@ permission bits are those of Discord's API version 10.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Any
 from ledger.core.canonical import clean_text
 from ledger.core.proof import CODE_DIGITS, CODE_PREFIX
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
-from ledger.sources.keyed import keyed_account, keyed_id
+from ledger.sources.keyed import keyed_account, keyed_id, keyed_text
 from ledger.sources.port import Raw, SourceEvent
 
 KINDS = {
@@ -57,15 +55,6 @@ def first_id(time: Timestamp) -> int:
 def time_of(snowflake: int) -> Timestamp:
     """When the thing with this id was made, to the millisecond."""
     return from_milliseconds((snowflake >> 22) + _DISCORD_EPOCH_MS)
-
-
-def keyed_text(secret: bytes, message_id: str, text: str) -> str:
-    """HMAC-SHA-256 (hex) of a message's cleaned text under the node's secret, bound to the message.
-
-    The id is part of what is hashed, because otherwise anybody could post a guess and compare: the same text, or an
-    account's id written as a message, would show the same hash as somebody else's text or as that account's keyed id.
-    """
-    return hmac.new(secret, f"text:{message_id}:{clean_text(text)}".encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

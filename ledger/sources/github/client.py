@@ -44,11 +44,24 @@ RENEW_SECONDS = 300
 
 _LIMITS = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
 _KEPT = "What was read is kept. Run collect again later: it goes on where it stopped."
+TORN_TRIES = 2
+"""How often a question is asked again for things that GitHub withholds, before they are taken as withheld."""
 T = TypeVar("T")
 
 
 class Malformed(Exception):
     """An answer that is not what GitHub documents for this question; worth another try."""
+
+
+class Torn(Malformed):
+    """An answer in which GitHub withholds single things: null where a node stands, or an error about one.
+
+    `soon`: it says why for good (no access, or nothing), so that few tries are enough.
+    """
+
+    def __init__(self, words: str, *, soon: bool) -> None:
+        super().__init__(words)
+        self.soon = soon
 
 
 class StaleCursor(SourceError):
@@ -87,10 +100,11 @@ class Client:
     ) -> T:
         """What `check` makes of the answer's data; it raises KeyError, TypeError or ValueError for a wrong shape.
 
-        The variable `first` is the page's size: `most`, or less after failures. Raises StaleCursor, CredentialsError,
-        SourceError.
+        The variable `first` is the page's size: `most`, or less after failures. What GitHub goes on to withhold while
+        it gives the rest reaches `check` as None in the place of a node or a list; then the data holds `withheld`.
+        Raises StaleCursor, CredentialsError, SourceError.
         """
-        why, failures, pause = "", 0, SECONDARY_SECONDS
+        why, failures, torn, pause = "", 0, 0, SECONDARY_SECONDS
         while failures < ATTEMPTS:
             asked = {**variables, "first": min(most, self._sizes.get(query, PAGE))}
             try:
@@ -100,11 +114,16 @@ class Client:
                     seconds, pause = (limited, pause) if limited > 0 else (pause, pause * 2)
                     self._wait(seconds, "rate limit reached")
                     continue
-                data = check(_data(status, body))
+                data = check(_data(status, body, torn >= TORN_TRIES or failures == ATTEMPTS - 1))
                 self._sizes[query] = min(PAGE, self._sizes.get(query, PAGE) * 2)
                 return data
-            except (Malformed, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                why = clean_text(f"{type(error).__name__} {str(error)[:100]}".strip())
+            except Torn as error:
+                why, torn = clean_text(str(error)), torn + error.soon
+                asked["first"] *= 2 if error.soon else 1  # a smaller page would hold the same
+            except Malformed as error:
+                why = clean_text(str(error))
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                why = clean_text(f"the connection failed ({type(error).__name__} {str(error)[:100]}".strip()) + ")"
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 why = f"the answer has another form than documented ({type(error).__name__})"
             except github.GithubException as error:
@@ -211,8 +230,11 @@ def _limit(status: int, headers: Mapping[str, Any], body: str) -> float | None:
     return max(1.0, until - to_milliseconds(now) // 1000 + 1)
 
 
-def _data(status: int, body: str) -> dict[str, Any]:
-    """The data of a whole answer. Partial data is not taken for whole: it raises Malformed, as anything else odd."""
+def _data(status: int, body: str, torn: bool) -> dict[str, Any]:
+    """The data of a whole answer. Partial data is not taken for whole: it raises Malformed, as anything else odd.
+
+    `torn`: an answer that withholds single things is taken, with `withheld` in it.
+    """
     if status == 403:
         raise CredentialsError(
             "GitHub forbids the request (HTTP 403)",
@@ -226,16 +248,47 @@ def _data(status: int, body: str) -> dict[str, Any]:
         raise Malformed(f"HTTP {status}")
     errors = [error for error in _errors(body) if not _vanished(error)]
     for error in errors:
-        _raise_final(error)
-    if errors:
-        raise Malformed("partial data: " + str(errors[0].get("type") or errors[0].get("message"))[:80])
+        if not _within(error):
+            _raise_final(error)
+    if not all(map(_within, errors)):
+        raise Malformed("partial data: " + _kind(errors[0]))
     try:
         data = json.loads(body)["data"]
     except (KeyError, TypeError, ValueError):
         raise Malformed("the answer is not JSON with data") from None
     if not isinstance(data, dict):
         raise Malformed("the answer has no data")
+    if errors or _has_null_node(data):
+        if not torn:
+            words = f"GitHub withholds part of its answer ({_kind(errors[0]) if errors else 'null'})"
+            raise Torn(words, soon=all(error.get("type") in _WITHHELD for error in errors))
+        data["withheld"] = True
     return data
+
+
+_WITHHELD = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
+
+
+def _kind(error: Mapping[str, Any]) -> str:
+    return str(error.get("type") or error.get("message"))[:80]
+
+
+def _within(error: Mapping[str, Any]) -> bool:
+    """Whether an error is about one thing of a list, and not about all that was asked for."""
+    path = error.get("path")
+    if not isinstance(path, list) or error.get("type") == "INVALID_CURSOR_ARGUMENTS":
+        return False
+    return path[:1] == ["node"] or any(isinstance(step, int) for step in path)
+
+
+def _has_null_node(value: Any) -> bool:
+    """Whether some list of nodes holds null; things asked for by their ids may be gone, and are no such list."""
+    if isinstance(value, list):
+        return any(map(_has_null_node, value))
+    if not isinstance(value, dict):
+        return False
+    nodes = value.get("nodes")
+    return (isinstance(nodes, list) and None in nodes) or any(map(_has_null_node, value.values()))
 
 
 def _moved_away() -> SourceError:

@@ -11,6 +11,7 @@ from typing import Any
 from ledger.sources.github.rules import Found, Place, Rules, Subject, Who, labels_of
 
 Node = Mapping[str, Any]
+_NONE: Node = {"nodes": ()}
 
 
 def who(actor: Node | None) -> Who:
@@ -37,7 +38,8 @@ def pull(node: Node, place: Place, rules: Rules) -> list[Found]:
         }
         found += rules.merged(subject, node["mergedAt"], node["title"], node["body"], facts)
         if rules.wants("pr_coauthored"):
-            found += rules.coauthored(subject, node["mergedAt"], node["title"], commit["oid"], commit["message"])
+            messages = [commit["message"], *(one["commit"]["message"] for one in node.get("commits", _NONE)["nodes"])]
+            found += rules.coauthored(subject, node["mergedAt"], node["title"], commit["oid"], messages)
     for review in node.get("reviews", {"nodes": ()})["nodes"]:
         number = int(review["fullDatabaseId"])
         found += rules.reviewed(

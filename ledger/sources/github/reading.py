@@ -6,19 +6,20 @@ that every thing GitHub states is either an item or counted under the rule that 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.core.canonical import clean_text
 from ledger.core.errors import SourceError
 from ledger.core.values import Timestamp, parse_time
-from ledger.core.windows import HOUR, Window, later
+from ledger.core.windows import HOUR, Window, gaps, later
 from ledger.sources.github import polled
 from ledger.sources.github.client import Client
-from ledger.sources.github.nested import Connection, Nested, connection
+from ledger.sources.github.nested import Connection, Missing, Nested, connection, torn
 from ledger.sources.github.places import require_same
 from ledger.sources.github.rules import Found, Place, Rules
 from ledger.sources.github.walk import MOST_RESTARTS, Listing, Node, Note, digest, walk
@@ -28,7 +29,18 @@ LOOK_BACK_MS = HOUR
 """How far before an uncovered stretch is read again: GitHub's lists may lag behind what happened."""
 BEGINNING = Timestamp("2008-01-01T00:00:00.000Z")
 """Nothing on GitHub is older."""
+LOOK_PAGES = 3
+"""Pages of open pull requests, and of others, whose last reviews and comments are held against what was read."""
+MOST_WITHHELD = 100
+"""Things that a stream may note for asking again; more of them is a failure of the whole."""
 PRIVATE = "Its titles and names would be published. Set `private: true` in the scope's file if that is meant."
+
+
+class Withheld(NamedTuple):
+    """A thing that GitHub did not give: the moment that is not covered for it, and its number (0: not known)."""
+
+    time: Timestamp
+    number: int
 
 
 @dataclass
@@ -50,7 +62,9 @@ class Repository:
 class Reading:
     """Reads `window`, of which nothing from `since` on is covered; `state` is the cursor's note.
 
-    `fresh`: nothing before `since` is covered either, so that no earlier reading may be built upon.
+    `fresh`: nothing before `since` is covered either, so that no earlier reading may be built upon. `again`: the ids of
+    things that GitHub withheld so far, each with the moment that is not covered for it; `left`: such moments of things
+    that are asked for no more.
     """
 
     client: Client
@@ -61,24 +75,136 @@ class Reading:
     since: Timestamp
     state: Mapping[str, Any]
     fresh: bool
+    again: Mapping[str, Withheld] = field(default_factory=dict)
+    left: Sequence[Window] = ()
     _place: Place | None = None
     _until: Timestamp | None = None
     _stated: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
+    _missing: dict[str, tuple[Withheld, list[str]]] = field(default_factory=dict)
+    _unnamed: list[str] = field(default_factory=list)
+    _walked: set[str] = field(default_factory=set)
+    _total: int = 0
 
     def walked(self, part: str) -> Iterator[Page]:
-        """The pages of `pulls` or `issues`."""
-        note = Note.read(self.state)
-        if self.fresh and not note.serves(self._floor, self.window.end):
-            note = Note()
-        nested = Nested(self.client, diff=part == "pulls" and self.rules.wants("review_comment_created"))
-        reduce = polled.pull if part == "pulls" else polled.issue
-        for step in walk(lambda most, after: self._listing(part, most, after), self._floor, self.window.end, note):
-            contents = [node.content for node in step.nodes]
-            missing = nested.complete(contents)
-            found = self._reduced(reduce, contents)
-            missing += (step.gap,) if step.gap else ()
-            yield self._page(found, step.note.state(), done=not step.note.base, missing=missing)
+        """The pages of `pulls` or `issues`, after what earlier runs were not given (`again`).
+
+        Each such thing is asked for alone. What GitHub withholds all the same stays in the note, its moment is not
+        covered, and words name it: so it ends itself alone, and the next run asks again.
+        """
+        yield from self._asked_again(part)
+        if self.since < self.window.end:
+            note = Note.read(self.state)
+            if self.fresh and not note.serves(self._floor, self.window.end):
+                note = Note()
+            for step in walk(lambda most, after: self._listing(part, most, after), self._floor, self.window.end, note):
+                found = self._completed(part, step.nodes)
+                if step.gap:
+                    self._unnamed.append(step.gap)
+                note = step.note
+                yield self._page(found, note.state())
+            if part == "pulls" and self.window.end.endswith("T00:00:00.000Z"):
+                yield from self._second_look()
+            state = {} if self._unnamed else note.state()
+        else:
+            state = {name: value for name, value in self.state.items() if name != "again"}
+        yield from self._ended(state)
+
+    def _asked_again(self, part: str) -> Iterator[Page]:
+        """What earlier runs were not given, each alone."""
+        for node_id, held in self.again.items():
+            content = self._alone(part, {"id": node_id, "number": held.number}, held.time)
+            yield self._page(self._made(part, [content] if content else []), None)
+
+    def _second_look(self) -> Iterator[Page]:
+        """Pull requests that were reviewed or commented on although GitHub does not call them touched since then.
+
+        At the end of a window, among those that were touched last; all that the walk has read are known already.
+        """
+        if len(self._walked) >= self._total:
+            return
+        asked: dict[str, Any] = dict(self._named)
+        for states in (["OPEN"], ["CLOSED", "MERGED"]):
+            after: str | None = None
+            for _ in range(LOOK_PAGES):
+                page = self.client.ask("recent", {**asked, "states": states, "after": after}, _recent)
+                for node_id in [node["id"] for node in page["nodes"] if node is not None and self._missed(node)]:
+                    content = self._alone("pulls", {"id": node_id, "number": 0}, self.since)
+                    yield self._page(self._made("pulls", [content] if content else []), None)
+                after = page["pageInfo"]["endCursor"]
+                if not page["pageInfo"]["hasNextPage"]:
+                    break
+
+    def _missed(self, node: Mapping[str, Any]) -> bool:
+        if parse_time(node["updatedAt"]) >= self._floor:
+            return False
+        times = [one["submittedAt"] for one in (node["reviews"] or {"nodes": ()})["nodes"] if one]
+        times += [one["createdAt"] for one in node["comments"]["nodes"] if one]
+        return any(time is not None and parse_time(time) >= self._floor for time in times)
+
+    def _completed(self, part: str, nodes: Sequence[Node]) -> list[Found]:
+        """The items of a page's nodes; one of which something is withheld is first asked for alone."""
+        contents = [
+            self._alone(part, node.content, node.touched) if torn(node.content) else node.content for node in nodes
+        ]
+        return self._made(part, [content for content in contents if content is not None])
+
+    def _made(self, part: str, nodes: Sequence[dict[str, Any]]) -> list[Found]:
+        """The items of nodes, their lists followed to their ends; what is withheld all the same is noted."""
+        wants, pulls = self.rules.wants, part == "pulls"
+        diff, commits = pulls and wants("review_comment_created"), pulls and wants("pr_coauthored")
+        for missing in Nested(self.client, diff=diff, commits=commits).complete(nodes):
+            node = next(node for node in nodes if node["id"] == missing.id)
+            self._withheld(missing, node["updatedAt"], node["number"])
+        return self._reduced(polled.pull if pulls else polled.issue, nodes)
+
+    def _alone(self, part: str, content: Mapping[str, Any], touched: Timestamp) -> dict[str, Any] | None:
+        """One node by its id; None where it is gone from the repository, or withheld whole, which is noted then."""
+        variables = {"id": content["id"], **self._wanted(part)}
+
+        def check(data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
+            node = data["node"]
+            if node is not None and node["repository"]["databaseId"] != self._placed.number:
+                return None, False  # transferred to another repository
+            return node, "withheld" in data
+
+        node, withheld = self.client.ask(f"one_{part.removesuffix('s')}", variables, check)
+        if node is None and withheld:
+            what = "pull request" if part == "pulls" else "issue"
+            name = f"number {content['number']}" if content["number"] else f"the {what} with the id {content['id']}"
+            self._withheld(Missing(content["id"], f"{name}: GitHub withholds it"), touched, content["number"])
+        return node
+
+    def _withheld(self, missing: Missing, touched: str, number: int) -> None:
+        time = min(max(self.window.start, parse_time(touched)), later(self._until_now, -1))
+        words = self._missing.setdefault(missing.id, (Withheld(time, number), []))[1]
+        words.append(missing.words)
+        if len(self._missing.keys() - self.again.keys()) > MOST_WITHHELD:
+            raise SourceError(
+                f"GitHub withholds over {MOST_WITHHELD} things of {self.repository.listed}, the last: {missing.words}",
+                hint="What was read before is kept. Check what the token may read. See docs/sources.md.",
+            )
+
+    @property
+    def _until_now(self) -> Timestamp:
+        """Up to when anything may be covered: the window's end, or GitHub's own clock."""
+        return min(self.window.end, self._until or self.window.end)
+
+    def _ended(self, state: Mapping[str, Any]) -> Iterator[Page]:
+        """The last pages: what is covered, stretch by stretch, and in words what is not."""
+        held = sorted((one, node_id) for node_id, (one, _) in self._missing.items())
+        again = {node_id: one for one, node_id in held[-MOST_WITHHELD:]}
+        if again:
+            state = {**state, "again": json.dumps(again, sort_keys=True)}
+        words = [word for _, texts in self._missing.values() for word in texts] + self._unnamed
+        if self._until_now <= self.window.start:
+            words.append("GitHub's clock stands before the window; nothing is taken for complete")
+        elif not self._unnamed:
+            holes = [*self.left, *(Window(time, later(time, 1)) for (time, _), _ in held)]
+            for covered in gaps(Window(self.window.start, self._until_now), holes):
+                yield replace(self._page((), state), covered=covered)
+        if words:
+            yield replace(self._page((), state), gaps=tuple(words))
 
     def released(self) -> Iterator[Page]:
         """The pages of releases. Where the newest hundred changed, or drafts lie deeper, all are read.
@@ -88,26 +214,28 @@ class Reading:
         first = self._first_releases()
         state = {"head": digest(first), "deep_drafts": int(self.state.get("deep_drafts") or 0)}
         if not self.fresh and not state["deep_drafts"] and state["head"] == self.state.get("head"):
-            yield self._page((), state, done=True)
+            yield from self._ended(state)
             return
         for _ in range(MOST_RESTARTS):
             nodes: dict[int, Mapping[str, Any]] = {}
             deep: list[bool] = []
             page: Connection | None = first
             while page is not None:
-                nodes |= {node["databaseId"]: node for node in page["nodes"]}
-                deep += [node["isDraft"] for node in page["nodes"] if page is not first]
-                yield self._page(self._reduced(polled.release, page["nodes"]), None)
+                given = [node for node in page["nodes"] if node is not None]
+                nodes |= {node["databaseId"]: node for node in given}
+                deep += [node["isDraft"] for node in given if page is not first]
+                yield self._page(self._reduced(polled.release, given), None)
                 total, info = page["totalCount"], page["pageInfo"]
                 page = self._release_page(info["endCursor"]) if info["hasNextPage"] else None
             if len(nodes) == first["totalCount"] == total:
                 break
             first = self._release_page(None)
-        missing = () if len(nodes) == total else (f"releases: GitHub states {total} and lists {len(nodes)}",)
+        if len(nodes) != total:
+            self._unnamed.append(f"releases: GitHub states {total} and lists {len(nodes)}")
         published = [node["publishedAt"] for node in nodes.values() if node["publishedAt"]]
         taken = all(parse_time(time) < self.window.end for time in published)
-        state = {"head": digest(first), "deep_drafts": sum(deep)} if taken else {}
-        yield self._page((), state, done=True, missing=missing)
+        state = {"head": digest(first), "deep_drafts": sum(deep)} if taken and not self._unnamed else {}
+        yield from self._ended(state)
 
     @property
     def _floor(self) -> Timestamp:
@@ -116,24 +244,24 @@ class Reading:
 
     @property
     def _placed(self) -> Place:
+        number = self.state.get("repository")
+        if self._place is None and isinstance(number, int):
+            return Place(self.repository.listed, number)
         if self._place is None:
             raise SourceError("GitHub's answer names no repository", hint="Run collect again later.")
         return self._place
 
     def _listing(self, part: str, most: int, after: str | None) -> Listing:
         """A page of pull requests or issues, the last touched first."""
-        wants = self.rules.wants
-        variables: dict[str, Any] = {**self._named, "after": after, "comments": wants("comment_created")}
-        if part == "pulls":
-            diff = wants("review_comment_created")
-            variables |= {"reviews": diff or wants("review_submitted"), "diff": diff, "files": self.repository.paths}
-        else:
-            variables |= {"releases": after is None and wants("release_published")}
+        variables: dict[str, Any] = {**self._named, "after": after, **self._wanted(part)}
+        if part == "issues":
+            variables |= {"releases": after is None and self.rules.wants("release_published")}
 
         def check(data: Mapping[str, Any]) -> Listing:
             self._accept(data["repository"])
             page = connection(data["repository"]["found"])
-            nodes = [Node(parse_time(node["updatedAt"]), node) for node in page["nodes"]]
+            nodes = [Node(parse_time(node["updatedAt"]), node) for node in page["nodes"] if node is not None]
+            withheld.append(len(page["nodes"]) - len(nodes))
             if any(above.touched < below.touched for above, below in pairwise(nodes)):
                 raise ValueError("not sorted")
             if page["pageInfo"]["hasNextPage"] and page["pageInfo"]["endCursor"] == after:
@@ -142,9 +270,41 @@ class Reading:
                 nodes, page["totalCount"], page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
             )
 
+        withheld: list[int] = []
         listing = self.client.ask(part, variables, check, most)
         self._until = self._until or self.client.server_time
+        self._total = listing.total
+        self._walked.update(node.content["id"] for node in listing.nodes)
+        if withheld[-1]:
+            names = self._names(part, variables, len(listing.nodes) + withheld[-1])
+            unknown = [node for node in names if node.content["id"] not in {n.content["id"] for n in listing.nodes}]
+            if len(unknown) < withheld[-1]:
+                self._unnamed.append(f"{part}: GitHub withholds {withheld[-1] - len(unknown)} without naming them")
+            nodes = sorted([*listing.nodes, *unknown], key=lambda node: node.touched, reverse=True)
+            return listing._replace(nodes=nodes)
         return listing
+
+    def _names(self, part: str, variables: Mapping[str, Any], most: int) -> list[Node]:
+        """The same page by name only, so that what it withholds can be asked for alone."""
+
+        def check(data: Mapping[str, Any]) -> list[Node]:
+            nodes = [node for node in data["repository"]["found"]["nodes"] if node is not None]
+            return [Node(parse_time(n["updatedAt"]), {k: n[k] for k in ("id", "number")}) for n in nodes]
+
+        return self.client.ask(f"{part.removesuffix('s')}_names", variables, check, most)
+
+    def _wanted(self, part: str) -> dict[str, bool]:
+        """Which lists inside the things are asked for."""
+        wants = self.rules.wants
+        if part == "issues":
+            return {"comments": wants("comment_created")}
+        diff = wants("review_comment_created")
+        return {
+            "comments": wants("comment_created"),
+            "reviews": diff or wants("review_submitted"),
+            "diff": diff,
+            "files": self.repository.paths,
+        }
 
     def _first_releases(self) -> Connection:
         """The newest releases: those that came along with the issues, else asked for."""
@@ -198,31 +358,18 @@ class Reading:
                 hint="What was read before is kept. Please report it.",
             ) from None
 
-    def _page(
-        self,
-        found: Sequence[Found],
-        state: Mapping[str, Any] | None,
-        *,
-        done: bool = False,
-        missing: tuple[str, ...] = (),
-    ) -> Page:
-        """A page of items, with the totals of the run so far; the last one covers, up to GitHub's own clock."""
+    def _page(self, found: Sequence[Found], state: Mapping[str, Any] | None) -> Page:
+        """A page of items, with the totals of the run so far."""
         raws = items(found)
         self._stated += len(found)
         self._counts += left_out(found)
         self._counts += Counter(outside_window=sum(raw["time"] not in self.window for raw in raws))
-        until = min(self.window.end, self._until or self.window.end)
-        covered = Window(self.window.start, until) if done and self.window.start < until else None
-        if done and covered is None:
-            missing += ("GitHub's clock stands before the window; nothing is taken for complete",)
         return Page(
             raws,
             self.context.now(),
-            covered=covered,
             state=None if state is None else {**state, "repository": self._placed.number},
             stated=self._stated,
             counts=dict(self._counts),
-            gaps=missing,
         )
 
 
@@ -234,5 +381,10 @@ def items(found: Sequence[Found]) -> list[Raw]:
 
 
 def left_out(found: Sequence[Found]) -> Counter[str]:
-    """How many things each rule left out."""
-    return Counter(one for one in found if isinstance(one, str))
+    """How many things each rule left out; a kept machine counts as a bot, and under its name."""
+    words = [one for one in found if isinstance(one, str)]
+    return Counter(words) + Counter(bots_left_out=sum(word.startswith("machine_") for word in words))
+
+
+def _recent(data: Mapping[str, Any]) -> Connection:
+    return connection(data["repository"]["found"])

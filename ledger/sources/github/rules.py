@@ -18,7 +18,11 @@ from urllib.parse import quote
 from ledger.core.canonical import clean_text, encode, sha256_hex
 from ledger.core.identity import GHOST
 from ledger.core.values import Timestamp, parse_time
+from ledger.sources.keyed import keyed_text
+from ledger.sources.machines import kept
 from ledger.sources.port import Raw, SourceEvent
+from ledger.sources.titles import one_line
+from ledger.sources.trailers import Contact, read_coauthors
 
 PREFIXES = {
     "comment_created": "comment",
@@ -35,7 +39,6 @@ PREFIXES = {
 Found = Raw | str
 """An item, or the name of the rule that leaves the thing out."""
 
-_COAUTHOR = re.compile(r"^co-authored-by:([^<>\r\n]*)<\s*+([^<>\s]+)\s*+>", re.IGNORECASE | re.MULTILINE)
 _NOREPLY = re.compile(r"([1-9][0-9]{0,18})\+([^@\s]+)@users\.noreply\.(.+)", re.IGNORECASE | re.ASCII)
 
 
@@ -46,6 +49,8 @@ class Who:
     account: str
     login: str | None
     bot: bool = False
+    address: str | None = None
+    """Of a co-author; it leaves this module as a hash alone."""
 
     @classmethod
     def of(cls, number: int | None, login: str | None, *, bot: bool) -> Who:
@@ -54,7 +59,7 @@ class Who:
             return cls(GHOST, None)
         bot = bot or login.endswith("[bot]")
         shown = login if not bot or login.endswith("[bot]") else f"{login}[bot]"
-        return cls(str(number), clean_text(shown), bot)
+        return cls(str(number), one_line(shown), bot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +90,27 @@ class Subject:
 class Rules:
     """The options of a scope's file that decide about single things.
 
-    `key`: with it, account ids become HMAC-SHA-256 under it (`ids: keyed`). `host`: GitHub's own, for its noreply
-    addresses.
+    `key`: with it, account ids become HMAC-SHA-256 under it (`ids: keyed`). `text_key`: with it, so do the hashes of
+    texts (`private: true`). `host`: GitHub's own, for its noreply addresses. `machines`: whether those of the kept list
+    count.
     """
 
     def __init__(
-        self, kinds: Collection[str], bots: Sequence[str], *, logins: bool, key: bytes | None, host: str
+        self,
+        kinds: Collection[str],
+        bots: Sequence[str],
+        *,
+        logins: bool,
+        key: bytes | None,
+        text_key: bytes | None,
+        host: str,
+        machines: bool,
     ) -> None:
         self.kinds = frozenset(kinds)
         self._bots = re.compile("|".join(map(_glob, bots)) or r"(?!)", re.DOTALL | re.IGNORECASE)
         self._logins = logins
-        self._key = key
+        self._key, self._text_key = key, text_key
+        self._machines = None if machines else kept()
         self._host = host.lower()
 
     def wants(self, *kinds: str) -> bool:
@@ -104,24 +119,28 @@ class Rules:
 
     def merged(self, subject: Subject, at: str, title: str, body: str | None, facts: Mapping[str, Any]) -> list[Found]:
         """A merged pull request. `facts`: additions, base_branch, changed_files, deletions, merge_commit."""
-        metadata = {**facts, **self._titled(subject, title), **text_facts(body)}
+        metadata = {**facts, **self._titled(subject, title), **self._text(body, str(subject.number))}
         return self._found("pr_merged", subject, str(subject.number), at, subject.author, metadata)
 
-    def coauthored(self, subject: Subject, at: str, title: str, commit: str, message: str) -> list[Found]:
+    def coauthored(self, subject: Subject, at: str, title: str, commit: str, messages: Sequence[str]) -> list[Found]:
         """The co-authors that the message of the merge commit names, numbered by their addresses' first appearance.
 
-        Every address has a number, also one that is left out, so that no other option moves a number.
+        `messages`: that one, then those of the commits that it brought. Every address has a number, also one that is
+        left out, so that no other option moves a number.
         """
-        addresses: dict[str, tuple[str, str]] = {}
-        for name, address in _COAUTHOR.findall(message):
-            addresses.setdefault(address.lower(), (name.strip(), address))
+        people: dict[str, Contact] = {}
         found: list[Found] = []
-        for number, (name, address) in enumerate(addresses.values(), start=1):
+        for message in messages:
+            coauthors = read_coauthors(message)
+            found += ["coauthors_without_address"] * coauthors.unreadable
+            for contact in coauthors.people:
+                people.setdefault(contact.address.lower(), contact)
+        for number, (name, address) in enumerate(people.values(), start=1):
             who = self._contact(name, address)
             if who.account == subject.author.account:
                 found.append("coauthor_is_author")
                 continue
-            metadata = {"merge_commit": commit, "number": subject.number, "title": clean_text(title)}
+            metadata = {"merge_commit": commit, "number": subject.number, "title": one_line(title)}
             found += self._found("pr_coauthored", subject, f"{subject.number}:{number}", at, who, metadata)
         return found
 
@@ -135,14 +154,14 @@ class Rules:
             return ["reviews_pending"]
         if who.account == subject.author.account != GHOST:
             return ["reviews_by_author"]
-        metadata = {"number": subject.number, "state": state.lower(), **text_facts(body)}
+        metadata = {"number": subject.number, "state": state.lower(), **self._text(body, str(number))}
         link = f"{subject.link}#pullrequestreview-{number}"
         return self._found("review_submitted", subject, f"{subject.number}:{number}", at, who, metadata, link)
 
     def commented(self, subject: Subject, number: int, at: str, who: Who, body: str | None) -> list[Found]:
         """A comment on an issue or on the conversation of a pull request."""
         on = "pull_request" if subject.pull else "issue"
-        metadata = {"number": subject.number, "on": on, **text_facts(body)}
+        metadata = {"number": subject.number, "on": on, **self._text(body, str(number))}
         link = f"{subject.link}#issuecomment-{number}"
         return self._found("comment_created", subject, str(number), at, who, metadata, link)
 
@@ -150,13 +169,13 @@ class Rules:
         self, subject: Subject, number: int, review: int | None, at: str, who: Who, body: str | None
     ) -> list[Found]:
         """A comment on a line of a pull request, the author's own too."""
-        metadata = {"number": subject.number, "review_id": review, **text_facts(body)}
+        metadata = {"number": subject.number, "review_id": review, **self._text(body, str(number))}
         link = f"{subject.link}#discussion_r{number}"
         return self._found("review_comment_created", subject, str(number), at, who, metadata, link)
 
     def opened(self, subject: Subject, at: str, title: str, body: str | None) -> list[Found]:
         """An issue, for the one who opened it."""
-        metadata = {**self._titled(subject, title), **text_facts(body)}
+        metadata = {**self._titled(subject, title), **self._text(body, str(subject.number))}
         return self._found("issue_opened", subject, str(subject.number), at, subject.author, metadata)
 
     def closed(self, subject: Subject, at: str, title: str, reason: str | None) -> list[Found]:
@@ -174,13 +193,21 @@ class Rules:
         if draft or at is None:
             return ["release_drafts"]
         subject = Subject(place, 0, False, who, ())
-        title = None if name is None else clean_text(name)
+        title = None if name is None else one_line(name)
         tag = clean_text(tag)
-        metadata = {"prerelease": prerelease, "tag": tag, "title": title, **text_facts(body)}
+        metadata = {"prerelease": prerelease, "tag": tag, "title": title, **self._text(body, str(number))}
         return self._found("release_published", subject, str(number), at, who, metadata, f"releases/tag/{quote(tag)}")
 
+    def _text(self, body: str | None, key: str) -> dict[str, Any]:
+        """What is kept of a text; where it is not public, its hash is keyed, since a short one could be guessed."""
+        facts = text_facts(body)
+        if self._text_key is not None:
+            del facts["text_sha256"]
+            facts["text_hmac"] = keyed_text(self._text_key, key, body or "")
+        return facts
+
     def _titled(self, subject: Subject, title: str) -> dict[str, Any]:
-        return {"labels": encode(list(subject.labels)).decode(), "number": subject.number, "title": clean_text(title)}
+        return {"labels": encode(list(subject.labels)).decode(), "number": subject.number, "title": one_line(title)}
 
     def _contact(self, name: str, address: str) -> Who:
         """Whom an address names: an account by its GitHub noreply address, else the hash of the address."""
@@ -189,10 +216,19 @@ class Rules:
         if match is not None and match[3].lower() == self._host:
             who = Who.of(int(match[1]), match[2], bot=bot)
             return Who(who.account, who.login, bot or who.bot)
-        shown = clean_text(name)
+        shown = one_line(name)
         told = "@" in shown or address.lower() in shown.lower()
         account = sha256_hex(clean_text(address).lower().encode())
-        return Who(account, None if told else shown or None, bot or shown.endswith("[bot]"))
+        return Who(account, None if told else shown or None, bot or shown.endswith("[bot]"), address)
+
+    def _machine(self, who: Who) -> str | None:
+        """The kept machine that an account is, by its number or, for a co-author known by it alone, its address."""
+        if self._machines is None:
+            return None
+        number = int(who.account) if who.account.isdigit() else None
+        return self._machines.of_github(number, who.login if number else None) or (
+            self._machines.of_address(who.address) if who.address else None
+        )
 
     def _found(
         self, kind: str, subject: Subject, key: str, at: str, who: Who, metadata: Mapping[str, Any], link: str = ""
@@ -201,6 +237,8 @@ class Rules:
             return []
         if who.bot or (who.login is not None and self._bots.fullmatch(who.login)):
             return ["bots_left_out"]
+        if machine := self._machine(who):
+            return [f"machine_{machine}"]
         account = who.account
         if self._key is not None and account != GHOST:
             account = hmac.new(self._key, account.encode(), hashlib.sha256).hexdigest()
@@ -222,7 +260,7 @@ class Rules:
 
 def labels_of(names: Sequence[str]) -> tuple[str, ...]:
     """Labels as they are kept: cleaned, each once, sorted by their bytes."""
-    return tuple(sorted({clean_text(name) for name in names}, key=str.encode))
+    return tuple(sorted({one_line(name) for name in names}, key=str.encode))
 
 
 def text_facts(body: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ is followed to its end and held against the count that GitHub states for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
@@ -14,13 +15,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ledger.core.config import Settings
-from ledger.core.errors import CredentialsError, InputError, LedgerError
-from ledger.core.values import Text
-from ledger.core.windows import Window, gaps
+from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
+from ledger.core.values import Text, parse_time
+from ledger.core.windows import Window, gaps, later
 from ledger.sources.github import webhook
 from ledger.sources.github.client import Client
+from ledger.sources.github.nested import connection, is_merge
 from ledger.sources.github.places import require_same
-from ledger.sources.github.reading import PRIVATE, Reading, Repository, items, left_out
+from ledger.sources.github.reading import PRIVATE, Reading, Repository, Withheld, items, left_out
 from ledger.sources.github.rules import Found, Place, Rules, event_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
@@ -57,6 +59,7 @@ class GitHubOptions(Settings):
     repositories: Annotated[tuple[FullName, ...], Field(min_length=1)]
     kinds: tuple[Kind, ...] = get_args(Kind)
     bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    machines: bool = False
     logins: Literal["show", "hide"] = "show"
     ids: Literal["plain", "keyed"] = "plain"
     private: bool = False
@@ -87,6 +90,8 @@ class GitHubSource:
             options.bots,
             logins=options.logins == "show",
             key=context.secret if options.ids == "keyed" else None,
+            text_key=context.secret if options.private else None,
+            machines=options.machines,
             host=urlsplit(options.web).hostname or "",
         )
 
@@ -123,17 +128,22 @@ class GitHubSource:
         self._check_secret()
         listed, _, part = stream.partition(":")
         end = min(window.end, self._context.now())
-        missing = gaps(Window(window.start, end), list(cursor.covered)) if window.start < end else []
-        if missing:
+        holes = gaps(Window(window.start, end), list(cursor.covered)) if window.start < end else []
+        again = _again(cursor)
+        withheld = [hole for hole in holes if hole.end == later(hole.start, 1)]  # how `Reading` marks such a thing
+        missing = [hole for hole in holes if hole not in withheld]
+        if missing or any(held.time in hole for held in again.values() for hole in withheld):
             reading = Reading(
                 client=self.client(listed),
                 rules=self._rules,
                 repository=self._repositories[listed],
                 context=self._context,
                 window=Window(window.start, end),
-                since=missing[0].start,
+                since=missing[0].start if missing else end,
                 state=cursor.state or {},
-                fresh=missing != [Window(missing[0].start, end)] or missing[0].start == window.start,
+                again=again,
+                left=[hole for hole in withheld if hole.start not in {held.time for held in again.values()}],
+                fresh=bool(missing) and (missing[-1].start == window.start or len(missing) > 1 or missing[0].end < end),
             )
             yield from reading.released() if part == "releases" else reading.walked(part)
 
@@ -178,11 +188,24 @@ class GitHubSource:
         return Page(items(found), self._context.now(), counts=left_out(found), gaps=left)
 
     def _merge_commit(self, listed: str, number: int) -> Mapping[str, Any]:
-        """`oid` and `message` of the commit that merged a pull request; both empty where GitHub has none."""
+        """`oid` of the commit that merged a pull request, and the `messages` where its co-authors stand; may be empty.
+
+        Raises SourceError where there are more messages than one answer holds.
+        """
         owner, _, name = self._repositories[listed].asked.partition("/")
         asked = {"owner": owner, "name": name, "number": number}
-        commit = self.client(listed).ask("merge", asked, lambda data: data["repository"]["pullRequest"]["mergeCommit"])
-        return commit or {"oid": None, "message": ""}
+
+        def check(data: Mapping[str, Any]) -> Mapping[str, Any]:
+            pull = data["repository"]["pullRequest"]
+            commit, brought = pull["mergeCommit"] or {"oid": None, "message": ""}, connection(pull["commits"])
+            messages = [commit["message"]]
+            if is_merge(pull["mergeCommit"]):
+                if brought["pageInfo"]["hasNextPage"] or None in brought["nodes"]:
+                    raise SourceError("the pull request has more commits than one answer holds")
+                messages += (one["commit"]["message"] for one in brought["nodes"])
+            return {"oid": commit["oid"], "messages": messages}
+
+        return self.client(listed).ask("merge", asked, check)
 
     def _place(self, repository: Mapping[str, Any]) -> Place | None:
         """The listed repository that a payload is about; after a rename `moved` must say so."""
@@ -193,9 +216,10 @@ class GitHubSource:
         return None
 
     def _check_secret(self) -> None:
-        if self._options.ids == "keyed" and not self._context.secret:
+        needing = "ids: keyed" if self._options.ids == "keyed" else "private: true" if self._options.private else ""
+        if needing and not self._context.secret:
             raise CredentialsError(
-                "`ids: keyed` needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
+                f"`{needing}` needs the node's secret", hint="Set LEDGER_SECRET. See docs/privacy.md."
             )
 
     def client(self, listed: str) -> Client:
@@ -205,3 +229,13 @@ class GitHubSource:
         if owner not in self._clients:
             self._clients[owner] = Client(self._context, float(self._options.max_wait_seconds), asked)
         return self._clients[owner]
+
+
+def _again(cursor: StreamCursor) -> dict[str, Withheld]:
+    """What the note says that GitHub withheld, by its id; only what is not covered since."""
+    try:
+        noted = json.loads(str((cursor.state or {}).get("again") or "{}"))
+        found = {str(one): Withheld(parse_time(time), int(number)) for one, (time, number) in noted.items()}
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    return {one: held for one, held in found.items() if not any(held.time in window for window in cursor.covered)}

@@ -73,10 +73,10 @@ def merges(payload: Payload) -> bool:
 
 
 def coauthored(payload: Payload, place: Place, rules: Rules, commit: Payload) -> list[Found]:
-    """The co-authors of a merged pull request; `commit` is its merge commit as GraphQL gives it."""
+    """The co-authors of a merged pull request; `commit` is its merge commit, with the `messages` to read."""
     pull = payload["pull_request"]
     subject = _subject(pull, place, True)
-    return rules.coauthored(subject, pull["merged_at"], pull["title"], commit["oid"], commit["message"])
+    return rules.coauthored(subject, pull["merged_at"], pull["title"], commit["oid"], commit["messages"])
 
 
 def touches_pull(payload: Payload) -> bool:

@@ -73,6 +73,50 @@ def rewritten(change: Callable[[Any], Any]) -> Fault:
     return lambda healthy: Answer(body=json.dumps(change(json.loads(healthy))).encode())
 
 
+def no_review(number: int) -> Fault:
+    """Null in the place of the first review of one pull request, wherever it stands."""
+
+    def change(thing: dict[str, Any]) -> None:
+        if thing["reviews"]["nodes"]:
+            thing["reviews"]["nodes"][0] = None
+
+    return _withheld(number, change, "reviews")
+
+
+def no_thing(number: int) -> Fault:
+    """Null in the place of one issue or pull request, with or without its contents; its name is still given."""
+    return _withheld(number, None, "title")
+
+
+def forbidden(number: int, name: str) -> Fault:
+    """No access to one list of one pull request: null, and an error that names its place."""
+    return _withheld(number, lambda thing: thing.update({name: None}), name)
+
+
+def _withheld(number: int, change: Callable[[dict[str, Any]], None] | None, name: str) -> Fault:
+    """Changes what an answer holds of the thing with a number, where it has the field `name`; None: no thing at all."""
+
+    def fault(healthy: bytes) -> Answer | None:
+        body = json.loads(healthy)
+        data = body.get("data") or {}
+        found = ((data.get("repository") or {}).get("found") or {}).get("nodes") or []
+        for nodes, at in [(found, n) for n in range(len(found))] + [(data, "node")]:
+            thing = nodes[at] if at != "node" else nodes.get(at)
+            if isinstance(thing, dict) and thing.get("number") == number and name in thing:
+                path = ["repository", "found", "nodes", at] if at != "node" else ["node"]
+                if change is None:
+                    nodes[at] = None
+                    body.setdefault("errors", []).append({"type": "FORBIDDEN", "message": "Not yours.", "path": path})
+                    continue
+                change(thing)
+                if thing[name] is None:
+                    error = {"type": "FORBIDDEN", "message": "Resource not accessible.", "path": [*path, name]}
+                    body.setdefault("errors", []).append(error)
+        return Answer(body=json.dumps(body).encode())
+
+    return fault
+
+
 def empty() -> Fault:
     """A 200 without a body."""
     return status(200, body="")

@@ -225,7 +225,7 @@ def connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> d
     total, start = len(chosen), 0
     if asked.get("after"):
         start = _position(asked["after"], chosen, order)
-    page = chosen[start:][: asked.get("first")]
+    page = chosen[-asked["last"] :] if asked.get("last") else chosen[start:][: asked.get("first")]
     cursors = [_cursor(item, start + n + 1, call.cursors, order) for n, item in enumerate(page)]
     return {
         "totalCount": total,
@@ -242,7 +242,10 @@ def connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> d
 
 def _filtered(items: list[Any], asked: Mapping[str, Any]) -> list[Any]:
     filters = {name: value for name, value in (asked.get("filterBy") or {}).items() if value is not False}
-    unknown = set(asked) - {"first", "after", "orderBy", "filterBy", "states"} | set(filters) - {"since", "states"}
+    unknown = set(asked) - {"first", "last", "after", "orderBy", "filterBy", "states"} | set(filters) - {
+        "since",
+        "states",
+    }
     if unknown:
         raise GraphQLError(f"the test server does not serve the arguments {sorted(unknown)}")
     states = asked.get("states") or filters.get("states")
@@ -321,6 +324,7 @@ _RULES: dict[tuple[str, str], Callable[[Any, Execution, Mapping[str, Any]], Any]
     ("Issue", "stateReason"): lambda issue, _call, asked: (
         "COMPLETED" if issue.state_reason == "DUPLICATE" and not asked.get("enableDuplicate") else issue.state_reason
     ),
+    ("Commit", "parents"): lambda commit, _call, _asked: {"totalCount": len(commit.parents)},
     ("Release", "author"): lambda release, _call, _asked: (
         release.author if release.author and release.author.typename == "User" else None
     ),

@@ -46,7 +46,24 @@ class Commit:
 
     oid: str
     message: str
+    parents: tuple[str, ...] = ("0" * 40,)
     typename: str = "Commit"
+
+    @property
+    def id(self) -> str:
+        return f"C_{self.oid}"
+
+
+@dataclass(frozen=True)
+class PullRequestCommit:
+    """A commit of a pull request's branch."""
+
+    commit: Commit
+    typename: str = "PullRequestCommit"
+
+    @property
+    def id(self) -> str:
+        return f"PRC_{self.commit.oid}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +151,7 @@ class Issue(Thread):
     """An issue. `state_reason` is COMPLETED, NOT_PLANNED, DUPLICATE, REOPENED or None."""
 
     state_reason: str | None = None
+    repository: Any = None
     typename: str = "Issue"
 
     @property
@@ -166,6 +184,8 @@ class PullRequest(Thread):
     head_repository: Any = None
     files: list[ChangedFile] = field(default_factory=lambda: [ChangedFile("src/main.py")])
     reviews: list[Review] = field(default_factory=list)
+    commits: list[PullRequestCommit] = field(default_factory=list)
+    repository: Any = None
     typename: str = "PullRequest"
 
     @property
@@ -178,10 +198,11 @@ class PullRequest(Thread):
     def merged(self) -> bool:
         return self.merged_at is not None
 
-    def merge(self, at: int, message: str = "") -> None:
-        """Merges it with a commit whose message may hold `Co-authored-by` trailers."""
+    def merge(self, at: int, message: str = "", *, parents: int = 1) -> None:
+        """Merges it with a commit whose message may hold `Co-authored-by` trailers; two `parents`: a merge commit."""
         self.merged_at = self.closed_at = at
-        self.merge_commit = Commit(f"{self.full_database_id:040x}", message or f"{self.title} (#{self.number})")
+        oids = tuple(f"{n:040x}" for n in range(parents))
+        self.merge_commit = Commit(f"{self.full_database_id:040x}", message or f"{self.title} (#{self.number})", oids)
         self.touch(at)
 
     def close(self, at: int) -> None:
@@ -195,6 +216,11 @@ class PullRequest(Thread):
         self.reviews.append(review)
         self.touch(at or 0)
         return review
+
+    def commit(self, message: str) -> None:
+        """Adds a commit to its branch."""
+        oid = f"{self.full_database_id * 1000 + len(self.commits):040x}"
+        self.commits.append(PullRequestCommit(Commit(oid, message)))
 
     def touches(self, *paths: str) -> None:
         """Sets the files that it changes."""
@@ -256,13 +282,13 @@ class Repository:
 
     def pull(self, author: Actor | None, at: int, title: str = "Add a thing", body: str = "") -> PullRequest:
         """Opens a pull request."""
-        pull = PullRequest(author, body, at, number=next(self._numbers), title=title, updated_at=at)
+        pull = PullRequest(author, body, at, number=next(self._numbers), title=title, updated_at=at, repository=self)
         self.pull_requests.append(pull)
         return pull
 
     def issue(self, author: Actor | None, at: int, title: str = "It breaks", body: str = "") -> Issue:
         """Opens an issue."""
-        issue = Issue(author, body, at, number=next(self._numbers), title=title, updated_at=at)
+        issue = Issue(author, body, at, number=next(self._numbers), title=title, updated_at=at, repository=self)
         self.issues.append(issue)
         return issue
 
