@@ -31,6 +31,7 @@ from ledger.cli import (
     review,
     sign,
     site,
+    sources,
     status,
     verify,
 )
@@ -55,6 +56,7 @@ for _command in (
     demo.demo,
     init.init,
     collect.collect,
+    sources.sources,
     status.status,
     status.show,
     identity.identity,
@@ -98,8 +100,16 @@ def _terminate(_number: int, _frame: object) -> None:
 
 def run() -> int:
     """Run the command line; returns the exit code."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
+    if threading.current_thread() is not threading.main_thread():
+        return _run()
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _run()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run() -> int:
     try:
         result = ledger.main(standalone_mode=False)
         return result if isinstance(result, int) else 0

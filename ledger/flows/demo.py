@@ -37,6 +37,8 @@ from ledger.store.node import EpochFolder
 
 EARLIEST = Timestamp("0001-01-08T00:00:00.000Z")
 LATEST = Timestamp("9999-01-01T00:00:00.000Z")
+PAUSE = 366 * DAY
+"""Milliseconds without a commit that part what is shown from what is not."""
 MOST_WINDOWS = 1_500
 MARKER = ".ledger-demo"
 SCOPE = "default"
@@ -125,9 +127,11 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
     """Length of a window in days, the windows, and the moment at which the demonstration stands.
 
     Weeks, or days for a history of less than four weeks; at least three windows, so that every state can be seen.
-    Stray dates at both ends (clocks that were wrong; half a per cent) do not stretch the calendar.
+    Stray dates (clocks that were wrong: half a per cent at both ends, and whatever lies more than a year away from the
+    most of the history) do not stretch the calendar.
     """
     anchor = parse_time(DEFAULT_ANCHOR)
+    times = _together(times)
     stray = len(times) // 200
     first, last = times[stray], times[-1 - stray]
     length = 7 if later(first, 28 * DAY) <= last else 1
@@ -137,6 +141,16 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
         windows.append(calendar.after(windows[-1]))
     clock = later(last, 1000) if last in windows[-1] else later(windows[-1].start, HOUR)
     return length, windows, min(clock, windows[-1].end)
+
+
+def _together(times: Sequence[Timestamp]) -> Sequence[Timestamp]:
+    """The most of the sorted times that no pause of more than a year parts; the later ones where two are as many."""
+    runs: list[list[Timestamp]] = [[]]
+    for time in times:
+        if runs[-1] and later(runs[-1][-1], PAUSE) < time:
+            runs.append([])
+        runs[-1].append(time)
+    return max(reversed(runs), key=len)
 
 
 def _bind_people(session: Session, history: Sequence[SourceEvent]) -> int:

@@ -18,6 +18,7 @@ from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.identity import bound_since
 from ledger.core.lifecycle import require
+from ledger.core.routing import Facets
 from ledger.core.windows import Window
 from ledger.flows.cursors import notes
 from ledger.flows.opening import first_window
@@ -167,12 +168,17 @@ class Ingest:
 
     def _stream(self, folder: EpochFolder, entry: SourceSettings, stream: str) -> StreamRun:
         session = self._session
-        scope, key = session.node.scope(folder.scope_id), (folder.scope_id, entry.name)
+        scope = session.node.scope(folder.scope_id)
+        source, claims = self.source(scope, entry), self.claims(scope, entry)
+        return StreamRun(session, folder, entry, stream, source, self.known(), claims)
+
+    def claims(self, scope: ScopeSettings, entry: SourceSettings) -> Callable[[Facets], Sequence[str]]:
+        """Which scopes claim an event of a source, by its facets."""
+        key = (scope.scope_id, entry.name)
         if key not in self._claims:
-            scopes = list(session.node.scopes.values())
+            scopes = list(self._session.node.scopes.values())
             self._claims[key] = Claims(scopes, entry.source, self.origins(scope, entry), self.origins)
-        source = self.source(scope, entry)
-        return StreamRun(session, folder, entry, stream, source, self.known(), self._claims[key].of)
+        return self._claims[key].of
 
     def _entries(self, scope: ScopeSettings, only: str | None) -> list[SourceSettings]:
         entries = [entry for entry in scope.sources if only in (None, entry.name, entry.source)]
@@ -206,6 +212,10 @@ def cache_dir(environ: Mapping[str, str]) -> Path:
 
 def raise_failures(reports: Sequence[StreamReport]) -> None:
     """Raise the first failure of a run, credentials first, once everything else is safe on disk."""
-    failed = [report.error for report in reports if report.error is not None]
-    for error in sorted(failed, key=lambda error: not isinstance(error, CredentialsError)):
+    raise_first([report.error for report in reports if report.error is not None])
+
+
+def raise_first(errors: Sequence[LedgerError]) -> None:
+    """Raise one of the errors, if any, those about credentials first."""
+    for error in sorted(errors, key=lambda error: not isinstance(error, CredentialsError)):
         raise error

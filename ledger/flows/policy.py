@@ -1,13 +1,17 @@
 """Apply a scope's written rules to an epoch, as curation on the record: nothing hidden, all can be undone.
 
-The rules: against spam, and what receipts leave out.
+The anti-spam rules of its file, what receipts leave out, and the rule that all scopes have: nobody is credited twice
+for one piece of work.
 """
 
 from __future__ import annotations
 
+from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
+from ledger.core.onework import credited_twice
 from ledger.core.records import Curation
 from ledger.core.spam import POLICY_ACTOR, policy_exclusions
+from ledger.core.values import EventId
 from ledger.flows.drafting import redraft_if_reviewed
 from ledger.flows.receipts.events import exclusions
 from ledger.flows.session import Session
@@ -19,14 +23,17 @@ from ledger.store.node import EpochFolder
 
 def policy_decisions(session: Session, folder: EpochFolder) -> list[Curation]:
     """The exclusions that the rules ask for and that are not on record; a person's word on an event goes first."""
-    rules = session.node.scope(folder.scope_id).spam
-    wanted = list(policy_exclusions(rules, (event for _, _, event in folder.events()))) if rules else []
-    wanted += exclusions(session, folder)
-    if not wanted:
-        return []
-    lines = folder.curation()
+    rules, lines = session.node.scope(folder.scope_id).spam, folder.curation()
+    wanted: dict[EventId, str] = {}
+    if rules or any(b"_coauthored" in shard.read_bytes() for shard in folder.shards()):
+        events = [event for _, _, event in folder.events()]
+        wanted |= policy_exclusions(rules, events)
+        for event_id, reason in credited_twice(events, resolve_accounts(session.node.bindings())):
+            wanted.setdefault(event_id, reason)
+    for event_id, reason in exclusions(session, folder):
+        wanted.setdefault(event_id, reason)
     decided = {line.event_id for line in lines if line.action in ("include", "exclude")}
-    new = [(event_id, reason) for event_id, reason in dict(reversed(wanted)).items() if event_id not in decided]
+    new = [(event_id, reason) for event_id, reason in wanted.items() if event_id not in decided]
     return [
         Curation(
             **folder.place,

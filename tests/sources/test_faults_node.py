@@ -29,7 +29,7 @@ from tests.sources.githubworld import DAY, MONDAY, NAME, busy, time
 
 NOW = time(MONDAY + 7 * DAY - 60)
 OUTLASTED = {"a hole in a page", "a page out of order"}
-"""Faults that a thing asked for alone, or a page of a single item, cannot have: to such the collector goes by itself."""
+"""Faults that a thing asked for alone, or a page of one item, cannot have: to such the collector goes by itself."""
 
 
 def node_of(root: Path, source: str, options: dict[str, Any]) -> Path:

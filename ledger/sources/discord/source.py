@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, SourceError
@@ -23,6 +23,7 @@ from ledger.sources.discord.rules import Place
 from ledger.sources.discord.session import Denied, Gone, Session
 from ledger.sources.discord.threads import Threads
 from ledger.sources.keyed import open_note, seal_note
+from ledger.sources.kinds import KindAs, answerable, kind_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 LOOK_BACK_MS = 600_000
@@ -52,7 +53,13 @@ class DiscordOptions(Settings):
     logins: Literal["hide", "show"] = "hide"
     ids: Literal["keyed", "plain"] = "keyed"
     consent: Literal["bound", "all"] = "bound"
+    kinds_as: tuple[KindAs, ...] = ()
     max_wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+
+    @model_validator(mode="after")
+    def _answerable(self) -> DiscordOptions:
+        answerable(self.kinds_as, DiscordSource.facets(self))
+        return self
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,8 @@ class DiscordSource:
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a reduced message; messages that the rules leave out never become raw items."""
-        return (rules.event_of(raw, show_login=self._options.logins == "show"),)
+        event = rules.event_of(raw, show_login=self._options.logins == "show")
+        return (event._replace(event_type=kind_of(self._options.kinds_as, event)),)
 
     def _look(self) -> _Snapshot:
         """The guild now, once a run; refuses to go on where Discord would show less than people wrote."""

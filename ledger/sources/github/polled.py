@@ -37,6 +37,7 @@ def pull(node: Node, place: Place, rules: Rules) -> list[Found]:
             "merge_commit": commit["oid"],
         }
         found += rules.merged(subject, node["mergedAt"], node["title"], node["body"], facts)
+        found += rules.merged_by(subject, node["mergedAt"], node["title"], who(node["mergedBy"]))
         if rules.wants("pr_coauthored"):
             messages = [commit["message"], *(one["commit"]["message"] for one in node.get("commits", _NONE)["nodes"])]
             found += rules.coauthored(subject, node["mergedAt"], node["title"], commit["oid"], messages)

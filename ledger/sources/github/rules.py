@@ -30,6 +30,7 @@ PREFIXES = {
     "issue_opened": "issue_opened",
     "pr_coauthored": "coauthor",
     "pr_merged": "pr",
+    "pr_merged_by": "merge",
     "release_published": "release",
     "review_comment_created": "review_comment",
     "review_submitted": "review",
@@ -121,6 +122,15 @@ class Rules:
         """A merged pull request. `facts`: additions, base_branch, changed_files, deletions, merge_commit."""
         metadata = {**facts, **self._titled(subject, title), **self._text(body, str(subject.number))}
         return self._found("pr_merged", subject, str(subject.number), at, subject.author, metadata)
+
+    def merged_by(self, subject: Subject, at: str, title: str, who: Who) -> list[Found]:
+        """Who merged a pull request, where that is not its author."""
+        if not self.wants("pr_merged_by"):
+            return []
+        if who.account == subject.author.account != GHOST:
+            return ["merged_by_author"]
+        metadata = {"number": subject.number, "title": one_line(title)}
+        return self._found("pr_merged_by", subject, str(subject.number), at, who, metadata)
 
     def coauthored(self, subject: Subject, at: str, title: str, commit: str, messages: Sequence[str]) -> list[Found]:
         """The co-authors that the message of the merge commit names, numbered by their addresses' first appearance.

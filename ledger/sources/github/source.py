@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
@@ -24,6 +24,7 @@ from ledger.sources.github.nested import connection, is_merge
 from ledger.sources.github.places import require_same
 from ledger.sources.github.reading import PRIVATE, Reading, Repository, Withheld, items, left_out
 from ledger.sources.github.rules import Found, Place, Rules, event_of
+from ledger.sources.kinds import KindAs, answerable, kind_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 Kind = Literal[
@@ -32,12 +33,22 @@ Kind = Literal[
     "issue_opened",
     "pr_coauthored",
     "pr_merged",
+    "pr_merged_by",
     "release_published",
     "review_comment_created",
     "review_submitted",
 ]
+ASKED_FOR = ("pr_merged_by",)
+"""Kinds that are read only where the scope's file lists them."""
 STREAMS = {
-    "pulls": ("comment_created", "pr_coauthored", "pr_merged", "review_comment_created", "review_submitted"),
+    "pulls": (
+        "comment_created",
+        "pr_coauthored",
+        "pr_merged",
+        "pr_merged_by",
+        "review_comment_created",
+        "review_submitted",
+    ),
     "issues": ("comment_created", "issue_closed", "issue_opened"),
     "releases": ("release_published",),
 }
@@ -57,9 +68,10 @@ class GitHubOptions(Settings):
     """
 
     repositories: Annotated[tuple[FullName, ...], Field(min_length=1)]
-    kinds: tuple[Kind, ...] = get_args(Kind)
+    kinds: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ASKED_FOR)
     bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
     machines: bool = False
+    kinds_as: tuple[KindAs, ...] = ()
     logins: Literal["show", "hide"] = "show"
     ids: Literal["plain", "keyed"] = "plain"
     private: bool = False
@@ -67,6 +79,11 @@ class GitHubOptions(Settings):
     moved: dict[FullName, FullName] = Field(default_factory=dict)
     web: Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")] = "https://github.com"
     max_wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+
+    @model_validator(mode="after")
+    def _answerable(self) -> GitHubOptions:
+        answerable(self.kinds_as, GitHubSource.facets(self))
+        return self
 
 
 class GitHubSource:
@@ -130,7 +147,10 @@ class GitHubSource:
         end = min(window.end, self._context.now())
         holes = gaps(Window(window.start, end), list(cursor.covered)) if window.start < end else []
         again = _again(cursor)
-        withheld = [hole for hole in holes if hole.end == later(hole.start, 1)]  # how `Reading` marks such a thing
+        ends, starts = {one.end for one in cursor.covered}, {one.start for one in cursor.covered}
+        withheld = [  # a millisecond between what is covered: how `Reading` marks such a thing
+            hole for hole in holes if hole.end == later(hole.start, 1) and hole.start in ends and hole.end in starts
+        ]
         missing = [hole for hole in holes if hole not in withheld]
         if missing or any(held.time in hole for held in again.values() for hole in withheld):
             reading = Reading(
@@ -149,7 +169,8 @@ class GitHubSource:
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of an item; what rules leave out never becomes an item."""
-        return (event_of(raw, self._options.web.rstrip("/")),)
+        event = event_of(raw, self._options.web.rstrip("/"))
+        return (event._replace(event_type=kind_of(self._options.kinds_as, event)),)
 
     def webhook(self, payload: Mapping[str, Any]) -> Page | None:
         """What a webhook's payload tells: the very events that polling gives. None: of no repository listed here.

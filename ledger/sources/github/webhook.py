@@ -116,7 +116,8 @@ def _pull(payload: Payload, action: object, place: Place, rules: Rules) -> list[
         "deletions": number(pull["deletions"]),
         "merge_commit": pull["merge_commit_sha"] and word(pull["merge_commit_sha"]),
     }
-    return rules.merged(subject, pull["merged_at"], pull["title"], pull["body"], facts)
+    found = rules.merged(subject, pull["merged_at"], pull["title"], pull["body"], facts)
+    return found + rules.merged_by(subject, pull["merged_at"], pull["title"], who(pull.get("merged_by")))
 
 
 def _issue(payload: Payload, action: object, place: Place, rules: Rules) -> list[Found] | None:

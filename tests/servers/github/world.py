@@ -175,6 +175,7 @@ class PullRequest(Thread):
 
     merged_at: int | None = None
     merge_commit: Commit | None = None
+    merged_by: Actor | None = None
     is_draft: bool = False
     base_ref_name: str = "main"
     additions: int = 10
