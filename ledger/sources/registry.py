@@ -17,6 +17,7 @@ BUILT_IN = {
     "file": "ledger.sources.file:FileSource",
     "git": "ledger.sources.git:GitSource",
     "github": "ledger.sources.github:GitHubSource",
+    "opencollective": "ledger.sources.opencollective:OpenCollectiveSource",
 }
 
 KEPT = {
