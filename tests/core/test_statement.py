@@ -113,6 +113,7 @@ CHANGES: dict[str, Any] = {
     "bindings": replace(INPUTS, identities=PrefixPin(sha256=Hash(EMPTY), size=3)),
     "size of bindings": replace(INPUTS, identities=PrefixPin(sha256=Hash(SOME_HASH), size=4)),
     "history": replace(INPUTS, previous_statement_hash=Hash(SOME_HASH)),
+    "what it supersedes": replace(INPUTS, supersedes=build_statement(INPUTS)),
 }
 
 
