@@ -14,6 +14,7 @@ from ledger.sources.port import Source
 
 BUILT_IN = {
     "discord": "ledger.sources.discord:DiscordSource",
+    "discourse": "ledger.sources.discourse:DiscourseSource",
     "file": "ledger.sources.file:FileSource",
     "git": "ledger.sources.git:GitSource",
     "github": "ledger.sources.github:GitHubSource",

@@ -50,15 +50,15 @@ class Web:
         self.server_time: Timestamp | None = None
         """The platform's clock, as its last answer had it."""
 
-    def ask(self, what: str, body: Mapping[str, Any], check: Callable[[Any], T]) -> T:
-        """What `check` makes of the answer to a POST; it raises KeyError, TypeError or ValueError for a wrong shape.
+    def ask(self, what: str, check: Callable[[Any], T], *, path: str = "", body: Mapping[str, Any] | None = None) -> T:
+        """What `check` makes of the answer; it raises KeyError, TypeError or ValueError for a wrong shape.
 
-        `what` names the question in words. Raises CredentialsError, SourceError.
+        `what` names the question in words; with a `body` it is a POST. Raises CredentialsError, SourceError.
         """
         why, pause, limited = "", 1.0, LIMITED_SECONDS
         for attempt in range(ATTEMPTS):
             try:
-                return check(self._answer(body))
+                return check(self._answer(path, body))
             except HTTPError as error:
                 why = f"HTTP {error.code}"
                 if error.code == 429 or error.code == 503:
@@ -86,9 +86,10 @@ class Web:
         )
         self._context.wait(seconds)
 
-    def _answer(self, body: Mapping[str, Any]) -> Any:
-        headers = {**self._headers, "Content-Type": "application/json"}
-        request = Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - https or loopback
+    def _answer(self, path: str, body: Mapping[str, Any] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        request = Request(self._url + path, data, headers)  # noqa: S310 - https or loopback
         with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             self.server_time = _date(answer.headers) or self.server_time
             text = answer.read(LARGEST + 1)

@@ -124,7 +124,7 @@ class OpenCollectiveSource:
     def _page(self, since: Timestamp, end: Timestamp, offset: int) -> tuple[list[Mapping[str, Any]], int]:
         variables = {"slug": self._options.collective, "from": since, "to": end, "limit": PAGE, "offset": offset}
         query = (files(__package__) / "transactions.graphql").read_text("utf-8")
-        return self._web.ask("its transactions", {"query": query, "variables": variables}, self._checked)
+        return self._web.ask("its transactions", self._checked, body={"query": query, "variables": variables})
 
     def _checked(self, answer: Any) -> tuple[list[Mapping[str, Any]], int]:
         if errors := answer.get("errors"):
