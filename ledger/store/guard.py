@@ -20,7 +20,7 @@ from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
 from ledger.store.guard_amendment import AmendmentChange
-from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, rewritten
+from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, id_of, rewritten
 from ledger.store.guard_payments import bank_data_findings, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
@@ -115,6 +115,7 @@ class _Guard:
             known = self._scope(self.before, scope_id) is not None
             past = partial(self._scopes_since, scope_id) if known else None
             yield from logs.findings(past, epoch_branch=epoch_branch is not None)
+        yield from self._repeated()
         for scope_id in sorted(scopes_touched | {scope for scope, _ in touched} | set(self._changed_scopes())):
             yield from self._sequence(settings, scope_id)
 
@@ -273,6 +274,29 @@ class _Guard:
                 yield from binding_findings(path, lines, old.count(b"\n"))
             except LedgerError as error:
                 yield as_finding(error)
+
+    def _repeated(self) -> Iterator[Finding]:
+        """ACTIVITY_IDEMPOTENT over the whole node: no added event stands in another epoch, of whatever scope."""
+        added: dict[bytes, tuple[str, int]] = {}
+        for path in self.changes:
+            if (match := _EPOCH.fullmatch(path)) and layout.shard_number(match[3]) is not None:
+                old, new = self._read_before(path) or b"", self._read_after(path) or b""
+                lines = new[len(old) :].split(b"\n")[:-1] if new.startswith(old) else []
+                for number, line in enumerate(lines, start=old.count(b"\n") + 1):
+                    if event_id := id_of(line):
+                        added[event_id] = (path, number)
+        if not added:
+            return
+        for entry in self.after.entries:
+            path = entry.removeprefix(self.prefix)
+            match = _EPOCH.fullmatch(path) if entry.startswith(self.prefix) else None
+            if match is None or layout.shard_number(match[3]) is None:
+                continue
+            for line in (self._read_after(path) or b"").split(b"\n"):
+                where = added.get(id_of(line))
+                if where is not None and where[0].rpartition("/")[0] != path.rpartition("/")[0]:
+                    message = f"event {id_of(line).decode('utf-8', 'replace')} is in another epoch already"
+                    yield Finding("ACTIVITY_IDEMPOTENT", message, where[0], where[1], None, path)
 
     def _sequence(self, settings: NodeSettings, scope_id: str) -> Iterator[Finding]:
         """EPOCH_WINDOW_UNIQUE and ONE_ACTIVE_EPOCH over the scope's epochs as they are after the change."""

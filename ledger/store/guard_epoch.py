@@ -184,9 +184,9 @@ class EpochChange:
         seen: set[bytes] = set()
         for name in self._trees[1].log_shards():
             if name not in self.files:
-                seen.update(map(_id_of, self.after.read(name).split(b"\n")))
+                seen.update(map(id_of, self.after.read(name).split(b"\n")))
                 continue
-            seen.update(map(_id_of, self.before.read(name).split(b"\n")))
+            seen.update(map(id_of, self.before.read(name).split(b"\n")))
             old, path = self.before.read(name), self.after.path(name)
             first = old.count(b"\n") + 1
             for line, raw in enumerate(split_lines(self.after.read(name)[len(old) :], path), start=first):
@@ -194,9 +194,9 @@ class EpochChange:
                     value = decode(raw)
                     event = ActivityEvent.read(value)
                     check_place(event, self.settings.node_id, self.after.scope_id, None)
-                    if _id_of(raw) in seen:
+                    if id_of(raw) in seen:
                         yield Finding("ACTIVITY_IDEMPOTENT", f"event {event.id} is in the log already", path, line)
-                    seen.add(_id_of(raw))
+                    seen.add(id_of(raw))
                     if payload_hash(value) != event.payload_hash:
                         raise FormatError("wrong payload hash", rule="PROVENANCE_REQUIRED")
                     if event.event_time >= end:
@@ -386,7 +386,7 @@ def _settings(model: type[S], data: bytes, path: str) -> S | None:
         return None
 
 
-def _id_of(line: bytes) -> bytes:
+def id_of(line: bytes) -> bytes:
     """The id in a canonical event line: keys are sorted and quotes in texts escaped, so the first match is the key."""
     return line.partition(b',"id":"')[2].partition(b'"')[0]
 

@@ -217,3 +217,9 @@ def test_each_finding_is_told_once(root: Path) -> None:
     edit(root, f"{SECOND}/transitions.jsonl", lambda data: data + data)
     found = guard(root, base)
     assert len(found) == len(set(found)) > 0
+
+
+def test_an_event_that_stands_in_an_older_epoch_is_refused(root: Path) -> None:
+    line = (root / FIRST / "activity.jsonl").read_bytes().splitlines(keepends=True)[0]
+    edit(root, f"{SECOND}/activity.jsonl", lambda data: data + line)
+    assert rules(root) == {"ACTIVITY_IDEMPOTENT"}
