@@ -28,11 +28,11 @@ from ledger.core.values import UserId, checksummed, parse_time, timestamp
 from ledger.flows.approvers import propose, sign_set
 from ledger.flows.paying.export import export
 from ledger.flows.paying.plan import PlanWish, plan, sign_plan
-from ledger.flows.paying.record import scope_book
 from ledger.flows.paying.settle import by_transaction
 from ledger.flows.session import Session, open_session
 from ledger.flows.start import NodePlan, init_node
 from ledger.store.layout import IDENTITIES
+from ledger.store.moneybook import scope_book
 from ledger.store.node import load_node
 
 WALLET = Account.from_key(KEY).address

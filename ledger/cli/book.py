@@ -17,14 +17,23 @@ money_options = options(node_option, scope_option, now_option, json_option)
 @money_options
 @click.argument("user", required=False)
 @click.option("--at", "at", metavar="TIME", help="The book as it stood at this time (a date, or an ISO 8601 time).")
+@click.option("--year", type=click.IntRange(1970, 9999), help="With USER: the statement of account of this year.")
+@click.option("--format", "form", type=click.Choice(["beancount", "csv", "hledger", "koinly"]), help="With --year.")
 def book(
-    node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, user: str | None, at: str | None
+    node_dir: Path | None,
+    scope_id: str | None,
+    now: str | None,
+    as_json: bool,
+    user: str | None,
+    at: str | None,
+    year: int | None,
+    form: str | None,
 ) -> None:
     """Who has earned, was paid and is owed what, in credits; with USER, every posting and the file that says so.
 
     `allocated` stands in a signed distribution and has not been settled; `paid` has; `outstanding` is owed beyond that.
 
-    Example: ledger book alice --at 2026-06-30
+    Example: ledger book alice --year 2026 --format csv
     """
     from ledger.core.values import parse_time
     from ledger.flows.paying.accounts import account, page
@@ -33,8 +42,18 @@ def book(
         until = parse_time(at) if at else None
     except ValueError as error:
         raise UsageError(f"--at: {error}", hint="For example 2026-06-30.") from None
+    if (year is None) != (form is None) or (year is not None and user is None):
+        raise UsageError(
+            "--year and --format go together, with USER",
+            hint="For example: ledger book alice --year 2026 --format csv.",
+        )
     with session(node_dir, now, quiet=True) as run:
         scope = run.scope_id(scope_id)
+        if user is not None and year is not None and form is not None:
+            from ledger.flows.paying.accounting import FORMATS, year_of_account
+
+            click.echo(FORMATS[form](year_of_account(run, scope, user, year)), nl=False)
+            return
         if user is not None:
             found = account(run, scope, user, until)
             if as_json:

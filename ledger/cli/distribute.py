@@ -116,7 +116,8 @@ def show(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: 
     """
     from ledger.core.distribution import line_states
     from ledger.core.money import asset_symbol, decimal_text
-    from ledger.flows.paying.plan import latest, status
+    from ledger.core.settling import status
+    from ledger.flows.paying.plan import latest
 
     with session(node_dir, now) as run:
         found = latest(run, run.scope_id(scope_id), number)

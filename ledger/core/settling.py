@@ -7,12 +7,21 @@ record alone. `verify` reports what is found here; the commands refuse to write 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from ledger.core.approvers import Chain
 from ledger.core.book import Book, conserved
-from ledger.core.distribution import OpeningSignature, Plan, PlanSignature, Settlement, standing_since
+from ledger.core.distribution import (
+    OpeningSignature,
+    Plan,
+    PlanSignature,
+    Settlement,
+    is_abandoned,
+    line_states,
+    standing_since,
+)
 from ledger.core.errors import FormatError, SignatureError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.planning import BookInputs, PlanOnRecord
@@ -228,3 +237,36 @@ def repeated_evidence(plans: Iterable[PlanOnRecord]) -> Iterator[Finding]:
             there = seen.setdefault(key, here)
             if there != here:
                 yield Finding(ONCE, f"{' '.join(key)} settles a line of {there[0]} already", path, entry.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStatus:
+    """Where a distribution stands. `lines`: how many are in which state; `open_minor`: not settled, in minor units."""
+
+    distribution: int
+    state: str
+    stands_at: Timestamp | None
+    lines: dict[str, int]
+    open_minor: int
+    plan: Plan
+
+
+def status(found: PlanOnRecord) -> PlanStatus:
+    """The state of a plan and its lines: draft, signed, submitted, settled, partly settled or abandoned."""
+    lines = line_states(found.plan, found.settlements)
+    states = [lines[ref].state if ref in lines else "allocated" for ref in found.plan.by_reference]
+    counts = {state: states.count(state) for state in sorted(set(states))}
+    if is_abandoned(found.settlements):
+        state = "abandoned"
+    elif found.stands_at is None:
+        state = "draft"
+    elif set(counts) == {"settled"}:
+        state = "settled"
+    elif "settled" in counts:
+        state = "partly settled"
+    else:
+        state = "submitted" if "submitted" in counts else "failed" if set(counts) == {"failed"} else "signed"
+    settled = {reference for reference, entry in lines.items() if entry.state == "settled"}
+    still = sum(line.amount_minor for line in found.plan.lines if line.reference not in settled)
+    since = Timestamp(found.stands_at) if found.stands_at else None
+    return PlanStatus(found.plan.distribution, state, since, counts, still if state != "abandoned" else 0, found.plan)

@@ -26,10 +26,12 @@ from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.links import Repository
+from ledger.site.paid import badge, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
 from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
+from ledger.store.files import read_file
 from ledger.store.node import Node
 
 MARKER = ".ledger-site"
@@ -90,6 +92,8 @@ def build_site(
     for framed in pages.framed:
         shells[framed.path.partition("/")[0]].fill(site, framed)
     list_pages(site, node.settings.site_url, tuple(SHELLS.values()), pages.framed)
+    (site / ".well-known").mkdir()
+    (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
     for name, feed in write_feeds(node.settings, pages.news).items():
         (site / name).write_bytes(feed)
     shutil.copytree(building / "api", site, dirs_exist_ok=True, copy_function=shutil.move)
@@ -230,6 +234,7 @@ class _Pages:
             for scope_id in node.scopes
         ]
         self._page("policy", "Policy", "policy.html", depth=1, policies=policies, names=self._names, **common)
+        self._paid()
         self._page("late", "Late events", "late.html", depth=1, late=self._late, **common)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
@@ -239,6 +244,7 @@ class _Pages:
             {"Home": "index.md"},
             {"Epochs": "epochs/index.md"},
             {"Contributors": "contributors/index.md"},
+            {"Paid?": "paid.md"},
             {"Policy": "policy.md"},
             {"How to check": "check.md"},
             {"Late events": "late.md"},
@@ -246,6 +252,19 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+
+    def _paid(self) -> None:
+        """The page, badge and data that answer whether people were paid, and the files that they rest on."""
+        scopes = [paid_scope(self._node, scope_id, self._names) for scope_id in self._node.scopes]
+        for one in scopes:
+            for path, place in plan_files(self._node, one).items():
+                self._api.put(place, read_file(self._node.root, path) or b"")
+            self._api.put(f"badges/{one.scope_id}.svg", badge(one.words))
+        facts = paid_facts(self._node, scopes, ROOT)
+        self._api.put_json("paid.json", facts)
+        self.well_known = well_known(facts)
+        known = frozenset(self._contributors)
+        self._page("paid", "Paid?", "paid.html", depth=1, paid=scopes, known=known)
 
     def _everyone(self) -> dict[str, Contributor]:
         """Users by id, named by the last login that a binding carries, with the accounts bound now."""

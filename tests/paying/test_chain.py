@@ -14,9 +14,10 @@ import pytest
 
 from ledger.chain.rpc import ChainError, JsonRpc
 from ledger.core.errors import DifferenceError, InputError, LedgerError, StateError
+from ledger.core.settling import status
 from ledger.flows.paying.accounts import page
 from ledger.flows.paying.chains import check_token
-from ledger.flows.paying.plan import PlanWish, latest, status
+from ledger.flows.paying.plan import PlanWish, latest
 from ledger.flows.paying.settle import by_transaction
 from ledger.flows.session import Session
 from ledger.flows.verify import verify

@@ -8,8 +8,8 @@ from ledger.core.book import Book, Posting
 from ledger.core.errors import InputError
 from ledger.core.values import UserId
 from ledger.flows.identity import display_names
-from ledger.flows.paying.record import scope_book
 from ledger.flows.session import Session
+from ledger.store.moneybook import scope_book
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.records import Binding
 from ledger.core.settling import APPEND_ONLY, BALANCED, BOUND, ApproversAt, book_findings, repeated_evidence
 from ledger.core.signing import recover_signer
-from ledger.flows.paying.people import approvers_at
-from ledger.flows.paying.record import book_inputs
 from ledger.store import paylayout
+from ledger.store.moneybook import approvers_at, book_inputs
 from ledger.store.node import Node
 from ledger.store.payments import PayFiles, distributions_on_disk, on_disk
 

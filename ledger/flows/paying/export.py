@@ -15,8 +15,9 @@ from ledger.core.distribution import line_states
 from ledger.core.errors import InputError, StateError
 from ledger.core.money import kind_of_destination
 from ledger.core.planning import PlanOnRecord
+from ledger.core.settling import status
 from ledger.flows.identity import display_names
-from ledger.flows.paying.plan import latest, require_owed, status
+from ledger.flows.paying.plan import latest, require_owed
 from ledger.flows.session import Session
 from ledger.rails.port import Order, Rail
 from ledger.rails.registry import rail as rail_of

@@ -11,12 +11,12 @@ from ledger.core.errors import InputError, SignatureError, StateError
 from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import parse_amount
-from ledger.flows.paying.people import acting_approver, approvers_at
-from ledger.flows.paying.record import scope_book
+from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.store.append import append_records
 from ledger.store.files import write_file, write_lock
+from ledger.store.moneybook import approvers_at, scope_book
 from ledger.store.paylayout import WAIVERS, opening_path, opening_signatures_path
 from ledger.store.payments import on_disk
 

@@ -1,16 +1,9 @@
-"""Who may sign a plan at a moment: people with their wallets, and how many of them it takes."""
+"""Who acts for a scope when its money moves."""
 
 from __future__ import annotations
 
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import InputError
-from ledger.core.settling import ApproversAt, approvers_of
-from ledger.store.node import Node
-
-
-def approvers_at(node: Node, scope_id: str) -> ApproversAt:
-    """The approvers of a scope at any time, by its chain of approver sets."""
-    return approvers_of(node.chain(node.scope(scope_id).scope_id))
 
 
 def acting_approver(scope: ScopeSettings, actor: str | None) -> str:

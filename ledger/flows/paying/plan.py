@@ -21,22 +21,21 @@ from ledger.core.distribution import (
     Rate,
     Settlement,
     is_abandoned,
-    line_states,
 )
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
 from ledger.core.money import Minor, asset_of, decimals_of, parse_decimal
 from ledger.core.planning import BookInputs, PlanOnRecord, Terms
 from ledger.core.records import PrefixPin, explain
-from ledger.core.settling import Course, abandoning_people
+from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp
-from ledger.flows.paying.people import acting_approver, approvers_at
-from ledger.flows.paying.record import book_inputs, on_record
+from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.rails.registry import rail as rail_of
 from ledger.store.append import append_records
 from ledger.store.files import write_file, write_lock
+from ledger.store.moneybook import approvers_at, book_inputs, on_record
 from ledger.store.paylayout import distribution_path, plan_path
 from ledger.store.payments import distributions_on_disk, on_disk
 
@@ -305,39 +304,6 @@ def abandon(
                 )
         append_records(node.root, f"{distribution_path(scope_id, stored.distribution)}/settlements.jsonl", [record])
     return record, True
-
-
-@dataclass(frozen=True, slots=True)
-class PlanStatus:
-    """Where a distribution stands. `lines`: how many are in which state; `open_minor`: not settled, in minor units."""
-
-    distribution: int
-    state: str
-    stands_at: Timestamp | None
-    lines: dict[str, int]
-    open_minor: int
-    plan: Plan
-
-
-def status(found: PlanOnRecord) -> PlanStatus:
-    """The state of a plan and its lines: draft, signed, submitted, settled, partly settled or abandoned."""
-    lines = line_states(found.plan, found.settlements)
-    states = [lines[ref].state if ref in lines else "allocated" for ref in found.plan.by_reference]
-    counts = {state: states.count(state) for state in sorted(set(states))}
-    if is_abandoned(found.settlements):
-        state = "abandoned"
-    elif found.stands_at is None:
-        state = "draft"
-    elif set(counts) == {"settled"}:
-        state = "settled"
-    elif "settled" in counts:
-        state = "partly settled"
-    else:
-        state = "submitted" if "submitted" in counts else "failed" if set(counts) == {"failed"} else "signed"
-    settled = {reference for reference, entry in lines.items() if entry.state == "settled"}
-    still = sum(line.amount_minor for line in found.plan.lines if line.reference not in settled)
-    since = Timestamp(found.stands_at) if found.stands_at else None
-    return PlanStatus(found.plan.distribution, state, since, counts, still if state != "abandoned" else 0, found.plan)
 
 
 def statuses(session: Session, scope_id: str) -> list[PlanStatus]:

@@ -21,12 +21,11 @@ from ledger.core.settling import Course, repeated_evidence, require_acknowledged
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.flows.paying.bank import BankLine, read_bank_file
 from ledger.flows.paying.check import wallet_of
-from ledger.flows.paying.people import approvers_at
 from ledger.flows.paying.plan import latest
-from ledger.flows.paying.record import on_record
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
+from ledger.store.moneybook import approvers_at, on_record
 from ledger.store.paylayout import distribution_path
 from ledger.store.payments import distributions_on_disk, on_disk
 

@@ -8,13 +8,17 @@ from ledger.core.book import Book, build_book
 from ledger.core.distribution import opening_text
 from ledger.core.errors import InputError
 from ledger.core.planning import BookInputs, PlanOnRecord
-from ledger.core.settling import ApproversAt, openings_count_since, stands_at
+from ledger.core.settling import ApproversAt, approvers_of, openings_count_since, stands_at
 from ledger.core.values import ScopeId, UserId
-from ledger.flows.paying.amounts import final_statements
-from ledger.flows.paying.people import approvers_at
+from ledger.store.amounts import final_statements
 from ledger.store.node import Node
 from ledger.store.paylayout import plan_path
 from ledger.store.payments import PayFiles, distributions_on_disk, on_disk
+
+
+def approvers_at(node: Node, scope_id: str) -> ApproversAt:
+    """The approvers of a scope at any time, by its chain of approver sets."""
+    return approvers_of(node.chain(node.scope(scope_id).scope_id))
 
 
 def book_inputs(node: Node, scope_id: str) -> BookInputs:
