@@ -42,7 +42,8 @@ def payment_findings(
             _parse(PayFiles(node_id, after), path, new)
         except LedgerError as error:
             yield as_finding(error)
-        if (found := private_text(new[len(old or b"") :].decode("utf-8", "replace"))) is not None:
+        added = new[len(old or b"") :] if new.startswith(old or b"") else new
+        if (found := private_text(added.decode("utf-8", "replace"))) is not None:
             yield Finding(PRIVATE, f"holds {found}, which may not enter the record", path)
 
 

@@ -11,7 +11,6 @@ from ledger.flows.collect import collect
 from ledger.flows.identity import bind
 from ledger.flows.ingest import Ingest
 from ledger.flows.paying.plan import PlanWish, Prepared, plan, sign_plan
-from ledger.flows.proof import prove
 from ledger.flows.review import review
 from ledger.flows.session import Session, locked
 from ledger.flows.sign import finalize
@@ -68,6 +67,3 @@ def signed_plan(session: Session, wish: PlanWish = EURO) -> Prepared:
     for person in ("ann", "ben"):
         sign_plan(session, "default", None, signature(prepared.plan.signed_text, person))
     return prepared
-
-
-__all__ = ["prove"]
