@@ -71,6 +71,7 @@ for _command in (
     review.statement,
     sign.sign,
     review.finalize,
+    book.audit,
     book.book,
     book.opening,
     book.waive,

@@ -26,7 +26,7 @@ from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.links import Repository
-from ledger.site.paid import badge, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.paid import badge, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
 from ledger.site.views_people import Contributor, Share
@@ -260,6 +260,9 @@ class _Pages:
             for path, place in plan_files(self._node, one).items():
                 self._api.put(place, read_file(self._node.root, path) or b"")
             self._api.put(f"badges/{one.scope_id}.svg", badge(one.words))
+        for path in money_logs(self._node):
+            if (data := read_file(self._node.root, path)) is not None:
+                self._api.put(path.removeprefix("data/"), data)
         facts = paid_facts(self._node, scopes, ROOT)
         self._api.put_json("paid.json", facts)
         self.well_known = well_known(facts)

@@ -18,7 +18,14 @@ from ledger.core.settling import PlanStatus, status
 from ledger.core.values import Timestamp, to_milliseconds
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node
-from ledger.store.paylayout import PLAN_FILES, distribution_path
+from ledger.store.paylayout import (
+    INSTRUCTIONS,
+    PLAN_FILES,
+    WAIVERS,
+    distribution_path,
+    opening_path,
+    opening_signatures_path,
+)
 
 DAY = 86_400_000
 
@@ -181,6 +188,12 @@ def plan_files(node: Node, one: PaidScope) -> dict[str, str]:
         for plan in one.plans
         for name in PLAN_FILES
     }
+
+
+def money_logs(node: Node) -> list[str]:
+    """The logs of money besides the distributions, by their paths in the node."""
+    scopes = [path for scope_id in node.scopes for path in (opening_path(scope_id), opening_signatures_path(scope_id))]
+    return [INSTRUCTIONS, WAIVERS, *scopes]
 
 
 def badge(words: str) -> bytes:

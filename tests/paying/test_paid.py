@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from ledger.compute.engine import Engine
+from ledger.core.errors import InputError
+from ledger.flows.paying.audit import audit
 from ledger.flows.paying.settle import by_hand
 from ledger.site.build import build_site
 from tests.nodes import at
@@ -59,6 +67,46 @@ def test_the_files_behind_the_figures_are_published_as_they_are(sites: tuple[Pat
     for name in ("plan.json", "signatures.jsonl", "settlements.jsonl"):
         mine = sites[1].parent / "node/data/distributions/default/0001" / name
         assert (sites[1] / "api/v1/ledger" / place[name]).read_bytes() == mine.read_bytes()
+
+
+@contextmanager
+def served(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_stranger_audits_a_site_without_a_clone(sites: tuple[Path, Path], tmp_path: Path) -> None:
+    with served(sites[1]) as url:
+        found = audit(url)
+        assert found.findings == []
+        assert found.figures["default"]["earned"] == "10000"
+        assert any("1 final statements" in words for words in found.checked)
+    bent = Path(shutil.copytree(sites[1], tmp_path / "bent"))
+    for path, old, new, rule in (
+        (".well-known/contribution-ledger.json", '"paid":"', '"paid":"1', "BALANCE_CONSERVED"),
+        ("api/v1/ledger/distributions/default/0001/settlements.jsonl", '"seq":1', '"seq":2', "SETTLEMENT_APPEND_ONLY"),
+        ("api/v1/ledger/epochs/default/1/signatures.jsonl", '"signature":"0x', '"signature":"0xa', ""),
+    ):
+        text = (bent / path).read_text()
+        (bent / path).write_text(text.replace(old, new, 1))
+        with served(bent) as url:
+            try:
+                findings = audit(url).findings
+            except InputError:
+                findings = []
+                assert not rule.startswith("BALANCE")
+            else:
+                assert findings
+        (bent / path).write_text(text)
+    with served(tmp_path) as url, pytest.raises(InputError, match="no ledger"):
+        audit(url)
 
 
 def found_files(site: Path) -> dict[str, str]:

@@ -10,7 +10,11 @@ from ledger.flows.session import Session
 
 def chain_from(session: Session) -> JsonRpc | None:
     """The node of the chain, if one is named."""
-    url = session.environ.get("LEDGER_RPC_URL")
+    return chain_at(session.environ.get("LEDGER_RPC_URL"))
+
+
+def chain_at(url: str | None) -> JsonRpc | None:
+    """The node of the chain at an address, if there is one."""
     return JsonRpc(url) if url else None
 
 
