@@ -233,6 +233,33 @@ ROUTES: tuple[Served, ...] = (
     Served("receipts.jsonl", "The receipts log.", "application/jsonl", {"type": "object"}),
     _lines("approvers/{scope_id}.jsonl", "Who signs for the scope: a chain of approver sets.", "ApproverSet"),
     _lines("approvers/{scope_id}.signatures.jsonl", "The signatures that chain the sets.", "ApproverSignature"),
+    _json(
+        "paid.json",
+        "What was earned, allocated and paid, and the files behind it.",
+        {"required": ["scopes"], "type": "object"},
+    ),
+    Served(
+        "badges/{scope_id}.svg",
+        "How much of what was earned was paid.",
+        "image/svg+xml",
+        {"pattern": "^<svg ", "type": "string"},
+    ),
+    *(
+        Served(f"{name}", about, "application/jsonl", {"type": "object"})
+        for name, about in (
+            ("instructions.jsonl", "What people want done with what they are owed."),
+            ("waivers.jsonl", "Negative balances that approvers let go."),
+            ("opening/{scope_id}.jsonl", "Opening balances of a scope."),
+            ("opening/{scope_id}.signatures.jsonl", "Signatures over them."),
+            ("distributions/{scope_id}/{distribution}/signatures.jsonl", "Approvers' signatures over a plan."),
+            ("distributions/{scope_id}/{distribution}/settlements.jsonl", "What became of a plan's lines."),
+        )
+    ),
+    _json(
+        "distributions/{scope_id}/{distribution}/plan.json",
+        "A plan as stored.",
+        {"required": ["lines"], "type": "object"},
+    ),
     _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", "LogLine"),
     _text("files/{hash}", "A reviewed file that a pool rule reads, under the SHA-256 of its path in the node.", ""),
     _json(
@@ -294,6 +321,7 @@ ROUTES: tuple[Served, ...] = (
     ),
 )
 PARAMETERS = {
+    "distribution": _pattern("^(?!0000$)[0-9]{4,9}$", "0001, 0002 … within the scope."),
     "epoch_id": _pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
     "hash": HASH,
     "scope_id": SCOPE,
