@@ -52,6 +52,29 @@ def pr_sync(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
         _report(loop.sync(scope_id), as_json)
 
 
+@pr.command("receipts")
+@options(node_option, now_option, json_option)
+def pr_receipts(node_dir: Path | None, now: str | None, as_json: bool) -> None:
+    """Gather what wallets signed in the issues of receipts into one pull request, built anew on main.
+
+    Answers each issue with the texts to sign, and each signed line with what became of it.
+
+    Example: ledger pr receipts
+    """
+    from ledger.forge.receipts import ReceiptLoop, told
+
+    with _loop(node_dir, now) as loop:
+        found = ReceiptLoop(loop.root, loop.forge, loop.now, loop.environ, loop.tell).gather()
+    if as_json:
+        emit(
+            "pr-receipts/1",
+            {"acts": found.acts, "pull": found.pull, "changed": found.changed, "refused": found.refused},
+        )
+        return
+    for line in told(found):
+        out(safe_text(line, 400))
+
+
 @pr.command("status")
 @loop_options
 def pr_status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:

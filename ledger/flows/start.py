@@ -118,6 +118,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         ".github/CODEOWNERS": "CODEOWNERS",
         ".github/ISSUE_TEMPLATE/bind.yml": "bind.yml",
         ".github/ISSUE_TEMPLATE/question.yml": "question.yml",
+        ".github/ISSUE_TEMPLATE/vouch.yml": "vouch.yml",
         ".github/dependabot.yml": "dependabot.yml",
         ".github/pull_request_template.md": "pull_request_template.md",
         ".github/rulesets/main.json": "ruleset.json",

@@ -174,6 +174,36 @@ class Clone:
                 f"git push failed: {_last(said)}", hint="See docs/operate.md for the token's permissions."
             )
 
+    def commit_file(self, work: Workspace, path: str, message: str) -> str:
+        """Commit one file of the node over main, and nothing else; returns main where the file is as there.
+
+        The commit has main's own time, so that the same file over the same main is the same commit.
+        """
+        if not (work.root / path).is_file():
+            return work.main
+        self._git(work.top, "add", "--force", "--", f":(literal){self.prefix}{path}")
+        tree = self._git(work.top, "write-tree")
+        if tree == self._git(self.top, "rev-parse", f"{work.main}^{{tree}}"):
+            return work.main
+        at = self._git(self.top, "show", "--no-patch", "--format=%cI", work.main)
+        when = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
+        return self._git(work.top, "commit-tree", tree, "-p", work.main, "-m", message, extra=when)
+
+    def remote_head(self, branch: str) -> str | None:
+        """The commit that a branch of the remote stands on; None where there is none."""
+        return self._git(self.top, "ls-remote", "origin", f"refs/heads/{branch}").partition("\t")[0] or None
+
+    def push_to(self, branch: str, commit: str, before: str | None) -> None:
+        """Bring a branch of the ledger's own from `before` (None: it must not exist) to `commit`; LostRace."""
+        ref = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={ref}:{before or ''}"
+        done = self._run(self.top, "push", "--quiet", lease, "origin", f"+{commit}:{ref}")
+        if done.returncode:
+            said = _last(done.stderr.decode("utf-8", "replace"))
+            if "rejected" in said or "stale" in said or "failed" in said:
+                raise LostRace(f"{branch} moved meanwhile ({said})", hint="Run this again.")
+            raise SourceError(f"git push failed: {said}", hint="See docs/operate.md for the token's permissions.")
+
     def delete(self, scope_id: str, epoch_id: int, commit: str) -> None:
         """Remove the branch of an epoch that is on main, unless it moved meanwhile."""
         ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"

@@ -16,6 +16,8 @@ from ledger.forge.github import Forge
 
 QUESTION_LABEL = "ledger:question"
 BIND_LABEL = "ledger:bind"
+EVER = Timestamp("")
+"""Before all times."""
 _BOTS = {"github-actions"}
 T = TypeVar("T")
 
@@ -166,10 +168,10 @@ def _review(node: dict[str, Any]) -> Review | None:
     )
 
 
-def read_questions(forge: Forge, since: Timestamp) -> list[Question]:
-    """The issues with the label of questions that were opened from `since` on, oldest first."""
+def read_questions(forge: Forge, since: Timestamp = EVER, label: str = QUESTION_LABEL) -> list[Question]:
+    """The issues with a label (of questions) that were opened from `since` on, oldest first."""
     found: list[Question] = []
-    for question in _walk(forge, "questions", {"label": QUESTION_LABEL}, _issues, _question):
+    for question in _walk(forge, "questions", {"label": label}, _issues, _question):
         if question.at < since:
             break  # newest first
         found.append(question)
