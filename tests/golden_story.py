@@ -18,11 +18,13 @@ from ledger.core.approvers import set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
-from ledger.flows.approvers import sign_set
+from ledger.flows.approvers import propose, sign_set
 from ledger.flows.budget import add_component, award, cancel_award, withdraw_component
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind, unbind
+from ledger.flows.receipts.acts import Draft, draft_decisions, draft_receipts, find_receipts, take
+from ledger.flows.receipts.table import part, receipts_of
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, finalize, sign
 from ledger.store.node import EpochFolder, load_node
@@ -97,6 +99,18 @@ sources:
     options:
       path: contributions/guild.csv
 """
+ISSUERS = """issuers:
+  - id: ann
+    wallets: ["{ann}"]
+    can_approve: true
+  - id: ben
+    wallets: ["{ben}", "{ben-2}"]
+    can_approve: true
+"""
+POINTS = """  receipt:approver: 100
+  receipt:author: 700
+  receipt:reviewer: 200
+"""
 WEIGHTS = """algorithm: weight-sum-v1
 weights:
   file:community: 2000
@@ -129,6 +143,16 @@ def write_settings(root: Path) -> None:
     shutil.copytree(GOLDEN / "contributions", root / "contributions", dirs_exist_ok=True)
 
 
+def name_issuers(root: Path) -> None:
+    """After three epochs the cooperative lets Ann and Ben vouch for work that no platform records."""
+    for name, more in (
+        ("scopes/default.yaml", ISSUERS.format_map({each: wallet(each) for each in KEYS})),
+        ("weights/default.yaml", POINTS),
+    ):
+        text = (root / name).read_text("utf-8")
+        (root / name).write_text(text if more in text else text + more, "utf-8")
+
+
 def sign_as(session: Session, folder: EpochFolder, *people: str) -> None:
     """Sign the present statement with these test keys, and first the approver set that waits."""
     for person in people:
@@ -149,11 +173,13 @@ def signature(text: str, person: str) -> str:
 def play(root: Path) -> None:
     """Three epochs of the cooperative, one of the studio, two of the guild, which holds what nobody has claimed."""
     write_settings(root)
-    session = open_session(root, Timestamp("2026-01-06T00:00:00.000Z"), environ={})
-    try:
-        _play(session)
-    finally:
-        session.close()
+    for act in (_play, _vouch):
+        session = open_session(root, Timestamp("2026-01-06T00:00:00.000Z"), environ={})
+        try:
+            act(session)
+        finally:
+            session.close()
+        name_issuers(root)
 
 
 def at(session: Session, time: str, actor: str | None = None) -> None:
@@ -253,6 +279,31 @@ def quoted(root: Path) -> str:
     first = found["default/1"]
     assert first is not None
     return "\n".join(["| epoch | statement hash |", "| --- | --- |", *rows, "", "```", signed_text(first), "```"])
+
+
+def _vouch(session: Session) -> None:
+    """One receipt of each state: approved, proposed, revoked. They count in the epoch that comes next."""
+    at(session, "2026-01-30T00:00:00Z", "ann")
+    propose(session, "default", "who vouches for work that no platform records")
+    for person in ("ann", "ben"):
+        line = to_sign(session.node.chain("default"), session.node.scope("default"))
+        if line is not None:
+            sign_set(session, "default", signature(set_text(line), person), f"{REVIEWS}/{person}")
+    at(session, "2026-01-30T01:00:00Z")
+    for item, link in (("care.1", "https://example.org/care"), ("feast.2", "https://example.org/feast")):
+        parts = [part("author", "@alice"), part("reviewer", "@bob:3"), part("reviewer", "@erin")]
+        wanted = receipts_of(session, "default", item, 5, parts, link, session.now)
+        _signed(session, draft_receipts(session, wanted), "ann")
+    at(session, "2026-01-30T02:00:00Z")
+    found = find_receipts(session, "care.1")
+    _signed(session, draft_decisions(session, [state.receipt_hash for state in found], "approved"), "ben")
+    at(session, "2026-01-30T03:00:00Z")
+    mistaken = found[-1].receipt_hash
+    _signed(session, draft_decisions(session, [mistaken], "revoked", "was not there that day"), "ben-2")
+
+
+def _signed(session: Session, drafts: list[Draft], person: str) -> None:
+    take(session, drafts, [signature(draft.text, person) for draft in drafts], f"{REVIEWS}/{person}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""Other ledgers: verified whole when they are added, and a rewritten past shows from then on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.cli import main
+from tests.nodes import golden_copy, make_node
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    root = make_node(tmp_path / "ours")
+    monkeypatch.setattr("ledger.flows.verify.impure_imports", list)
+
+    def ledger(*arguments: object) -> tuple[int, str, str]:
+        command = ["ledger", "peers", *map(str, arguments), "--node", str(root), "--now", "2026-03-01"]
+        monkeypatch.setattr(sys, "argv", command)
+        code = main()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return ledger
+
+
+def test_a_peer_is_remembered_and_every_change_of_its_past_is_told(tmp_path: Path, call: Call) -> None:
+    theirs = golden_copy(tmp_path / "theirs")
+    code, out, err = call("add", "example", theirs)
+    assert code == 0, err
+    assert out.startswith("the same: example: 4 finalized epochs, 4 of them new")
+    assert "theirs: " in out
+    assert "example" in call("status")[1]
+    assert call("verify")[:2] == (0, out.replace("4 of them new", "0 of them new"))
+    assert call("verify", "stranger")[0] == 3
+
+    peers = tmp_path / "ours/peers.json"
+    value = json.loads(peers.read_text("utf-8"))
+    value["peers"][0]["roots"]["default"] = "ab" * 32
+    peers.write_text(json.dumps(value), "utf-8")
+    code, out, _ = call("verify", "example")
+    assert (code, "the root of scope default's approvers is another than before" in out) == (1, True)
+    assert call("add", "example", theirs)[0] == 1
+
+    memory = tmp_path / "ours/peers/example.jsonl"
+    memory.write_bytes(memory.read_bytes().replace(b'"epoch_id":3', b'"epoch_id":4'))
+    code, out, _ = call("verify", "--json")
+    assert code == 1
+    assert not json.loads(out)["ok"]
+
+
+def test_what_does_not_verify_or_is_ourselves_is_no_peer(tmp_path: Path, call: Call) -> None:
+    theirs = golden_copy(tmp_path / "theirs")
+    path = theirs / "data/epochs/default/0003/statement.json"
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2'))
+    code, _, err = call("add", "example", theirs)
+    assert (code, "nothing was remembered" in err) == (1, True)
+    assert not (tmp_path / "ours/peers.json").exists()
+    assert not (tmp_path / "ours/peers").exists()
+    copy = Path(shutil.copytree(tmp_path / "ours", tmp_path / "copy"))
+    code, _, err = call("add", "us", copy)
+    assert (code, "this very node" in err) == (3, True)
+    assert call("add", "Not A Name", theirs)[0] == 2
