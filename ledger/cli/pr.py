@@ -63,7 +63,7 @@ def pr_receipts(node_dir: Path | None, now: str | None, as_json: bool) -> None:
     """
     from ledger.forge.receipts import ReceiptLoop, told
 
-    with _loop(node_dir, now) as loop:
+    with loop_over(node_dir, now) as loop:
         found = ReceiptLoop(loop.root, loop.forge, loop.now, loop.environ, loop.tell).gather()
     if as_json:
         emit(
