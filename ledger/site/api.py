@@ -18,6 +18,7 @@ from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.site.openapi import openapi
+from ledger.site.views_amend import amendment_views, credits_in_force
 from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node, walk
@@ -30,6 +31,7 @@ SHARE_NAMES = (
     "activity_count",
     "amount_credits",
     "award_credits",
+    "corrected_credits",
     "final_units",
     "override_reason",
     "proposed_units",
@@ -88,6 +90,10 @@ class Api:
         summary = {
             "activity_count": statement.activity_count,
             "activity_files": files,
+            "amendments": [
+                {"state": one.state, "statement_hash": one.statement_hash, "version": one.version}
+                for one in amendment_views(folder, {})
+            ],
             "awards_total_credits": str(statement.awards_total_credits),
             "epoch_id": folder.epoch_id,
             "files": [f"{place}/{name}" for name in stored],
@@ -117,7 +123,7 @@ class Api:
         )
 
     def _allocations(self, place: str, derived: Derived, state: str, names: Mapping[str, str]) -> None:
-        statement = derived.statement
+        statement, corrected = derived.statement, credits_in_force(derived.folder)
         epoch = {
             "epoch_id": statement.epoch_id,
             "period_start": statement.period_start,
@@ -128,12 +134,14 @@ class Api:
         allocations = {row.user_id: row for row in derived.evaluation.allocations}
         rows = []
         for user_id in sorted(payouts.keys() | allocations.keys()):
-            share = _share(allocations.get(user_id), payouts.get(user_id))
+            now = None if corrected is None else corrected.get(user_id, 0)
+            share = _share(allocations.get(user_id), payouts.get(user_id), now)
             rows.append({**share, "name": names.get(user_id, user_id[:8]), "user_id": user_id})
             # kept without its names: ten years of a large node are a million of them
             self._shares.setdefault(user_id, []).append((epoch, tuple(share.values())))
             if state == "finalized":
-                self._credits[user_id] = self._credits.get(user_id, 0) + int(share["amount_credits"])
+                counts = int(share["amount_credits"]) if now is None else now
+                self._credits[user_id] = self._credits.get(user_id, 0) + counts
         projected = [
             {
                 "amount_credits": str(each.amount_credits),
@@ -215,14 +223,18 @@ class Api:
         self.put_json("weights/index.json", {"node_id": self._node.node_id, "scopes": scopes})
 
 
-def _share(row: Allocation | None, payout: Payout | None) -> dict[str, Any]:
-    """One user's part of one epoch, by SHARE_NAMES; with an award alone there is no allocation."""
+def _share(row: Allocation | None, payout: Payout | None, corrected: int | None) -> dict[str, Any]:
+    """One user's part of one epoch, by SHARE_NAMES; with an award alone there is no allocation.
+
+    `corrected`: credits by the version in force, where that is not the first.
+    """
     proposed = "0" if row is None else str(row.proposed_units)
     final = None if row is None or row.final_units is None else str(row.final_units)
     return {
         "activity_count": 0 if row is None else row.activity_count,
         "amount_credits": str(payout.amount_credits) if payout else "0",
         "award_credits": str(payout.award_credits) if payout else "0",
+        "corrected_credits": None if corrected is None else str(corrected),
         "final_units": final,
         "override_reason": None if row is None else row.override_reason,
         "proposed_units": proposed,

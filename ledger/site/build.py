@@ -29,6 +29,7 @@ from ledger.site.links import Repository
 from ledger.site.paid import badge, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
+from ledger.site.views_amend import credits_in_force
 from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.files import read_file
@@ -180,18 +181,20 @@ class _Pages:
                         self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
-                self._remember(page)
+                self._remember(page, credits_in_force(folder))
             if scope_id in last:
                 self._profiles[scope_id] = Profile.of(*last.pop(scope_id))
 
-    def _remember(self, page: EpochPage) -> None:
-        """What other pages show of an epoch; its own view is laid aside."""
+    def _remember(self, page: EpochPage, corrected: Mapping[str, int] | None) -> None:
+        """What other pages show of an epoch; its own view is laid aside. `corrected`: credits of another version."""
         row = epoch_row(page)
         self._pins.setdefault(page.scope_id, []).append(pinned(page))
         self._late += page.late_lines
         for line in page.people:
             payout = line.payout
             share = Share(row, payout.amount_credits, payout.share, line.units, line.event_count, line.override_reason)
+            if corrected is not None:
+                share = replace(share, corrected=corrected.get(line.user_id, 0))
             self._contributors.setdefault(line.user_id, Contributor(line.user_id, line.name)).shares.append(share)
         view = self._bodies / f"{page.scope_id}-{page.epoch_id}.view"
         lay_aside(page, view)
@@ -200,7 +203,11 @@ class _Pages:
     def render(self, verification: Mapping[str, Any]) -> None:
         """Every page, and what of the API is about more than one epoch."""
         api = self._api
-        reports = {(report["scope_id"], report["epoch_id"]): report for report in verification.get("epochs", [])}
+        reports = {
+            (report["scope_id"], report["epoch_id"]): report
+            for report in verification.get("epochs", [])
+            if report.get("version", 1) == 1  # a correction's verdicts are its own
+        }
         people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         rows: list[EpochRow] = []
         with Press(self._renderer, len(self._computed) + len(people)) as press:

@@ -79,6 +79,7 @@ SHARE_FIELDS: dict[str, Schema] = {
     "activity_count": COUNT,
     "amount_credits": AMOUNT,
     "award_credits": AMOUNT,
+    "corrected_credits": _or_null(AMOUNT),
     "final_units": _or_null(AMOUNT),
     "override_reason": _or_null(TEXT),
     "proposed_units": AMOUNT,
@@ -120,6 +121,7 @@ REPORT = _object(
             findings=_list(FINDING),
         )
     ),
+    version=NUMBER,
 )
 WALLETS = _list(_pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum."))
 PERSON = _object(id=TEXT, wallets=WALLETS)
@@ -153,6 +155,7 @@ SCOPE_SETTINGS = _object(
 EPOCH_ENTRY = _object(
     activity_count=COUNT,
     activity_files=_list(TEXT),
+    amendments=_list(_object(state=STATE, statement_hash=_or_null(HASH), version=NUMBER)),
     awards_total_credits=AMOUNT,
     epoch_id=NUMBER,
     files=_list(TEXT),
@@ -320,11 +323,23 @@ ROUTES: tuple[Served, ...] = (
         {"anyOf": [REPORT, _object()]},
     ),
 )
+AMENDMENT = f"{EPOCH}/amendments/{{version}}"
+AMENDMENT_LOGS = ("curation", "overrides", "awards", "transitions", "allocations", "signatures", "attestations")
+ROUTES += (
+    _json(f"{AMENDMENT}/reason.json", "Why the epoch is corrected.", _ref("AmendmentReason")),
+    _json(f"{AMENDMENT}/statement.json", "The statement of this version.", _ref("Statement")),
+    _text(f"{AMENDMENT}/sha256sums.txt", "For sha256sum -c, once finalized.", r"^([0-9a-f]{64}  [a-z0-9._-]+\n)*$"),
+    *(
+        _lines(f"{AMENDMENT}/{name}.jsonl", f"{LOGS[f'{name}.jsonl'][1]} Of this version.", LOGS[f"{name}.jsonl"][0])
+        for name in AMENDMENT_LOGS
+    ),
+)
 PARAMETERS = {
     "distribution": _pattern("^(?!0000$)[0-9]{4,9}$", "0001, 0002 … within the scope."),
     "epoch_id": _pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
     "hash": HASH,
     "scope_id": SCOPE,
+    "version": _pattern("^(0[2-9]|[1-9][0-9])$", "02, 03, …: the first correction of an epoch is its second version."),
     "shard": _pattern("^(?!000[01])[0-9]{4}$", "0002, 0003, …"),
     "user_id": USER,
 }
@@ -362,7 +377,14 @@ def _operation(route: Served) -> Schema:
 
 def _record_schemas() -> dict[str, Schema]:
     found: dict[str, Schema] = {}
-    stored = {"ActivityEvent", "Binding", "Epoch", "Statement", *(record for record, _ in LOGS.values())}
+    stored = {
+        "ActivityEvent",
+        "AmendmentReason",
+        "Binding",
+        "Epoch",
+        "Statement",
+        *(record for record, _ in LOGS.values()),
+    }
     models: dict[str, type[records.Record]] = {name: getattr(records, name) for name in stored}
     for name, model in sorted((models | {each.__name__: each for each in SCOPE_LOGS}).items()):
         # fields of other steps are absent from a transition, so that its defaults must not count as required

@@ -24,6 +24,7 @@ from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
 from ledger.core.values import units_text
 from ledger.site.links import safe_link
+from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_pool import PoolView, pool_view
 from ledger.store.layout import epoch_path, shard_number
 from ledger.store.node import EpochFolder, Node
@@ -131,6 +132,7 @@ class EpochPage:
     others: tuple[EventLine, ...]
     total_units: str
     pool: PoolView
+    amendments: tuple[AmendmentView, ...]
     windows: int
     curation: tuple[Curation, ...]
     overrides: tuple[Override, ...]
@@ -178,6 +180,11 @@ class EpochPage:
         """The titles of the events that the page may render."""
         rows = [*self.others, *(line for person in self.people for line in person.events)]
         return {(line.outcome.path, line.outcome.line): line.title for line in rows if line.title}
+
+    @property
+    def in_force(self) -> int:
+        """The version of the epoch that counts: the highest that is finalized."""
+        return max((one.version for one in self.amendments if one.state == "finalized"), default=1)
 
     @property
     def signed(self) -> int:
@@ -331,6 +338,7 @@ def epoch_page(
         others=tuple(others),
         total_units=units_text(total),
         pool=pool_view(node, folder, derived),
+        amendments=amendment_views(folder, names),
         windows=epoch.windows,
         curation=tuple(folder.curation()),
         overrides=tuple(folder.overrides()),

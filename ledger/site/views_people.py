@@ -26,6 +26,8 @@ class Share:
     units: str
     event_count: int
     reason: str | None
+    corrected: int | None = None
+    """Credits by the version in force, where that is not the first."""
 
 
 @dataclass
@@ -62,7 +64,11 @@ class Contributor:
     @property
     def final_credits(self) -> int:
         """Credits of finalized epochs."""
-        return sum(share.credits for share in self.shares if share.epoch.state == "finalized")
+        return sum(
+            share.credits if share.corrected is None else share.corrected
+            for share in self.shares
+            if share.epoch.state == "finalized"
+        )
 
 
 def initials(name: str) -> str:

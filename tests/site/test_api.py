@@ -16,12 +16,16 @@ from jsonschema import Draft202012Validator
 
 from ledger.cli.output import plain
 from ledger.core.values import UserId
+from ledger.flows.amend import begin
 from ledger.flows.attest import attest, message
 from ledger.flows.budget import award
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
+from ledger.flows.ingest import Ingest
 from ledger.flows.questions import answer, ask
+from ledger.flows.review import review
+from ledger.flows.session import locked
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
 from ledger.site.build import build_site
@@ -63,6 +67,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
         attest(session, folder, signature(message(session, folder), "eve"))
     with at(root, "2026-01-21T12:00:00Z", "ann") as session:
         collect(session)
+        reviewing = begin(session, session.node.epoch("default", 1), "error", "The keys were kept twice", "")
+        award(session, reviewing, UserId(bob), 5, "kept them again", name="again")
+        with locked(session):
+            review(session, reviewing, Ingest(session))
+        sign_as(session, reviewing, "ann", "ben")
+        finalize(session, reviewing)
+        attest(session, reviewing, signature(message(session, reviewing), "eve"))
     return root
 
 
@@ -72,7 +83,7 @@ def api(node: Path) -> Path:
     with at(node, "2026-01-22T00:00:00Z") as session:
         checked = verify(session)
         assert checked.ok, checked.all_findings
-        assert [epoch.state for epoch in checked.epochs] == ["finalized", "review", "open"]
+        assert [epoch.state for epoch in checked.epochs] == ["finalized", "finalized", "review", "open"]
         verdicts = {"ok": checked.ok, **plain(checked)}
         build_site(session.node, session.engine, out, verification=verdicts, commit="0" * 40)
     return out / "api/v1/ledger"
@@ -176,7 +187,7 @@ def test_a_contributors_history_adds_up_to_the_epochs(api: Path) -> None:
     for person in listed:
         full = read(api / f"contributors/{person['user_id']}.json")
         assert len(full["epochs"]) == person["epoch_count"]
-        paid = 0
+        credits = 0
         for row in full["epochs"]:
             place = api / f"epochs/{row['scope_id']}/{row['epoch_id']}"
             (same,) = [
@@ -187,8 +198,8 @@ def test_a_contributors_history_adds_up_to_the_epochs(api: Path) -> None:
                 "name": full["name"],
                 "user_id": full["user_id"],
             }
-            paid += int(row["amount_credits"]) if row["state"] == "finalized" else 0
-        assert person["final_credits"] == full["final_credits"] == str(paid)
+            credits += int(row["corrected_credits"] or row["amount_credits"]) if row["state"] == "finalized" else 0
+        assert person["final_credits"] == full["final_credits"] == str(credits)
         lines = [json.loads(line) for line in (api / "identities.jsonl").read_text("utf-8").splitlines()]
         assert full["bindings"] == [line for line in lines if line["user_id"] == person["user_id"]]
 

@@ -100,7 +100,7 @@ const REACH = {
   ACTIVITY_IDEMPOTENT: "within this epoch; `ledger verify` looks across all of them",
   ONE_ACTIVE_EPOCH: "by the published list of epochs",
   POOL_IMMUTABLE: "the pool is the one that the statement pins; that no line changed is shown by git (`ledger guard`)",
-  STATEMENT_LOGGED: "this epoch's line, the one before and the approver sets with their hashes, the others by name",
+  STATEMENT_LOGGED: "this epoch's line, the one before and the approver sets by hash, other statements by name; `ledger verify` has all",
   WRITES_VIA_WORKFLOW: "names and line ends; modes and links are seen by git (`ledger guard`)",
 };
 

@@ -14,7 +14,7 @@ export const finalSets = (scope, chain) =>
   chain.counting.map((line) => ({ kind: "approvers", ref: setRef(scope, line.seq), hash: sha256Hex(encode(line)), pinned: null }));
 
 /**
- * What speaks against the log: `[message, path, line, expected, found]`. `final`: what is final by the files, in the order of
+ * What speaks against the lines about approver sets and statements: `[message, path, line, expected, found]`. `final`: what is final by the files, in the order of
  * each kind; a `hash` or `pinned` of null was not looked at.
  */
 export function* logFindings(path, lines, final) {
@@ -22,6 +22,7 @@ export function* logFindings(path, lines, final) {
   const there = new Map(final.map((one, place) => [keyOf(one), { place, one }]));
   const [last, seen] = [new Map(), new Set()];
   for (const line of lines) {
+    if (line.kind !== "approvers" && line.kind !== "statement") continue; // no file of these kinds is looked at here
     const found = there.get(keyOf(line));
     if (found === undefined) {
       yield ["names what is not final here", path, line.seq, null, keyOf(line)];
