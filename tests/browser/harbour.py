@@ -224,6 +224,10 @@ def _sign(session: Session, folder: EpochFolder, *people: str) -> None:
         line = to_sign(folder.chain(), session.node.scope(folder.scope_id))
         if line is not None and folder.chain().may_sign(line, Account.from_key(KEYS[who]).address):
             sign_set(session, folder.scope_id, _signature(set_text(line), who), evidence)
+    for who in people:
+        line = to_sign(folder.chain(), session.node.scope(folder.scope_id))
+        if line is not None:
+            sign_set(session, folder.scope_id, _signature(set_text(line), who))
     text = signed_text(current_statement(session, folder))
     for who in people:
         sign(session, folder, _signature(text, who), f"https://github.com/{REPOSITORY}/pull/{folder.epoch_id}#{who}")

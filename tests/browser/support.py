@@ -54,7 +54,8 @@ def publish(node_root: Path, out: Path) -> Path:
     (api / "scopes.json").write_text(
         json.dumps({"epoch": node.settings.epoch.model_dump(), "node_id": node.node_id, "scopes": scopes}), "utf-8"
     )
-    shutil.copy(node_root / "data/identities.jsonl", api / "identities.jsonl")
+    bindings = node_root / "data/identities.jsonl"
+    (api / "identities.jsonl").write_bytes(bindings.read_bytes() if bindings.exists() else b"")
     for folder_name in ("approvers", "log"):
         if (node_root / "data" / folder_name).is_dir():
             shutil.copytree(node_root / "data" / folder_name, api / folder_name, dirs_exist_ok=True)

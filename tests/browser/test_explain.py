@@ -91,7 +91,7 @@ def test_home_tells_the_state_of_every_scope_and_each_readers_next_step(page: An
         assert all(page.request.get(address).ok for address in addresses)
 
 
-def test_each_sum_is_worked_out_to_the_credits_that_are_paid(page: Any, api: Path) -> None:
+def test_each_sum_is_worked_out_to_the_credits_that_are_allocated(page: Any, api: Path) -> None:
     seen = 0
     for number in (1, 2, 3, 4):
         page.goto(f"epochs/default/{number}/")
@@ -121,7 +121,7 @@ def test_each_sum_is_worked_out_to_the_credits_that_are_paid(page: Any, api: Pat
 
 def test_the_payout_table_is_sorted_and_filtered_by_keyboard(page: Any) -> None:
     page.goto("epochs/default/2/")
-    payouts = table(page, "Payouts of epoch 2")
+    payouts = table(page, "Allocated in epoch 2")
     names = payouts.get_by_role("button", name="Who")
     names.focus()
     assert names.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
@@ -202,7 +202,7 @@ def test_completeness_pool_questions_and_witnesses_are_told(page: Any) -> None:
     assert [row[5] for row in read] == ["none", "contributions/radio.csv: cannot be read: No such file or directory"]
     assert page.get_by_role("heading", name="Gaps accepted at review").is_visible()
     page.goto("epochs/default/3/")
-    pool = {row[0]: row[1] for row in rows(table(page, "Parts of the pool"))}
+    pool = {row[0]: row[1] for row in rows(table(page, "Every line about the pool"))}
     assert pool == {"base_issuance": "1000", "top_up": "500"}
     asked = [" ".join(row) for row in rows(table(page, "Questions about this epoch"))]
     assert "asked question 3 about ada.lopez" in asked[0]
@@ -308,7 +308,7 @@ def test_the_policy_tells_every_change_with_who_merged_it_and_what_it_would_have
     moved = {row[0].split(maxsplit=1)[-1]: row[1:] for row in rows(table(page, "Credits of epoch 3"))}
     assert moved["Dário"] == ["600", "500", "-100"]
     assert moved["fay"] == ["225", "250", "+25"]
-    assert "epoch 3 would have paid 5 people more or less" in text
+    assert "epoch 3 would have allocated more or less to 5 people" in text
     commits = page.locator("details p.quiet a").evaluate_all("all => all.map((one) => one.href)")
     assert all(re.fullmatch(rf"https://github\.com/{REPOSITORY}/commit/[0-9a-f]{{40}}", one) for one in commits)
     assert "2 of 3 wallets" in text, "approvers and threshold over time"
@@ -348,7 +348,7 @@ def test_charts_name_their_axes_and_every_bar(page: Any) -> None:
 def test_a_phone_shows_the_credits_and_names_each_stacked_figure(browser: Any, origin: str) -> None:
     with watched(browser, base_url=origin, viewport={"width": 390, "height": 800}) as seen:
         seen.page.goto("epochs/default/2/")
-        for cell in table(seen.page, "Payouts").locator("tbody td:last-child").all():
+        for cell in table(seen.page, "Allocated").locator("tbody td:last-child").all():
             box = cell.bounding_box()
             assert box["x"] + box["width"] <= 390
         decided = table(seen.page, "Decisions").locator("td[data-label='Why']").first

@@ -14,11 +14,12 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from ledger.core.signing import CURVE_ORDER, signed_text
+from ledger.flows.approvers import sign_set
 from ledger.flows.collect import collect
 from ledger.flows.identity import bind
 from ledger.flows.sign import current_statement, finalize, sign
 from tests.browser.support import Watched, needs_browser, publish, served, watched, write_page
-from tests.nodes import KEYS, WALLETS, at, make_node, sign_as, signature
+from tests.nodes import KEYS, WALLETS, at, make_node, sign_as, sign_sets, signature
 
 pytestmark = needs_browser
 
@@ -73,13 +74,14 @@ class Wallet:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Epoch 1 in review; nobody has signed."""
+    """Epoch 1 in review; nobody has signed it, both have signed the approver set."""
     root = make_node(tmp_path_factory.mktemp("node"))
     with at(root, "2026-01-06T00:00:00Z") as session:
         bind(session, "file", "alice", login="alice", actor="ann")
         bind(session, "file", "bob", login="<img src=x onerror=window.hacked=1>", actor="ann")
     with at(root, "2026-01-14T00:00:00Z") as session:
         collect(session)
+        sign_sets(session, "default", "ann", "ben")
     return root
 
 
@@ -339,7 +341,28 @@ def test_nothing_is_offered_when_the_statement_does_not_recompute(browser: Any, 
     assert wallet.asked == []
 
 
-def test_an_approver_who_left_is_told_that_it_will_not_count(browser: Any, node: Path, tmp_path: Path) -> None:
+def test_on_the_first_epoch_set_and_statement_are_signed_in_one_visit(browser: Any, tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    with at(root, "2026-01-14T00:00:00Z") as session:
+        collect(session)
+    folder = publish(root, tmp_path / "site")
+    write_page(folder, "sign", "default", 1)
+    with served(folder) as origin, opened(browser, origin, Wallet()) as seen:
+        assert "First: approver set 1" in seen.page.locator("[data-sign]").inner_text()
+        seen.page.locator(".ledger-wallets button").click()
+        lines = seen.page.locator("#ledger-sign-line").inner_text().split("\n")
+        assert f"Approver set 1 is signed by {WALLETS['ann']}" in told(seen)
+    with at(root, "2026-01-14T01:00:00Z") as session:
+        first, second = (line.removeprefix("/sign ") for line in lines)
+        assert sign_set(session, "default", first).added
+        sign_sets(session, "default", "ben")
+        epoch = session.node.epoch("default", 1)
+        assert sign(session, epoch, second).added
+        sign_as(session, epoch, "ben")
+        finalize(session, epoch)
+
+
+def test_an_approver_who_left_the_file_counts_while_he_is_pinned(browser: Any, node: Path, tmp_path: Path) -> None:
     folder = publish(node, tmp_path / "site")
     path = folder / "api/v1/ledger/scopes.json"
     scopes = json.loads(path.read_bytes())
@@ -348,8 +371,8 @@ def test_an_approver_who_left_is_told_that_it_will_not_count(browser: Any, node:
     write_page(folder, "sign", "default", 1)
     with served(folder) as origin, opened(browser, origin, Wallet()) as seen:
         seen.page.locator(".ledger-wallets button").click()
-        seen.page.get_by_text("has since left the scope's approvers").wait_for()
-        assert seen.page.locator("#ledger-sign-line").count() == 0
+        seen.page.get_by_text("a pinned approver").wait_for()
+        assert seen.page.locator("#ledger-sign-line").count() == 1
 
 
 def test_who_signed_already_is_said_and_a_closed_epoch_offers_no_wallet(

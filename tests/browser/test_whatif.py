@@ -15,9 +15,9 @@ import yaml
 from benchmarks.generate import write_node
 from ledger.core.config import WeightPolicy
 from ledger.core.evaluate import EventOutcome, evaluate, event_outcomes
-from ledger.core.payout import payout_table
+from ledger.core.pool import pool_total
 from ledger.core.records import Curation, weight_config_hash
-from ledger.core.statement import pool_total
+from ledger.core.statement import split
 from ledger.core.values import Hash
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
@@ -62,7 +62,7 @@ def by_python(
         bindings = session.node.bindings_prefix(statement.identities.size)[1]
         outcomes = event_outcomes(epoch, list(folder.events()), bindings, [*folder.curation(), *further])
         found = evaluate(epoch, capped(outcomes, cap), folder.overrides(), Hash("0" * 64))
-        paid = payout_table({row.user_id: row.units for row in found.allocations}, pool_total(folder.pool()))
+        paid = split(epoch, found, pool_total(folder.components()), folder.awards())
     return [(line.user_id, str(line.total_units), str(line.amount_credits)) for line in paid.payouts]
 
 

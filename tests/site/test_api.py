@@ -68,6 +68,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with at(root, "2026-01-21T12:00:00Z", "ann") as session:
         collect(session)
         reviewing = begin(session, session.node.epoch("default", 1), "error", "The keys were kept twice", "")
+        curate(session, reviewing, "note", "file:work:b1", note="seen again")
+        override(session, reviewing, UserId(bob), 5500, reason="agreed in the next meeting")
         award(session, reviewing, UserId(bob), 5, "kept them again", name="again")
         with locked(session):
             review(session, reviewing, Ingest(session))
