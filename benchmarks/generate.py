@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ledger.core.bounds import SHARD_BYTES
 from ledger.core.values import name_uuid, parse_time
 from ledger.flows.start import NodePlan, SourcePlan, init_node
-from ledger.store.layout import SHARD_LIMIT, shard_name
+from ledger.store.layout import shard_name
 
 NODE = str(uuid.UUID(int=0x4F1E_6A00_0000_4000_8000_0000_0000_0001))
 SCOPE = "default"
@@ -84,7 +85,7 @@ def activity_lines(events: int, users: int, epoch_id: int = 1, seed: int = 7) ->
         )
 
 
-def write_shards(folder: Path, lines: Iterator[str], shard_bytes: int = SHARD_LIMIT) -> tuple[Path, ...]:
+def write_shards(folder: Path, lines: Iterator[str], shard_bytes: int = SHARD_BYTES) -> tuple[Path, ...]:
     """Writes the lines to activity.jsonl, activity-0002.jsonl, … and returns the paths in log order."""
     folder.mkdir(parents=True, exist_ok=True)
     shards = [folder / "activity.jsonl"]

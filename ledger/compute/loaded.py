@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from ledger.compute.inspect import judge
 from ledger.compute.scan import broken_lines, pick_lines, scan
+from ledger.core.bounds import FINDINGS
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
 from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount, event_units
+from ledger.core.findings import first_findings
 from ledger.core.payout import bounded_sum
 from ledger.core.records import Allocation, Epoch
 from ledger.core.values import MAX_AMOUNT, Hash, Timestamp, Units
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from ledger.compute.engine import Engine
 
 _HINT = "Restore the log from git; the ledger writes canonical lines only, so an editor or another tool changed it."
-MOST_FINDINGS = 100
-"""Findings of one kind that are told one by one; a log that is wrong throughout needs no million of them."""
 
 
 class LoadedEpoch:
@@ -77,14 +77,14 @@ class LoadedEpoch:
         """
         self._must_be_loaded()
         if self._refusal is not None:
-            return tuple(self._broken())
-        return (*self._unsound(), *self._repeated())
+            return tuple(first_findings(self._broken()))
+        return (*first_findings(self._judged(self._suspects())), *self._repeated())
 
     def ingested_after(self, closed: Timestamp) -> Iterator[Finding]:
         """Events that were taken in after `closed`, the moment of review (INGESTION_CLOSED_ON_REVIEW)."""
         self._must_be_loaded()
         if self._refusal is None:
-            for number, at in self._engine.rows("ingested_after", closed=closed, most=MOST_FINDINGS):
+            for number, at in self._engine.rows("ingested_after", closed=closed, most=FINDINGS):
                 path, line = self._where(number)
                 yield Finding("INGESTION_CLOSED_ON_REVIEW", "event after review began", path, line, closed, at)
 
@@ -197,15 +197,6 @@ class LoadedEpoch:
         if not found and self._refusal is not None:
             yield Finding("PROVENANCE_REQUIRED", self._refusal.message, self._folder.path("activity.jsonl"))
 
-    def _unsound(self) -> Iterator[Finding]:
-        left = MOST_FINDINGS
-        for finding in self._judged(self._suspects()):
-            yield finding
-            left -= 1
-            if not left:
-                yield Finding(finding.rule, "more lines are wrong; these are the first", finding.path)
-                return
-
     def _suspects(self) -> list[int]:
         """The lines (from 0) that SQL doubts."""
         if not self._unsound_lines:  # a query costs a millisecond or two: much, over hundreds of small epochs
@@ -224,11 +215,11 @@ class LoadedEpoch:
 
     def _repeated(self) -> Iterator[Finding]:
         log = self._folder.path("activity.jsonl").rpartition("/")[0]  # an amendment's events are the base's
-        for number, event_id, first in self._engine.rows("repeated", most=MOST_FINDINGS):
+        for number, event_id, first in self._engine.rows("repeated", most=FINDINGS):
             path, line = self._where(number)
             before = "{}:{}".format(*self._where(first))
             yield Finding("ACTIVITY_IDEMPOTENT", f"event {event_id} is in the log twice; first at {before}", path, line)
-        for number, event_id, other in self._engine.rows("seen_before", log=log, most=MOST_FINDINGS):
+        for number, event_id, other in self._engine.rows("seen_before", log=log, most=FINDINGS):
             path, line = self._where(number)
             yield Finding("ACTIVITY_IDEMPOTENT", f"event {event_id} is in another epoch too: {other}", path, line)
         self._engine.remember(log)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.core import canonical
+from ledger.core.bounds import LINE_BYTES
 from ledger.core.errors import FormatError
 from ledger.core.merkle import leaf_hash, root_of_hashes
 from ledger.core.values import Hash
@@ -89,12 +90,14 @@ def pick_lines(shard: Path, numbers: Sequence[int]) -> Iterator[tuple[int, bytes
 
 
 def broken_lines(shard: Path, path: str) -> Iterator[FormatError]:
-    """Why the shard is no sequence of text lines: bad UTF-8, control bytes, blank lines, a BOM, a torn last line."""
+    """Why the shard is no sequence of text lines: bad UTF-8, control bytes, blank lines, lines past their bound, a BOM,
+    a torn last line.
+    """
     number = 0
     for lines in line_blocks(shard):
         for raw in lines:
             number += 1
-            if not raw or b"\r" in raw or b"\0" in raw or raw.startswith(b"\xef\xbb\xbf") or not _is_text(raw):
+            if not raw or len(raw) > LINE_BYTES or not _is_text(raw):
                 try:
                     canonical.decode(raw)
                 except FormatError as error:
@@ -105,6 +108,8 @@ def broken_lines(shard: Path, path: str) -> Iterator[FormatError]:
 
 
 def _is_text(raw: bytes) -> bool:
+    if b"\r" in raw or b"\0" in raw or raw.startswith(b"\xef\xbb\xbf"):
+        return False
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

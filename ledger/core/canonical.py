@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NoReturn
 
+from ledger.core.bounds import LINE_BYTES, NESTING
 from ledger.core.errors import FormatError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest JSON integer a reader with doubles keeps exactly (RFC 8785, section 3.2.2.3)."""
-MAX_DEPTH = 32
-"""Deepest nesting that is read at all; no record needs more than three."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 _PLAIN = re.compile(rb"[^\\\x00-\x1f\x7f]*(?:\\[\"\\][^\\\x00-\x1f\x7f]*)*")
@@ -84,17 +83,19 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def decode(raw: bytes) -> dict[str, Any]:
-    """The object of one canonical line (without its line end).
+def decode(raw: bytes, most: int = LINE_BYTES) -> dict[str, Any]:
+    """The object of one canonical line (without its line end) of at most `most` bytes.
 
     Raises FormatError for anything but exactly the canonical bytes of one flat-enough JSON object: bad UTF-8, a BOM,
     duplicate keys, fractions, exponents, control characters, other spacing or key order.
     """
+    if len(raw) > most:
+        raise FormatError(f"line of {len(raw)} bytes; the longest that is read has {most}")
     if not raw:
         raise FormatError("blank line")
     if raw.startswith(b"\xef\xbb\xbf"):
         raise FormatError("starts with a byte order mark (BOM)")
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and nesting(raw) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > NESTING and nesting(raw) > NESTING:
         raise FormatError("nested too deeply")
     try:
         value = _DECODER.decode(raw.decode("utf-8", errors="strict"))

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from ledger.core.canonical import sha256_hex
 from ledger.store import layout
-from ledger.store.node import EpochFolder, walk
+from ledger.store.node import EpochFolder
 
 
 def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> str:
     """`sha256sum` lines over the folder's files that the statement does not pin by the activity root, sorted by name.
 
+    Every name of the folder has one cover: the root (`log_shards`), this list, or (kind *later*) none on purpose.
+
     `pending`: bytes of files that are about to be written.
     """
-    home = f"{folder.relative}/"
-    paths = (path.removeprefix(home) for path, _ in walk(folder.root, folder.relative))
-    names = {name for name in paths if "/" not in name} | (pending or {}).keys()
+    names = {*folder.names(), *(pending or {})} - {*folder.log_shards()}
     return "".join(
         f"{sha256_hex((pending or {}).get(name) or folder.read(name))}  {name}\n"
         for name in sorted(names)
-        if layout.kind_of(name, folder.version) in ("once", "log", "derived")
-        and layout.shard_number(name) is None
-        and name != layout.CHECKSUMS
+        if layout.kind_of(name, folder.version) in ("once", "log", "derived") and name != layout.CHECKSUMS
     )

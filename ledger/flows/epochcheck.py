@@ -19,6 +19,7 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.core.conduct import coverage_findings, step_findings
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.findings import Findings
 from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import Pin, pin_findings
@@ -107,7 +108,7 @@ class EpochCheck:
 
     def __init__(self, session: Session, folder: EpochFolder, receipts: ReceiptCheck) -> None:
         self.session, self.node, self.folder, self.receipts = session, session.node, folder, receipts
-        self.findings: list[Finding] = []
+        self.findings = Findings()
         self.state = "unreadable"
 
     def report(self) -> EpochReport:
@@ -126,10 +127,10 @@ class EpochCheck:
         else:
             self._base(derived, transitions)
         if self.state in ("review", "finalized"):
-            self._derived_files(derived, statement)
+            self._one(lambda: self._derived_files(derived, statement))
         if self.state == "finalized":
-            self._finalized(transitions, statement)
-        elif folder.read(layout.CHECKSUMS):
+            self._one(lambda: self._finalized(transitions, statement))
+        elif layout.CHECKSUMS in folder.names():
             message = "the step to finalized is missing: finalize was cut off (run it again), or the log was cut"
             self._add(Finding("EPOCH_FINALIZE_IDEMPOTENT", message, folder.path("transitions.jsonl")))
         self._pins(transitions)
@@ -151,7 +152,9 @@ class EpochCheck:
         """A checkout that altered line ends is told as such, before everything that follows from it."""
         for path, _ in walk(self.node.root, self.folder.relative):
             name = path.rpartition("/")[2]
-            if layout.shard_number(name) is None and b"\r\n" in (read_file(self.node.root, path) or b""):
+            if layout.kind_of(name) is None or layout.shard_number(name) is not None:
+                continue
+            if b"\r\n" in (self._one(partial(read_file, self.node.root, path)) or b""):
                 message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
@@ -169,8 +172,7 @@ class EpochCheck:
         return self._one(read) or []
 
     def _add(self, finding: Finding) -> None:
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings.add(finding)
 
     def _differ(
         self, rule: str, message: str, name: str, expected: object, actual: object, line: int | None = 1

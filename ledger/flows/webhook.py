@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ledger.core.canonical import MAX_DEPTH, nesting
+from ledger.core.bounds import NESTING
+from ledger.core.canonical import nesting
 from ledger.core.errors import InputError
 from ledger.flows.collect import Collected, CollectRun
 from ledger.flows.ingest import Ingest
@@ -70,7 +71,7 @@ def parse(body: bytes, path: str) -> Mapping[str, Any]:
     """A payload's bytes as an object; InputError naming `path` for anything else."""
     if len(body) > LARGEST:
         raise InputError(f"is larger than {LARGEST:,} bytes, GitHub's own limit for payloads", path=path)
-    if nesting(body) > MAX_DEPTH:
+    if nesting(body) > NESTING:
         raise InputError("is nested too deeply", path=path, hint=_HINT)
     try:
         payload = json.loads(body.decode("utf-8"))

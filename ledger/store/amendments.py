@@ -55,6 +55,10 @@ class AmendmentFolder(EpochFolder):
         """A file's bytes, None when it does not exist."""
         return self.base.beside(self.path(name)) if name in layout.AMENDMENT_FILES else self.base.stored(name)
 
+    def log_shards(self) -> list[str]:
+        """The files of the base's activity log: an amendment has no events of its own."""
+        return self.base.log_shards()
+
     def beside(self, path: str) -> bytes | None:
         """The bytes of a file of the node outside the folder."""
         return self.base.beside(path)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ledger.core.errors import FormatError
+from ledger.core.bounds import LINE_BYTES, SHARD_BYTES
+from ledger.core.errors import FormatError, InputError
 from ledger.core.records import Record
 from ledger.store import layout
 from ledger.store.files import read_file, write_file
@@ -27,17 +28,20 @@ def append_lines(root: Path, relative: str, lines: Iterable[bytes]) -> None:
     before = read_file(root, relative) or b""
     if before and not before.endswith(b"\n"):
         raise FormatError("last line has no line end (torn write?)", path=relative, hint="Restore the file from git.")
-    write_file(root, relative, before + b"".join(line + b"\n" for line in lines))
+    added = b"".join(line + b"\n" for line in lines)
+    if any(len(line) > LINE_BYTES for line in added.split(b"\n")):
+        raise InputError(f"a line may have {LINE_BYTES} bytes, and one would have more", path=relative)
+    write_file(root, relative, before + added)
 
 
-def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = layout.SHARD_LIMIT) -> None:
+def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = SHARD_BYTES) -> None:
     """Add canonical event lines to the activity log, opening the next shard where a line would pass `limit` bytes.
 
     Shards are written in order, each in one act: a run killed in between leaves a prefix of the log.
     """
     if not lines:
         return
-    number = max(1, len(folder.shards()))
+    number = max(1, len(folder.log_shards()))
     size = len(folder.read(layout.shard_name(number)))
     batch: list[bytes] = []
     for line in lines:

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.core.errors import FormatError, InputError, StateError
-from ledger.store.layout import LOCK, is_scratch
+from ledger.store.layout import LOCK, check_size, is_scratch
 
 
-def read_file(root: Path, relative: str) -> bytes | None:
-    """The bytes of a node's file, None when it does not exist.
+def read_file(root: Path, relative: str, most: int | None = None) -> bytes | None:
+    """The bytes of a node's file, None when it does not exist. `most`: its bound where its place does not say it.
 
-    Raises InputError for a link anywhere on the way, and for anything but a plain file.
+    Raises InputError for a link anywhere on the way, for anything but a plain file, and for one past its bound.
     """
     check_no_link(root, relative)
     try:
@@ -29,9 +29,14 @@ def read_file(root: Path, relative: str) -> bytes | None:
         return None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=relative) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    facts = os.fstat(descriptor)
+    try:
+        if not stat.S_ISREG(facts.st_mode):
+            raise InputError("is not a plain file", path=relative)
+        check_size(relative, facts.st_size, most)
+    except InputError:
         os.close(descriptor)
-        raise InputError("is not a plain file", path=relative)
+        raise
     with os.fdopen(descriptor, "rb") as file:
         return file.read()
 
@@ -56,6 +61,7 @@ def check_no_link(root: Path, relative: str) -> None:
 def write_file(root: Path, relative: str, data: bytes) -> None:
     """Replace (or make) a node's file as one act: temporary file beside, fsync, rename, fsync of the folder."""
     check_no_link(root, relative)
+    check_size(relative, len(data))  # else no command could read it again
     target = root / relative
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ledger.core.conduct import binding_findings
 from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.findings import Findings
 from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
@@ -26,7 +28,7 @@ from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
 from ledger.store.node import check_entry, life_of, parse_bindings
 from ledger.store.paylayout import PLAN_PATH
-from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, Tree, WorkTree, changes, top_of
+from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, NodeFiles, Tree, WorkTree, changes, top_of
 from ledger.store.yamlfile import parse_yaml
 
 Change = tuple[Entry | None, Entry | None]
@@ -52,7 +54,7 @@ def guard(
     before = GitTree(top, base)
     after: Tree = WorkTree(top, prefix, before) if head is None else GitTree(top, head)
     try:
-        return list(dict.fromkeys(_Guard(prefix, before, after).findings(epoch_branch)))
+        return list(Findings(_Guard(prefix, before, after).findings(epoch_branch)))
     finally:
         before.close()
         if isinstance(after, GitTree):
@@ -64,6 +66,7 @@ class _Guard:
 
     def __init__(self, prefix: str, before: GitTree, after: Tree) -> None:
         self.prefix, self.before, self.after = prefix, before, after
+        self._read_before, self._read_after = NodeFiles(before, prefix), NodeFiles(after, prefix)
         self.all_changes = changes(before, after)
         self.changes: dict[str, Change] = {
             path[len(prefix) :]: change for path, change in self.all_changes.items() if path.startswith(prefix)
@@ -143,8 +146,9 @@ class _Guard:
 
     def _past(self, path: str, since: int) -> Iterator[bytes]:
         """A settings file as it is after the change, then as it stood before it, back to the time `since`."""
-        if (data := self._read_after(path)) is not None:
-            yield data
+        with suppress(LedgerError):  # too large: `_settings` says so
+            if (data := self._read_after(path)) is not None:
+                yield data
         yield from self.before.versions(self.prefix + path, since)
 
     def _scopes_since(self, scope_id: str, time: Timestamp) -> Iterator[ScopeSettings]:
@@ -155,12 +159,6 @@ class _Guard:
                 yield ScopeSettings.load(parse_yaml(data, path), path)
             except LedgerError:
                 continue
-
-    def _read_before(self, path: str) -> bytes | None:
-        return self.before.read(self.prefix + path)
-
-    def _read_after(self, path: str) -> bytes | None:
-        return self.after.read(self.prefix + path)
 
     def _outside(self, folder: str, logs: Sequence[str]) -> Iterator[Finding]:
         allowed = {f"{self.prefix}{path}" for path in logs}
@@ -246,16 +244,16 @@ class _Guard:
             raise InputError("scope_id is not the file's name", rule="SCOPE_VALIDATED")
 
     def _node(self, tree: Tree) -> NodeSettings | None:
-        data = tree.read(self.prefix + layout.NODE_FILE)
         try:
+            data = NodeFiles(tree, self.prefix)(layout.NODE_FILE)
             return None if data is None else NodeSettings.load(parse_yaml(data, layout.NODE_FILE), layout.NODE_FILE)
         except LedgerError:
             return None  # reported by _settings
 
     def _scope(self, tree: Tree, scope_id: str) -> ScopeSettings | None:
         path = layout.scope_path(scope_id)
-        data = tree.read(self.prefix + path)
         try:
+            data = NodeFiles(tree, self.prefix)(path)
             return None if data is None else ScopeSettings.load(parse_yaml(data, path), path)
         except LedgerError:
             return None
@@ -264,7 +262,11 @@ class _Guard:
         path = layout.IDENTITIES
         if path not in self.changes:
             return
-        old, new = self._read_before(path) or b"", self._read_after(path) or b""
+        try:
+            old, new = self._read_before(path) or b"", self._read_after(path) or b""
+        except LedgerError as error:
+            yield as_finding(error)
+            return
         if not new.startswith(old):
             yield rewritten(path, old, new)
         settings = self._node(self.after)

@@ -25,9 +25,10 @@ from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
 from ledger.store.node import EpochFolder, check_place
+from ledger.store.trees import NodeFiles
 from ledger.store.yamlfile import parse_yaml
 
-Read = Callable[[str], bytes | None]
+Read = NodeFiles
 S = TypeVar("S", bound=Settings)
 Past = Callable[[str, int], Iterator[bytes]]
 """The contents of a settings file, newest first, back to how it stood at a time (seconds since 1970)."""
@@ -58,12 +59,13 @@ class TreeFolder(EpochFolder):
         """The bytes of a file of the node in the tree."""
         return self.source(path)
 
-    def log_shards(self) -> list[str]:
-        """The activity log's files in the tree, in order."""
-        found: list[str] = []
-        while self.stored(name := layout.shard_name(len(found) + 1)) is not None:
-            found.append(name)
-        return found
+    def names(self) -> list[str]:
+        """The names of the folder's files in the tree."""
+        return self.source.names(self.relative)
+
+    def size(self, name: str) -> int:
+        """A file's bytes in the tree."""
+        return len(self.read(name))
 
 
 class EpochChange:
@@ -87,6 +89,12 @@ class EpochChange:
 
     def findings(self, scopes: Sequence[ScopeSettings]) -> Iterator[Finding]:
         """Everything in this epoch that may not be. `scopes`: the scope's file before and after, where it exists."""
+        try:
+            yield from self._findings(scopes)
+        except LedgerError as error:  # a file that is too large to be read, shards that do not follow one another
+            yield as_finding(error.at(self.after.relative))
+
+    def _findings(self, scopes: Sequence[ScopeSettings]) -> Iterator[Finding]:
         try:
             was = self.before.state() if self.before.exists() else None
         except LedgerError as error:
@@ -164,8 +172,7 @@ class EpochChange:
 
     def _shards(self) -> Iterator[Finding]:
         """The activity log as one over its shards: what was there before begins what is there now."""
-        before, after = (tree.log_shards() for tree in self._trees)
-        shards = before
+        shards = self._trees[0].log_shards()
         for number, name in enumerate(shards, start=1):
             if name in self.files:
                 old, new = self.before.read(name), self.after.read(name)
@@ -175,9 +182,6 @@ class EpochChange:
                     yield Finding(
                         "ACTIVITY_APPEND_ONLY", "a later shard exists; this one is closed", self.after.path(name)
                     )
-        for name in sorted(self.files):
-            if layout.shard_number(name) is not None and name not in after:
-                yield Finding("ACTIVITY_APPEND_ONLY", "a shard before it is missing", self.after.path(name))
 
     def _activity(self, end: Timestamp, closed: Timestamp | None) -> Iterator[Finding]:
         """Every added event is canonical, of this place and time, rightly hashed, new, and came in before review."""

@@ -1,4 +1,4 @@
-"""Where each file of a node lies, what kind it is, and which names are allowed (specification, section 3).
+"""Where each file of a node lies, what kind it is, and which names are allowed (specification, section 2).
 
 One place for every path: node, guard, verify and site ask here.
 """
@@ -6,8 +6,11 @@ One place for every path: node, guard, verify and site ask here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
+from ledger.core.bounds import CHECKSUMS_BYTES, FILE_BYTES, LINE_BYTES, SETTINGS_BYTES, SHARD_BYTES
+from ledger.core.errors import FormatError
 from ledger.core.values import SCOPE_PATTERN
 
 NODE_FILE = "ledger.yaml"
@@ -18,8 +21,6 @@ APPROVERS = "data/approvers"
 LOG = "data/log"
 CHECKSUMS = "sha256sums.txt"
 LOCK = "data/.lock"
-SHARD_LIMIT = 40_000_000
-"""Bytes: the line that would take an activity log past this opens the next shard."""
 
 Kind = Literal["once", "log", "derived", "later"]
 EPOCH_FILES: dict[str, Kind] = {
@@ -123,6 +124,39 @@ def shard_number(name: str) -> int | None:
         return 1
     match = _SHARD.fullmatch(name)
     return int(match[1]) if match else None
+
+
+def log_shards(names: Iterable[str]) -> list[str]:
+    """The files of an epoch's activity log among `names`: all that match, in the order of their numbers.
+
+    Raises FormatError where a number before one is missing: what lies behind a gap would be in the folder, but in no
+    hash. (None of them may be empty either: `EpochFolder.log_shards`, who knows their sizes.)
+    """
+    found = sorted((number, name) for name in names if (number := shard_number(name)) is not None)
+    for expected, (number, name) in enumerate(found, start=1):
+        if number != expected:
+            message = f"{shard_name(expected)} is missing before it"
+            raise FormatError(message, rule="ACTIVITY_APPEND_ONLY", path=name)
+    return [name for _, name in found]
+
+
+def most_bytes(path: str) -> int:
+    """The size past which a file of the node is not read (specification, section 10)."""
+    folder, _, name = path.rpartition("/")
+    if path == NODE_FILE or folder in ("scopes", "weights"):
+        return SETTINGS_BYTES
+    if not folder.startswith(f"{EPOCHS}/"):
+        return FILE_BYTES
+    if shard_number(name) is not None:
+        return SHARD_BYTES
+    return {"epoch.json": LINE_BYTES, CHECKSUMS: CHECKSUMS_BYTES}.get(name, FILE_BYTES)
+
+
+def check_size(path: str, size: int, most: int | None = None) -> None:
+    """FormatError when a file of the node is larger than what is read (`most`): said before it is read."""
+    most = most_bytes(path) if most is None else most
+    if size > most:
+        raise FormatError(f"has {size} bytes; at most {most} are read (specification, section 10)", path=path)
 
 
 def kind_of(name: str, version: int = 1) -> Kind | None:

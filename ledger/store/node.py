@@ -18,6 +18,7 @@ from typing import TypedDict, TypeVar
 
 from ledger.core.approvers import ApproverSet, ApproverSignature, Chain, build_chain
 from ledger.core.awards import standing_awards
+from ledger.core.bounds import FOLDERS
 from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
@@ -149,7 +150,7 @@ class EpochFolder:
         try:
             if not data.endswith(b"\n"):
                 raise FormatError("file has no line end (torn write?)")
-            record = model.read(decode(data[:-1]))
+            record = model.read(decode(data[:-1], layout.most_bytes(path)))
             check_place(record, self.node_id, self.scope_id, self.epoch_id)
         except FormatError as error:
             raise error.at(path, 1) from None
@@ -261,12 +262,36 @@ class EpochFolder:
         """The derived allocations as stored."""
         return self._log("allocations.jsonl", Allocation)
 
+    def names(self) -> list[str]:
+        """The names of everything in the folder."""
+        folder = self.root / self.relative
+        return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+
+    def size(self, name: str) -> int:
+        """A file's bytes, counted without reading them."""
+        return (self.root / self.path(name)).lstat().st_size
+
+    def log_shards(self) -> list[str]:
+        """The activity log's files by name, in order; empty when nothing was collected.
+
+        All that match, without a gap, none empty, none too large: FormatError (ACTIVITY_APPEND_ONLY) otherwise, since
+        the root over the log is the only hash that covers them.
+        """
+        try:
+            names = layout.log_shards(self.names())
+            for name in names:
+                if not (size := self.size(name)):
+                    raise FormatError("is empty", rule="ACTIVITY_APPEND_ONLY", path=name)
+                layout.check_size(self.path(name), size)
+        except FormatError as error:
+            error.path = error.path if "/" in (error.path or "") else self.path(error.path or "")
+            error.hint = "Restore the folder from git; only ledger commands write under data/."
+            raise
+        return names
+
     def shards(self) -> list[Path]:
-        """The activity log's files, in order; empty when nothing was collected. No gap in the numbers."""
-        found: list[Path] = []
-        while (path := self.root / self.path(layout.shard_name(len(found) + 1))).is_file():
-            found.append(path)
-        return found
+        """The activity log's files by their place on disk, as `log_shards`."""
+        return [self.root / self.path(name) for name in self.log_shards()]
 
     def events(self) -> Iterator[tuple[str, int, ActivityEvent]]:
         """Each event with its shard's name and line, in order (small epochs; large ones go through compute)."""
@@ -470,12 +495,17 @@ def check_tree(root: Path) -> None:
 
 
 def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
-    """Every file (and link) below a folder with its mode, sorted; a linked folder is one entry."""
+    """Every file (and link) below a folder with its mode, sorted; a linked folder, or one too deep, is one entry.
+
+    `relative` itself, where it is something else than a folder, is the only entry; nothing where it does not exist.
+    """
     folder = root / relative
-    if folder.is_symlink():
-        yield relative, stat.S_IFLNK
+    try:
+        mode = folder.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         return
-    if not folder.is_dir():
+    if not stat.S_ISDIR(mode) or relative.count("/") >= FOLDERS:
+        yield relative, mode
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = f"{relative}/{entry.name}"

@@ -10,19 +10,21 @@ import hashlib
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from ledger.core.bounds import FILE_BYTES, SETTINGS_BYTES
 from ledger.core.errors import InputError, UsageError
 from ledger.store.files import read_file
-from ledger.store.layout import is_scratch
+from ledger.store.layout import check_size, is_scratch, most_bytes
 from ledger.store.node import walk
 
 PLAIN = 0o100644
 LINK = 0o120000
 SUBMODULE = 0o160000
+BLOCK = 1 << 20
 _SETTINGS = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -50,8 +52,8 @@ class Tree(Protocol):
         """Every file, link and submodule by path."""
         ...
 
-    def read(self, path: str) -> bytes | None:
-        """A file's bytes; None when it does not exist, or is a link or a submodule."""
+    def read(self, path: str, most: int = FILE_BYTES) -> bytes | None:
+        """A file's bytes; None when it does not exist, or is a link or a submodule. FormatError past `most` bytes."""
         ...
 
 
@@ -100,6 +102,34 @@ def commit_of(top: Path, revision: str) -> str:
         ) from None
 
 
+class NodeFiles:
+    """The files of the node at `prefix` in a tree, by their path inside the node; called with one, it reads."""
+
+    def __init__(self, tree: Tree, prefix: str) -> None:
+        self._tree, self._prefix = tree, prefix
+
+    def __call__(self, path: str) -> bytes | None:
+        """The bytes of a file, None when there is no plain file of this path."""
+        try:
+            return self._tree.read(self._prefix + path, most_bytes(path))
+        except InputError as error:
+            error.path = path
+            raise
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files that lie in a folder."""
+        return self._by_folder.get(folder, [])
+
+    @cached_property
+    def _by_folder(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in self._tree.entries:
+            folder, _, name = path.rpartition("/")
+            if path.startswith(self._prefix):
+                found.setdefault(folder[len(self._prefix) :], []).append(name)
+        return found
+
+
 class GitTree:
     """The tree of a commit."""
 
@@ -118,8 +148,8 @@ class GitTree:
             found[os.fsdecode(path)] = Entry(int(mode, 8), blob.decode())
         return found
 
-    def read(self, path: str) -> bytes | None:
-        """The blob's bytes, through one long-lived `git cat-file --batch`."""
+    def read(self, path: str, most: int = FILE_BYTES) -> bytes | None:
+        """The blob's bytes, through one long-lived `git cat-file --batch`, which tells the size first."""
         entry = self.entries.get(path)
         if entry is None or not stat.S_ISREG(entry.mode):
             return None
@@ -137,12 +167,18 @@ class GitTree:
         head = self._reader.stdout.readline().split()
         if len(head) != 3:
             raise InputError(f"git has no object {entry.blob}", path=path, hint="Is the clone complete?")
+        try:
+            check_size(path, int(head[2]), most)
+        except InputError:
+            self._reader.kill()  # else what it still has to say would have to be read
+            self.close()
+            raise
         data = self._reader.stdout.read(int(head[2]))
         self._reader.stdout.read(1)
         return data
 
     def versions(self, path: str, since: int) -> Iterator[bytes]:
-        """A file as it is, then as it was on the way here, newest first, back to how it stood at `since`.
+        """A file of settings as it is, then as it was on the way here, newest first, back to how it stood at `since`.
 
         `since` counts seconds since 1970. Only first parents count: what a merged branch tried on its way never stood.
         """
@@ -151,8 +187,10 @@ class GitTree:
         log = git(self._top, "rev-list", "--first-parent", "--timestamp", self._commit, "--", path)
         for line in log.decode().splitlines():
             time, _, commit = line.partition(" ")
-            if listed := git(self._top, "ls-tree", "-z", "--full-tree", commit, "--", path):
-                yield git(self._top, "cat-file", "blob", listed.split(b"\t")[0].split(b" ")[2].decode())
+            if listed := git(self._top, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path):
+                _, _, blob, size = listed.partition(b"\t")[0].split()
+                if size.isdigit() and int(size) <= SETTINGS_BYTES:
+                    yield git(self._top, "cat-file", "blob", blob.decode())
             if int(time) <= since:
                 return
 
@@ -202,17 +240,24 @@ class WorkTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISLNK(mode):
-            return Entry(LINK, self._blob(os.fsencode(target.readlink())))
+            link = os.fsencode(target.readlink())
+            return Entry(LINK, self._blob(len(link), [link]))
         if stat.S_ISREG(mode):
-            return Entry(0o100755 if mode & 0o111 else PLAIN, self._blob(target.read_bytes()))
+            with target.open("rb") as file:
+                blob = self._blob(os.fstat(file.fileno()).st_size, iter(partial(file.read, BLOCK), b""))
+            return Entry(0o100755 if mode & 0o111 else PLAIN, blob)
         if not stat.S_ISDIR(mode):
             return Entry(mode, "")  # a pipe, a device
         if path.endswith("/"):
             return Entry(SUBMODULE, "")  # a repository inside this one
         return staged if staged is not None and staged.mode == SUBMODULE else None
 
-    def _blob(self, data: bytes) -> str:
-        return self._hash(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    def _blob(self, size: int, blocks: Iterable[bytes]) -> str:
+        """git's name for these bytes, read in blocks whatever their size."""
+        named = self._hash(b"blob %d\0" % size, usedforsecurity=False)
+        for block in blocks:
+            named.update(block)
+        return named.hexdigest()
 
     def _behind_link(self, folder: str) -> bool:
         """Whether a folder of the tree, or one above it, is a link."""
@@ -220,10 +265,10 @@ class WorkTree:
             self._links[folder] = self._behind_link(folder.rpartition("/")[0]) or (self._top / folder).is_symlink()
         return self._links[folder]
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, most: int = FILE_BYTES) -> bytes | None:
         """The file's bytes as they lie on disk."""
         entry = self.entries.get(path)
-        return read_file(self._top, path) if entry is not None and stat.S_ISREG(entry.mode) else None
+        return read_file(self._top, path, most) if entry is not None and stat.S_ISREG(entry.mode) else None
 
 
 def changes(base: Tree, head: Tree) -> dict[str, tuple[Entry | None, Entry | None]]:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from ledger.core.canonical import MAX_DEPTH, MAX_SAFE_INTEGER
+from ledger.core.bounds import NESTING, SETTINGS_BYTES
+from ledger.core.canonical import MAX_SAFE_INTEGER
 from ledger.core.config import Settings
 from ledger.core.errors import ConfigError
 from ledger.store.files import read_file
@@ -34,7 +35,7 @@ class _Narrow(yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag:
             raise yaml.MarkedYAMLError(problem=f"tag {tag} is not allowed", problem_mark=event.start_mark)
-        if self.depth >= MAX_DEPTH:  # its scanner's time grows with the square of the depth
+        if self.depth >= NESTING:  # its scanner's time grows with the square of the depth
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
@@ -126,6 +127,8 @@ def line_of(data: bytes, field: str) -> int | None:
 
 def parse_yaml(data: bytes, relative: str) -> object:
     """The plain value of a YAML file's bytes; ConfigError names file, line and what is not allowed."""
+    if len(data) > SETTINGS_BYTES:
+        raise ConfigError(f"has {len(data)} bytes; at most {SETTINGS_BYTES} are read", path=relative, hint=_HINT)
     try:
         return yaml.load(data.decode("utf-8"), Loader=_Narrow)  # noqa: S506 - a SafeLoader, narrowed further
     except UnicodeDecodeError:

@@ -170,6 +170,8 @@ TAMPERS: dict[str, Tamper] = {
     "an event twice": twice,
     "a duplicate key": duplicate_key,
     "a torn last line": torn,
+    "a shard behind a gap": lambda folder: (folder / "activity-0003.jsonl").write_bytes(b"{}\n"),
+    "an empty shard": lambda folder: (folder / "activity-0002.jsonl").write_bytes(b""),
     "a fraction": replace("epoch.json", '"file:design":4000', '"file:design":4000.5'),
     "a weight": replace("epoch.json", '"file:design":4000', '"file:design":4001'),
     "a decision": line("curation.jsonl", 1, lambda record: record.update(note=HOSTILE)),

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.canonical import (
-    MAX_DEPTH,
     MAX_SAFE_INTEGER,
+    NESTING,
     clean_text,
     decode,
     encode,
@@ -185,10 +185,10 @@ def test_nesting_is_bounded_whatever_the_interpreter_would_stand() -> None:
     sys.setrecursionlimit(100_000)
     try:
         for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"), (b"[0,", b"]"), (b'["[",', b"]"), (b'["\\"",', b"]")):
-            for depth in (1, MAX_DEPTH - 1):
+            for depth in (1, NESTING - 1):
                 inner = opening * depth + b"0" + closing * depth
                 assert encode(decode(b'{"a":' + inner + b"}")) == b'{"a":' + inner + b"}"
-            for depth in (MAX_DEPTH, 1000, 200_000):
+            for depth in (NESTING, 1000, 200_000):
                 with pytest.raises(FormatError, match="nested too deeply"):
                     decode(b'{"a":' + opening * depth)
     finally:

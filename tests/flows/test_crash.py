@@ -20,7 +20,7 @@ from ledger.flows.session import Session, locked
 from ledger.flows.sign import finalize
 from ledger.flows.start import NodePlan, init_node
 from ledger.flows.verify import verify
-from ledger.store import append, layout
+from ledger.store import append
 from tests.nodes import NODE_ID, at, digest, make_node, sign_as
 
 
@@ -60,7 +60,6 @@ def act(root: Path, time: str, step: Callable[[Session], object]) -> None:
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three events fill a shard, so that one append writes several files."""
     monkeypatch.setattr(append.append_activity, "__defaults__", (1_200,))
-    monkeypatch.setattr(layout, "SHARD_LIMIT", 1_200)
 
 
 def killed_at(monkeypatch: pytest.MonkeyPatch, call: str, number: int, run: Callable[[], None]) -> bool:

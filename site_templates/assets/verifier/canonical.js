@@ -5,6 +5,7 @@ import { bytesOf, textOf } from "./bytes.js";
 import { Refusal } from "./errors.js";
 
 const MAX_DEPTH = 32;
+export const LINE_BYTES = 1_000_000; // the longest line that is read (specification, section 10)
 const PLAIN = /^[^\\\x00-\x1f\x7f]*(?:\\["\\][^\\\x00-\x1f\x7f]*)*$/;
 
 /** The canonical text of a value: keys sorted (all of ours are ASCII), no spaces; whole numbers only. */
@@ -32,8 +33,9 @@ export function decodeText(text) {
   }
 }
 
-/** The object of one canonical line (bytes without the line end); Refusal for anything else. */
-export function decode(raw) {
+/** The object of one canonical line (bytes without the line end) of at most `most` bytes; Refusal for anything else. */
+export function decode(raw, most = LINE_BYTES) {
+  if (raw.length > most) throw new Refusal(`line of ${raw.length} bytes; the longest that is read has ${most}`);
   let value = null;
   try {
     value = decodeText(textOf(raw));

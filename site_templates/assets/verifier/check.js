@@ -89,8 +89,9 @@ class Check {
     const pin = this.attempt(() => this.pin());
     const statement = this.loaded.files.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
     const epoch = this.attempt(() => this.epoch());
-    const log = epoch && (await this.scan(epoch));
-    const derived = epoch && this.attempt(() => this.derive(epoch, log, statement, pin));
+    const shards = epoch && this.attempt(() => this.shards());
+    const log = shards && (await this.scan(epoch, shards));
+    const derived = log && this.attempt(() => this.derive(epoch, log, statement, pin));
     this.activity(log, transitions);
     this.decisions(derived, transitions);
     this.pool(epoch, derived);
@@ -172,8 +173,16 @@ class Check {
     return this.single(records.Epoch, "epoch.json");
   }
 
-  async scan(epoch) {
-    const shards = shardNames([...this.loaded.files.keys()]).map((name) => ({ name, path: this.path(name), data: this.data(name) }));
+  shards() {
+    try {
+      return shardNames(this.loaded.files).map((name) => ({ name, path: this.path(name), data: this.data(name) }));
+    } catch (error) {
+      if (error instanceof Refusal) error.path = this.path(error.path);
+      throw error;
+    }
+  }
+
+  async scan(epoch, shards) {
     const parts = cutParts(shards);
     let done = 0;
     const beat = () => this.progress({ stage: "checking events", done: (done += 1), total: parts.length });

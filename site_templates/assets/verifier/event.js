@@ -1,6 +1,6 @@
 // One line of the activity log. Most lines are long and plain, so the common writing of one is recognised by its shape.
 import { textOf } from "./bytes.js";
-import { decode, decodeText } from "./canonical.js";
+import { LINE_BYTES, decode, decodeText } from "./canonical.js";
 import { ActivityEvent, read } from "./records.js";
 
 const NAMES = [...ActivityEvent.names].sort();
@@ -42,7 +42,7 @@ function plainEvent(raw) {
 
 /** The event of one line (bytes without the line end) and its payload's canonical text; Refusal for anything else. */
 export function readEvent(raw) {
-  const plain = plainEvent(raw);
+  const plain = raw.length > LINE_BYTES ? null : plainEvent(raw);
   if (plain !== null) {
     read(ActivityEvent, plain.event);
     return plain;

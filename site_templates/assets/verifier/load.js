@@ -49,14 +49,18 @@ async function readLists(read) {
   return [index, scopes];
 }
 
-/** The shards of an activity log in order, up to the first gap in their numbers. */
-export function shardNames(names) {
-  const found = [];
-  for (let number = 1; ; number += 1) {
-    const name = number === 1 ? "activity.jsonl" : `activity-${String(number).padStart(4, "0")}.jsonl`;
-    if (!names.includes(name)) return found;
-    found.push(name);
+const shardName = (number) => (number === 1 ? "activity.jsonl" : `activity-${String(number).padStart(4, "0")}.jsonl`);
+const shardNumber = (name) => (name === shardName(1) ? 1 : Number(name.slice(9, 13)));
+
+/** The files of an activity log among `files`, in order: all that match, without a gap, none empty; Refusal otherwise. */
+export function shardNames(files) {
+  const names = [...files.keys()].filter(isShard).sort((one, two) => shardNumber(one) - shardNumber(two));
+  for (const [index, name] of names.entries()) {
+    const rule = "ACTIVITY_APPEND_ONLY";
+    if (name !== shardName(index + 1)) throw new Refusal(`${shardName(index + 1)} is missing before it`, { rule, path: name });
+    if (files.get(name).length === 0) throw new Refusal("is empty", { rule, path: name });
   }
+  return names;
 }
 
 /**

@@ -315,7 +315,7 @@ export function readLog(recordType, data, path, place, limit = Infinity) {
 export function readSingle(recordType, data, path, place) {
   try {
     if (isTorn(data) || data.length === 0) throw new Refusal("file has no line end (torn write?)");
-    return checkPlace(read(recordType, decode(data.subarray(0, data.length - 1))), place);
+    return checkPlace(read(recordType, decode(data.subarray(0, data.length - 1), Infinity)), place);
   } catch (error) {
     throw error instanceof Refusal ? error.at(path, 1) : error;
   }
