@@ -188,7 +188,7 @@ def test_nesting_is_bounded_whatever_the_interpreter_would_stand() -> None:
             for depth in (1, NESTING - 1):
                 inner = opening * depth + b"0" + closing * depth
                 assert encode(decode(b'{"a":' + inner + b"}")) == b'{"a":' + inner + b"}"
-            for depth in (NESTING, 1000, 200_000):
+            for depth in (NESTING, 1000, 150_000):
                 with pytest.raises(FormatError, match="nested too deeply"):
                     decode(b'{"a":' + opening * depth)
     finally:
@@ -208,10 +208,10 @@ def test_measuring_depth_takes_linear_time_on_hostile_lines(unit: bytes) -> None
 
 
 def test_a_duplicate_among_very_many_keys_is_found_at_once() -> None:
-    """Looking for the double name must not take quadratic time: a line of 6 MB would keep a verifier busy for hours."""
+    """Looking for the double name must not take quadratic time: a long line would keep a verifier busy."""
     keys = ",".join(f'"k{number:06d}":1' for number in range(400_000))
     with pytest.raises(FormatError, match="duplicate key 'k399999'"):
-        decode(f'{{{keys},"k399999":1}}'.encode())
+        decode(f'{{{keys},"k399999":1}}'.encode(), most=10_000_000)
 
 
 @given(st.binary(max_size=40))
