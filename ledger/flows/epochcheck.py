@@ -152,7 +152,7 @@ class EpochCheck:
         """A checkout that altered line ends is told as such, before everything that follows from it."""
         for path, _ in walk(self.node.root, self.folder.relative):
             name = path.rpartition("/")[2]
-            if layout.kind_of(name) is None or layout.shard_number(name) is not None:
+            if layout.shard_number(name) is not None or layout.is_scratch(path):
                 continue
             if b"\r\n" in (self._one(partial(read_file, self.node.root, path)) or b""):
                 message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
