@@ -110,13 +110,13 @@ def _this_clone() -> Path:
 def _progress() -> Iterator[Progress]:
     """A bar on a terminal; on anything else a line now and then."""
     if not sys.stderr.isatty():
-        last = [""]
+        said: set[str] = set()
 
         def line(done: int, total: int, text: str) -> None:
-            if total <= 10 or done % max(1, total // 10) == 0 or done == total:
-                if text != last[0]:
-                    note(text)
-                last[0] = text
+            act = text.partition(" ")[0] if total == 1 else text  # "verifying default/1", "verifying default/2", …
+            if (total <= 10 or done % max(1, total // 10) == 0 or done == total) and act not in said:
+                note(text)
+                said.add(act)
 
         yield line
         return

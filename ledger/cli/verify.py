@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, plain, safe_text
+from ledger.core.bounds import FINDINGS, FINDINGS_SHOWN
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,11 +69,10 @@ def verify(
             if not quiet or check.verdict == "fail":
                 later = " (not yet: the epoch is " + epoch.state + ")" if check.verdict == "not yet" else ""
                 out(f"  {MARK[check.verdict]} {check.invariant}{later}")
-            for finding in check.findings:
-                tell_finding(finding)
-    for finding in result.findings:
-        out(f"FAIL {finding.rule}")
-        tell_finding(finding)
+            tell_findings(check.findings)
+    for rule, findings in by_rule(result.findings):
+        out(f"FAIL {rule}")
+        tell_findings(findings)
     for trust in result.trust:
         for text in trust.notices:
             note(f"notice: {text}")
@@ -81,8 +82,25 @@ def verify(
     if not count and result.ok:
         out(f"nothing to verify yet: node {result.node_id} has no epoch")
         return 0
+    if not count:
+        out(f"DIFFERENT: no epoch of node {result.node_id} could be looked at; what stands above comes first")
+        return 1
     out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}")
     return 0 if result.ok else 1
+
+
+def by_rule(findings: Sequence[Finding]) -> Iterator[tuple[str, Sequence[Finding]]]:
+    """The findings by the rule that they break, in the order in which the rules first came."""
+    for rule in dict.fromkeys(finding.rule for finding in findings):
+        yield rule, [finding for finding in findings if finding.rule == rule]
+
+
+def tell_findings(findings: Sequence[Finding]) -> None:
+    """The first findings of one rule, and how many more there are."""
+    for finding in findings[:FINDINGS_SHOWN]:
+        tell_finding(finding)
+    if len(findings) > FINDINGS_SHOWN:
+        out(f"       … and {len(findings) - FINDINGS_SHOWN} more; --json tells up to {FINDINGS} of a rule")
 
 
 def tell_finding(finding: Finding) -> None:
@@ -113,9 +131,9 @@ def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epo
     if as_json:
         emit("guard/1", {"ok": not findings, "findings": findings})
     else:
-        for finding in findings:
-            out(f"FAIL {finding.rule}")
-            tell_finding(finding)
+        for rule, broken in by_rule(findings):
+            out(f"FAIL {rule}")
+            tell_findings(broken)
         out("allowed" if not findings else f"REFUSED: {len(findings)} finding(s)")
         if findings:
             note("the change is not one that the ledger's own commands make; restore the files named and use them")

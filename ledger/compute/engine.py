@@ -138,6 +138,12 @@ class Engine:
         self._remembered.add(log)
         self.execute("INSERT INTO seen SELECT id, $log FROM events WHERE canonical", {"log": log}).fetchall()
 
+    def remember_elsewhere(self, shards: Sequence[Path]) -> None:
+        """Makes the ids of logs that are not loaded the ones seen there. FormatError where they are no text."""
+        if shards:
+            values = {"shards": self.paths(shards), "skip": len(str(self.root)) + 1}
+            self.execute(f"INSERT INTO seen {query('ids_elsewhere')}", values).fetchall()
+
     def execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():

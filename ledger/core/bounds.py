@@ -1,4 +1,4 @@
-"""How much of anything is read at all (specification, section 10): one place for every number, so that no input hangs,
+"""How much of anything is read at all (specification, Bounds): one place for every number, so that no input hangs,
 fills the memory of, or floods the output of a command. Pure numbers; who reads, asks here before it reads.
 """
 

@@ -40,6 +40,7 @@ LATEST = Timestamp("9999-01-01T00:00:00.000Z")
 PAUSE = 366 * DAY
 """Milliseconds without a commit that part what is shown from what is not."""
 MOST_WINDOWS = 1_500
+"""Windows of a demonstration: 28 years of weeks."""
 MARKER = ".ledger-demo"
 SCOPE = "default"
 THROW_AWAY_KEY = sha256_hex(b"contribution ledger demonstration: everybody knows this key, never use it")

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.core.conduct import binding_findings
-from ledger.core.errors import FormatError, LedgerError
+from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.findings import Findings
 from ledger.core.settling import approvers_of
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
@@ -59,12 +60,16 @@ def verify(
     `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
     """
     node = session.node
+    if not (node.root / "data").exists():
+        hint = "`ledger init` and `ledger collect` make it. If it was there, get it back: git checkout -- data"
+        raise InputError("there is no folder data/, so there is nothing to verify", path="data", hint=hint)
     result = Verification(node.node_id)
-    result.findings += tree_findings(node)
+    result.findings += Findings(tree_findings(node))
     result.findings += [
         Finding("ADAPTERS_NOT_IN_CORE", f"core imports {name}", path) for path, name in impure_imports()
     ]
     receipts = ReceiptCheck(session)
+    result.findings += _ids_elsewhere(session, scope_id, epoch_id)
     for scope in session.scope_ids(scope_id):
         result.findings += _scope_findings(node, scope)
         with suppress(LedgerError):  # one of the findings
@@ -103,9 +108,41 @@ def _folders(node: Node, scope_id: str) -> list[EpochFolder]:
     root = node.root / layout.EPOCHS / scope_id
     ids = sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal()) if root.is_dir() else []
     folders = [node.epoch(scope_id, epoch_id) for epoch_id in ids]
-    if folders and {path.name for path in (node.root / folders[-1].relative).iterdir()} <= {"epoch.json"}:
+    if folders and _cut_off(folders[-1]):
         folders.pop()  # a run was killed while it opened this epoch; the next one completes it
     return folders
+
+
+def _cut_off(folder: EpochFolder) -> bool:
+    """Whether the folder holds nothing but what a killed opening leaves: `epoch.json`, scratch, or neither."""
+    names = {name for name in folder.names() if not layout.is_scratch(name)}
+    if names != {"epoch.json"}:
+        return not names
+    try:
+        folder.epoch()
+    except LedgerError:
+        return False  # no command writes that one: the epoch's check says what it is
+    return True
+
+
+def _ids_elsewhere(session: Session, scope_id: str | None, epoch_id: int | None) -> list[Finding]:
+    """Where not all epochs are asked for, the ids of the others are read first: an id is in the node once."""
+    node, asked = session.node, set(session.scope_ids(scope_id))
+    if epoch_id is None and asked >= node.scopes.keys():
+        return []
+    try:
+        shards = [
+            shard
+            for scope in node.scopes
+            for folder in _folders(node, scope)
+            if scope not in asked or epoch_id not in (None, folder.epoch_id)
+            for shard in folder.shards()
+        ]
+        session.engine.remember_elsewhere(shards)
+    except FormatError as error:
+        message = f"the ids of other epochs cannot be read: {error.message}"
+        return [Finding("ACTIVITY_IDEMPOTENT", message, error.path or layout.EPOCHS, error.line)]
+    return []
 
 
 def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
@@ -137,8 +174,9 @@ def _binding_findings(node: Node) -> Iterator[Finding]:
 def _unknown_scopes(node: Node) -> list[Finding]:
     root = node.root / layout.EPOCHS
     names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    message = "epochs of a scope that is not configured: there is no"
     return [
-        Finding("SCOPE_VALIDATED", "epochs of a scope that is not configured", f"{layout.EPOCHS}/{name}")
+        Finding("SCOPE_VALIDATED", f"{message} {layout.scope_path(name)}", f"{layout.EPOCHS}/{name}")
         for name in names
         if name not in node.scopes
     ]
@@ -148,4 +186,34 @@ def guard(root: Path, base: str, head: str | None, epoch_branch: tuple[str, int]
     """Whether the change from `base` to `head` (None: the working tree) is one that the log allows; see the store."""
     from ledger.store.guard import guard as compare
 
-    return compare(root, base, head, epoch_branch=epoch_branch)
+    return compare(root, base, head, epoch_branch=epoch_branch, also=_sources_answer)
+
+
+def _sources_answer(node: Node) -> Iterator[LedgerError]:
+    """What a run asks first of the sources that the scopes name: options that their adapters take, routes that match.
+
+    An adapter whose library is not installed here cannot be asked; that says nothing about the change.
+    """
+    from ledger.flows.routes import check_routes, options_of
+    from ledger.sources.registry import available, source_class
+
+    scopes, missing = list(node.scopes.values()), set()
+    for scope in scopes:
+        for entry in scope.sources:
+            try:
+                source_class(entry.source)
+            except LedgerError as error:
+                missing.add(entry.source)
+                if entry.source not in available():
+                    yield error.at(layout.scope_path(scope.scope_id))
+                continue
+            try:
+                options_of(scope, entry)
+            except LedgerError as error:
+                yield error.at(layout.scope_path(scope.scope_id))
+                return
+    try:
+        for kind in sorted({entry.source for scope in scopes for entry in scope.sources} - missing):
+            check_routes(scopes, kind)
+    except LedgerError as error:
+        yield error

@@ -67,10 +67,14 @@ def write_file(root: Path, relative: str, data: bytes) -> None:
     temporary = target.with_name(f".{target.name}.tmp")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk names no file of itself
+        raise
     os.replace(temporary, target)  # noqa: PTH105 - the call that tests interrupt on purpose
     _sync_folder(target.parent)
 

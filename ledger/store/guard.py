@@ -8,6 +8,7 @@ CURATION_FREEZE_ON_FINALIZE, ONE_ACTIVE_EPOCH, WRITES_VIA_WORKFLOW). Works on tw
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,14 +16,16 @@ from pathlib import Path
 
 from ledger.core.conduct import binding_findings
 from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
-from ledger.core.errors import InputError, LedgerError
+from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
+from ledger.store.attributes import attribute_findings
 from ledger.store.guard_amendment import AmendmentChange
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, id_of, rewritten
+from ledger.store.guard_load import Check, load_findings
 from ledger.store.guard_payments import bank_data_findings, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
@@ -38,23 +41,26 @@ _AMENDED = re.compile(
 )
 _FIXED = ("node_id", "anchor", "length", "unit")
 _OWN = (layout.NODE_FILE, ".gitattributes", "data", "scopes", "weights")
-_BYTES_RULE = (b"data/**", [b"-text"])
-_TOUCHES_BYTES = re.compile(rb"[-!]?(?:text|eol|crlf|ident|filter|working-tree-encoding|export-ignore)(?:=.*)?")
 
 
 def guard(
-    root: Path, base: str, head: str | None = None, *, epoch_branch: tuple[str, int] | None = None
+    root: Path,
+    base: str,
+    head: str | None = None,
+    *,
+    epoch_branch: tuple[str, int] | None = None,
+    also: Check | None = None,
 ) -> list[Finding]:
     """What the change from `base` to `head` (None: the working tree) does that it may not; empty when all is allowed.
 
-    `epoch_branch`: also refuse any change outside this epoch's folder, anywhere in the repository. Raises InputError
-    for a revision that git does not know.
+    `epoch_branch`: also refuse any change outside this epoch's folder, anywhere in the repository. `also`: what a run
+    asks of the settings besides. Raises InputError for a revision that git does not know.
     """
     top, prefix = top_of(root)
     before = GitTree(top, base)
     after: Tree = WorkTree(top, prefix, before) if head is None else GitTree(top, head)
     try:
-        return list(Findings(_Guard(prefix, before, after).findings(epoch_branch)))
+        return list(Findings(_Guard(top, prefix, before, after).findings(epoch_branch, also)))
     finally:
         before.close()
         if isinstance(after, GitTree):
@@ -64,7 +70,8 @@ def guard(
 class _Guard:
     """One comparison; paths of findings are relative to the node."""
 
-    def __init__(self, prefix: str, before: GitTree, after: Tree) -> None:
+    def __init__(self, top: Path, prefix: str, before: GitTree, after: Tree) -> None:
+        self.top = top
         self.prefix, self.before, self.after = prefix, before, after
         self._read_before, self._read_after = NodeFiles(before, prefix), NodeFiles(after, prefix)
         self.all_changes = changes(before, after)
@@ -72,14 +79,22 @@ class _Guard:
             path[len(prefix) :]: change for path, change in self.all_changes.items() if path.startswith(prefix)
         }
 
-    def findings(self, epoch_branch: tuple[str, int] | None) -> Iterator[Finding]:
+    def findings(self, epoch_branch: tuple[str, int] | None, also: Check | None) -> Iterator[Finding]:
         """Everything that may not be, each with its place and rule."""
+        try:
+            yield from self._findings(epoch_branch, also)
+        except FormatError as error:  # a file past its bound, which nobody reads
+            yield as_finding(error)
+
+    def _findings(self, epoch_branch: tuple[str, int] | None, also: Check | None) -> Iterator[Finding]:
         if epoch_branch is not None:
             yield from self._outside(layout.epoch_path(*epoch_branch), layout.scope_logs(epoch_branch[0]))
         foreign = list(self._foreign())
         yield from foreign
         yield from bank_data_findings(self.changes, self._read_before, self._read_after)
         yield from self._settings()
+        yield from load_findings(self.after, self.prefix, also)
+        yield from attribute_findings(self.top, self.prefix, self.before, self.after)
         if foreign:
             return  # what follows reads records, and may rely on names and modes
         yield from self._bindings()
@@ -88,9 +103,7 @@ class _Guard:
         touched = sorted({(match[1], int(match[2])) for path in self.changes if (match := _EPOCH.fullmatch(path))})
         settings = self._node(self.after)
         if settings is None:
-            if layout.NODE_FILE not in self.changes:
-                yield Finding("NODE_SCOPED", "is missing or cannot be read", layout.NODE_FILE)
-            return
+            return  # one of the findings
         shards = {
             place: [name for path in self.changes if (name := _shard_of(path, place)) is not None] for place in touched
         }
@@ -170,11 +183,9 @@ class _Guard:
     def _foreign(self) -> Iterator[Finding]:
         """Names, modes and kinds of files under `data/`; logs and epochs that disappear."""
         for path, (_, new) in self.changes.items():
-            if path == ".gitattributes":
-                yield from self._attributes()
             first = path.partition("/")[0]
-            if new is not None and first not in _OWN and first.casefold() in _OWN:
-                yield Finding("WRITES_VIA_WORKFLOW", f"is {first.casefold()} on a disk that ignores case", path)
+            if new is not None and first not in _OWN and _folded(first) in _OWN:
+                yield Finding("WRITES_VIA_WORKFLOW", f"is {_folded(first)} on a disk that folds names", path)
             if not (path == "data" or path.startswith("data/")):
                 continue
             if new is None:
@@ -190,13 +201,6 @@ class _Guard:
                     raise InputError(f"has git mode {new.mode:o}, not 100644", rule="WRITES_VIA_WORKFLOW")
             except LedgerError as error:
                 yield as_finding(error.at(path))
-
-    def _attributes(self) -> Iterator[Finding]:
-        """The node's attributes keep git's hands off the bytes under `data/`."""
-        old, new = (read(".gitattributes") or b"" for read in (self._read_before, self._read_after))
-        if _keeps_bytes(old) and not _keeps_bytes(new):
-            message = "must keep the line `data/** -text`, after all others that touch the bytes of these files"
-            yield Finding("WRITES_VIA_WORKFLOW", message, ".gitattributes")
 
     def _settings(self) -> Iterator[Finding]:
         """Settings that changed must still be read; what all epochs rest on must not change."""
@@ -325,18 +329,7 @@ def _shard_of(path: str, place: tuple[str, int]) -> str | None:
     return match[3]
 
 
-def _keeps_bytes(attributes: bytes) -> bool:
-    """Whether the last line that touches the bytes of files under `data/` is `data/** -text`: the last match wins."""
-    kept = False
-    for line in attributes.splitlines():
-        pattern, *words = line.split() or [b"#"]
-        touching = [word for word in words if _TOUCHES_BYTES.fullmatch(word)]
-        if touching and not pattern.startswith(b"#") and _may_match_data(pattern):
-            kept = (pattern, touching) == _BYTES_RULE
-    return kept
-
-
-def _may_match_data(pattern: bytes) -> bool:
-    """False for a pattern that begins with the plain name of another folder."""
-    folder, slash, _ = pattern.removeprefix(b"/").partition(b"/")
-    return not slash or folder == b"data" or not re.fullmatch(rb"[\w.-]+", folder)
+def _folded(name: str) -> str:
+    """The name as disks of macOS and Windows may take it: without case, invisible marks and dots at the end."""
+    shown = "".join(mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
+    return ".gitattributes" if shown.casefold() == "gitatt~1" else shown.casefold().rstrip(". ")

@@ -141,7 +141,7 @@ def log_shards(names: Iterable[str]) -> list[str]:
 
 
 def most_bytes(path: str) -> int:
-    """The size past which a file of the node is not read (specification, section 10)."""
+    """The size past which a file of the node is not read (specification, Bounds)."""
     folder, _, name = path.rpartition("/")
     if path == NODE_FILE or folder in ("scopes", "weights"):
         return SETTINGS_BYTES
@@ -156,7 +156,7 @@ def check_size(path: str, size: int, most: int | None = None) -> None:
     """FormatError when a file of the node is larger than what is read (`most`): said before it is read."""
     most = most_bytes(path) if most is None else most
     if size > most:
-        raise FormatError(f"has {size} bytes; at most {most} are read (specification, section 10)", path=path)
+        raise FormatError(f"has {size} bytes; at most {most} are read (specification, Bounds)", path=path)
 
 
 def kind_of(name: str, version: int = 1) -> Kind | None:

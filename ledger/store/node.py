@@ -525,6 +525,8 @@ def check_entry(path: str, mode: int) -> None:
     hint = "Remove it, or restore the folder from git; only ledger commands write under data/."
     if stat.S_ISLNK(mode):
         raise FormatError("symbolic links are not allowed", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
+    if path == "data":
+        raise FormatError("is not a folder", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
     if not stat.S_ISREG(mode):
         raise FormatError("is not a plain file", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
     if mode & 0o111:

@@ -57,7 +57,7 @@ class Tree(Protocol):
         ...
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The caller's environment without what hooks and others set to point git elsewhere (GIT_DIR, GIT_INDEX_FILE)."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRONMENT
 
@@ -65,7 +65,7 @@ def _environment() -> dict[str, str]:
 def git(folder: Path, *arguments: str) -> bytes:
     """What git prints; InputError with git's own words when it fails."""
     done = subprocess.run(
-        ["git", "-C", str(folder), *_SETTINGS, *arguments], env=_environment(), capture_output=True, check=False
+        ["git", "-C", str(folder), *_SETTINGS, *arguments], env=environment(), capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -116,6 +116,10 @@ class NodeFiles:
             error.path = path
             raise
 
+    def __contains__(self, path: str) -> bool:
+        """Whether there is anything of this path: a file, a link, a submodule."""
+        return self._prefix + path in self._tree.entries
+
     def names(self, folder: str) -> list[str]:
         """The names of the files that lie in a folder."""
         return self._by_folder.get(folder, [])
@@ -156,7 +160,7 @@ class GitTree:
         if self._reader is None:
             self._reader = subprocess.Popen(
                 ["git", "-C", str(self._top), *_SETTINGS, "cat-file", "--batch"],
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -189,7 +193,7 @@ class GitTree:
             time, _, commit = line.partition(" ")
             if listed := git(self._top, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path):
                 _, _, blob, size = listed.partition(b"\t")[0].split()
-                if size.isdigit() and int(size) <= SETTINGS_BYTES:
+                if not size.isdigit() or int(size) <= SETTINGS_BYTES:  # a hole in the history is an error
                     yield git(self._top, "cat-file", "blob", blob.decode())
             if int(time) <= since:
                 return
@@ -210,8 +214,7 @@ class WorkTree:
     def __init__(self, top: Path, prefix: str, base: GitTree) -> None:
         self._top, self._prefix = top, prefix
         self._links = {"": False}
-        known = next(iter(base.entries.values()), Entry(PLAIN, "0" * 40))
-        self._hash = hashlib.sha1 if len(known.blob) == 40 else hashlib.sha256  # the two kinds of git repository
+        self._digits = len(next(iter(base.entries.values()), Entry(PLAIN, "0" * 40)).blob)
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
@@ -241,23 +244,14 @@ class WorkTree:
             return None
         if stat.S_ISLNK(mode):
             link = os.fsencode(target.readlink())
-            return Entry(LINK, self._blob(len(link), [link]))
+            return Entry(LINK, blob_id(len(link), [link], self._digits))
         if stat.S_ISREG(mode):
-            with target.open("rb") as file:
-                blob = self._blob(os.fstat(file.fileno()).st_size, iter(partial(file.read, BLOCK), b""))
-            return Entry(0o100755 if mode & 0o111 else PLAIN, blob)
+            return Entry(0o100755 if mode & 0o111 else PLAIN, file_id(target, self._digits))
         if not stat.S_ISDIR(mode):
             return Entry(mode, "")  # a pipe, a device
         if path.endswith("/"):
             return Entry(SUBMODULE, "")  # a repository inside this one
         return staged if staged is not None and staged.mode == SUBMODULE else None
-
-    def _blob(self, size: int, blocks: Iterable[bytes]) -> str:
-        """git's name for these bytes, read in blocks whatever their size."""
-        named = self._hash(b"blob %d\0" % size, usedforsecurity=False)
-        for block in blocks:
-            named.update(block)
-        return named.hexdigest()
 
     def _behind_link(self, folder: str) -> bool:
         """Whether a folder of the tree, or one above it, is a link."""
@@ -269,6 +263,20 @@ class WorkTree:
         """The file's bytes as they lie on disk."""
         entry = self.entries.get(path)
         return read_file(self._top, path, most) if entry is not None and stat.S_ISREG(entry.mode) else None
+
+
+def blob_id(size: int, blocks: Iterable[bytes], digits: int) -> str:
+    """git's name for these bytes; `digits` tells the two kinds of repository apart: 40 for SHA-1, 64 for SHA-256."""
+    named = (hashlib.sha1 if digits == 40 else hashlib.sha256)(b"blob %d\0" % size, usedforsecurity=False)
+    for block in blocks:
+        named.update(block)
+    return named.hexdigest()
+
+
+def file_id(path: Path, digits: int) -> str:
+    """git's name for a file's bytes as they lie on disk, read in blocks whatever its size."""
+    with path.open("rb") as file:
+        return blob_id(os.fstat(file.fileno()).st_size, iter(partial(file.read, BLOCK), b""), digits)
 
 
 def changes(base: Tree, head: Tree) -> dict[str, tuple[Entry | None, Entry | None]]:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from ledger.cli import main
+from ledger.core.values import parse_time
+from ledger.flows.demo import _calendar
 from tests.nodes import digest
 
 
@@ -80,3 +82,16 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     assert main() == 3
     assert (tmp_path / "mine/thesis.txt").read_text("utf-8") == "years of work"
     assert "no earlier demonstration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stray", ["2100-01-01", "2106-02-07", "1970-01-01", "2040-01-01"])
+def test_a_date_of_a_clock_that_was_wrong_makes_no_endless_calendar(stray: str) -> None:
+    days = [parse_time(f"2023-03-{day:02d}") for day in range(1, 31)] * 3
+    _, windows, _ = _calendar(sorted([*days, parse_time(stray)]))
+    assert (windows[0].start[:4], windows[-1].end[:4]) == ("2023", "2023")
+    assert len(windows) < 40
+
+
+def test_a_calendar_has_no_more_windows_than_its_events_are_worth() -> None:
+    _, windows, _ = _calendar([parse_time("1970-01-01"), parse_time("2106-02-07")])
+    assert len(windows) <= 150 + 2 * 10 + 2

@@ -271,18 +271,100 @@ def test_guard_refuses_to_close_over_an_open_question(root: Path) -> None:
 # --- odd files
 
 
-@pytest.mark.parametrize("path", ["Data/epochs/x", "DATA/x", "Ledger.yaml", "\u017fcopes/x.yaml", ".GitAttributes"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Data/epochs/x",
+        "DATA/x",
+        "Ledger.yaml",
+        "\u017fcopes/x.yaml",
+        ".GitAttributes",
+        ".git\u200dattributes",
+        "GITATT~1",
+    ],
+)
 def test_a_twin_of_the_nodes_own_names_is_refused(root: Path, path: str) -> None:
     edit(root, path, lambda _: b"x\n")
     assert [(found.rule, found.path) for found in guard(root, "HEAD")] == [("WRITES_VIA_WORKFLOW", path)]
 
 
-@pytest.mark.parametrize(
-    "line", [b"* text=auto", b"data/** text eol=crlf", b"*.jsonl ident", b"/data/epochs/** -text filter=evil"]
-)
-def test_attributes_that_touch_data_after_all_are_refused(root: Path, line: bytes) -> None:
-    edit(root, ".gitattributes", lambda data: data + line + b"\n")
-    assert [found.path for found in guard(root, "HEAD")] == [".gitattributes"]
+ATTRIBUTES = {
+    "none at all": None,
+    "nothing about data": b"*.png binary\n",
+    "a later line for all": b"data/** -text\n* text=auto\n",
+    "a later line for data": b"data/** -text\ndata/** text eol=crlf\n",
+    "a later line for one future file": b"data/** -text\ndata/epochs/default/0001/objections.jsonl text\n",
+    "ident": b"data/** -text\n*.jsonl ident\n",
+    "a filter": b"data/** -text\n/data/epochs/** -text filter=evil\n",
+    "another encoding": b"data/** -text\n*.jsonl working-tree-encoding=UTF-16\n",
+    "left out of archives": b"data/** -text\ndata/** export-ignore\n",
+    "substituted in archives": b"data/** -text\ndata/** export-subst\n",
+    "a CR inside a comment": b"* text eol=crlf\n# x\rdata/** -text\n",
+    "a macro": b"[attr]x text eol=crlf\ndata/** -text\ndata/** x\n",
+    "a line that git finds too long": b"* text eol=crlf\ndata/** -text" + b" " * 2100 + b"\n",
+    "a NUL inside a comment": b"* text eol=crlf\n#\0\ndata/** -text\n",
+    "a form feed before the pattern": b"* text eol=crlf\n\x0cdata/** -text\n",
+    "a vertical tab inside the rule": b"* text eol=crlf\ndata/**\x0b-text\n",
+    "other letters, where names ignore case": b"data/** -text\nDATA/** text eol=crlf\n",
+}
+"""Root attributes with which some checkout, check-in or archive has other bytes under data/."""
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["on disk", "committed"])
+@pytest.mark.parametrize("attributes", ATTRIBUTES.values(), ids=ATTRIBUTES.keys())
+def test_attributes_that_touch_data_after_all_are_refused(
+    root: Path, attributes: bytes | None, committed: bool
+) -> None:
+    """Also in a repository whose attributes were another form before, and for a change of something else."""
+    target = root / ".gitattributes"
+    target.write_bytes(b"* text=auto eol=lf\ndata/** -text\n*.ambr -text\n")
+    base = commit(root)
+    target.unlink() if attributes is None else target.write_bytes(attributes)
+    head = commit(root) if committed else None
+    found = guard(root, base, head)
+    assert {(finding.rule, finding.path) for finding in found} >= {("WRITES_VIA_WORKFLOW", ".gitattributes")}, found
+    if committed:
+        edit(root, "README.md", lambda data: data + b"x")
+        assert guard(root, str(head)), "what is wrong in the result is wrong, whichever change brought it"
+
+
+@pytest.mark.parametrize("shape", ["link", "folder"])
+def test_attributes_that_are_no_plain_file_are_refused(root: Path, shape: str) -> None:
+    target = root / ".gitattributes"
+    if shape == "link":
+        target.rename(root / "elsewhere")
+        target.symlink_to("elsewhere")
+    else:
+        target.unlink()
+        edit(root, ".gitattributes/x", lambda _: b"data/** -text\n")
+    assert rules(root) == {"WRITES_VIA_WORKFLOW"}
+
+
+def test_a_machines_own_settings_do_not_speak_for_the_tree(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / ".git/info").mkdir(exist_ok=True)
+    (root / ".git/info/attributes").write_text("data/** -text\n", "utf-8")
+    (root / "own").write_text("data/** -text\n", "utf-8")
+    git(root, "config", "core.attributesFile", str(root / "own"))
+    (root / ".gitattributes").unlink()
+    assert rules(root) == {"WRITES_VIA_WORKFLOW"}
+    git(root, "checkout", "--quiet", "--", ".gitattributes")
+    (root / ".git/info/attributes").write_text("data/** text eol=crlf filter=evil\n", "utf-8")
+    assert rules(root) == set()
+
+
+def test_a_node_below_the_top_is_kept_by_the_attributes_above_it(root: Path, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    node = top / "the node"
+    shutil.copytree(root, node, ignore=shutil.ignore_patterns(".git", ".lock"))
+    git(tmp_path, "init", "--quiet", "top")
+    base = commit(top)
+    assert guard(node, base) == []
+    (node / ".gitattributes").unlink()
+    assert rules(node, base) == {"WRITES_VIA_WORKFLOW"}
+    (top / ".gitattributes").write_bytes(b"data/** -text\n")
+    assert rules(node, base) == {"WRITES_VIA_WORKFLOW"}, "this is another folder's data"
+    (top / ".gitattributes").write_bytes(b"**/data/** -text\n")
+    assert guard(node, base) == []
 
 
 def test_attributes_of_other_files_are_the_users_own(root: Path) -> None:

@@ -51,7 +51,7 @@ SELECT
     canonical,
     coalesce(
         canonical
-        AND octets <= 1000000 -- the longest line that is read (specification, section 10)
+        AND octets <= 1000000 -- the longest line that is read (specification, Bounds)
         AND e.node_id = $node_id
         AND e.scope_id = $scope_id
         AND e.event_time < $period_end

@@ -5,7 +5,7 @@ import { bytesOf, textOf } from "./bytes.js";
 import { Refusal } from "./errors.js";
 
 const MAX_DEPTH = 32;
-export const LINE_BYTES = 1_000_000; // the longest line that is read (specification, section 10)
+export const LINE_BYTES = 1_000_000; // the longest line that is read (specification, Bounds)
 const PLAIN = /^[^\\\x00-\x1f\x7f]*(?:\\["\\][^\\\x00-\x1f\x7f]*)*$/;
 
 /** The canonical text of a value: keys sorted (all of ours are ASCII), no spaces; whole numbers only. */
