@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ledger.core.errors import InputError
+from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
+from ledger.store.node import check_entry
 from ledger.store.trees import PLAIN, Entry, Tree, WorkTree, environment, file_id, git
 
 FILE = ".gitattributes"
@@ -48,7 +49,8 @@ def attribute_findings(top: Path, prefix: str, before: Tree, after: Tree) -> Ite
             yield Finding(RULE, "must be a plain file, which git reads", path.removeprefix(prefix))
             return
     same = ruling == {path: entry for path, entry in before.entries.items() if _rules(path, data)}
-    files = {path: entry for path, entry in after.entries.items() if _is_record(path, data) and entry.mode == PLAIN}
+    files = {path: entry for path, entry in after.entries.items() if path.startswith(data) and _is_record(path, prefix)}
+    files = {path: entry for path, entry in files.items() if entry.mode == PLAIN}
     changed = {path: entry for path, entry in files.items() if before.entries.get(path) != entry}
     with _Scratch(top) as scratch:
         scratch.fill(after, {**ruling, **changed})
@@ -66,10 +68,13 @@ def _rules(path: str, data: str) -> bool:
     return name == FILE and (not folder or data.startswith(f"{folder}/"))
 
 
-def _is_record(path: str, data: str) -> bool:
+def _is_record(path: str, prefix: str) -> bool:
     """Whether `path` may be one of a node's records: no other name is asked about, for none is allowed."""
-    name = path.removeprefix(data)
-    return path.startswith(data) and name.isascii() and name.isprintable()
+    try:
+        check_entry(path.removeprefix(prefix), PLAIN)
+    except LedgerError:
+        return False
+    return True
 
 
 def _names_to_come() -> Iterator[str]:
