@@ -14,7 +14,7 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from ledger.compute.inspect import judge
-from ledger.compute.scan import broken_lines, pick_lines, scan
+from ledger.compute.scan import broken_lines, check_lines, pick_lines, scan
 from ledger.core.bounds import FINDINGS
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
@@ -42,6 +42,8 @@ class LoadedEpoch:
         self._epoch = epoch
         self._identities_size = identities_size
         self._shards = folder.shards()
+        for shard in self._shards:
+            check_lines(shard, folder.path(shard.name))
         self._refusal: FormatError | None = None
         paths = engine.paths(self._shards)
         with ThreadPoolExecutor(1) as beside:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ledger.core import canonical
-from ledger.core.bounds import LINE_BYTES
+from ledger.core.bounds import LINE_BYTES, SHARD_LINES
 from ledger.core.errors import FormatError
 from ledger.core.merkle import leaf_hash, root_of_hashes
 from ledger.core.values import Hash
@@ -45,6 +46,14 @@ def line_blocks(shard: Path) -> Iterator[list[bytes]]:
                 yield lines
     if last := b"".join(rest):
         yield [last]
+
+
+def check_lines(shard: Path, path: str) -> None:
+    """FormatError for more lines than events could fill: said before anything is made of each of them."""
+    with shard.open("rb") as file:
+        count = sum(block.count(b"\n") for block in iter(partial(file.read, BLOCK), b""))
+    if count > SHARD_LINES:
+        raise FormatError(f"has {count} lines; at most {SHARD_LINES} are read (specification, Bounds)", path=path)
 
 
 def scan(shards: Sequence[Path]) -> Extent:

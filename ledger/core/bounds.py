@@ -10,6 +10,8 @@ LINE_BYTES = 1_000_000
 """Longest line of a log, and the largest epoch.json, without the line end."""
 SHARD_BYTES = 40_000_000
 """Largest activity file: the line that would take the log past this opens the next one."""
+SHARD_LINES = 100_000
+"""Lines of an activity file that are read: the shortest event takes more than 400 bytes."""
 CHECKSUMS_BYTES = 10_000
 """Largest sha256sums.txt: a line for each name that an epoch's folder may hold."""
 FILE_BYTES = 100_000_000

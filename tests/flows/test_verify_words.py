@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ledger.cli.app import ledger
-from ledger.core.bounds import FINDINGS, FINDINGS_SHOWN
+from ledger.core.bounds import FINDINGS, FINDINGS_SHOWN, SHARD_LINES
 from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError
 from ledger.core.findings import MORE, Findings
@@ -32,7 +32,7 @@ def told(root: Path) -> list[str]:
 def test_a_log_of_empty_lines_is_told_briefly(tmp_path: Path) -> None:
     root = golden_copy(tmp_path)
     with (root / EPOCH / "activity.jsonl").open("ab") as log:
-        log.write(b"\n" * 200_000)
+        log.write(b"\n" * 20_000)
     result = verify(open_session(root, NOW, environ={}))
     found = [finding for finding in result.all_findings if finding.path == f"{EPOCH}/activity.jsonl"]
     assert FINDINGS < len(found) < FINDINGS + 10
@@ -40,6 +40,15 @@ def test_a_log_of_empty_lines_is_told_briefly(tmp_path: Path) -> None:
     said = told(root)
     assert sum("blank line" in line for line in said) == FINDINGS_SHOWN
     assert any(f"and {FINDINGS + 1 - FINDINGS_SHOWN} more" in line for line in said)
+
+
+def test_more_lines_than_events_could_fill_are_not_looked_at_one_by_one(tmp_path: Path) -> None:
+    root = golden_copy(tmp_path)
+    with (root / EPOCH / "activity.jsonl").open("ab") as log:
+        log.write(b"\n" * SHARD_LINES)
+    found = verify(open_session(root, NOW, environ={}), "default", 3).all_findings
+    assert any(f"at most {SHARD_LINES} are read" in finding.message for finding in found)
+    assert sum(finding.path == f"{EPOCH}/activity.jsonl" for finding in found) == 1
 
 
 def test_many_signatures_that_are_none_are_told_briefly(tmp_path: Path) -> None:
