@@ -17,7 +17,8 @@ from typing import Any, NoReturn, TypeVar
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from ledger.core.canonical import MAX_DEPTH, clean_text, nesting
+from ledger.core.bounds import NESTING
+from ledger.core.canonical import clean_text, nesting
 from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, timestamp
 from ledger.sources.port import SourceContext
@@ -93,7 +94,7 @@ class Web:
         with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             self.server_time = _date(answer.headers) or self.server_time
             text = answer.read(LARGEST + 1)
-            if len(text) > LARGEST or nesting(text) > MAX_DEPTH:
+            if len(text) > LARGEST or nesting(text) > NESTING:
                 raise ValueError("too large")
             return json.loads(text, parse_float=_no_fraction, parse_constant=_no_fraction)
 
