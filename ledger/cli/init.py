@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,11 @@ from ledger.cli.options import json_option, moment, now_option, options
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
-_APPROVER = re.compile(r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}))?", re.ASCII)
+_APPROVER = re.compile(
+    r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}|[A-Za-z0-9][A-Za-z0-9-]{0,38}))?", re.ASCII
+)
+_ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
+"""What still means something where there is a node already."""
 
 
 @click.command()
@@ -26,8 +31,8 @@ _APPROVER = re.compile(r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0
     "--approver",
     "approvers",
     multiple=True,
-    metavar="ID=0x…[@NUMBER]",
-    help="Someone who signs: wallet, and the number of the GitHub account that reviews; repeatable.",
+    metavar="ID=0x…[@ACCOUNT]",
+    help="Someone who signs: wallet, and the GitHub account that reviews (its number, or its name); repeatable.",
 )
 @click.option("--threshold", type=click.IntRange(1, 999), default=1, show_default=True, help="How many must sign.")
 @click.option("--base-issuance", metavar="CREDITS", default="10000", show_default=True, help="Credits of every epoch.")
@@ -51,6 +56,16 @@ _APPROVER = re.compile(r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0
 @click.option(
     "--action", metavar="OWNER/NAME@REF", help="The action that the workflows call (default: this version's)."
 )
+@click.option(
+    "--unresolved",
+    type=click.Choice(("hold", "share")),
+    default="hold",
+    show_default=True,
+    help="Shares of accounts that nobody bound: hold them for whoever they belong to, or share them among the others.",
+)
+@click.option(
+    "--solo", is_flag=True, help="One person does everything: no rule asks for a second one's review."
+)
 @click.option("--node-id", help="A UUID of your own (default: a new one).")
 def init(
     target: Path,
@@ -71,12 +86,15 @@ def init(
     node_repository: str,
     code_owners: tuple[str, ...],
     action: str | None,
+    unresolved: str,
+    solo: bool,
     node_id: str | None,
 ) -> None:
     """Make a new node in DIR: settings, weights, and all that its repository on GitHub needs to run by itself.
 
     On a terminal it asks for what the command line left open. Files that exist are left alone: run it again after an
-    interruption, or after an upgrade, and it adds what is missing. docs/operate.md in DIR says what to do next.
+    interruption, or after an upgrade, and it adds what is missing. With --start in the past the first epoch can be
+    signed today. `ledger setup` then switches it on; docs/operate.md in DIR says every step.
 
     Example: ledger init my-ledger --node-repository acme/my-ledger --approver alice=0x2c75…@12345 --github acme/project
     """
@@ -86,6 +104,8 @@ def init(
 
     fresh = not is_node(target)
     ask = fresh and not as_json
+    if not fresh:
+        _refuse_settings(target)
     if ask and sys.stdin.isatty():
         name = name or _ask("The node's name", default=target.resolve().name)
         node_repository = node_repository or _ask("Its repository on GitHub (OWNER/NAME, empty for none)")
@@ -96,7 +116,16 @@ def init(
         code_owners = code_owners or tuple(
             _ask("Who reviews changes of settings on GitHub (LOGIN or ORG/TEAM …)").split()
         )
+        if not solo and len(approvers) == 1 and len(code_owners) < 2:
+            solo = click.confirm(
+                "Are you alone? Then no rule asks for a second person's review", default=True, err=True
+            )
+        if _left_open("unresolved"):
+            note("Until people have bound their accounts: `hold` keeps their shares for them, `share` pays the others.")
+            choice = click.Choice(("hold", "share"))
+            unresolved = click.prompt("Shares of accounts that nobody bound", type=choice, default="hold", err=True)
     people, accounts = _people(approvers)
+    _check_local(target, repositories)
     try:
         first = parse_time(start) if start else moment(now)
     except ValueError as error:
@@ -116,6 +145,8 @@ def init(
         action=action or ACTION,
         length=length_days,
         scope_id=scope_id,
+        unresolved=unresolved,
+        solo=solo,
         node_id=node_id,
     )
     try:
@@ -134,9 +165,13 @@ def init(
         return
     note(f"{target} is a node")
     tell_needs(sources)
+    if not people:
+        note("nobody can sign yet: name approvers in scopes/ before the first review")
+    if not sources:
+        note("nothing is read yet: name sources in scopes/ (docs/sources.md)")
     if not code_owners:
         note("nobody owns the settings yet: see .github/CODEOWNERS")
-    note("next: `git init -b main`, look at scopes/ and weights/, then follow docs/operate.md")
+    note("next: look at scopes/ and weights/, then `ledger setup --dry-run` in it, or follow docs/operate.md")
 
 
 def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, int]]:
@@ -146,13 +181,56 @@ def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, 
         match = _APPROVER.fullmatch(text)
         if match is None:
             raise UsageError(
-                f"--approver {text}: write it as ID=0x… or ID=0x…@NUMBER",
-                hint="For example alice=0x2c75…@12345; the number is `id` in https://api.github.com/users/LOGIN.",
+                f"--approver {text}: write it as ID=0x… or ID=0x…@ACCOUNT",
+                hint="For example alice=0x2c75…@alice-on-github, or the account's number.",
+            )
+        if not match["wallet"].startswith("0x"):
+            raise UsageError(
+                f"--approver {text}: {match['wallet']} is no address",
+                hint="Names (ENS) are not looked up, since they may point elsewhere tomorrow: give 0x and 40 digits.",
             )
         people.append((match["id"], match["wallet"]))
         if match["account"]:
-            accounts[match["id"]] = int(match["account"])
+            accounts[match["id"]] = _account_number(match["account"])
     return people, accounts
+
+
+def _account_number(account: str) -> int:
+    """The number of a GitHub account: as given, or looked up by its name once and for all."""
+    if account.isdigit():
+        return int(account)
+    from ledger.forge.github import account_number
+
+    number = account_number(dict(os.environ), account)
+    note(f"{account} on GitHub is account {number}")
+    return number
+
+
+def _refuse_settings(target: Path) -> None:
+    """UsageError where the command line wants settings of a node that has its own: they change by pull request."""
+    context = click.get_current_context()
+    given = [
+        max(option.opts, key=len)
+        for option in context.command.params
+        if option.name not in _ON_A_NODE
+        and context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"{target} is a node already, so {', '.join(given)} would change nothing",
+            hint="Change ledger.yaml, scopes/ or weights/ by a reviewed pull request; without these options the "
+            "command adds the files that are missing.",
+        )
+
+
+def _check_local(target: Path, repositories: Iterable[str]) -> None:
+    """UsageError for a repository that is neither an address nor a folder as the node will see it."""
+    for text in repositories:
+        if "://" not in text and not re.match(r"[^/]+@[^/]+:", text) and not (target / text).is_dir():
+            raise UsageError(
+                f"--repository {text}: there is no such folder beside the node",
+                hint="Give an https address, or a path as seen from the node's folder.",
+            )
 
 
 def _pages(repository: str) -> str:
@@ -175,7 +253,7 @@ def _ask(question: str, default: str = "") -> str:
 
 def _ask_approvers() -> Iterator[str]:
     """Approvers until an empty line; one that is not understood is asked for again."""
-    while answer := _ask("An approver (ID=0x…@GITHUB_NUMBER, empty for no more)"):
+    while answer := _ask("An approver (ID=0x…@GITHUB_NAME, empty for no more)"):
         try:
             _people([answer])
         except UsageError as error:

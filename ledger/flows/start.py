@@ -49,7 +49,8 @@ class NodePlan:
     """What a new node is to be. `approvers`: (id, wallet); `accounts`: their GitHub numbers by id; amounts in credits.
 
     `code_owners` are the logins or teams on GitHub whose review a change of settings needs; `action` is what the
-    workflows call, `owner/repository@ref`.
+    workflows call, `owner/repository@ref`. `solo`: one person does everything, so that no rule asks for a second one's
+    review; the checks and the ban on rewriting stay.
     """
 
     name: str
@@ -70,6 +71,8 @@ class NodePlan:
     repository: str = ""
     code_owners: Sequence[str] = ()
     action: str = ACTION
+    unresolved: str = "share"
+    solo: bool = False
 
 
 def quoted(value: object) -> str:
@@ -104,6 +107,9 @@ def render(plan: NodePlan) -> dict[str, str]:
         "base_issuance": "null" if plan.base_issuance is None else quoted(str(plan.base_issuance)),
         "overlap": "true" if plan.overlap else "false",
         "sources": _sources(plan) or " []                  # see docs/sources.md of the project",
+        "unresolved": plan.unresolved,
+        "reviews": "0" if plan.solo else "1",
+        "owner_reviews": "false" if plan.solo else "true",
         "owners": owners or "@your-login",
         "owned": "" if owners else "# ",
         "action_name": plan.action.partition("@")[0],

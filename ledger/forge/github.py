@@ -108,6 +108,24 @@ class Forge:
         return data
 
 
+def account_number(environ: Mapping[str, str], login: str) -> int:
+    """The immutable number of a person's account on GitHub, by its present name; needs no token.
+
+    InputError where there is none of that name, or it is no person's.
+    """
+    base = address(environ, "GITHUB_API_URL", "https://api.github.com")
+    requester = _requester(environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or "", base)
+    status, _, text = _send(lambda: requester.requestJson("GET", f"/users/{login}"))
+    if status == 404:
+        raise InputError(f"there is no account {login} on GitHub", hint="Check its name, or give its number.")
+    if status >= 400:
+        raise _refused(status, text, f"GET /users/{login}")
+    found = _json(text, f"GET /users/{login}")
+    if not isinstance(found, dict) or found.get("type") != "User" or not isinstance(found.get("id"), int):
+        raise InputError(f"{login} is no person's account on GitHub", hint="Organisations and bots sign nothing.")
+    return int(found["id"])
+
+
 def address(environ: Mapping[str, str], name: str, default: str) -> str:
     """A URL of the environment; a token goes only over https, or to this machine itself. ConfigError otherwise."""
     url = (environ.get(name) or default).rstrip("/")
@@ -122,7 +140,7 @@ def _requester(token: str, base: str) -> Any:
     import github  # lazily: an extra, and what only reads files needs none
 
     return github.Github(
-        auth=github.Auth.Token(token),
+        auth=github.Auth.Token(token) if token else None,
         base_url=base,
         timeout=TIMEOUT_SECONDS,
         user_agent="contribution-ledger",

@@ -37,6 +37,7 @@ from ledger.forge.reviews import count
 TRIES = 5
 """How often a run starts over after a push that somebody else was faster with."""
 PUBLISH = "publish.yml"
+GUARD = "guard.yml"
 _MARK = re.compile(r"<!-- ledger:([a-z]+) ([0-9a-z/-]+) -->")
 
 
@@ -66,7 +67,7 @@ class Loop(Run):
                 self.tell(f"{scope}: {safe_text(error)}")
         self._issues(failed)
         if any(outcome.changed or outcome.merged for outcome in found):
-            self._publish()
+            self._publish(merged=any(outcome.merged for outcome in found))
         if failed:
             raise failed[0]
         return found
@@ -85,12 +86,13 @@ class Loop(Run):
                 self.tell(f"claims and questions: {safe_text(error)}")
                 return
 
-    def _publish(self) -> None:
-        """Have the site built anew: what a job's own token pushes or merges starts no workflow."""
-        try:
-            self.forge.rest("POST", f"actions/workflows/{PUBLISH}/dispatches", {"ref": "main"})
-        except (NotFoundError, RefusedError) as error:
-            self.tell(f"the site was not told to build: {error.message}")
+    def _publish(self, *, merged: bool) -> None:
+        """Start what a job's own pushes and merges start not: the site's build, and the check of what came to main."""
+        for workflow in (PUBLISH, GUARD) if merged else (PUBLISH,):
+            try:
+                self.forge.rest("POST", f"actions/workflows/{workflow}/dispatches", {"ref": "main"})
+            except (NotFoundError, RefusedError) as error:
+                self.tell(f"{workflow} was not started: {error.message}")
 
     def _scopes(self, scope_id: str | None) -> list[str]:
         with self.clone.workspace() as work:
