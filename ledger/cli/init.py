@@ -16,7 +16,8 @@ from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
 _APPROVER = re.compile(
-    r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}|[A-Za-z0-9][A-Za-z0-9-]{0,38}))?", re.ASCII
+    r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}|(?=[0-9-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9-]{0,38}))?",
+    re.ASCII,
 )
 _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 """What still means something where there is a node already."""
@@ -63,9 +64,7 @@ _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
     show_default=True,
     help="Shares of accounts that nobody bound: hold them for whoever they belong to, or share them among the others.",
 )
-@click.option(
-    "--solo", is_flag=True, help="One person does everything: no rule asks for a second one's review."
-)
+@click.option("--solo", is_flag=True, help="One person does everything: no rule asks for a second one's review.")
 @click.option("--node-id", help="A UUID of your own (default: a new one).")
 def init(
     target: Path,
@@ -176,6 +175,8 @@ def init(
 
 def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, int]]:
     """Ids with wallets, and the GitHub numbers of those that have one. UsageError for what is neither."""
+    from ledger.core.values import checksummed
+
     people, accounts = [], {}
     for text in approvers:
         match = _APPROVER.fullmatch(text)
@@ -189,7 +190,10 @@ def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, 
                 f"--approver {text}: {match['wallet']} is no address",
                 hint="Names (ENS) are not looked up, since they may point elsewhere tomorrow: give 0x and 40 digits.",
             )
-        people.append((match["id"], match["wallet"]))
+        try:
+            people.append((match["id"], str(checksummed(match["wallet"]))))
+        except ValueError as error:
+            raise UsageError(f"--approver {text}: {error}") from None
         if match["account"]:
             accounts[match["id"]] = _account_number(match["account"])
     return people, accounts

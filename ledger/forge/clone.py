@@ -54,7 +54,7 @@ class Clone:
     """The repository around the node at `root`, with its remote `origin`. `environ` holds the token for the remote."""
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
-        self._environ = _git_environment(environ)
+        self._environ = git_environment(environ)
         self.top = Path(self._git(root, "rev-parse", "--show-toplevel"))
         self.prefix = self._git(root, "rev-parse", "--show-prefix")
 
@@ -272,7 +272,7 @@ class Clone:
         )
 
 
-def _git_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def git_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment without what points git elsewhere; the token goes by a header, not by an argument."""
     kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}

@@ -122,7 +122,7 @@ def _local(session: Session) -> Iterator[Item]:
 def _workflow_files(root: Path) -> Iterator[Item]:
     """The workflows as this version writes them, for the action that they call."""
     ours, wanted = _our_actions(root), ACTION.partition("@")[2]
-    for path, text in workflows(_our_action(root)).items():
+    for path, text in workflows(our_action(root)).items():
         stem = Path(path).stem
         there = _read(root / path)
         found = "missing" if not there else "as written" if there == text else "changed, or of another version"
@@ -141,7 +141,8 @@ def _our_actions(root: Path) -> list[str]:
     return sorted(action for action in used if action.partition("@")[0].endswith(name))
 
 
-def _our_action(root: Path) -> str:
+def our_action(root: Path) -> str:
+    """The ledger's action as the node's workflows call it, `owner/name@ref`."""
     return next(iter(_our_actions(root)), ACTION)
 
 
@@ -160,7 +161,7 @@ def _actions(session: Session, forge: Forge) -> Iterator[Item]:
 
 def _allowed(session: Session, forge: Forge, there: Mapping[str, Any]) -> Iterator[Item]:
     """Whether the ledger's own action, as the workflows name it, may run here."""
-    ours = _our_action(session.node.root)
+    ours = our_action(session.node.root)
     name, _, version = ours.partition("@")
     allowed = str(there.get("allowed_actions", "all"))
     holds = allowed == "all"
@@ -184,14 +185,15 @@ def _enabled(_: Session, forge: Forge) -> Iterator[Item]:
             yield _item(f"{name} is enabled", state == "active", state, f"gh workflow enable {name}.yml")
 
 
-def _ruleset(_: Session, forge: Forge) -> Iterator[Item]:
+def _ruleset(session: Session, forge: Forge) -> Iterator[Item]:
     how = "Rules → Rulesets → Import a ruleset: .github/rulesets/main.json."
     in_force = {rule["type"]: rule.get("parameters") or {} for rule in forge.rest("GET", "rules/branches/main")}
     missing = [name for name in RULES if name not in in_force]
     yield _item("rules of main", not missing, f"missing: {', '.join(missing)}" if missing else "in force", how)
     pull = in_force.get("pull_request", {})
     reviews = pull.get("required_approving_review_count", 0) >= 1 and pull.get("require_code_owner_review") is True
-    yield _item("reviews of main", reviews, _switch(reviews), how)
+    alone = _alone(session.node.root) and "pull_request" in in_force
+    yield _item("reviews of main", reviews or alone, "one person alone" if alone else _switch(reviews), how)
     stale = pull.get("dismiss_stale_reviews_on_push") is False
     wrong = (
         "Do not dismiss stale approvals: the ledger's own commits would dismiss them; signatures are bound to content."
@@ -212,6 +214,15 @@ def _ruleset(_: Session, forge: Forge) -> Iterator[Item]:
             yield Item(name, "unknown", "only administrators see it", "Run this with an administrator's token.")
         else:
             yield _item(name, not bypass, f"{len(bypass)} may", "Remove every entry of its bypass list, bots too.")
+
+
+def _alone(root: Path) -> bool:
+    """Whether the node's own rules are those of one person (`ledger init --solo`)."""
+    try:
+        rules = json.loads(_read(root / ".github" / "rulesets" / "main.json"))["rules"]
+        return any(one.get("parameters", {}).get("required_approving_review_count") == 0 for one in rules)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _pages(session: Session, forge: Forge) -> Iterator[Item]:
@@ -290,7 +301,7 @@ def _owners(_: Session, forge: Forge) -> Iterator[Item]:
 
 
 def _secrets(session: Session, forge: Forge) -> Iterator[Item]:
-    wanted = _wanted_secrets(session) + (["LEDGER_APP_PRIVATE_KEY"] if _value(forge, "LEDGER_APP_ID") else [])
+    wanted = wanted_secrets(session) + (["LEDGER_APP_PRIVATE_KEY"] if _value(forge, "LEDGER_APP_ID") else [])
     if not wanted:
         return
     there = {each["name"] for each in forge.rest("GET", "environments/collect/secrets")["secrets"]}
@@ -299,7 +310,7 @@ def _secrets(session: Session, forge: Forge) -> Iterator[Item]:
         yield _item(f"secret {name}", name in there, _switch(name in there), how)
 
 
-def _wanted_secrets(session: Session) -> list[str]:
+def wanted_secrets(session: Session) -> list[str]:
     """What the configured sources need: a bot's token, and the node's secret where ids are keyed."""
     found = set()
     for scope in session.node.scopes.values():

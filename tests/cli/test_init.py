@@ -23,7 +23,7 @@ from tests.nodes import NODE_ID, WALLETS
 FLAGS = (
     "--name", "The Acme ledger", "--node-repository", "acme/led", "--node-id", NODE_ID,
     "--approver", f"ann={WALLETS['ann']}@101", "--approver", f"ben={WALLETS['ben']}", "--threshold", "2",
-    "--code-owner", "acme/stewards", "--code-owner", "@ann", "--github", "acme/project",
+    "--code-owner", "acme/stewards", "--code-owner", "@ann", "--github", "acme/project", "--unresolved", "hold",
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_what_is_asked_for_stands_in_the_settings(tmp_path: Path) -> None:
 
 def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: None) -> None:
     people = f"ann\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\n"
-    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\n\n")
+    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\n\n\n")
     assert result.exception is None
     node = load_node(tmp_path / "node")
     assert (node.settings.name, node.settings.repository) == ("Our ledger", "acme/led")
@@ -134,12 +134,12 @@ def test_an_older_version_is_told_apart_by_one_line_in_each_workflow(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["ann", "ann=", "=0x12", "ann=0x12@", "ann=0x12@bob", "ann=0x12@0", "ann=0x12@١", "ann=0x12@1@2"]
+    "text", ["ann", "ann=", "=0x12", "ann=0x12@", "ann=0x12@b_b", "ann=0x12@0", "ann=0x12@١", "ann=0x12@1@2"]
 )
 def test_an_approver_that_is_not_understood_is_refused_with_the_right_form(tmp_path: Path, text: str) -> None:
     result = init(tmp_path / "node", "--approver", text)
     assert isinstance(result.exception, UsageError)
-    assert "ID=0x…@NUMBER" in str(result.exception)
+    assert "ID=0x…@ACCOUNT" in str(result.exception)
     assert not (tmp_path / "node").exists()
 
 
@@ -232,3 +232,49 @@ def test_a_new_node_in_git_ignores_what_commands_leave_behind(tmp_path: Path) ->
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert not [line for line in listed.stdout.splitlines() if "build/" in line or "site/" in line or ".lock" in line]
+
+
+def test_on_a_node_an_option_that_would_change_nothing_is_refused(tmp_path: Path) -> None:
+    init(tmp_path / "node", *FLAGS)
+    before = texts(tmp_path / "node")
+    result = init(tmp_path / "node", "--threshold", "1", "--base-issuance", "5")
+    assert isinstance(result.exception, UsageError) and "--threshold, --base-issuance" in str(result.exception)
+    assert texts(tmp_path / "node") == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--approver", "ann=ann.eth"), "is no address"),
+        (("--approver", "ann=0x12@bob"), "0x12"),
+        (("--repository", "../nowhere"), "no such folder"),
+    ],
+)
+def test_what_cannot_be_looked_up_or_found_is_refused_before_anything_is_written(
+    tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    result = init(tmp_path / "node", *flags)
+    assert isinstance(result.exception, UsageError) and said in str(result.exception)
+    assert not (tmp_path / "node").exists()
+
+
+def test_one_person_alone_gets_rules_that_he_can_satisfy(tmp_path: Path) -> None:
+    init(tmp_path / "alone", "--solo", "--approver", f"ann={WALLETS['ann']}@101")
+    init(tmp_path / "many", "--approver", f"ann={WALLETS['ann']}@101")
+    for folder, reviews in (("alone", 0), ("many", 1)):
+        rules = json.loads((tmp_path / folder / ".github/rulesets/main.json").read_text("utf-8"))["rules"]
+        (pull,) = [one["parameters"] for one in rules if one["type"] == "pull_request"]
+        assert (pull["required_approving_review_count"], pull["require_code_owner_review"]) == (reviews, bool(reviews))
+        assert {one["type"] for one in rules} >= {"deletion", "non_fast_forward", "required_status_checks"}
+
+
+def test_shares_of_unbound_accounts_are_held_unless_told_otherwise(tmp_path: Path) -> None:
+    init(tmp_path / "held")
+    init(tmp_path / "shared", "--unresolved", "share")
+    assert load_node(tmp_path / "held").scope("default").unresolved == "hold"
+    assert load_node(tmp_path / "shared").scope("default").unresolved == "share"
+
+
+def test_a_new_node_that_nobody_can_sign_or_that_reads_nothing_is_told_so(tmp_path: Path) -> None:
+    said = init(tmp_path / "node").stderr
+    assert "nobody can sign yet" in said and "nothing is read yet" in said

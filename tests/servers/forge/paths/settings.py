@@ -49,7 +49,7 @@ def _permission(call: Call) -> Reply:
 
 @route("GET", f"{REPO}/rulesets")
 def _rulesets(call: Call) -> Reply:
-    return page(call, call.world.settings.rulesets, lambda one: _ruleset(call, one, whole=False))
+    return page(call, call.world.settings.rulesets, lambda one: ruleset_shape(call, one, whole=False))
 
 
 @route("GET", f"{REPO}/rulesets/{{ruleset_id}}")
@@ -57,11 +57,11 @@ def _get_ruleset(call: Call) -> Reply:
     wanted = call.number("ruleset_id")
     for one in call.world.settings.rulesets:
         if one["id"] == wanted:
-            return Reply(body=_ruleset(call, one, whole=True))
+            return Reply(body=ruleset_shape(call, one, whole=True))
     raise Refused(404, "Not Found")
 
 
-def _ruleset(call: Call, ruleset: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+def ruleset_shape(call: Call, ruleset: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     """A ruleset: lists leave out its rules, and who may pass them is shown to administrators alone."""
     world, created = call.world, call.world.repository.created_at
     api = f"{shapes.api_of(world)}/rulesets/{ruleset['id']}"
