@@ -151,7 +151,7 @@ class EpochChange:
         yield from coverage_findings(paths[0], folder.cursors(), paths[1], folder.collections())
         folder.pool()
         statement = folder.statement()
-        if statement is not None:
+        if statement is not None and folder.state() != "open":
             hashes = {name: folder.hash_of(file) for name, file in PINNED_FILES.items()}
             hashes["activity_root"] = merkle_root(
                 line for name in self._trees[1].log_shards() for line in folder.read(name).split(b"\n")[:-1]

@@ -106,7 +106,7 @@ def test_nothing_is_collected_in_review(root: Path, name: str) -> None:
     changed = {"seq": line["seq"] + 1} if "seq" in line else {"id": "file:work:z"}
     line = {**line, **changed}
     append(root, f"{SECOND}/{name}", line if "seq" in line else {**line, "payload_hash": payload_hash(line)})
-    assert rules(root, base) == {"INGESTION_CLOSED_ON_REVIEW"}
+    assert rules(root, base) == {"INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC"}
 
 
 def test_what_came_in_before_the_epoch_closed_may_come_with_the_step(root: Path) -> None:
@@ -120,7 +120,7 @@ def test_what_came_in_before_the_epoch_closed_may_come_with_the_step(root: Path)
         "ingested_at": "2026-01-20T00:00:00.001Z",
     }
     append(root, f"{SECOND}/activity.jsonl", {**event, "payload_hash": payload_hash(event)})
-    assert rules(root) == {"INGESTION_CLOSED_ON_REVIEW"}
+    assert rules(root) == {"INGESTION_CLOSED_ON_REVIEW", "PAYOUT_DETERMINISTIC"}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_second_open_epoch_and_one_in_the_wrong_window_are_refused(root: Path)
     shutil.copytree(root / SECOND, root / third)
     for path in (root / third).iterdir():
         edit(root, f"{third}/{path.name}", lambda data: data.replace(b'"epoch_id":2', b'"epoch_id":3'))
-    assert rules(root) == {"ONE_ACTIVE_EPOCH", "EPOCH_WINDOW_UNIQUE"}
+    assert rules(root) == {"ONE_ACTIVE_EPOCH", "EPOCH_WINDOW_UNIQUE", "ACTIVITY_IDEMPOTENT"}
 
 
 def test_a_window_that_is_not_aligned_is_refused(root: Path) -> None:
