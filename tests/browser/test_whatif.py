@@ -164,7 +164,7 @@ def test_the_weight_file_is_copied_as_it_is_shown(browser: Any, golden: str) -> 
         page.get_by_role("button", name="Copy as weight file").click()
         page.get_by_text("Copied.").wait_for()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied == "algorithm: weight-sum-v0\nweights:\n  file:design: 1500\n"
+        assert copied == "algorithm: weight-sum-v1\nweights:\n  file:design: 1500\n"
 
 
 def test_a_field_that_is_no_whole_number_changes_nothing(browser: Any, golden: str) -> None:
