@@ -39,6 +39,7 @@ def collect(
     """
     from ledger.flows.collect import backfill as look_again
     from ledger.flows.collect import collect as flow
+    from ledger.flows.collect import remarks_after
     from ledger.flows.ingest import raise_failures
     from ledger.flows.webhook import LARGEST, take_payload
 
@@ -51,6 +52,7 @@ def collect(
             result = look_again(run, run.scope_id(scope_id), _window(backfill), source)
         else:
             result = flow(run, scope_id, source)
+        told = [f"{about} {words}" for about, words in remarks_after(run, result)]
     if as_json:
         emit(
             "collect/1",
@@ -86,10 +88,14 @@ def collect(
     for report in result.reports:
         for event_id in report.changed:
             note(f"changed upstream, kept as first recorded: {event_id}")
+        for event_id in report.gone:
+            note(f"no longer in the file, kept as it was recorded: {event_id}")
         for event_id in report.refused:
             note(f"refused, no scope claims it: {event_id}")
         for gap in report.gaps:
             note(f"incomplete: {report.stream}: {gap}")
+    for text in told:
+        note(safe_text(text))
     raise_failures(result.reports)
     for epoch in result.epochs:
         if epoch.held_back is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -22,6 +22,7 @@ from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from ledger.flows.batch import Batch
     from ledger.flows.decide import Decided
 
 decision_options = options(node_option, scope_option, epoch_option, actor_option, now_option, json_option)
@@ -57,9 +58,54 @@ def tell_draft(draft: Any) -> None:
             note(f"{draft.voided} signature(s) over the statement before no longer count; ask the approvers again")
 
 
-@click.group()
-def curate() -> None:
-    """Decide on one event: whether it counts, for how much, for whom."""
+def _run_file(
+    many: BinaryIO, given: dict[str, Any], act: Callable[[Any, Any, bytes, str], Batch], as_json: bool
+) -> None:
+    from ledger.flows.batch import MOST_BYTES
+
+    with session(given["node_dir"], given["now"], given["actor"]) as run:
+        folder = run.folder(run.scope_id(given["scope_id"]), given["epoch_id"])
+        result = act(run, folder, many.read(MOST_BYTES + 1), many.name)
+    if as_json:
+        draft = result.draft
+        data = {
+            "rows": result.rows,
+            "changed": result.added,
+            "statement_hash": draft.derived.statement.statement_hash if draft else None,
+            "voided_signatures": draft.voided if draft else 0,
+        }
+        emit("decisions/1", data)
+        return
+    stand = "; the others stand already" if result.added < result.rows else ""
+    note(f"{result.added} of {result.rows} decisions recorded now{stand}")
+    tell_draft(result.draft)
+
+
+@click.group(invoke_without_command=True)
+@decision_options
+@click.option(
+    "--file", "many", type=click.File("rb"), help="Decide by the rows of this CSV or JSONL file; `-` is stdin."
+)
+@click.pass_context
+def curate(context: click.Context, /, many: BinaryIO | None, as_json: bool, **given: Any) -> None:
+    """Decide on one event: whether it counts, for how much, for whom.
+
+    With --file on many at once: columns `action` (exclude, include, note, resolve, weight), `event`, and as the action
+    needs `reason`, `user`, `milli`, `evidence`. All of its rows are recorded, or none.
+
+    Example: ledger curate --file decisions.csv --actor alice
+    """
+    if context.invoked_subcommand is not None:
+        sources = [context.get_parameter_source(name) for name in context.params]
+        if click.core.ParameterSource.COMMANDLINE in sources:
+            raise UsageError("options stand behind the decision", hint=f"ledger curate {context.invoked_subcommand} …")
+        return
+    if many is None:
+        click.echo(context.get_help())
+        return
+    from ledger.flows.batch import curate_file
+
+    _run_file(many, given, curate_file, as_json)
 
 
 def _curation(name: str, **fixed: Any) -> Callable[..., None]:
@@ -68,7 +114,7 @@ def _curation(name: str, **fixed: Any) -> Callable[..., None]:
 
         values = {
             "note": given.get("reason"),
-            "user_id": given.get("user_id"),
+            "user_id": None if given.get("user_id") == "-" else given.get("user_id"),
             "weight_milli": given.get("milli"),
             "evidence": given.get("evidence"),
         }
@@ -105,7 +151,7 @@ _add(
     "resolve",
     "Say whose event it is, whatever its account is bound to.\n\n"
     "Example: ledger curate resolve file:minutes:3 --user 0f1e…",
-    click.option("--user", "user_id", required=True, metavar="UUID", help="A user of the bindings log."),
+    click.option("--user", "user_id", required=True, metavar="UUID", help="A user of the bindings log; `-` clears."),
     click.option("--reason", help="Why; it is published with the decision."),
 )
 
@@ -150,17 +196,37 @@ def weight(event_id: str, milli: str, reason: str, evidence: str | None, as_json
 
 @click.command()
 @decision_options
-@click.argument("user_id", metavar="USER")
-@click.argument("units", metavar="UNITS")
-@reason_option
+@click.argument("user_id", metavar="USER", required=False)
+@click.argument("units", metavar="UNITS", required=False)
+@click.option("--reason", help="Why; it is published with the decision. Required, but with --file.")
 @evidence_option
-def override(user_id: str, units: str, reason: str, evidence: str | None, as_json: bool, **given: Any) -> None:
+@click.option("--file", "many", type=click.File("rb"), help="Set those of this CSV or JSONL file; `-` is stdin.")
+def override(
+    user_id: str | None,
+    units: str | None,
+    reason: str | None,
+    evidence: str | None,
+    many: BinaryIO | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Set a user's final units for the epoch, in milli-units; `-` clears it.
+
+    A file sets many at once: columns `user`, `units`, `reason`, and where wanted `evidence`.
 
     Example: ledger override 0f1e… 20000 --reason "agreed in the assembly"
     """
     from ledger.flows.decide import override as flow
 
+    if many is not None:
+        if user_id or units or reason or evidence:
+            raise UsageError("give a user or --file, not both")
+        from ledger.flows.batch import override_file
+
+        _run_file(many, given, override_file, as_json)
+        return
+    if not user_id or not units or not reason:
+        raise UsageError("who gets how much, and why?", hint="Give USER, UNITS and --reason, or --file FILE.")
     value = None if units == "-" else amount(units)
     _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, evidence), as_json)
 

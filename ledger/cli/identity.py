@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from ledger.cli.options import actor_option, json_option, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, plain, table
+from ledger.core.errors import UsageError
 
 
 @click.group()
@@ -17,8 +19,11 @@ def identity() -> None:
 
 @identity.command("bind")
 @options(node_option, actor_option, now_option, json_option)
-@click.argument("provider")
-@click.argument("external_id")
+@click.argument("provider", required=False)
+@click.argument("external_id", required=False)
+@click.option(
+    "--file", "many", type=click.File("rb"), help="Bind all accounts of this CSV or JSONL file; `-` is stdin."
+)
 @click.option("--user", "user_id", metavar="UUID", help="The user; left out, a new one is made from this account.")
 @click.option("--login", help="A readable name for the account.")
 @click.option("--evidence", default="", help="Where anyone can see that this is true (a link).")
@@ -27,8 +32,9 @@ def bind(
     actor: str | None,
     now: str | None,
     as_json: bool,
-    provider: str,
-    external_id: str,
+    provider: str | None,
+    external_id: str | None,
+    many: BinaryIO | None,
     user_id: str | None,
     login: str | None,
     evidence: str,
@@ -37,11 +43,23 @@ def bind(
 
     A git account is the SHA-256 of the lower-cased address; an address with @ is hashed here and never stored.
 
+    A file binds many at once: columns `provider`, `account`, and where wanted `login`, `evidence`, `user` (an id) and
+    `person` (any word: its rows become one person). All of its rows are bound, or none.
+
     Example: ledger identity bind github 1234567 --login alice --evidence https://example.org/proof
+
+    Example: ledger identity bind --file people.csv --evidence https://example.org/assembly/3
     """
     from ledger.flows.accounts import voucher
     from ledger.flows.identity import bind as flow
 
+    if many is not None:
+        if provider or external_id or user_id or login:
+            raise UsageError("give an account or --file, not both")
+        _bind_file(node_dir, now, actor, many, evidence, as_json)
+        return
+    if not provider or not external_id:
+        raise UsageError("which account?", hint="Give PROVIDER and EXTERNAL_ID, or --file FILE.")
     with session(node_dir, now, actor) as run:
         result = flow(
             run,
@@ -53,6 +71,24 @@ def bind(
             actor=voucher(run),
         )
     _tell(result.user_id, result.added, "bound to", as_json)
+
+
+def _bind_file(
+    node_dir: Path | None, now: str | None, actor: str | None, many: BinaryIO, evidence: str, as_json: bool
+) -> None:
+    from ledger.flows.batch import MOST_BYTES, bind_file
+
+    with session(node_dir, now, actor) as run:
+        found = bind_file(run, many.read(MOST_BYTES + 1), many.name, evidence=evidence, actor=_actor(run.actor))
+    new = sum(one.added for one in found)
+    if as_json:
+        emit("bindings/1", {"accounts": len(found), "changed": new, "users": [one.user_id for one in found]})
+        return
+    for one in found:
+        out(one.user_id)
+    note(
+        f"{new} of {len(found)} accounts bound now" + ("; the others were bound so already" if new < len(found) else "")
+    )
 
 
 @identity.command("unbind")

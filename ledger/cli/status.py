@@ -44,6 +44,8 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
         if epoch.state == "open" and epoch.streams:
             read = [stream.read_to for stream in epoch.streams if stream.complete and stream.read_to]
             out(f"    read up to {min(read)}" if read else "    nothing has been read to its end yet")
+        for about, words in epoch.remarks:
+            out(safe_text(f"    look at: {about} {words}"))
         out(f"    needs {epoch.needs}")
 
 

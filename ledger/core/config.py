@@ -158,13 +158,18 @@ class Route(Settings):
 
 
 class SpamRule(Settings):
-    """A written rule about what does not count: per account, channel and UTC day; an empty list does not restrict."""
+    """A written rule about what does not count: per account, channel and UTC day; an empty list does not restrict.
+
+    `reverts`: a commit and the one that undoes it cancel out; `empty`: a commit that changes nothing does not count.
+    """
 
     source: Name
     event_types: tuple[EventType, ...] = ()
     most_per_day: Annotated[int, Field(ge=1)] | None = None
     least_length: Annotated[int, Field(ge=1)] | None = None
     channels: tuple[Text, ...] = ()
+    reverts: bool = False
+    empty: bool = False
 
 
 class ScopeSettings(Settings):

@@ -7,7 +7,7 @@ They work when an epoch is computed, as decisions on the record that anyone can 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ledger.core.config import SpamRule
 from ledger.core.records import ActivityEvent
@@ -23,16 +23,47 @@ def policy_exclusions(rules: Sequence[SpamRule], events: Iterable[ActivityEvent]
     A cap counts only events that no other rule left out. A day is a UTC day of the event's own time.
     """
     counted: Counter[tuple[int, str, str, str]] = Counter()
-    for event in sorted(events, key=lambda event: (event.event_time, event.id)):
+    ordered = sorted(events, key=lambda event: (event.event_time, event.id))
+    undone = _undone(ordered) if any(rule.reverts for rule in rules) else {}
+    for event in ordered:
         for number, rule in enumerate(rules):
             if rule.source == event.source and (not rule.event_types or event.event_type in rule.event_types):
-                reason = _reason(rule, event) or _over_cap(counted, number, rule, event)
+                reason = _reason(rule, event, undone) or _over_cap(counted, number, rule, event)
                 if reason is not None:
                     yield event.id, reason
                     break
 
 
-def _reason(rule: SpamRule, event: ActivityEvent) -> str | None:
+def _undone(events: Sequence[ActivityEvent]) -> dict[str, str]:
+    """Commits of these events that another one undoes and that nothing brought back, each with the one that undoes it.
+
+    A revert that is itself undone undoes nothing. The last one of a commit counts, so the newest are judged first.
+    """
+    reverts = {_commit(event): str(event.metadata["reverts"]).split() for event in events if _is_revert(event)}
+    found: dict[str, str] = {}
+    for commit, undoes in reversed(reverts.items()):
+        if commit not in found:
+            for other in undoes:
+                found.setdefault(other, commit)
+    return found
+
+
+def _is_revert(event: ActivityEvent) -> bool:
+    return event.source == "git" and bool(event.metadata.get("reverts"))
+
+
+def _commit(event: ActivityEvent) -> str:
+    """The commit behind an event of git's, also a co-author's."""
+    return event.id.split("#")[0].split(":")[2] if event.source == "git" else ""
+
+
+def _reason(rule: SpamRule, event: ActivityEvent, undone: Mapping[str, str]) -> str | None:
+    if rule.empty and event.metadata.get("empty") is True:
+        return "policy: changes nothing"
+    if rule.reverts and _is_revert(event):
+        return f"policy: undoes {event.metadata['reverts']}"
+    if rule.reverts and (by := undone.get(_commit(event))):
+        return f"policy: undone by {by}"
     length = event.metadata.get("length")
     if rule.least_length is not None and isinstance(length, int) and length < rule.least_length:
         return f"policy: shorter than {rule.least_length} characters"

@@ -5,13 +5,15 @@ Never dead-locks: when the next epoch must wait for the one in review, the run s
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.windows import Window
-from ledger.flows.drafting import draft
+from ledger.flows.drafting import as_stated, draft
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import Waiting, first_window, open_epoch
+from ledger.flows.remarks import Remark, remarks
 from ledger.flows.review import due_for_review, review
 from ledger.flows.session import Session
 from ledger.flows.streamrun import StreamReport
@@ -85,6 +87,16 @@ def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Inges
             done.held_back = error
             return
         done.reviewed = True
+
+
+def remarks_after(session: Session, run: CollectRun) -> list[Remark]:
+    """What to look at in the epochs that this run brought something to."""
+    found: list[Remark] = []
+    for epoch in run.epochs:
+        if any(report.added for report in epoch.reports):
+            with suppress(LedgerError):  # what stands in the way of figures is for `status` and `verify` to tell
+                found += remarks(session, epoch.folder, as_stated(session, epoch.folder))
+    return found
 
 
 def backfill(session: Session, scope_id: str, window: Window, source: str | None = None) -> CollectRun:

@@ -16,8 +16,10 @@ from ledger.core.approvers import ApproverSet, Chain, to_sign
 from ledger.core.errors import LedgerError
 from ledger.core.lifecycle import Pin
 from ledger.core.objections import objections_end, unanswered
+from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.pool import RULE_ACTOR
 from ledger.core.records import Objection
+from ledger.core.samework import SAME_WORK
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import Timestamp, UserId
 from ledger.core.windows import HOUR, later
@@ -25,6 +27,7 @@ from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.display import lookalike
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
+from ledger.flows.remarks import remarks
 from ledger.flows.session import EpochFolder, Session
 from ledger.flows.sign import tally
 
@@ -242,12 +245,13 @@ def _notices(
     if late:
         found.append((f"{late} events", "come from before this window (late or looked up again)"))
     if by_rule:
-        found.append((f"{by_rule} events", "are left out by the scope's written anti-spam rules"))
+        found.append((f"{by_rule} events", "are left out by the scope's written rules"))
     curators = {person.id for person in session.node.scope(folder.scope_id).curators}
     for part in folder.pool():
         if part.actor in curators:
             did = "withdrawn" if part.amount_credits is None else f"set to {part.amount_credits} credits"
             found.append((part.component_id, f"of the pool was {did} by {part.actor}, who decides but does not sign"))
+    found += remarks(session, folder, derived)
     for gap in derived.statement.gaps:
         found.append((gap, "was missing when the epoch went to review, and accepted"))
     return found
@@ -260,7 +264,7 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
     by_rule = 0
     for line in folder.curation():
         if line.actor == POLICY_ACTOR:
-            by_rule += 1
+            by_rule += not (line.note or "").startswith((SAME_WORK, SAME_PERSON))  # these have lines of their own
             continue
         what = {
             "weight": "weighs" if line.weight_override_milli is None else f"weighs {line.weight_override_milli}",

@@ -7,7 +7,7 @@ log as it stood.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ledger.compute.derive import derive
 from ledger.core.errors import InputError, LedgerError
@@ -33,7 +33,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An account that is to be bound (`user_id` None: to a new user), and the file and line that ask for it."""
+    """An account that is to be bound (`user_id` None: to a new user), and the file and line that ask for it.
+
+    Those with the same word as `person`, within one act, are bound to one user.
+    """
 
     provider: str
     external_id: str
@@ -42,6 +45,7 @@ class Wanted:
     user_id: str | None = None
     path: str = ""
     line: int | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,15 @@ class _State:
     bound: dict[AccountKey, UserId]
     used: set[UserId]
     size: int
+    people: dict[str | None, UserId] = field(default_factory=dict)
 
     def bind(self, account: AccountKey, one: Wanted, actor: str) -> tuple[UserId, Binding | None]:
         """The user, and the line that binds the account (None: it is bound so); InputError where it cannot be."""
         holder = self.bound.get(account)
         fresh = new_user_id(self.session.node.node_id, *account, self.used)
-        user = UserId(one.user_id) if one.user_id else holder or fresh
+        user = UserId(one.user_id) if one.user_id else self.people.get(one.person) or holder or fresh
+        if one.person is not None:
+            self.people[one.person] = user
         if holder == user:
             return user, None
         if holder is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from ledger.flows.cursors import notes
 from ledger.flows.opening import first_window
 from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
+from ledger.flows.samework import leave_out
 from ledger.flows.session import Session
 from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
-from ledger.sources.port import Checked, Closable, Page, Pushed, Source, SourceContext
+from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Source, SourceContext
 from ledger.store.node import EpochFolder
 
 
@@ -129,7 +130,22 @@ class Ingest:
             with _rare_collections():
                 for stream in streams:
                     reports.append(self._stream(folder, entry, stream).read(log, backfill))
+        leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
         return reports
+
+    def _present(self, scope: ScopeSettings, kind: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the ids that some source of this kind still holds; all, where one of them cannot say so now."""
+        found: set[str] = set()
+        for entry in scope.sources:
+            if entry.source == kind:
+                try:
+                    source = self.source(scope, entry)
+                    if not isinstance(source, Changeable):
+                        return ids
+                    found.update(source.present(ids))
+                except LedgerError:
+                    return ids
+        return found
 
     def _streams(
         self, log: RunLog, folder: EpochFolder, entry: SourceSettings, backfill: Window | None
@@ -164,7 +180,9 @@ class Ingest:
     def take(self, folder: EpochFolder, entry: SourceSettings, page: Page) -> StreamReport:
         """Append what one source was told, by the rules of `run`; it covers nothing: no cursor, no record."""
         require("ingest", folder.state(), folder.epoch_id)
-        return self._stream(folder, entry, f"{entry.name}:webhook").accept(page)
+        report = self._stream(folder, entry, f"{entry.name}:webhook").accept(page)
+        leave_out(self._session, folder, lambda _kind, ids: ids)  # a payload says nothing about what is gone
+        return report
 
     def _stream(self, folder: EpochFolder, entry: SourceSettings, stream: str) -> StreamRun:
         session = self._session

@@ -1,7 +1,7 @@
 """Apply a scope's written rules to an epoch, as curation on the record: nothing hidden, all can be undone.
 
 The anti-spam rules of its file, what receipts leave out, and the rule that all scopes have: nobody is credited twice
-for one piece of work.
+for one piece of work. What is left out because it was recorded before is `samework`'s, while the epoch is open.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class RunLog:
         *,
         seen: int = 0,
         stated: int | None = None,
-        counts: Mapping[str, int] | None = None,
+        counts: Mapping[str, int | str] | None = None,
         gaps: Sequence[str] = (),
         error: LedgerError | None = None,
     ) -> None:

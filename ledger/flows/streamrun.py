@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
 from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
-from ledger.sources.port import Page, Source, SourceEvent, StreamCursor
+from ledger.sources.port import Changeable, Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
@@ -30,6 +31,10 @@ FLUSH_EVERY = 20_000
 """Events held in memory before they are written: bounds memory."""
 KEEP_EVERY = 20
 """Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
+
+
+GONE_NAMED = 5
+"""Events whose row is gone that a run's record names."""
 
 
 @dataclass
@@ -48,6 +53,7 @@ class StreamReport:
     before_start: int = 0
     changed: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     error: LedgerError | None = None
 
@@ -64,6 +70,10 @@ class Known:
             if key in ids:
                 return ids[key]
         return None
+
+    def ids(self, scope_id: str, prefix: str) -> list[str]:
+        """The ids that a scope holds and that begin so."""
+        return [key for key in self._held[scope_id] if key.startswith(prefix)]
 
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
         """Take an event for known from now on."""
@@ -116,7 +126,7 @@ class StreamRun:
         if backfill is None:
             before = log.cursor(self.entry.source, self.stream)
         after, kept, stated = before, before, None
-        counts: dict[str, int] = {}
+        counts: dict[str, int | str] = {}
         try:
             for number, page in enumerate(self._pages(window, before), start=1):
                 self._take(page, window.start, min(self.epoch.period_end, window.end))
@@ -137,6 +147,8 @@ class StreamRun:
         self._flush()
         if self.report.refused:
             counts["refused_by_routing"] = len(self.report.refused)
+        if self.report.error is None:
+            self._look_for_rows(counts)
         if backfill is not None or after != before or self.report.added or self.report.error or self.report.gaps:
             trouble = bool(self.report.error or self.report.gaps)
             log.record(
@@ -152,6 +164,17 @@ class StreamRun:
         if backfill is None:
             self._keep(log, kept, after)
         return self.report
+
+    def _look_for_rows(self, counts: dict[str, int | str]) -> None:
+        """Note events of a file whose row is gone; what is collected stays, and somebody should know."""
+        if self.entry.source != "file" or not isinstance(self.source, Changeable):
+            return
+        mine = self.known.ids(self.scope_id, f"file:{self.entry.name}:")
+        with suppress(LedgerError):
+            self.report.gone = sorted(set(mine) - set(self.source.present(mine)))
+        if self.report.gone:
+            counts["rows_gone"] = len(self.report.gone)
+            counts["gone"] = ", ".join(self.report.gone[:GONE_NAMED]) + " …" * (len(self.report.gone) > GONE_NAMED)
 
     def accept(self, page: Page) -> StreamReport:
         """Append the events of one page that nobody fetched."""

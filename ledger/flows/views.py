@@ -14,6 +14,7 @@ from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import display_names
+from ledger.flows.remarks import Remark, remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
 from ledger.store.node import EpochFolder
@@ -21,7 +22,10 @@ from ledger.store.node import EpochFolder
 
 @dataclass(frozen=True, slots=True)
 class EpochStatus:
-    """Where an epoch stands and what it still needs; credits and counts as of the present draft."""
+    """Where an epoch stands and what it still needs; credits and counts as of the present draft.
+
+    `remarks`: what to look at before it is final, each with whom or what it is about.
+    """
 
     scope_id: str
     epoch_id: int
@@ -35,6 +39,7 @@ class EpochStatus:
     threshold: int
     needs: str
     streams: tuple[StreamStatus, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 def status(session: Session, scope_id: str | None = None, *, every: bool = False) -> list[EpochStatus]:
@@ -50,6 +55,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
     """One epoch's standing."""
     state, epoch = folder.state(), folder.epoch()
     stored = folder.statement()
+    told: tuple[Remark, ...] = ()
     if state == "finalized" and stored is not None:
         activity, unresolved, total = stored.activity_count, stored.unresolved_count, stored.pool_total_credits
         signed, threshold = len({line.signer_wallet for line in folder.signatures()}), stored.threshold
@@ -58,6 +64,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
         activity, unresolved = derived.evaluation.activity_count, derived.evaluation.unresolved_count
         total, threshold = derived.statement.pool_total_credits, derived.statement.threshold
         signed = len(tally(folder, derived.statement).people) if state == "review" else 0
+        told = tuple(remarks(session, folder, derived))
     return EpochStatus(
         scope_id=folder.scope_id,
         epoch_id=folder.epoch_id,
@@ -71,6 +78,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
         threshold=threshold,
         needs=_needs(session, folder, state, signed, threshold),
         streams=tuple(stream_statuses(session, folder)),
+        remarks=told,
     )
 
 

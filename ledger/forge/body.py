@@ -227,7 +227,7 @@ def _decisions(digest: Digest, preview: str, room: Room) -> str:
     ]
     text = _table(("when", "who", "what", "on", "reason"), rows, (), preview, room) if rows else "None."
     if digest.by_rule:
-        text += f"\n\nThe scope's written anti-spam rules left out {digest.by_rule} events; {preview} lists each."
+        text += f"\n\nThe scope's written rules left out {digest.by_rule} events; {preview} lists each."
     return text
 
 

@@ -23,6 +23,7 @@ from ledger.core.records import (
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
 from ledger.core.values import units_text
+from ledger.core.weighing import unweighed
 from ledger.site.links import safe_link
 from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_pool import PoolView, pool_view
@@ -149,6 +150,8 @@ class EpochPage:
     approvers: tuple[str, ...]
     people_of: Mapping[str, str]
     weights: Mapping[str, int]
+    likely: Mapping[str, str | None]
+    """Kinds without a weight, each with the one that was likely meant."""
     policy: str
     shards: tuple[str, ...]
     report: Mapping[str, Any] | None
@@ -358,6 +361,7 @@ def epoch_page(
         approvers=tuple(sorted(pinned)),
         people_of=pinned,
         weights=epoch.weight_config,
+        likely={one.kind: one.likely for one in unweighed(derived.evaluation.totals, epoch.weight_config)},
         policy=epoch.weight_policy,
         shards=tuple(shard.name for shard in folder.shards()),
         report=report,

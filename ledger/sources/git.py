@@ -134,6 +134,8 @@ class GitSource:
         for commit in kept:
             counts["coauthors"] += len(commit.coauthors)
             counts["coauthors_without_address"] += commit.unreadable
+            counts["empty_commits"] += commit.empty
+            counts["reverts"] += bool(commit.reverts)
             for _, person in commit.people:
                 counts["mailmap_bound_kept"] += person.kept
                 counts["mailmap_redirected"] += person.written_as is not None

@@ -51,6 +51,31 @@ def test_threads_count_with_their_channel_and_other_channels_apart() -> None:
     assert list(left_out(cap, message(1), thread, elsewhere)) == ["2"]
 
 
+def commit(letter: str, undoes: str = "", **more: Any) -> ActivityEvent:
+    metadata = {**({"reverts": undoes * 40} if undoes else {}), **more}
+    event = record(
+        "event", source="git", event_type="commit_authored", id=f"git:commit:{letter * 40}",
+        event_time=f"2026-01-06T00:00:0{ord(letter) - 97}.000Z", metadata=metadata,
+    )  # fmt: skip
+    assert isinstance(event, ActivityEvent)
+    return event
+
+
+def test_reverts_cancel_what_they_undo_unless_they_are_undone_themselves() -> None:
+    cancel = rules({"source": "git", "reverts": True, "empty": True})
+    short = {letter * 40: letter for letter in "abcd"}
+
+    def cancelled(*events: ActivityEvent) -> str:
+        return "".join(sorted(short[each] for each in left_out(cancel, *events)))
+
+    assert cancelled(commit("a"), commit("b", "a")) == "ab"
+    assert cancelled(commit("a"), commit("b", "a"), commit("c", "b")) == "bc"
+    assert cancelled(commit("a"), commit("b", "a"), commit("c", "b"), commit("d", "c")) == "abcd"
+    assert cancelled(commit("b", "a")) == "b"  # what it undoes was paid in an epoch that is final
+    assert cancelled(commit("a"), commit("b", empty=True)) == "b"
+    assert left_out(rules({"source": "git"}), commit("a"), commit("b", "a")) == {}
+
+
 def test_what_is_too_short_does_not_use_up_the_cap() -> None:
     both = rules({"source": "discord", "most_per_day": 1, "least_length": 5})
     found = left_out(both, message(1, metadata={"length": 4}), message(2), message(3))
@@ -76,7 +101,8 @@ def test_the_example_in_the_documentation_leaves_out_what_it_says() -> None:
     page = (Path(__file__).parents[2] / "docs/operate.md").read_text("utf-8")
     shown = page.partition("```yaml\nspam:\n")[2].partition("```")[0]
     given = parse_yaml(f"scope_id: default\nspam:\n{shown}".encode(), "docs/operate.md")
-    (rule,) = ScopeSettings.load(given, "docs/operate.md").spam
+    rule, commits = ScopeSettings.load(given, "docs/operate.md").spam
+    assert commits.reverts and commits.empty
     short = message(1, metadata={"channel_id": "1234", "length": 4})
     elsewhere = message(2, metadata={"channel_id": "7"})
     many = [message(n, metadata={"channel_id": "1234"}) for n in range(3, 24)]

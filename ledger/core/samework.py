@@ -1,0 +1,105 @@
+"""The same work under two ids: rewritten history and repositories that were imported anew, rows that were renamed.
+
+The specification's section 6 has the rules. Pure: events and what the world still holds in, pairs of ids out. Knows no
+node, no decisions of people and no units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from ledger.core.values import EventId
+
+SAME_WORK = "policy: the same work as "
+"""What the note of such a decision begins with; the id of the first event follows."""
+
+
+class Work(NamedTuple):
+    """One event as far as it tells whether work is the same; `here`: it lies in the epoch at hand.
+
+    `title`, `number` and `repository_id` are of its metadata, as text; None where there are none.
+    """
+
+    id: EventId
+    source: str
+    event_type: str
+    event_time: str
+    platform_user_id: str
+    artifact_url: str
+    title: str | None
+    number: str | None
+    repository_id: str | None
+    here: bool
+
+
+class Again(NamedTuple):
+    """An event whose work was recorded before, and the event that recorded it first."""
+
+    id: EventId
+    first: EventId
+
+
+class _Chain:
+    """Work by its first event, and the last one that stood for it: a branch may be rewritten more than once."""
+
+    def __init__(self, work: Work) -> None:
+        self.first, self.last = work, work
+
+
+def recorded_again(works: Iterable[Work], present: Callable[[str], bool]) -> Iterator[Again]:
+    """Events of the epoch at hand that are work which was recorded before.
+
+    `works` come in the order in which they were recorded; `present` says whether the world still holds an event.
+    A commit is the same work as an earlier one of its moment whose commit is gone, or that has its title, where the
+    account is the same; or, where the account became another, if the commit is gone and the title is the same. A thing
+    on GitHub is the same as one of its kind, number, title, account and moment in another repository.
+    """
+    rule = {"git": _commits, "github": _things}
+    for (source, _, _), group in groupby(
+        sorted(works, key=attrgetter("source", "event_type", "event_time")),
+        key=attrgetter("source", "event_type", "event_time"),
+    ):
+        if source in rule:
+            yield from rule[source](list(group), present)
+
+
+def _commits(works: list[Work], present: Callable[[str], bool]) -> Iterator[Again]:
+    chains: list[_Chain] = []
+    for work in works:
+        found = next((each for each in chains if _same_commit(each.last, work, present)), None)
+        if found is None:
+            chains.append(_Chain(work))
+        else:
+            found.last = work
+            if work.here:
+                yield Again(work.id, found.first.id)
+
+
+def _same_commit(before: Work, work: Work, present: Callable[[str], bool]) -> bool:
+    titled, gone = before.title == work.title, not present(before.id)
+    if before.platform_user_id == work.platform_user_id:
+        return titled or (gone and present(work.id))
+    return titled and gone and work.event_type == "commit_authored"
+
+
+def _things(works: list[Work], _present: Callable[[str], bool]) -> Iterator[Again]:
+    first: dict[tuple[str, ...], Work] = {}
+    for work in works:
+        if work.number is None or work.repository_id is None:
+            continue
+        before = first.setdefault((work.platform_user_id, work.number, work.title or ""), work)
+        if before.repository_id != work.repository_id and work.here:
+            yield Again(work.id, before.id)
+
+
+def alike(works: Iterable[Work]) -> Iterator[Again]:
+    """Events of the epoch at hand that repeat another in all but the id: source, kind, account, evidence and moment."""
+    first: dict[tuple[str, ...], Work] = {}
+    for work in works:
+        key = (work.source, work.event_type, work.event_time, work.platform_user_id, work.artifact_url)
+        before = first.setdefault(key, work)
+        if before is not work and work.here:
+            yield Again(work.id, before.id)

@@ -1,0 +1,146 @@
+"""Work that comes again under another id is paid once, and people are told what to look at before they sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.core.values import parse_time
+from ledger.flows.collect import collect, remarks_after
+from ledger.flows.decide import curate
+from ledger.flows.digest import digest
+from ledger.flows.drafting import preview
+from ledger.flows.identity import bind
+from ledger.flows.ingest import Ingest
+from ledger.flows.review import review
+from ledger.flows.session import Session
+from ledger.flows.sign import finalize
+from ledger.flows.start import NodePlan, SourcePlan, init_node
+from ledger.flows.views import status
+from tests.nodes import NODE_ID, WALLETS, at, make_node, sign_as, sign_sets
+from tests.sources.gitworld import ANN, BEN, GitWorld
+
+
+def git_node(root: Path) -> Path:
+    init_node(
+        root,
+        NodePlan(
+            name="test node",
+            start=parse_time("2026-01-05"),
+            approvers=[("ann", WALLETS["ann"])],
+            sources=[SourcePlan("git", "code", {"repository": "repo", "branch": "main"})],
+            node_id=NODE_ID,
+        ),
+    )
+    return root
+
+
+def close(root: Path, day: str) -> None:
+    with at(root, f"{day}T01:00:00Z", "ann") as session:
+        folder = session.folder("default", None)
+        review(session, folder, Ingest(session))
+        sign_sets(session, "default", "ann")
+        sign_as(session, folder, "ann")
+        finalize(session, folder)
+
+
+def included(session: Session) -> list[str]:
+    derived = preview(session, session.folder("default", None))
+    return sorted(event.id for event in derived.loaded.outcomes() if event.included)
+
+
+def words(session: Session) -> str:
+    return "\n".join(f"{about} {text}" for about, text in digest(session, session.folder("default", None)).notices)
+
+
+def test_rewritten_history_is_paid_once_and_told_and_a_curator_can_include_it(tmp_path: Path) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    first = world.commit("2026-01-06", "one (a secret)")
+    world.commit("2026-01-07", "two\n\nCo-authored-by: Ben <ben@example.org>", first)
+    world.write()
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        for _, address in (ANN, BEN):
+            bind(session, "git", address, actor="ann")
+        collect(session)
+    before = world.oids[first]
+    close(tmp_path, "2026-01-12")
+    again = world.commit("2026-01-06", "one")
+    last = world.commit("2026-01-07", "two\n\nCo-authored-by: Ben <ben@example.org>\n", again)
+    world.commit("2026-01-12T00:10:00Z", "three", last)
+    tip = world.write()
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        run = collect(session)
+        assert run.reports[0].added == 4
+        assert included(session) == [f"git:commit:{tip}"]
+        folder = session.folder("default", None)
+        line = next(each for each in folder.curation() if each.event_id == f"git:commit:{world.oids[again]}")
+        assert (line.actor, line.action, line.note) == (
+            "policy", "exclude", f"policy: the same work as git:commit:{before}",
+        )  # fmt: skip
+        assert "3 events left out: work that was recorded before" in words(session)
+        assert remarks_after(session, run) == list(status(session)[-1].remarks)
+        lines = folder.curation()
+        collect(session)
+        assert session.folder("default", None).curation() == lines
+        curate(session, folder, "include", line.event_id, note="done twice indeed")
+        collect(session)
+        assert included(session) == sorted([line.event_id, f"git:commit:{tip}"])
+
+
+def test_a_cherry_pick_counts_once_and_one_person_once_for_one_commit(tmp_path: Path) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    base = world.commit("2026-01-05T10:00:00Z", "base")
+    fix = world.commit("2026-01-06", "fix\n\nCo-authored-by: Ann <ann.work@example.org>", base)
+    other = world.commit("2026-01-06T01:00:00Z", "other", base)
+    picked = world.commit("2026-01-06", "fix", other)
+    world.commit("2026-01-07", "merge", fix, picked)
+    world.write()
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        ann = bind(session, "git", ANN[1], actor="ann").user_id
+        bind(session, "git", "ann.work@example.org", user_id=ann, actor="ann")
+        collect(session)
+        assert len(included(session)) == 4  # three commits, one co-author
+    close(tmp_path, "2026-01-12")
+    with at(tmp_path, "2026-01-12T02:00:00Z") as session:
+        folder = session.node.epoch("default", 1)
+        notes = [line.note or "" for line in folder.curation()]
+        assert [note.partition(" git:")[0] for note in notes] == [
+            "policy: the same work as", "policy: the same person is credited for this work already",
+        ]  # fmt: skip
+
+
+def test_what_comes_twice_goes_away_or_has_no_weight_is_told(tmp_path: Path) -> None:
+    head = "id,time,event_type,account,evidence\n"
+    row = "2026-01-06,{},ann,https://example.org/1\n"
+    make_node(tmp_path, rows=head + "a1," + row.format("governance") + "a2," + row.format("goverance"))
+    with at(tmp_path, "2026-01-07") as session:
+        run = collect(session)
+        assert [text for _, text in remarks_after(session, run)] == [
+            "counted as 0: the weights do not name that kind; file:governance is like it and has one"
+        ]
+    (tmp_path / "work.csv").write_text(head + "b1," + row.format("governance"))
+    with at(tmp_path, "2026-01-08") as session:
+        run = collect(session)
+        assert run.reports[0].gone == ["file:work:a1", "file:work:a2"]
+        told = words(session)
+        assert "file:work:b1 repeats file:work:a1 in all but the id" in told
+        assert "file:work:a1, file:work:a2 no longer in the file" in told
+        assert "1 event of kind file:goverance" in told
+    with at(tmp_path, "2026-01-09", "ann") as session:
+        curate(session, session.folder("default", None), "exclude", "file:work:b1", note="renamed")
+        assert "repeats" not in words(session)
+
+
+def test_machines_and_redirections_are_told(tmp_path: Path) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    mailmap = "Ben <ben@example.org> <ann@example.org>\nBen <ben@example.org> <old@example.org>\n"
+    first = world.commit("2026-01-06", "one", files={".mailmap": mailmap, "a": "1"})
+    second = world.commit("2026-01-07", "two", first, author=("x", "old@example.org"))
+    world.commit("2026-01-07", "three\n\nCo-authored-by: Claude <noreply@anthropic.com>", second, author=BEN)
+    world.write()
+    with at(tmp_path, "2026-01-08") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+        told = words(session)
+    assert "1 event kept with whom the ledger bound the account to" in told
+    assert "1 event given to another account than the commit names" in told
+    assert "Claude 1 left out as machines" in told
