@@ -111,7 +111,7 @@ def test_events_that_written_rules_left_out_are_counted_and_are_no_decision_of_a
     rule = "spam:\n  - source: file\n    most_per_day: 2\n"
     found = told(tmp_path / "n", rows({"alice": 4, "bob": 2, "carol": 2, "dan": 2, "erin": 2}), settings=rule)
     assert found.by_rule == 2
-    assert found.notices == (("2 events", "are left out by the scope's written anti-spam rules"),)
+    assert found.notices == (("2 events", "are left out by the scope's written rules"),)
     assert [one.what for one in found.decisions] == ["records 10000 credits as"]
 
 
