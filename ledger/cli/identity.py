@@ -76,10 +76,11 @@ def bind(
 def _bind_file(
     node_dir: Path | None, now: str | None, actor: str | None, many: BinaryIO, evidence: str, as_json: bool
 ) -> None:
+    from ledger.flows.accounts import voucher
     from ledger.flows.batch import MOST_BYTES, bind_file
 
     with session(node_dir, now, actor) as run:
-        found = bind_file(run, many.read(MOST_BYTES + 1), many.name, evidence=evidence, actor=_actor(run.actor))
+        found = bind_file(run, many.read(MOST_BYTES + 1), many.name, evidence=evidence, actor=voucher(run))
     new = sum(one.added for one in found)
     if as_json:
         emit("bindings/1", {"accounts": len(found), "changed": new, "users": [one.user_id for one in found]})
