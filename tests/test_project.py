@@ -254,3 +254,15 @@ def test_a_workflow_grants_nothing_by_default_and_runs_only_pinned_actions(path:
                 pinned = re.fullmatch(r"(actions/[a-z-]+|astral-sh/setup-uv)@[0-9a-f]{40}", step["uses"])
                 ours = step["uses"] == ("./" if path.name == "ci.yml" else ACTION)
                 assert pinned or ours, step["uses"]
+
+
+def test_whoever_cites_a_section_of_the_specification_cites_one_that_is_there() -> None:
+    sections = set(re.findall(r"(?m)^## ([0-9]+)\. ", (ROOT / "docs/spec.md").read_text(encoding="utf-8")))
+    cited = re.compile(r"specification(?:'s|,)?\s+\(?(?:[#*/-]+\s*)?section\s+([0-9]+)")
+    found = 0
+    for path in tracked_files():
+        if path.suffix in (".py", ".sql", ".js", ".html", ".yml") and "tests" not in path.parts:
+            for number in cited.findall(path.read_text(encoding="utf-8")):
+                found += 1
+                assert number in sections, f"{path}: docs/spec.md has no section {number}"
+    assert found > 10

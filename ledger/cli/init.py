@@ -41,7 +41,14 @@ _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
     "--repository", "repositories", multiple=True, metavar="PATH_OR_URL", help="Collect commits from here; repeatable."
 )
 @source_options
-@click.option("--start", metavar="DATE", help="The first epoch is the window that holds this day (default: today).")
+@click.option(
+    "--start", metavar="DATE", help="The day on which the first window begins (default: the window that holds today)."
+)
+@click.option(
+    "--anchor",
+    metavar="DATE",
+    help="A day on which a window begins; the first epoch is then the one that holds --start.",
+)
 @click.option("--length-days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
 @click.option("--site-url", help="Where the site will be published (default: GitHub Pages of --node-repository).")
 @click.option(
@@ -80,6 +87,7 @@ def init(
     discord: str | None,
     consent: str | None,
     start: str | None,
+    anchor: str | None,
     length_days: int,
     site_url: str | None,
     node_repository: str,
@@ -98,8 +106,9 @@ def init(
     Example: ledger init my-ledger --node-repository acme/my-ledger --approver alice=0x2c75…@12345 --github acme/project
     """
     from ledger.cli.decide import amount
+    from ledger.core.config import DEFAULT_ANCHOR
     from ledger.core.values import parse_time
-    from ledger.flows.start import ACTION, NodePlan, init_node, is_node
+    from ledger.flows.start import ACTION, NodePlan, first_windows, init_node, is_node
 
     fresh = not is_node(target)
     ask = fresh and not as_json
@@ -127,8 +136,9 @@ def init(
     _check_local(target, repositories)
     try:
         first = parse_time(start) if start else moment(now)
+        aligned = parse_time(anchor) if anchor else first if start else None
     except ValueError as error:
-        raise UsageError(f"--start: {error}") from None
+        raise UsageError(f"--start or --anchor: {error}") from None
     sources = planned_sources(repositories, github, discord, consent, ask=ask)
     plan = NodePlan(
         name=name or target.resolve().name,
@@ -147,6 +157,7 @@ def init(
         unresolved=unresolved,
         solo=solo,
         node_id=node_id,
+        anchor=aligned[:10] if aligned else DEFAULT_ANCHOR,
     )
     try:
         written = init_node(target, plan)
@@ -163,6 +174,7 @@ def init(
         )
         return
     note(f"{target} is a node")
+    note("its first windows: " + ", ".join(f"{each.start[:10]} to {each.end[:10]}" for each in first_windows(plan)))
     tell_needs(sources)
     if not people:
         note("nobody can sign yet: name approvers in scopes/ before the first review")

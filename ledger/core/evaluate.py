@@ -1,6 +1,6 @@
 """From events, bindings and decisions to units, in plain Python: the reference of what `ledger/compute` does in SQL.
 
-The specification's section 5, rules 1 and 2, once more readable than fast. The dataclasses here are what both
+The specification's section 4, rules 1 and 2, once more readable than fast. The dataclasses here are what both
 implementations return; a test holds them to the same values on random nodes. All units are milli-units.
 """
 

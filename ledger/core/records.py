@@ -1,4 +1,4 @@
-"""Every record of a node's files as a strict, frozen model (specification, section 4).
+"""Every record of a node's files as a strict, frozen model (specification, section 3).
 
 A record knows its fields and its own hash, not where it is stored. `read` takes the decoded object of a line and
 refuses unknown, missing and mistyped fields; `encode` gives the canonical bytes without a line end.

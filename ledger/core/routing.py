@@ -1,7 +1,7 @@
 """Which scopes claim an event: routing looks at all scope files, and the first claimant keeps the plain id.
 
 `default` comes first, then the others sorted; each further claimant gets its own event with `#<scope_id>` at the end
-of the id, so that the key stays unique over the node (specification, section 4).
+of the id, so that the key stays unique over the node (specification, section 3).
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ from string import Template
 from typing import Any
 
 from ledger import __version__
-from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE, NodeSettings, ScopeSettings
+from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE, EpochSettings, NodeSettings, ScopeSettings
 from ledger.core.errors import InputError
 from ledger.core.install import PROJECT, install_line
 from ledger.core.values import Timestamp, checksummed
+from ledger.core.windows import Window
 from ledger.store.files import read_file, write_file
 from ledger.store.layout import NODE_FILE, scope_path
 from ledger.store.node import load_node
@@ -73,6 +74,15 @@ class NodePlan:
     action: str = ACTION
     unresolved: str = "share"
     solo: bool = False
+
+
+def first_windows(plan: NodePlan, count: int = 3) -> list[Window]:
+    """The windows that the plan's first epochs will have."""
+    epoch = EpochSettings.load({"anchor": plan.anchor, "length": plan.length, "unit": plan.unit}, NODE_FILE)
+    windows = [epoch.calendar.holding(plan.start)]
+    while len(windows) < count:
+        windows.append(epoch.calendar.after(windows[-1]))
+    return windows
 
 
 def quoted(value: object) -> str:

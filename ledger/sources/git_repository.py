@@ -20,7 +20,7 @@ from ledger.core.errors import SourceError
 CHUNK = 1 << 20
 """Bytes read from git at a time."""
 OID = re.compile(r"[0-9a-f]{40}")
-"""An object id as the event ids of the specification (section 4) hold it: SHA-1, 40 hex digits."""
+"""An object id as the event ids of the specification (section 3) hold it: SHA-1, 40 hex digits."""
 
 _FIXED = {
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",  # no ext::, which runs commands
@@ -91,7 +91,7 @@ class Repository:
             raise SourceError(
                 f"{self.shown} names its commits by {clean_text(hashes)}; event ids hold 40 hex digits (SHA-1) only",
                 hint="Repositories with SHA-256 object ids cannot be collected by this version.",
-                rule="specification, section 4",
+                rule="specification, section 3",
             )
 
     def tip(self, *names: str) -> str | None:

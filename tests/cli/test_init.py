@@ -278,3 +278,19 @@ def test_shares_of_unbound_accounts_are_held_unless_told_otherwise(tmp_path: Pat
 def test_a_new_node_that_nobody_can_sign_or_that_reads_nothing_is_told_so(tmp_path: Path) -> None:
     said = init(tmp_path / "node").stderr
     assert "nobody can sign yet" in said and "nothing is read yet" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "windows"),
+    [
+        (("--start", "2026-08-12", "--length-days", "20"), "2026-08-12 to 2026-09-01, 2026-09-01 to 2026-09-21"),
+        (("--start", "2026-08-12", "--anchor", "2026-01-05"), "2026-08-10 to 2026-08-17, 2026-08-17 to 2026-08-24"),
+        ((), "2026-01-05 to 2026-01-12, 2026-01-12 to 2026-01-19, 2026-01-19 to 2026-01-26"),
+    ],
+)
+def test_the_first_window_begins_where_the_start_says_and_is_told(
+    tmp_path: Path, given: tuple[str, ...], windows: str
+) -> None:
+    told = init(tmp_path / "node", *FLAGS, *given)
+    assert told.exception is None and f"its first windows: {windows}" in told.output
+    assert isinstance(init(tmp_path / "other", *FLAGS, "--anchor", "soon").exception, UsageError)

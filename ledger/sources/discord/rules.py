@@ -136,7 +136,7 @@ def reduce_message(
 
 
 def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
-    """The `message_sent` event of a reduced message (specification, section 4)."""
+    """The `message_sent` event of a reduced message (specification, section 3)."""
     guild, channel, message = raw["guild"], raw["channel"], raw["id"]
     parent = raw["parent"]
     return SourceEvent(

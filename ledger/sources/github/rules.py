@@ -1,7 +1,7 @@
 """What counts on GitHub and what is kept of it: pure functions, the same for polled objects and for webhooks.
 
 Each thing that GitHub shows becomes an item, or the name of the rule that leaves it out (`bots_left_out` …), so that a
-run can account for all of it. No text is kept but titles: of a body its length and SHA-256 (specification, section 4).
+run can account for all of it. No text is kept but titles: of a body its length and SHA-256 (specification, section 3).
 Knows no client, clock or disk, and neither GraphQL's nor the webhooks' names of fields.
 """
 
