@@ -6,6 +6,7 @@ whose `inputs` hold all that it was computed from, so that `verify` computes it 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -60,7 +61,7 @@ class PoolFacts:
     readings: Mapping[tuple[str, str], KpiReading]
 
 
-class Rule(BaseModel):
+class Rule(BaseModel, ABC):
     """Base of the rules as the scope's file writes them and `epoch.json` pins them."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -74,9 +75,9 @@ class Rule(BaseModel):
         """The rule as a flat object, amounts as text."""
         return self.model_dump()
 
+    @abstractmethod
     def compute(self, facts: PoolFacts) -> tuple[int, Flat]:
         """The component's credits and inputs."""
-        raise NotImplementedError
 
 
 class FixedV1(Rule):

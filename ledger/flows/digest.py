@@ -21,7 +21,8 @@ from ledger.core.pool import RULE_ACTOR
 from ledger.core.records import Objection
 from ledger.core.samework import SAME_WORK
 from ledger.core.spam import POLICY_ACTOR
-from ledger.core.values import Timestamp, UserId
+from ledger.core.statement import would_be_owed
+from ledger.core.values import Credits, Timestamp, UserId
 from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.display import lookalike
@@ -71,7 +72,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """An account that nobody claimed and what it would earn: milli-units, and credits had it been bound (cut)."""
+    """An account that nobody claimed: milli-units, and the credits that wait for it, or would if shares were held."""
 
     account: str
     login: str | None
@@ -201,16 +202,15 @@ def _ever_paid(session: Session, folder: EpochFolder) -> set[str]:
 
 
 def _unclaimed(derived: Derived) -> list[Unclaimed]:
-    """What each unresolved account would earn, had it alone been bound: the pool's part by the units it would add."""
-    statement = derived.statement
-    counted = sum(payout.total_units for payout in statement.payouts)
+    """What waits for each unresolved account, by the one function that says so everywhere."""
+    waiting = would_be_owed(derived.evaluation, derived.statement.pool_total_credits, derived.awards)
     found = [
         Unclaimed(
             f"{row.source}:{row.platform_user_id}",
             row.platform_login,
             row.event_count,
             row.units,
-            row.units * statement.pool_total_credits // (counted + row.units) if row.units else 0,
+            waiting.get((row.source, row.platform_user_id), Credits(0)),
         )
         for row in derived.evaluation.unresolved
     ]

@@ -11,6 +11,7 @@ PURE = frozenset(
         *(
             "__future__",
             "codecs",
+            "abc",
             "collections",
             "contextlib",
             "csv",
