@@ -54,6 +54,14 @@ def make_node(root: Path, *, threshold: int = 2, overlap: bool = False, rows: st
     return root
 
 
+def set_in_scope(root: Path, text: str) -> None:
+    """Give the scope's file these keys, in place of what it says under them."""
+    path = root / "scopes/default.yaml"
+    keys = tuple(line.partition(":")[0] + ":" for line in text.splitlines() if line[0] not in " -")
+    kept = [line for line in path.read_text("utf-8").splitlines() if not line.startswith(keys)]
+    path.write_text("\n".join(kept) + "\n" + text, "utf-8")
+
+
 @contextmanager
 def at(root: Path, time: str, actor: str | None = None) -> Iterator[Session]:
     """A session at a fixed time."""

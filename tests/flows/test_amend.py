@@ -23,7 +23,7 @@ from ledger.flows.verify import verify
 from ledger.store.amendments import AmendmentFolder, in_force, newest
 from ledger.store.guard import guard
 from ledger.store.node import EpochFolder
-from tests.nodes import at, digest, make_node, sign_as
+from tests.nodes import at, digest, make_node, set_in_scope, sign_as
 
 HOME = "data/epochs/default/0001/amendments/02"
 
@@ -169,9 +169,7 @@ def test_one_amendment_at_a_time_of_a_finalized_epoch_and_abandoning_leaves_noth
 
 def test_an_amendment_never_gives_away_what_lapsed_or_was_carried_over(tmp_path: Path) -> None:
     root = make_node(tmp_path)
-    scope = root / "scopes/default.yaml"
-    rules = 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n'
-    scope.write_text(scope.read_text("utf-8") + rules, "utf-8")
+    set_in_scope(root, 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n')
     for number, time in ((1, "2026-01-14T00:00:00Z"), (2, "2026-01-20T00:00:00Z")):
         with at(root, time, "ann") as session:
             collect(session)

@@ -17,7 +17,7 @@ from ledger.flows.review import review
 from ledger.flows.session import locked
 from ledger.flows.sign import finalize
 from ledger.flows.verify import Verification, verify
-from tests.nodes import at, make_node, sign_as
+from tests.nodes import at, make_node, set_in_scope, sign_as
 
 HELD = 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n'
 
@@ -25,11 +25,6 @@ HELD = 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1,
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return make_node(tmp_path)
-
-
-def append_to_scope(root: Path, text: str) -> None:
-    path = root / "scopes/default.yaml"
-    path.write_text(path.read_text("utf-8") + text, "utf-8")
 
 
 def change_scope(root: Path, old: str, new: str) -> None:
@@ -82,7 +77,7 @@ def test_only_an_approver_takes_a_component_back(root: Path) -> None:
 
 def test_a_held_share_waits_for_its_owner_and_lapses_into_a_later_pool(root: Path) -> None:
     """Bob is bound, Alice and Carol are not: theirs waits, and after one epoch what nobody claimed comes back."""
-    append_to_scope(root, HELD)
+    set_in_scope(root, HELD)
     with at(root, "2026-01-08T00:00:00Z", "ann") as session:
         collect(session)
         bind(session, "file", "bob", login="bob", evidence="https://example.org/bob", actor="ann")
@@ -97,7 +92,7 @@ def test_a_held_share_waits_for_its_owner_and_lapses_into_a_later_pool(root: Pat
 
 
 def test_a_binding_during_review_changes_what_lapses_and_the_pool_is_recorded_anew(root: Path) -> None:
-    append_to_scope(root, HELD)
+    set_in_scope(root, HELD)
     closed(root, "2026-01-14T00:00:00Z", 1)
     with at(root, "2026-01-20T00:00:00Z", "ann") as session:
         collect(session)
@@ -140,7 +135,7 @@ def test_an_award_reaches_one_person_and_the_rest_is_split(root: Path) -> None:
 def test_missed_windows_become_one_review_where_the_scope_joins_them(
     root: Path, catch_up: str, spans: list[int]
 ) -> None:
-    append_to_scope(root, f"catch_up: {catch_up}\n")
+    set_in_scope(root, f"catch_up: {catch_up}\n")
     for number, span in enumerate(spans, start=1):
         statement = closed(root, "2026-01-27T00:00:00Z", number)
         assert statement.pool_total_credits == 10_000 * span

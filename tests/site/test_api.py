@@ -31,7 +31,7 @@ from ledger.flows.verify import verify
 from ledger.site.build import build_site
 from ledger.site.openapi import LOGS
 from ledger.store.layout import EPOCH_FILES
-from tests.nodes import at, make_node, sign_as, signature
+from tests.nodes import at, make_node, set_in_scope, sign_as, signature
 
 POOL = """unresolved: hold
 hold_epochs: 1
@@ -47,8 +47,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Epoch 1 finalized, 2 in review, 3 open; decisions, an override, and an account that nobody bound."""
     root = tmp_path_factory.mktemp("api") / "node"
     make_node(root, overlap=True)
-    with (root / "scopes/default.yaml").open("a", encoding="utf-8") as scope:
-        scope.write(POOL)
+    set_in_scope(root, POOL)
     (root / "kpi.csv").write_text("week,merged\n2026-01-05,12\n2026-01-12,7\n", "utf-8")
     with at(root, "2026-01-06T00:00:00Z", "ann") as session:
         for name in ("alice", "bob"):
