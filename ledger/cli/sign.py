@@ -98,10 +98,16 @@ def sign(
 
 
 def _ask() -> None:
-    """Whether to sign; where nobody can be asked, UsageError says how a script says yes."""
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is here to ask whether to sign", hint="Add --yes, once you have read the above.")
-    click.confirm("Everything was recomputed here and matches. Sign this statement?", abort=True, err=True)
+    """Whether to sign; where nobody answers, UsageError says how a script says yes."""
+    try:
+        yes = click.confirm("Everything was recomputed here and matches. Sign this statement?", err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        hint = "Add --yes, once you have read the above."
+        raise UsageError("nobody is here to ask whether to sign", hint=hint) from None
+    if not yes:
+        raise click.Abort
 
 
 def _away(node_dir: Path | None, now: str | None, scope_id: str | None, epoch_id: int | None) -> tuple[str, int] | None:

@@ -22,7 +22,7 @@ from ledger.forge.conversation import QUESTION_LABEL
 from ledger.forge.github import Forge, NotFoundError
 
 Verdict = Literal["ok", "missing", "unknown"]
-LABELS = (QUESTION_LABEL, ALARM_LABEL, "ledger:bind")
+LABELS = (QUESTION_LABEL, ALARM_LABEL, "ledger:bind", "ledger:receipt")
 CHECKS = ("ledger/guard", "ledger/verify", "ledger/statement")
 RULES = ("deletion", "non_fast_forward", "required_linear_history", "pull_request", "required_status_checks")
 _USES = re.compile(r"^\s*- uses: (\S+/\S+@\S+?)\s*(?:#.*)?$", re.M)

@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "ledger:question": "About an epoch; an approver answers",
     "ledger:alarm": "A scheduled run fails",
     "ledger:bind": "Somebody's accounts",
+    "ledger:receipt": "Work that somebody vouches for",
 }
 ENVIRONMENTS = ("collect", "github-pages")
 RULESET = ".github/rulesets/main.json"

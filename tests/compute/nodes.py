@@ -99,7 +99,7 @@ class Case:
         )
 
     def shards(self) -> list[list[dict[str, Any]]]:
-        edges = [0, *sorted(cut for cut in self.cuts if cut < len(self.events)), len(self.events)]
+        edges = [0, *sorted({cut for cut in self.cuts if 0 < cut < len(self.events)}), len(self.events)]
         return [self.events[a:b] for a, b in pairwise(edges)]
 
     def records(self, model: type[Record], rows: Iterable[dict[str, Any]]) -> list[Any]:

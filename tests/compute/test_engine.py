@@ -30,6 +30,8 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "repeated": {"most": 1},
     "seen_before": {"log": "", "most": 1},
     "known_ids": {"shards": []},
+    "ids_elsewhere": {"shards": [], "skip": 0},
+    "same_work": {"shards": [], "here": []},
 }
 
 

@@ -191,18 +191,18 @@ def watch(root: Path, *against: Path) -> Witnessed:
 def test_a_witness_remembers_what_is_new_and_finds_it_again(root: Path, tmp_path: Path) -> None:
     memory = tmp_path / "mine" / "memory.jsonl"
     first = watch(root, memory)
-    assert (first.ok, first.remembered, len(first.new)) == (True, 0, 4)
+    assert (first.ok, first.remembered, len(first.new)) == (True, 0, 6)
     data = memory.read_bytes()
-    assert data.count(b"\n") == 4
+    assert data.count(b"\n") == 6 + 3  # and the root of each scope
     second = watch(root, memory)
-    assert (second.ok, second.remembered, second.new) == (True, 4, ())
+    assert (second.ok, second.remembered, second.new) == (True, 6, ())
     assert memory.read_bytes() == data
 
 
 def test_without_a_memory_a_witness_only_recomputes(root: Path) -> None:
     before = digest(root)
     found = watch(root)
-    assert (found.ok, found.remembered, len(found.new)) == (True, 0, 4)
+    assert (found.ok, found.remembered, len(found.new)) == (True, 0, 6)
     assert digest(root) == before
 
 
@@ -259,7 +259,7 @@ def test_another_node_in_the_same_place_shows(root: Path, tmp_path: Path) -> Non
     watch(root, memory)
     close_first(tmp_path / "other")
     found = watch(tmp_path / "other", memory)
-    assert (found.ok, found.verification.ok, len(found.findings)) == (False, True, 4)
+    assert (found.ok, found.verification.ok, len(found.findings)) == (False, True, 6 + 3)
 
 
 def test_what_does_not_recompute_is_told_and_not_remembered(root: Path, tmp_path: Path) -> None:

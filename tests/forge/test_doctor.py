@@ -58,7 +58,7 @@ def hub(tmp_path: Path, root: Path) -> Any:
         settings.pages = {"build_type": "workflow", "https_enforced": True}
         settings.environments = {name: Environment(branches=("main",)) for name in ("collect", "github-pages")}
         settings.variables["LEDGER_REPOSITORY"] = NAME
-        for label in ("ledger:question", "ledger:alarm", "ledger:bind"):
+        for label in ("ledger:question", "ledger:alarm", "ledger:bind", "ledger:receipt"):
             settings.labels[label] = ("ededed", "")
         yield found
 

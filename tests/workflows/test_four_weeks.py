@@ -207,7 +207,7 @@ def make_node(town: Town) -> None:
     town.save("A new ledger")
     ruleset = json.loads((town.home / ".github" / "rulesets" / "main.json").read_text("utf-8"))
     town.hub.settings.rulesets.append({"id": 1, **ruleset})
-    for label in ("ledger:question", "ledger:alarm", "ledger:bind"):
+    for label in ("ledger:question", "ledger:alarm", "ledger:bind", "ledger:receipt"):
         town.hub.settings.labels[label] = ("ededed", "")
 
 

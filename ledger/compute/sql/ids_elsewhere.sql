@@ -2,7 +2,7 @@
 -- epoch's check tells them.
 --
 -- Inputs   $shards   paths of activity logs, $skip how many characters of a path lead to the node
--- Output   id, log (the epoch's folder inside the node)
+-- Table    id, log (the epoch's folder inside the node)
 SELECT e.id AS id, substr(parse_dirpath(filename), $skip + 1) AS log
 FROM (
     SELECT try(from_json(line, '{"id": "VARCHAR"}')) AS e, filename
