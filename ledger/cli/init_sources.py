@@ -25,7 +25,7 @@ REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")
 GUILD = re.compile(r"[1-9][0-9]{0,18}")
 
 CONSENT = {
-    "bound": "events of members who bound their account; of all others a count per channel and day",
+    "bound": "events of what members wrote while they were bound; of all else a count per channel and day",
     "all": "an event for each message",
 }
 """What each choice publishes, in the words of docs/privacy.md."""

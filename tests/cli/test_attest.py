@@ -114,15 +114,15 @@ def test_one_way_of_signing_is_asked_for(run: Run, root: Path, arguments: list[s
 def test_a_witness_tells_what_is_new_and_then_that_it_is_the_same(run: Run, root: Path, tmp_path: Path) -> None:
     memory = tmp_path / "memory.jsonl"
     code, out, _ = run("witness", "--node", root, "--against", memory)
-    assert (code, len(out.splitlines())) == (0, 5)
-    assert out.splitlines()[0].startswith("new  default/1 dc05949c")
+    assert (code, len(out.splitlines())) == (0, 7)
+    assert out.splitlines()[0].startswith("new  default/1 51f2393d")
     code, out, _ = run("witness", "--node", root, "--against", memory)
-    assert (code, out) == (0, "the same: 4 epochs recomputed, 4 seen before\n")
+    assert (code, out) == (0, "the same: 6 epochs recomputed, 6 seen before\n")
     code, out, _ = run("witness", "--node", root, "--against", memory, "--json")
     told = json.loads(out)
     assert code == 0
     assert {name: told[name] for name in ("schema", "ok", "epochs", "remembered", "new", "findings")} == {
-        "schema": "witness/1", "ok": True, "epochs": 4, "remembered": 4, "new": [], "findings": [],
+        "schema": "witness/1", "ok": True, "epochs": 6, "remembered": 6, "new": [], "findings": [],
     }  # fmt: skip
 
 
@@ -134,8 +134,8 @@ def test_a_workflow_names_the_memory_by_the_environment(
     clone, memory = golden_copy(tmp_path / "clone"), tmp_path / "memory.jsonl"
     monkeypatch.setenv("LEDGER_WITNESS_MEMORY", f"{clone}:{memory}")
     code, out, err = run("witness", "--node", root)
-    assert (code, out, err) == (0, "the same: 4 epochs recomputed, 4 seen before\n", "")
-    assert memory.read_bytes().count(b"\n") == 4
+    assert (code, out, err) == (0, "the same: 6 epochs recomputed, 6 seen before\n", "")
+    assert memory.read_bytes().count(b"\n") == 6 + 3  # and the root of each scope
 
 
 def test_a_witness_who_finds_a_difference_ends_with_1_and_names_it(run: Run, root: Path, tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_a_witness_who_finds_a_difference_ends_with_1_and_names_it(run: Run, roo
         "FAIL EPOCH_FINALIZE_IDEMPOTENT: data/epochs/default/0003/statement.json: "
         "a finalized statement is another one than this witness saw before"
     )
-    assert out.splitlines()[1].startswith("       expected 1c49d56a")
-    assert out.splitlines()[-1] == "DIFFERENT: 4 epochs recomputed, 4 seen before"
+    assert out.splitlines()[1].startswith("       expected 844b1953")
+    assert out.splitlines()[-1] == "DIFFERENT: 6 epochs recomputed, 6 seen before"
     code, out, _ = run("witness", "--node", root, "--against", memory, "--json")
     told = json.loads(out)
     assert (code, told["ok"]) == (1, False)

@@ -182,6 +182,9 @@ def test_the_whole_way_by_the_command_line(run: Any, tmp_path: Path) -> None:
     assert run("pool", "add", "top_up", "50", "--evidence", "https://example.org/v", *node, "--actor", "ann").code == 0
     assert run("finalize", *node).code == 3
     for person in ("ann", "ben"):
+        text = run("approvers", "message", *node).out
+        assert run("approvers", "sign", "--signature", signature(text, person), *node).code == 0
+    for person in ("ann", "ben"):
         text = run("statement", "--message", *node).out
         assert run("sign", "--signature", signature(text, person), *node, "--json").json["person"] == person
     again = run("sign", "--signature", signature(text, "ben"), *node)
@@ -218,7 +221,8 @@ def test_bad_input_is_named_and_changes_not_one_byte(run: Any, tmp_path: Path, n
     if text is None and "identities" in path:
         target.write_text(before.replace("11111111-1111-4111", "22222222-2222-4222"), "utf-8")
     else:
-        target.write_text(before + (before if text is None else text), "utf-8")
+        again = before.replace('"seq":1', '"seq":2')
+        target.write_text(before + (again if text is None else text), "utf-8")
     snapshot = digest(root)
     result = run("pool", "add", "kpi_bonus_v0", 5, "--actor", "ann", "--node", root, "--now", "2026-01-14", "--json")
     assert result.code == 3, result.err

@@ -47,6 +47,7 @@ def options(root: Path) -> dict[str, dict[str, Any]]:
 
 def test_flags_give_sources_that_the_adapters_accept(tmp_path: Path) -> None:
     root = tmp_path / "node"
+    (tmp_path / "code").mkdir()
     flags = ["--repository", "../code", "--github", "Team/Code", "--github", "team/docs", "--github", "team/code"]
     result = init(root, *flags, "--discord", "123456789012345678", "--consent", "bound")
     assert result.exception is None
@@ -96,6 +97,7 @@ def test_a_terminal_may_answer_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal_is_asked_only_what_the_command_line_left_open(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
     assert init(tmp_path / "a", "--repository", "../code", typed="").exception is None
     assert init(tmp_path / "b", "--discord", "123", typed="bound\n").exception is None
     assert init(tmp_path / "c", "--json", typed="").exception is None
