@@ -242,7 +242,8 @@ def _refuse_settings(target: Path) -> None:
 def _check_local(target: Path, repositories: Iterable[str]) -> None:
     """UsageError for a repository that is neither an address nor a folder as the node will see it."""
     for text in repositories:
-        if "://" not in text and not re.match(r"[^/]+@[^/]+:", text) and not (target / text).is_dir():
+        here = Path(os.path.normpath(target / text))  # the node itself may not be there yet
+        if "://" not in text and not re.match(r"[^/]+@[^/]+:", text) and not here.is_dir():
             raise UsageError(
                 f"--repository {text}: there is no such folder beside the node",
                 hint="Give an https address, or a path as seen from the node's folder.",

@@ -71,16 +71,17 @@ def test_each_epoch_that_holds_events_of_an_unbound_account_is_listed_with_its_u
     ]
 
 
-def test_what_closed_epochs_would_have_paid_is_summed_at_their_own_rates(root: Path) -> None:
+def test_what_would_wait_of_closed_epochs_is_the_exact_split_and_never_more_than_the_pool(root: Path) -> None:
     with at(root, LAST) as session:
         (total,) = owed_totals(session)
         statement = session.node.epoch("default", 1).statement()
         weights = session.node.epoch("default", 1).epoch().weight_config
     assert statement is not None
-    rate = weights["file:community"] * statement.pool_total_credits // weights["file:governance"]
+    mine, alices = weights["file:community"], weights["file:governance"]
+    first = mine * statement.pool_total_credits // (mine + alices)
     assert (total.account, total.user_id, total.epochs) == ("carol", None, 2)
     assert total.units == 3 * weights["file:community"]
-    assert total.credits == rate  # in the second epoch nobody earned, so a unit had no worth
+    assert total.credits == first + 10_000  # in the second epoch she was alone
     (shown,) = show(root, "--owed", "--json")["accounts"]
     assert (shown["units"], shown["credits"]) == (str(total.units), str(total.credits))
 
