@@ -63,7 +63,7 @@ def test_both_feeds_hold_what_their_formats_require_and_tell_the_same(site_url: 
         for entry in atom.iter(f"{ATOM}entry")
     ]
     assert told == [(i["id"], i["title"], i["content_text"], i["date_published"], i["url"]) for i in items]
-    assert len({item["id"] for item in items}) == len(items) == 8
+    assert len({item["id"] for item in items}) == len(items) == 12
     base = site_url.rstrip("/") + "/" if site_url else "https://elsewhere.example/"
     for item in items:
         page = urljoin(base, item["url"])
