@@ -143,9 +143,10 @@ def test_an_epoch_that_is_open_takes_no_signature(tmp_path: Path) -> None:
         assert "the epoch is open" in take(session, folder, review_by("ann", f"/sign {S}"))
 
 
-def test_a_comment_is_no_review(tmp_path: Path) -> None:
+def test_a_signature_in_a_comment_is_held_to_the_same_as_one_in_a_review(tmp_path: Path) -> None:
     from tests.forge.test_commands import say
 
     with in_review(forge_node(tmp_path / "n")) as (session, folder):
-        assert "there is no command /sign" in (say(session, folder, f"/sign {S}") or "")
+        assert "Not counted: " in (say(session, folder, f"/sign {S}") or "")
+        assert folder.signatures() == []
         assert comment("x").author.account == 101

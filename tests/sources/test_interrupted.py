@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from tests.servers.github import TOKEN, GitHubServer, before
 from tests.sources.githubworld import MONDAY, NAME, WEEK, merged, time
+
+
+def listening() -> None:
+    """A shell that starts the tests in the background has them ignore SIGINT, and a child inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -26,7 +32,8 @@ def test_an_interrupted_stream_keeps_its_finished_pages_and_where_to_go_on(
     init_node(root, NodePlan(name="Test", start=time(MONDAY), sources=[source]))
     environ = {**os.environ, "GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": server.api_url}
     line = [sys.executable, "-m", "ledger", "collect", "--node", str(root), "--now", WEEK.end]
-    with subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, env=environ, preexec_fn=listening, **pipes) as process:
         server.fail("graphql Pulls", before(lambda: os.kill(process.pid, number)), skip=3)
         _, said = process.communicate(timeout=120)
     assert process.returncode == code and "what was read is kept" in said
