@@ -20,6 +20,8 @@ from ledger.core.values import Address, checksummed
 
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 """keccak256("Transfer(address,address,uint256)"), the first topic of an ERC-20 transfer's log."""
+_SENDER = "0x00000000000000000000000000000000000A11CE"
+"""Whoever: a dry call gives this address a balance for its own length."""
 TIMEOUT = 20
 MAX_ANSWER = 64_000_000
 _HASH = re.compile(r"0x[0-9a-f]{64}", re.IGNORECASE)
@@ -28,6 +30,10 @@ _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]{0,63})", re.IGNORECASE)
 
 class ChainError(LedgerError):
     """The chain's node could not be asked, or said something that cannot be true."""
+
+
+class Reverted(ChainError):
+    """A contract that was called refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,8 @@ class Chain(Protocol):
         """The decimals that a token's contract states."""
         ...
 
-    def has_code(self, address: str) -> bool:
-        """Whether a contract lies at the address."""
+    def receives(self, token: str | None, to: str) -> bool:
+        """Whether the address takes a token (None: the chain's own coin), by a dry call that moves nothing."""
         ...
 
 
@@ -111,6 +117,8 @@ class JsonRpc:
         if "error" in found or "result" not in found:
             told = found.get("error")
             code = told.get("code") if isinstance(told, dict) else None
+            if method == "eth_call" and isinstance(told, dict) and (code == 3 or "revert" in str(told.get("message"))):
+                raise Reverted("the contract refused the call")
             raise self._error(method, f"refused (code {code if isinstance(code, int) else 'unknown'})")
         return found["result"]
 
@@ -220,6 +228,22 @@ class JsonRpc:
             raise ChainError(f"{token} states no decimals", hint="Is it the token's contract, on this chain?")
         return int(found, 16)
 
-    def has_code(self, address: str) -> bool:
-        """Whether a contract lies at the address."""
-        return self.call("eth_getCode", address, "latest") not in ("0x", None, "")
+    def receives(self, token: str | None, to: str) -> bool:
+        """Whether an address takes what is sent to it, as far as a call that changes nothing can tell.
+
+        The coin: one unit to the address, whose contract may refuse it. A token: a transfer of nothing, which a token
+        refuses whose contract bars the address. Who sends it does not matter to either.
+        """
+        if token is None:
+            sender = {"balance": "0xde0b6b3a7640000"}
+            call: tuple[Any, ...] = ({"from": _SENDER, "to": to, "value": "0x1"}, "latest", {_SENDER: sender})
+        else:
+            data = "0xa9059cbb" + to[2:].lower().rjust(64, "0") + "0" * 64
+            call = ({"from": to, "to": token, "data": data}, "latest")
+        try:
+            found = self.call("eth_call", *call)
+        except Reverted:
+            return False
+        if not isinstance(found, str) or re.fullmatch("0x[0-9a-fA-F]*", found) is None:
+            raise self._error("eth_call", "gave no bytes where they belong")
+        return token is None or found == "0x" or int(found, 16) != 0

@@ -249,7 +249,9 @@ def sign(
 @click.option(
     "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="What the rail asks for, such as debtor_iban=…."
 )
-@click.option("--skip-missing", is_flag=True, help="Leave out people whose details are missing; they stay outstanding.")
+@click.option(
+    "--skip-missing", is_flag=True, help="Leave out who has no details, or whose wallet refuses; they stay outstanding."
+)
 def export(
     node_dir: Path | None,
     scope_id: str | None,
@@ -263,6 +265,8 @@ def export(
     skip_missing: bool,
 ) -> None:
     """Write the payment files of a signed plan. Bank details come from your own file and go into these files alone.
+
+    With LEDGER_RPC_URL set, each wallet is tried first by a dry call: one that cannot receive is told, nothing written.
 
     Example: ledger distribute export --out ~/payments --payees ~/payees.csv --option debtor_name=Acme
     """
@@ -282,7 +286,7 @@ def export(
         out(safe_text(path, 300))
     note(f"{result.lines} lines; once they are paid: `ledger settle`")
     if result.missing:
-        note(f"{len(result.missing)} people are left out for want of details, and stay outstanding")
+        note(f"{len(result.missing)} people are left out (no details, or a wallet that refuses), and stay outstanding")
 
 
 @distribute.command("abandon")

@@ -21,7 +21,7 @@ from ledger.core.records import PrefixPin
 from ledger.core.values import Hash
 from ledger.store import paylayout
 from ledger.store.files import read_file
-from ledger.store.layout import FOLDER_PATTERN
+from ledger.store.layout import FOLDER_PATTERN, most_bytes
 from ledger.store.node import check_place
 
 R = TypeVar("R", bound=ScopeRecord)
@@ -101,7 +101,7 @@ def parse_plan(data: bytes, path: str, node_id: str, scope_id: str, distribution
     try:
         if not data.endswith(b"\n"):
             raise FormatError("file has no line end (torn write?)")
-        plan = Plan.read(decode(data[:-1]))
+        plan = Plan.read(decode(data[:-1], most_bytes(path)))
         check_place(plan, node_id, scope_id, None)
         if plan.distribution != distribution:
             raise FormatError(f"plan of distribution {plan.distribution}", rule="SCOPE_SCOPED")

@@ -17,6 +17,7 @@ from ledger.core.errors import DifferenceError, InputError, LedgerError, StateEr
 from ledger.core.settling import status
 from ledger.flows.paying.accounts import page
 from ledger.flows.paying.chains import check_token
+from ledger.flows.paying.export import export
 from ledger.flows.paying.plan import PlanWish, latest
 from ledger.flows.paying.settle import by_transaction
 from ledger.flows.session import Session
@@ -214,6 +215,28 @@ def test_wrong_decimals_are_found_where_the_contract_can_be_asked(evm: Evm, root
             check_token(session, asset, 18)
         with pytest.raises(ChainError, match="states no decimals"):
             check_token(session, "eip155:31337/erc20:0x1111111111111111111111111111111111111111", 18)
+
+
+def test_a_wallet_that_cannot_receive_is_told_before_a_payment_file_is_written(
+    evm: Evm, root: Path, tmp_path: Path
+) -> None:
+    refuses, out = "0x" + "99" * 20, tmp_path / "out"
+    with at(root, NEXT, "ann") as session:
+        session.environ = {"LEDGER_RPC_URL": evm.url}
+        assert len(export(session, "default", None, out).files) == 1
+        assert evm.rpc.receives(None, lines_of(session)[0][0])
+        evm.rpc.call("anvil_setCode", refuses, "0x60006000fd")  # whatever it is called with, it reverts
+        assert (evm.rpc.receives(None, refuses), evm.rpc.receives(refuses, evm.coin)) == (False, False)
+        code = evm.rpc.call("eth_getCode", evm.coin, "latest")
+        evm.rpc.call("anvil_setCode", evm.coin, "0x60006000fd")
+        (file,) = out.iterdir()
+        file.unlink()
+        with pytest.raises(InputError, match="2 wallets cannot receive"):
+            export(session, "default", None, out)
+        with pytest.raises(StateError, match="no line is left"):
+            export(session, "default", None, out, skip_missing=True)
+        evm.rpc.call("anvil_setCode", evm.coin, code)
+        assert list(out.iterdir()) == []
 
 
 def test_every_transfer_of_a_large_transaction_is_read_in_order(evm: Evm) -> None:

@@ -13,6 +13,7 @@ import pytest
 import xmlschema
 
 from ledger.core.bankdata import find_iban
+from ledger.core.bounds import LINE_BYTES
 from ledger.core.errors import ConfigError, InputError
 from ledger.rails.drips import receivers_hash
 from ledger.rails.merkle_oz import leaf_of, proof_of, tree_of
@@ -22,6 +23,8 @@ from ledger.rails.registry import BUILT_IN, available, rail
 from ledger.rails.safe_tx_builder import checksum
 from ledger.rails.sepa import latin
 from ledger.rails.splits import split_hash
+from ledger.store.paylayout import plan_path
+from ledger.store.payments import parse_plan
 from tests.core.samples import user
 from tests.rails.orders import TOKEN, WALLETS, order
 
@@ -247,3 +250,10 @@ def test_every_rail_gives_the_same_bytes_twice_and_refuses_what_it_cannot_carry(
 def test_an_unknown_rail_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="no rail `cheque`"):
         rail("cheque")
+
+
+def test_a_plan_of_many_people_is_longer_than_a_line_of_a_log_and_is_read_back() -> None:
+    plan = order([1] * 5_500, asset="iso4217:EUR", decimals=2).plan
+    data = plan.file_bytes()
+    assert len(data) > LINE_BYTES
+    assert parse_plan(data, plan_path("default", 3), plan.node_id, "default", 3) == plan

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ledger.chain.rpc import ChainError, JsonRpc
+from ledger.core.distribution import Plan, PlanLine
 from ledger.core.errors import InputError
 from ledger.core.money import asset_of, chain_of, decimals_of, token_of
 from ledger.flows.session import Session
@@ -25,8 +28,25 @@ def check_token(session: Session, asset: str, decimals: int | None) -> None:
     if token is None or chain is None:
         return
     wanted = decimals_of(asset, decimals)
-    if chain.chain_id() != chain_of(asset):
-        raise ChainError(f"LEDGER_RPC_URL is a node of chain {chain.chain_id()}, the asset lives on {chain_of(asset)}")
+    _require_chain(chain, asset)
     told = chain.decimals(token)
     if told != wanted:
         raise InputError(f"the contract of {token} states {told} decimals, not {wanted}", hint="Correct --decimals.")
+
+
+def refusing(session: Session, plan: Plan, lines: Sequence[PlanLine]) -> list[PlanLine]:
+    """The lines whose wallets would not take the asset: a contract that refuses coin, an address that a token bars.
+
+    Nobody where no node of the chain is named, or the plan pays no asset of a chain.
+    """
+    chain = chain_from(session)
+    if chain_of(plan.asset) is None or chain is None:
+        return []
+    _require_chain(chain, plan.asset)
+    token = token_of(plan.asset)
+    return [line for line in lines if line.destination == token or not chain.receives(token, line.destination)]
+
+
+def _require_chain(chain: JsonRpc, asset: str) -> None:
+    if (told := chain.chain_id()) != chain_of(asset):
+        raise ChainError(f"LEDGER_RPC_URL is a node of chain {told}, the asset lives on {chain_of(asset)}")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ledger.core.distribution import line_states
 from ledger.core.errors import InputError, StateError
-from ledger.core.money import kind_of_destination
+from ledger.core.money import asset_symbol, kind_of_destination
 from ledger.core.planning import PlanOnRecord
 from ledger.core.settling import status
 from ledger.flows.identity import display_names
+from ledger.flows.paying.chains import refusing
 from ledger.flows.paying.plan import latest, require_owed
 from ledger.flows.session import Session
 from ledger.rails.port import Order, Rail
@@ -25,7 +26,7 @@ from ledger.rails.registry import rail as rail_of
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, how many lines they pay, and who was left out for want of details."""
+    """The files that were written, how many lines they pay, and who was left out: without details, or refused."""
 
     files: tuple[Path, ...]
     lines: int
@@ -67,8 +68,8 @@ def export(
 ) -> Exported:
     """Write the files of a plan that stands into `folder`, over every line that is not settled or on its way.
 
-    Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing or the folder
-    lies inside the node.
+    Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing, a wallet would
+    not take the asset (asked of the chain's node, where one is named) or the folder lies inside the node.
     """
     found = latest(session, scope_id, distribution)
     state = status(found).state
@@ -100,6 +101,16 @@ def export(
             hint="Complete it, or write the others' lines with --skip-missing: these stay outstanding.",
         )
     lines = [line for line in lines if line.user_id not in missing]
+    refused = refusing(session, found.plan, lines)
+    if refused and not skip_missing:
+        raise InputError(
+            f"{len(refused)} wallets cannot receive {asset_symbol(found.plan.asset)}, among them "
+            f"{refused[0].destination} of {names.get(refused[0].user_id) or refused[0].user_id}",
+            path=found.path,
+            hint="Each of them binds another wallet for the next plan; --skip-missing writes the others' lines.",
+        )
+    lines = [line for line in lines if line not in refused]
+    missing += tuple(line.user_id for line in refused)
     if not lines:
         raise StateError("no line is left to pay", path=found.path, hint="`ledger distribute status` shows each.")
     shown = {str(user): name for user, name in names.items()}
