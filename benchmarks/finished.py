@@ -42,7 +42,7 @@ def write_finished(root: Path, *, events: int, users: int, epochs: int) -> Node:
 
 def _finish(engine: Engine, node: Node, folder: EpochFolder) -> None:
     end = folder.epoch().period_end
-    pin = provisional_pin(node.scope(folder.scope_id))
+    pin = provisional_pin(folder.chain(), node.scope(folder.scope_id))
     review = {"from": "open", "to": "review", "approver_set_hash": pin.approver_set_hash, "threshold": pin.threshold}
     _step(folder, {**review, "approvers": list(pin.approvers), "gaps": []}, end)
     derived = derive(engine, node, folder)

@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 from ledger.core.evaluate import Total
 
-CLOSE = 0.7
-"""From which likeness on (difflib's ratio) another kind is named."""
-
 
 class Unweighed(NamedTuple):
     """A kind that has events and no weight, how many, and the weighed kind that it is most like (None: none is)."""
@@ -27,6 +24,6 @@ def unweighed(totals: Iterable[Total], weights: Mapping[str, int]) -> list[Unwei
         kind = f"{total.source}:{total.event_type}"
         if kind not in weights and total.event_count:
             same = [each for each in sorted(weights) if each.partition(":")[0] == total.source]
-            likely = get_close_matches(kind, same, 1, CLOSE) or get_close_matches(kind, sorted(weights), 1, CLOSE)
+            likely = get_close_matches(kind, same, 1) or get_close_matches(kind, sorted(weights), 1)
             found.append(Unweighed(kind, total.event_count, likely[0] if likely else None))
     return found

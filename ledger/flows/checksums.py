@@ -14,11 +14,12 @@ from ledger.store.node import EpochFolder
 def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> str:
     """`sha256sum` lines over the folder's files that the statement does not pin by the activity root, sorted by name.
 
-    Every name of the folder has one cover: the root (`log_shards`), this list, or (kind *later*) none on purpose.
+    Every name of the folder has one cover: the root (the log's shards), this list, or (kind *later*) none on purpose.
+    A log that cannot be read (a gap, an empty file) is told by whoever reads it; the rest is held to this list still.
 
     `pending`: bytes of files that are about to be written.
     """
-    names = {*folder.names(), *(pending or {})} - {*folder.log_shards()}
+    names = {name for name in (*folder.names(), *(pending or {})) if layout.shard_number(name) is None}
     return "".join(
         f"{sha256_hex((pending or {}).get(name) or folder.read(name))}  {name}\n"
         for name in sorted(names)

@@ -100,7 +100,7 @@ def repinned(folder: Path) -> None:
 
     sets = "../../../approvers/default.jsonl"
     line(sets, 1, forge)(folder)
-    record = decode((folder / sets).read_bytes()[:-1])
+    record = decode((folder / sets).read_bytes().split(b"\n")[0])
     hashed = ApproverSet.read(record).set_hash
     line("transitions.jsonl", 2, approver_set_hash=hashed, threshold=1)(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,8 @@ def test_a_hint_never_leads_a_clone_of_a_repository_on_github_to_collect_beside_
     assert "git fetch" in run("show", "epoch", "--node", root).err
 
 
-def test_signing_without_a_terminal_says_how_a_script_says_yes() -> None:
+def test_signing_without_a_terminal_says_how_a_script_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     from ledger.cli.sign import _ask
     from ledger.core.errors import UsageError
 

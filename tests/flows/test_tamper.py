@@ -104,12 +104,12 @@ def test_a_checkout_that_altered_line_ends_is_named_as_such(session: Session) ->
 
 def test_what_differs_is_told_with_what_was_expected(session: Session) -> None:
     target = session.node.root / "data/epochs/default/0002/statement.json"
-    target.write_bytes(target.read_bytes().replace(b'"amount_credits":"6200"', b'"amount_credits":"6201"'))
+    target.write_bytes(target.read_bytes().replace(b'"amount_credits":"1871"', b'"amount_credits":"1872"'))
     result = verify(session, "default", 2)
     findings = [finding for check in result.epochs[0].checks for finding in check.findings]
     payout = next(finding for finding in findings if finding.message.startswith("payout of"))
-    assert "6200" in str(payout.expected)
-    assert "6201" in str(payout.actual)
+    assert "1871" in str(payout.expected)
+    assert "1872" in str(payout.actual)
     assert (payout.path, payout.line) == ("data/epochs/default/0002/statement.json", 1)
 
 

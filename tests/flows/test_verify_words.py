@@ -115,7 +115,7 @@ def test_other_epochs_whose_ids_cannot_be_read_are_no_pass(tmp_path: Path) -> No
     root = golden_copy(tmp_path)
     (root / "data/epochs/default/0001/activity-0003.jsonl").write_bytes(b"{}\n")
     found = verify(open_session(root, NOW, environ={}), "default", 3).all_findings
-    assert [finding.rule for finding in found] == ["ACTIVITY_IDEMPOTENT"]
+    assert [finding.rule for finding in found] == ["ACTIVITY_IDEMPOTENT", "ACTIVITY_APPEND_ONLY"]
 
 
 def test_a_node_without_its_data_is_not_verified(tmp_path: Path) -> None:
