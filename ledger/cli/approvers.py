@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import scope_options, session
 from ledger.cli.output import emit, note, out, table
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.core.approvers import ApproverSet
-
-scope_options = options(node_option, scope_option, now_option, json_option)
 
 
 @click.group()

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import actor_option, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import (
+    actor_option,
+    json_option,
+    scope_options,
+    session,
+)
 from ledger.cli.output import emit, note, out, plain, safe_text, table
 from ledger.cli.verify import tell_finding
 from ledger.core.errors import UsageError
 
-money_options = options(node_option, scope_option, now_option, json_option)
-
 
 @click.command()
-@money_options
+@scope_options
 @click.argument("user", required=False)
 @click.option("--at", "at", metavar="TIME", help="The book as it stood at this time (a date, or an ISO 8601 time).")
 @click.option("--year", type=click.IntRange(1970, 9999), help="With USER: the statement of account of this year.")
@@ -98,7 +101,7 @@ def _row(row: object) -> dict[str, str]:
 
 
 @click.command()
-@money_options
+@scope_options
 @actor_option
 @click.argument("user")
 @click.argument("amount")
@@ -140,7 +143,7 @@ def opening() -> None:
 
 
 @opening.command("write")
-@money_options
+@scope_options
 @actor_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def write(
@@ -166,7 +169,7 @@ def write(
 
 
 @opening.command("sign")
-@money_options
+@scope_options
 @click.option("--message", is_flag=True, help="Print the exact text to sign, and nothing else.")
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over it.")
 @click.option("--evidence", default="", help="Where the signature came from (a link).")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import scope_options, session
 from ledger.cli.output import emit, note, out, plain, safe_text
 from ledger.core.errors import UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.option("--source", metavar="NAME", help="Only this source, by its name or kind in the scope's file.")
 @click.option("--backfill", metavar="FROM..TO", help="Look again at a closed stretch of time; finds count as late.")
 @click.option("--webhook", type=click.File("rb"), help="Take in what this payload of GitHub's tells; `-` is stdin.")

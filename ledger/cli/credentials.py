@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text
 from ledger.core.errors import InputError
 
@@ -128,7 +128,7 @@ def export(
 
 
 @click.command("import")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|URL...")
 @click.option("--did", "dids", multiple=True, type=FILE, help="A DID document that is at hand.")
 @click.option("--status", "status", multiple=True, type=FILE, help="A status list that is at hand.")

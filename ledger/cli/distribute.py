@@ -10,11 +10,7 @@ import click
 from ledger.cli.options import (
     NUMBER,
     actor_option,
-    json_option,
-    node_option,
-    now_option,
-    options,
-    scope_option,
+    scope_options,
     session,
 )
 from ledger.cli.output import emit, note, out, safe_text, table
@@ -23,7 +19,6 @@ from ledger.core.errors import UsageError
 if TYPE_CHECKING:
     from ledger.core.distribution import Plan
 
-money_options = options(node_option, scope_option, now_option, json_option)
 number_option = click.option("--number", "-n", type=NUMBER, metavar="N", help="The distribution (default: the last).")
 STATES = click.Choice(["submitted", "settled", "failed"])
 
@@ -34,7 +29,7 @@ def distribute() -> None:
 
 
 @distribute.command("plan")
-@money_options
+@scope_options
 @actor_option
 @click.option(
     "--rail", required=True, help="How it is paid: safe_csv, sepa, merkle_oz, csv, … (`--rail help` lists all)."
@@ -107,7 +102,7 @@ def _tell(found: Plan) -> None:
 
 
 @distribute.command("show")
-@money_options
+@scope_options
 @number_option
 def show(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, number: int | None) -> None:
     """A distribution line by line: who, how much, where to, and what became of it.
@@ -151,7 +146,7 @@ def _evidence(entry: Any) -> str:
 
 
 @distribute.command("status")
-@money_options
+@scope_options
 def status_(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
     """Every distribution of the scope and where it stands.
 
@@ -180,7 +175,7 @@ def status_(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 
 
 @distribute.command("sign")
-@money_options
+@scope_options
 @number_option
 @click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over it.")
@@ -231,7 +226,7 @@ def sign(
 
 
 @distribute.command("export")
-@money_options
+@scope_options
 @number_option
 @click.option(
     "--out",
@@ -290,7 +285,7 @@ def export(
 
 
 @distribute.command("abandon")
-@money_options
+@scope_options
 @actor_option
 @number_option
 @click.option("--reason", required=True, help="Why, in words that stay on record.")
@@ -328,7 +323,7 @@ def abandon(
 
 
 @click.command()
-@money_options
+@scope_options
 @actor_option
 @number_option
 @click.option(
@@ -412,7 +407,7 @@ INSTRUCTIONS = click.Choice(["decline", "gift", "hold", "carry_below", "pay_to",
 
 
 @click.command()
-@money_options
+@scope_options
 @click.argument("user")
 @click.argument("instruction", type=INSTRUCTIONS)
 @click.option(

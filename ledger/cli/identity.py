@@ -7,7 +7,15 @@ from typing import BinaryIO
 
 import click
 
-from ledger.cli.options import actor_option, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import (
+    actor_option,
+    json_option,
+    node_option,
+    now_option,
+    options,
+    scope_options,
+    session,
+)
 from ledger.cli.output import emit, note, out, plain, table
 from ledger.core.errors import UsageError
 
@@ -202,7 +210,7 @@ def list_(node_dir: Path | None, as_json: bool) -> None:
 
 
 @identity.command("unresolved")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.option("--owed", is_flag=True, help="One line an account over all finalized epochs, with credits at their rate.")
 def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, owed: bool) -> None:
     """Accounts that nobody had bound, and the units that their events would earn, per epoch.

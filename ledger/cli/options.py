@@ -68,6 +68,12 @@ def options(*shared: Callable[[F], F]) -> Callable[[F], F]:
     return lambda function: functools.reduce(lambda f, option: option(f), reversed(shared), function)
 
 
+scope_options = options(node_option, scope_option, now_option, json_option)
+"""What a command over a scope takes."""
+epoch_options = options(node_option, scope_option, epoch_option, now_option, json_option)
+"""What a command over an epoch takes."""
+
+
 def moment(text: str | None) -> Timestamp:
     """The time of the run: `--now`, or the clock."""
     from ledger.core.values import parse_time, timestamp

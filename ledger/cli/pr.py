@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli.loop import loop_over
-from ledger.cli.options import json_option, node_option, now_option, options, scope_option
+from ledger.cli.options import json_option, node_option, now_option, options, scope_options
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import DifferenceError
 
 if TYPE_CHECKING:
     from ledger.forge.epoch import Outcome
-
-loop_options = options(node_option, scope_option, now_option, json_option)
 
 
 @click.group()
@@ -29,7 +27,7 @@ def pr() -> None:
 
 
 @pr.command("open")
-@loop_options
+@scope_options
 def pr_open(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
     """Collect into the due epoch on its own branch, and bring its draft pull request up to date.
 
@@ -42,7 +40,7 @@ def pr_open(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 
 
 @pr.command("sync")
-@loop_options
+@scope_options
 def pr_sync(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
     """Take in what people wrote, keep statement, body and conditions current, finalize and merge what is ready.
 
@@ -76,7 +74,7 @@ def pr_receipts(node_dir: Path | None, now: str | None, as_json: bool) -> None:
 
 
 @pr.command("status")
-@loop_options
+@scope_options
 def pr_status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool) -> None:
     """What each epoch in progress still needs; changes nothing.
 

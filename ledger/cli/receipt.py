@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli import credentials
-from ledger.cli.options import json_option, moment, node_option, now_option, options, password, scope_option, session
+from ledger.cli.options import (
+    json_option,
+    moment,
+    node_option,
+    now_option,
+    options,
+    password,
+    scope_options,
+    session,
+)
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 
@@ -43,7 +52,7 @@ signing = options(
 
 
 @receipt.command("issue")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.option("--work-item", metavar="ID", help="The work item, such as task.0054.")
 @click.option("--estimate", "points", metavar="POINTS", help="The points of the whole item; each role shares them.")
 @click.option("--author", "author", multiple=True, metavar="@NAME[:POINTS]", help="Who did it. Repeat for several.")
@@ -249,7 +258,7 @@ def add(node_dir: Path | None, now: str | None, as_json: bool, file: Any, eviden
 
 
 @receipt.command("list")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.option("--status", type=click.Choice(["proposed", "approved", "revoked"]), help="Only those that stand so.")
 @click.option("--person", metavar="@NAME", help="Only this person's.")
 @click.option("--work-item", metavar="ID", help="Only this work item's.")

@@ -9,18 +9,11 @@ import click
 from ledger.cli.decide import tell_draft
 from ledger.cli.options import (
     actor_option,
-    epoch_option,
-    json_option,
-    node_option,
-    now_option,
-    options,
-    scope_option,
+    epoch_options,
     session,
 )
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
-
-epoch_options = options(node_option, scope_option, epoch_option, now_option, json_option)
 
 
 @click.command()

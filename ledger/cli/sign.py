@@ -12,13 +12,8 @@ import click
 from ledger.cli.loop import loop_over
 from ledger.cli.options import (
     NUMBER,
-    epoch_option,
-    json_option,
-    node_option,
-    now_option,
-    options,
+    epoch_options,
     password,
-    scope_option,
     session,
 )
 from ledger.cli.output import emit, note, out
@@ -26,8 +21,6 @@ from ledger.core.errors import StateError, UsageError
 
 if TYPE_CHECKING:
     from ledger.flows.digest import Digest
-
-epoch_options = options(node_option, scope_option, epoch_option, now_option, json_option)
 
 
 @click.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import json_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, plain, safe_text, table
 from ledger.core.errors import UsageError
 
@@ -41,7 +41,7 @@ def list_sources(as_json: bool, kind: str | None) -> None:
 
 
 @sources.command("try")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.argument("name")
 @click.option("--since", required=True, metavar="DATE", help="From this day or time on, as if nothing had been read.")
 def try_one(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, name: str, since: str) -> None:

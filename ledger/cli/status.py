@@ -6,12 +6,20 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import epoch_option, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import (
+    epoch_options,
+    json_option,
+    node_option,
+    now_option,
+    options,
+    scope_options,
+    session,
+)
 from ledger.cli.output import emit, out, plain, safe_text, table
 
 
 @click.command()
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.option("--all", "every", is_flag=True, help="Every epoch, not only the last three of each scope.")
 def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, every: bool) -> None:
     """Where each epoch stands, how complete its collection is, and what it still needs.
@@ -64,7 +72,7 @@ def show() -> None:
 
 
 @show.command("epoch")
-@options(node_option, scope_option, epoch_option, now_option, json_option)
+@epoch_options
 def show_epoch(
     node_dir: Path | None, scope_id: str | None, epoch_id: int | None, now: str | None, as_json: bool
 ) -> None:
@@ -111,7 +119,7 @@ def show_epoch(
 
 
 @show.command("user")
-@options(node_option, scope_option, now_option, json_option)
+@scope_options
 @click.argument("user")
 def show_user(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, user: str) -> None:
     """A user's epochs, with every event, its weight and its link. USER is an id or a name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ledger.core.identity import resolve_accounts
+from ledger.core.identity import claimed_since
 from ledger.core.records import PoolComponent, Statement
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.node import EpochFolder, Node
@@ -32,10 +32,10 @@ def double_pay(node: Node, folder: AmendmentFolder, statement: Statement) -> Ite
     drafted = lapsing.statement() if lapsing.exists() else None
     if drafted is None or _carry_over(lapsing) is None:
         return
-    bound = resolve_accounts(node.bindings_prefix(drafted.identities.size)[1])
+    claimed = claimed_since(node.bindings_prefix(drafted.identities.size)[1], base.identities.size)
     now = {line.key: line.amount_credits for line in statement.held}
     for line in base.held:
-        if line.amount_credits and (line.source, line.platform_user_id) not in bound and line.key not in now:
+        if line.amount_credits and (line.source, line.platform_user_id) not in claimed and line.key not in now:
             yield (
                 f"what was held for {line.key} has lapsed into the pool of epoch {lapsing.epoch_id}, so it can no "
                 "longer be given to anyone here"

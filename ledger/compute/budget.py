@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
-from ledger.core.identity import resolve_accounts
+from ledger.core.identity import claimed_since
 from ledger.core.pool import CarryOverV1, Computed, KpiLinearV1, PoolFacts, Rule, rules_of
 from ledger.core.records import Binding, Epoch
 from ledger.store.kpi import read_kpi
@@ -68,14 +68,14 @@ def _facts(
 
 
 def _lapsed(node: Node, folder: EpochFolder, bindings: Iterable[Binding]) -> int:
-    """Credits that earlier epochs hold for accounts which are still unbound when their time ends in this epoch."""
-    bound, total = resolve_accounts(bindings), 0
+    """Credits that earlier epochs hold for accounts which nobody ever came for until their time ends in this epoch."""
+    lines, total = tuple(bindings), 0
     for number in range(1, folder.epoch_id):
         earlier = node.epoch(folder.scope_id, number)
-        if earlier.epoch().hold_epochs != folder.epoch_id - number:
+        if earlier.epoch().hold_epochs != folder.epoch_id - number or (statement := earlier.statement()) is None:
             continue
-        statement = earlier.statement()
-        for line in statement.held if statement else ():
-            if (line.source, line.platform_user_id) not in bound:
-                total += line.amount_credits
+        claimed = claimed_since(lines, statement.identities.size)
+        total += sum(
+            line.amount_credits for line in statement.held if (line.source, line.platform_user_id) not in claimed
+        )
     return total

@@ -11,7 +11,6 @@ from ledger.compute.budget import projected_rules
 from ledger.compute.engine import Engine
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.approvers import Chain, named_by
-from ledger.core.canonical import sha256_hex
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
@@ -96,7 +95,7 @@ def derive(
                 overrides=folder.hash_of("overrides.jsonl"),
                 pool=folder.hash_of("pool.jsonl"),
             ),
-            identities=PrefixPin(sha256=Hash(sha256_hex(prefix)), size=len(bindings)),
+            identities=PrefixPin.of(prefix),
             log=pinned_log(folder, stated.log.size if stated else log_size),
             receipts=node.prefix_pin(layout.RECEIPTS, _receipts_size(folder, stated)),
             previous_statement_hash=previous_statement_hash(node, folder),

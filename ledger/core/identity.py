@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.records import Binding
@@ -51,6 +52,15 @@ def resolve_accounts(bindings: Iterable[Binding]) -> dict[AccountKey, UserId]:
         else:
             bound.pop(account, None)
     return bound
+
+
+def claimed_since(bindings: Iterable[Binding], size: int) -> frozenset[AccountKey]:
+    """The accounts that somebody was bound to by a line behind the first `size`, whether he still is or not.
+
+    What is held for an account lapses only where nobody came (specification, section 4, rule 6).
+    """
+    lines = islice(bindings, size, None)
+    return frozenset((line.provider, line.external_id) for line in lines if line.action == "bind")
 
 
 def bound_since(bindings: Iterable[Binding], provider: str) -> dict[str, Timestamp]:

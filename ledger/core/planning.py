@@ -23,7 +23,7 @@ from ledger.core.distribution import (
     reference_of,
 )
 from ledger.core.errors import InputError
-from ledger.core.identity import AccountKey, resolve_accounts
+from ledger.core.identity import AccountKey, claimed_since, resolve_accounts
 from ledger.core.instructions import POOL, Destinations, Instruction, Standing, standing_instructions
 from ledger.core.money import MAX_MINOR, Minor, destination_kind
 from ledger.core.records import Binding, PrefixPin
@@ -154,6 +154,7 @@ class PlanState:
         self.lapses: dict[HeldKey, tuple[int, AccountKey]] = {}
         self.corrected: list[tuple[HeldKey, UserId, int]] = []
         self._bound: dict[int, dict[AccountKey, UserId]] = {}
+        self._claimed: dict[tuple[int, int], frozenset[AccountKey]] = {}
 
     def bound(self, size: int) -> dict[AccountKey, UserId]:
         """Who held each account after the first `size` bindings."""
@@ -196,14 +197,17 @@ class PlanState:
         self.covered[epoch_id] = version
 
     def lapsed(self, key: HeldKey) -> bool:
-        """Whether a held share fell back to the pool: still unbound at the pin of the epoch where its time ended."""
+        """Whether a held share fell back to the pool: nobody came for it until the epoch where its time ended."""
         if key not in self.lapses or key in self.claims:
             return False
         epoch_id, account = self.lapses[key]
         version = self.covered.get(epoch_id)
         if version is None:
             return False
-        return account not in self.bound(self.by_version[epoch_id, 1].identities_size)
+        since, until = (self.by_version[each, 1].identities_size for each in (key.epoch_id, epoch_id))
+        if (since, until) not in self._claimed:
+            self._claimed[since, until] = claimed_since(self.inputs.bindings[:until], since)
+        return account not in self._claimed[since, until]
 
     def open_held(self, bound: Mapping[AccountKey, UserId]) -> dict[HeldKey, UserId]:
         """Held shares that nobody claimed and whose account is somebody's by now."""

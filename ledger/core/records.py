@@ -436,6 +436,15 @@ class PrefixPin(BaseModel):
     sha256: Sha256
     size: Count
 
+    @classmethod
+    def of(cls, data: bytes, size: int | None = None) -> PrefixPin:
+        """The pin of the first `size` lines of a log's bytes (None: all); FormatError when there are fewer."""
+        lines = data.split(b"\n")[:-1]
+        if size is not None and size > len(lines):
+            raise FormatError(f"log has {len(lines)} lines, {size} are pinned")
+        prefix = b"".join(line + b"\n" for line in lines[:size])
+        return cls(sha256=Hash(canonical.sha256_hex(prefix)), size=len(lines) if size is None else size)
+
 
 class LogPin(BaseModel):
     """The scope's statement log as it stood at review: its lines and the RFC 9162 root over their hashes."""

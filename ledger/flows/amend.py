@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ledger.compute.amending import double_pay
 from ledger.core.errors import FormatError, InputError, StateError
-from ledger.core.lifecycle import Pin, pin_to, require
+from ledger.core.lifecycle import pin_to, require
 from ledger.core.records import AmendmentReason, Statement, Transition
-from ledger.flows.approvers import append_set, proposal
-from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
+from ledger.flows.approvers import sets_to_pin
+from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound, step_to_review
 from ledger.flows.identity import display_names
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
@@ -147,17 +147,12 @@ def review_amendment(session: Session, folder: AmendmentFolder, actor: str = RUN
     require("review", folder.state(), folder.epoch_id)
     require_order(session, folder)
     complete_log(session, folder.scope_id)
-    proposed, chain = proposal(session, folder.scope_id), folder.chain()
-    pinned = chain.current or proposed or chain.to_pin()
-    if pinned is None:
-        raise StateError("no approver set can be pinned", rule="APPROVERS_CHAINED", path=folder.relative)
-    before = folder.superseded()
-    pin = pin_to(pinned, before.gaps if before else ())
+    sets, before = sets_to_pin(session, folder.scope_id), folder.superseded()
+    pin = pin_to(sets.pinned, before.gaps if before else ())
     derived = require_sound(preview(session, folder, pin))
     require_single_pay(session, folder, derived.statement)
-    if proposed is not None:
-        append_set(session, proposed)
-    append_records(folder.root, folder.path("transitions.jsonl"), [_to_review(session, folder, pin, actor)])
+    sets.propose(session)
+    step_to_review(session, folder, pin, actor)
     session.tell(f"{folder.scope_id}: version {folder.version} of epoch {folder.epoch_id} is in review")
     return draft(session, folder)
 
@@ -190,19 +185,3 @@ def abandon(session: Session, folder: EpochFolder) -> AmendmentFolder:
             if place.is_dir() and not any(place.iterdir()):
                 place.rmdir()
         return folder
-
-
-def _to_review(session: Session, folder: AmendmentFolder, pin: Pin, actor: str) -> Transition:
-    return Transition.read(
-        {
-            **folder.place,
-            "actor": actor,
-            "approver_set_hash": pin.approver_set_hash,
-            "approvers_seq": pin.approvers_seq,
-            "at": session.now,
-            "from": "open",
-            "gaps": list(pin.gaps),
-            "threshold": pin.threshold,
-            "to": "review",
-        }
-    )

@@ -49,6 +49,29 @@ def proposal(session: Session, scope_id: str) -> ApproverSet | None:
     return next_set(chain, scope, session.node.node_id, session.now, f"named in {layout.scope_path(scope_id)}")
 
 
+@dataclass(frozen=True, slots=True)
+class SetsToPin:
+    """The approver set that review pins, and the one to propose first, where the scope's file names others."""
+
+    pinned: ApproverSet
+    proposed: ApproverSet | None
+
+    def propose(self, session: Session) -> None:
+        """Propose what is to be proposed. Call inside the write lock."""
+        if self.proposed is not None:
+            append_set(session, self.proposed)
+
+
+def sets_to_pin(session: Session, scope_id: str) -> SetsToPin:
+    """What a step to review pins: the set that counts, else the last root that was proposed; StateError for none."""
+    proposed, chain = proposal(session, scope_id), session.node.chain(scope_id)
+    pinned = chain.current or proposed or chain.to_pin()
+    if pinned is None:
+        path = layout.scope_path(scope_id)
+        raise StateError("no approver set can be pinned", rule=RULE, path=path)
+    return SetsToPin(pinned, proposed)
+
+
 def propose(session: Session, scope_id: str, reason: str | None = None) -> ApproverSet | None:
     """Propose whom the scope's file names; None where that was done or the set counts already."""
     with write_lock(session.node.root):

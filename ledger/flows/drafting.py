@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ledger.compute.derive import Derived, derive
 from ledger.core.errors import FormatError, StateError
 from ledger.core.lifecycle import Pin
+from ledger.core.records import Transition
 from ledger.flows.poolrules import refreshed_carry_over
 from ledger.flows.session import Session
 from ledger.store.append import append_records, write_derived
@@ -47,6 +48,24 @@ def require_order(session: Session, folder: EpochFolder) -> None:
             path=folder.path("transitions.jsonl"),
             hint="Set the clock right and run this again; nothing was changed.",
         )
+
+
+def step_to_review(session: Session, folder: EpochFolder, pin: Pin, actor: str) -> None:
+    """Take the epoch (or pin it anew) to review. Call inside the write lock."""
+    step = Transition.read(
+        {
+            **folder.place,
+            "actor": actor,
+            "approver_set_hash": pin.approver_set_hash,
+            "approvers_seq": pin.approvers_seq,
+            "at": session.now,
+            "from": folder.state(),
+            "gaps": list(pin.gaps),
+            "threshold": pin.threshold,
+            "to": "review",
+        }
+    )
+    append_records(folder.root, folder.path("transitions.jsonl"), [step])
 
 
 def require_sound(derived: Derived) -> Derived:

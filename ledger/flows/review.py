@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.core.approvers import ApproverSet
 from ledger.core.errors import ConfigError, StateError
-from ledger.core.lifecycle import Pin, pin_to, require
+from ledger.core.lifecycle import pin_to, require
 from ledger.core.pool import rules_of
-from ledger.core.records import Transition
 from ledger.core.windows import HOUR, later
 from ledger.flows.amend import review_amendment
-from ledger.flows.approvers import append_set, proposal
+from ledger.flows.approvers import SetsToPin, sets_to_pin
 from ledger.flows.completeness import stream_statuses
-from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound
+from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound, step_to_review
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
@@ -47,16 +45,8 @@ def due_for_review(session: Session, folder: EpochFolder) -> bool:
     return later(folder.window().end, grace) <= session.now
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """The approver set that review pins, and the one that it proposes first, where the scope's file names others."""
-
-    pinned: ApproverSet
-    proposed: ApproverSet | None
-
-
-def check_ready(session: Session, folder: EpochFolder) -> _Set:
-    """Which approver set review would pin; raises the precise error when finalize could not follow."""
+def check_ready(session: Session, folder: EpochFolder) -> SetsToPin:
+    """Which approver set review pins; raises the precise error when finalize could not follow."""
     scope = session.node.scope(folder.scope_id)
     path = f"scopes/{scope.scope_id}.yaml"
     if not scope.approvers:
@@ -84,11 +74,7 @@ def check_ready(session: Session, folder: EpochFolder) -> _Set:
             rule="ONE_ACTIVE_EPOCH",
             hint=f"Finalize epoch {folder.epoch_id - 1} first.",
         )
-    proposed, chain = proposal(session, folder.scope_id), folder.chain()
-    pinned = chain.current or proposed or chain.to_pin()
-    if pinned is None:
-        raise StateError("no approver set can be pinned", rule="APPROVERS_CHAINED", path=path)
-    return _Set(pinned, proposed)
+    return sets_to_pin(session, folder.scope_id)
 
 
 def review(
@@ -134,9 +120,8 @@ def review(
     apply_policy(session, folder)
     derived = require_sound(preview(session, folder, pin))  # all must be right before the epoch leaves `open`
     append_records(folder.root, folder.path("pool.jsonl"), rule_components(session, folder, derived))
-    if sets.proposed is not None:
-        append_set(session, sets.proposed)
-    append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "open", pin, actor)])
+    sets.propose(session)
+    step_to_review(session, folder, pin, actor)
     session.tell(f"{folder.scope_id}: epoch {folder.epoch_id} is in review")
     return Reviewed(draft(session, folder), reports, already=False)
 
@@ -151,14 +136,13 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
     sets = check_ready(session, folder)
     steps = folder.transitions()
     last = next(step for step in reversed(steps) if step.to == "review")
-    if sets.proposed is not None:
-        append_set(session, sets.proposed)
+    sets.propose(session)
     if (last.approvers_seq, last.approver_set_hash) == (sets.pinned.seq, sets.pinned.set_hash):
         draft(session, folder)
         return None
     require_order(session, folder)
     pin = pin_to(sets.pinned, last.gaps or ())
-    append_records(folder.root, folder.path("transitions.jsonl"), [_step(session, folder, "review", pin, actor)])
+    step_to_review(session, folder, pin, actor)
     return draft(session, folder, anew=True)
 
 
@@ -184,19 +168,3 @@ def _gaps(session: Session, folder: EpochFolder, reports: Sequence[StreamReport]
             + " ".join(f"--accept-gap {name}" for name in open_gaps),
         )
     return sorted(f"{name}: {trouble}" for name, troubles in found.items() for trouble in sorted(set(troubles)))
-
-
-def _step(session: Session, folder: EpochFolder, from_: str, pin: Pin, actor: str) -> Transition:
-    return Transition.read(
-        {
-            **folder.place,
-            "actor": actor,
-            "approver_set_hash": pin.approver_set_hash,
-            "approvers_seq": pin.approvers_seq,
-            "at": session.now,
-            "from": from_,
-            "gaps": list(pin.gaps),
-            "threshold": pin.threshold,
-            "to": "review",
-        }
-    )

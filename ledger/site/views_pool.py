@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.compute.derive import Derived
 from ledger.core.awards import standing_awards
-from ledger.core.identity import resolve_accounts
+from ledger.core.identity import claimed_since, resolve_accounts
 from ledger.core.pool import BY_HAND, Computed, standing_components
 from ledger.core.records import Award, Held, PoolComponent
 from ledger.core.values import UserId
@@ -99,7 +99,8 @@ def _held(node: Node, folder: EpochFolder, derived: Derived) -> tuple[HeldLine, 
     last = None if epochs is None else folder.epoch_id + epochs
     ending = node.epoch(folder.scope_id, last) if last is not None else None
     closing = ending.statement() if ending is not None and ending.exists() else None
-    in_time = resolve_accounts(node.bindings_prefix(closing.identities.size)[1]) if closing else None
+    base = node.epoch(folder.scope_id, folder.epoch_id).statement() or derived.statement
+    in_time = claimed_since(node.bindings_prefix(closing.identities.size)[1], base.identities.size) if closing else None
     found = []
     for line in sorted(derived.statement.held, key=lambda line: (-line.amount_credits, line.key)):
         key = (line.source, line.platform_user_id)

@@ -439,12 +439,10 @@ class Node:
 
     def prefix_pin(self, path: str, size: int | None) -> PrefixPin:
         """The pin of a node-wide log's first `size` lines (None: all); FormatError when there are fewer."""
-        data = read_file(self.root, path) or b""
-        lines = data.split(b"\n")[:-1]
-        if size is not None and size > len(lines):
-            raise FormatError(f"log has {len(lines)} lines, {size} are pinned", path=path)
-        prefix = lines if size is None else lines[:size]
-        return PrefixPin(sha256=Hash(sha256_hex(b"".join(line + b"\n" for line in prefix))), size=len(prefix))
+        try:
+            return PrefixPin.of(read_file(self.root, path) or b"", size)
+        except FormatError as error:
+            raise error.at(path) from None
 
 
 @lru_cache(maxsize=8)

@@ -41,13 +41,10 @@ class PayFiles:
 
     def instructions_pin(self, size: int | None = None) -> PrefixPin:
         """The first `size` lines of the instructions log (None: all), pinned by their hash."""
-        data = self.read(paylayout.INSTRUCTIONS) or b""
-        lines = data.split(b"\n")[:-1]
-        size = len(lines) if size is None else size
-        if size > len(lines):
-            raise FormatError(f"log has {len(lines)} lines, {size} are pinned", path=paylayout.INSTRUCTIONS)
-        prefix = b"".join(line + b"\n" for line in lines[:size])
-        return PrefixPin(sha256=Hash(sha256_hex(prefix)), size=size)
+        try:
+            return PrefixPin.of(self.read(paylayout.INSTRUCTIONS) or b"", size)
+        except FormatError as error:
+            raise error.at(paylayout.INSTRUCTIONS) from None
 
     def waivers(self, scope_id: str) -> list[Waiver]:
         """The waivers of a scope, oldest first; their `seq` counts over all scopes."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ledger.core.book import Expected, build_book, prepare_plan
-from ledger.core.canonical import sha256_hex
 from ledger.core.distribution import (
     Cover,
     OnDecline,
@@ -25,7 +24,7 @@ from ledger.core.distribution import (
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
 from ledger.core.money import Minor, asset_of, decimals_of, parse_decimal
 from ledger.core.planning import BookInputs, PlanOnRecord, Terms
-from ledger.core.records import PrefixPin, explain
+from ledger.core.records import explain
 from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp
@@ -33,6 +32,7 @@ from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.rails.registry import rail as rail_of
+from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.files import write_file, write_lock
 from ledger.store.moneybook import approvers_at, book_inputs, on_record
@@ -113,7 +113,7 @@ def plan(session: Session, scope_id: str, wish: PlanWish) -> Prepared:
             minimum_minor=parse_decimal(wish.minimum, decimals),
             on_decline=wish.on_decline or scope.on_decline,
             covers=_covers(inputs),
-            identities=_bindings_pin(session),
+            identities=session.node.prefix_pin(layout.IDENTITIES, None),
             instructions=on_disk(node.root, node.node_id).instructions_pin(),
         )
         _require_time(session, inputs)
@@ -168,11 +168,6 @@ def _covers(inputs: BookInputs) -> tuple[Cover, ...]:
         Cover(epoch_id=each.epoch_id, statement_hash=Hash(each.statement_hash), version=each.version)
         for _, each in sorted(in_force.items())
     )
-
-
-def _bindings_pin(session: Session) -> PrefixPin:
-    prefix, lines = session.node.bindings_prefix(None)
-    return PrefixPin(sha256=Hash(sha256_hex(prefix)), size=len(lines))
 
 
 def latest(session: Session, scope_id: str, distribution: int | None) -> PlanOnRecord:

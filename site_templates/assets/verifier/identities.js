@@ -21,6 +21,12 @@ export function resolveAccounts(bindings) {
   return bound;
 }
 
+/** The accounts that somebody was bound to by a line behind the first `size`, whether he still is or not. */
+export function claimedSince(bindings, size) {
+  const binds = bindings.slice(size).filter((line) => line.action === "bind");
+  return new Set(binds.map((line) => accountKey(line.provider, line.external_id)));
+}
+
 /** Every user that the log ever named, bound now or not. */
 export const knownUsers = (bindings) => new Set(bindings.map((line) => line.user_id));
 

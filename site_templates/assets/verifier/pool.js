@@ -2,7 +2,7 @@
 import { nameUuid, sha256Hex, textOf } from "./bytes.js";
 import { rowsOf } from "./csv.js";
 import { Refusal } from "./errors.js";
-import { accountKey, resolveAccounts } from "./identities.js";
+import { accountKey, claimedSince } from "./identities.js";
 import { boundedSum, MAX_AMOUNT } from "./payout.js";
 import { poolRule } from "./records.js";
 
@@ -92,14 +92,14 @@ export function applyRule(rule, facts) {
   return { component, rule: rule.rule, amount, inputs };
 }
 
-/** Credits that earlier epochs hold for accounts which are still unbound when their time ends in epoch `now`. */
+/** Credits that earlier epochs hold for accounts which nobody ever came for until their time ends in epoch `now`. */
 export function lapsedCredits(now, earlier, bindings) {
-  const bound = resolveAccounts(bindings);
   let total = 0n;
   for (const { number, epoch, statement } of earlier) {
-    if (epoch.hold_epochs !== now - number) continue;
-    for (const line of statement?.held ?? [])
-      if (!bound.has(accountKey(line.source, line.platform_user_id))) total += BigInt(line.amount_credits);
+    if (epoch.hold_epochs !== now - number || !statement) continue;
+    const claimed = claimedSince(bindings, statement.identities.size);
+    for (const line of statement.held)
+      if (!claimed.has(accountKey(line.source, line.platform_user_id))) total += BigInt(line.amount_credits);
   }
   return total;
 }
