@@ -12,14 +12,21 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from benchmarks.generate import ANCHOR, NODE, SCOPE, write_epoch, write_identities
-from ledger.compute.derive import derive, provisional_pin
+from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
+from ledger.core.approvers import set_text
+from ledger.core.lifecycle import pin_to
 from ledger.core.records import Signature, Transition
 from ledger.core.signing import normalize_signature, signed_text
+from ledger.core.statementlog import to_log
 from ledger.core.values import parse_time
+from ledger.flows.approvers import propose, sign_set
 from ledger.flows.checksums import checksums
+from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, init_node
-from ledger.store.layout import CHECKSUMS
+from ledger.store.append import append_records
+from ledger.store.final import final_statement
+from ledger.store.layout import CHECKSUMS, log_path
 from ledger.store.node import EpochFolder, Node, load_node
 
 KEY = "0x" + "42" * 32
@@ -32,6 +39,11 @@ def write_finished(root: Path, *, events: int, users: int, epochs: int) -> Node:
     start = parse_time(f"{ANCHOR:%Y-%m-%d}")
     init_node(root, NodePlan(name="Benchmark", start=start, node_id=NODE, approvers=[("curator", approver.address)]))
     write_identities(root, users)
+    session = open_session(root, start)
+    proposed = propose(session, SCOPE)
+    assert proposed is not None
+    sign_set(session, SCOPE, _signed(set_text(proposed)))
+    session.close()
     node = load_node(root)
     with Engine(root) as engine:
         for number in range(1, epochs + 1):
@@ -42,25 +54,34 @@ def write_finished(root: Path, *, events: int, users: int, epochs: int) -> Node:
 
 def _finish(engine: Engine, node: Node, folder: EpochFolder) -> None:
     end = folder.epoch().period_end
-    pin = provisional_pin(folder.chain(), node.scope(folder.scope_id))
-    review = {"from": "open", "to": "review", "approver_set_hash": pin.approver_set_hash, "threshold": pin.threshold}
-    _step(folder, {**review, "approvers": list(pin.approvers), "gaps": []}, end)
+    line = folder.chain().current
+    assert line is not None
+    pin = pin_to(line)
+    pinned = {"approver_set_hash": pin.approver_set_hash, "approvers_seq": line.seq, "threshold": pin.threshold}
+    _step(folder, {"from": "open", "to": "review", "gaps": [], **pinned}, end)
     derived = derive(engine, node, folder)
     for name, data in derived.files.items():
         _write(folder, name, data)
     statement = derived.statement
-    signed = Account.sign_message(encode_defunct(text=signed_text(statement)), KEY)
     signature = {
         **folder.place,
         "evidence": "https://example.org/review",
-        "signature": normalize_signature("0x" + signed.signature.hex().removeprefix("0x")),
+        "signature": _signed(signed_text(statement)),
         "signed_at": end,
-        "signer_wallet": pin.approvers[0],
+        "signer_wallet": Account.from_key(KEY).address,
         "statement_hash": statement.statement_hash,
     }
     _write(folder, "signatures.jsonl", Signature.read(signature).encode() + b"\n")
     _step(folder, {"from": "review", "to": "finalized", "statement_hash": statement.statement_hash}, end)
     _write(folder, CHECKSUMS, checksums(folder).encode())
+    final = final_statement(folder)
+    assert final is not None
+    append_records(node.root, log_path(SCOPE), to_log(folder.log(), [final], node.node_id, SCOPE))
+
+
+def _signed(text: str) -> str:
+    signed = Account.sign_message(encode_defunct(text=text), KEY)
+    return normalize_signature("0x" + signed.signature.hex().removeprefix("0x"))
 
 
 def _step(folder: EpochFolder, step: dict[str, object], at: str) -> None:
