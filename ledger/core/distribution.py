@@ -324,13 +324,17 @@ class OpeningSignature(ScopeRecord):
     signer_wallet: Wallet
 
 
-def opening_text(node_id: str, scope_id: str, total: int, opening_hash: str) -> str:
-    """What approvers sign so that opening balances count: five lines."""
+def opening_text(node_id: str, scope_id: str, total: int, opening_hash: str, source_hash: str | None = None) -> str:
+    """What approvers sign so that opening balances count.
+
+    `source_hash`: SHA-256 of the file that names the older system's record, where the balances follow from one.
+    """
     return "\n".join(
         (
             "Ledger Opening Balances",
             f"Node: {node_id}",
             f"Scope: {scope_id}",
+            *((f"Source Hash: {source_hash}",) if source_hash is not None else ()),
             f"Total: {total}",
             f"Opening Hash: {opening_hash}",
         )

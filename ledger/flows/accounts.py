@@ -19,7 +19,7 @@ from ledger.sources.keyed import keyed_account
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,19}")
 _KEYED_BY_DEFAULT = {"discord": "keyed", "github": "plain"}
-_PROVIDERS = {"did", "discord", "file", "git", "github", "wallet"}
+_PROVIDERS = {"did", "discord", "file", "git", "github", "sourcecred", "wallet"}
 _NEEDED = {
     "discord": ("the account's number", "In Discord: Settings, Advanced, Developer Mode; then Copy User ID."),
     "git": ("an address, or the SHA-256 of its lower-cased form", "`ledger identity unresolved` shows it."),

@@ -254,9 +254,13 @@ ROUTES: tuple[Served, ...] = (
             ("waivers.jsonl", "Negative balances that approvers let go."),
             ("opening/{scope_id}.jsonl", "Opening balances of a scope."),
             ("opening/{scope_id}.signatures.jsonl", "Signatures over them."),
+            ("opening/{scope_id}.{system}.jsonl", "History of an older system."),
             ("distributions/{scope_id}/{distribution}/signatures.jsonl", "Approvers' signatures over a plan."),
             ("distributions/{scope_id}/{distribution}/settlements.jsonl", "What became of a plan's lines."),
         )
+    ),
+    _json(
+        "opening/{scope_id}.{system}.json", "An older system's record by its hash, and the rate.", {"type": "object"}
     ),
     _json(
         "distributions/{scope_id}/{distribution}/plan.json",
@@ -340,6 +344,9 @@ PARAMETERS = {
     "hash": HASH,
     "scope_id": SCOPE,
     "version": _pattern("^(0[2-9]|[1-9][0-9])$", "02, 03, …: the first correction of an epoch is its second version."),
+    "system": _pattern(
+        "^(all-contributors|csv|opencollective|sourcecred)(-(?!000[01])[0-9]{4})?$", "The older system; further files."
+    ),
     "shard": _pattern("^(?!000[01])[0-9]{4}$", "0002, 0003, …"),
     "user_id": USER,
 }

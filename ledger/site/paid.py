@@ -16,6 +16,7 @@ from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import PlanStatus, status
 from ledger.core.values import Timestamp, to_milliseconds
+from ledger.site.brought import Brought, brought_along, brought_files
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node
 from ledger.store.paylayout import (
@@ -72,6 +73,7 @@ class PaidScope:
     last_at: str
     acknowledged: int
     plans: tuple[PaidPlan, ...]
+    brought: tuple[Brought, ...]
 
     @property
     def words(self) -> str:
@@ -99,6 +101,7 @@ def paid_scope(node: Node, scope_id: str, names: Mapping[str, str]) -> PaidScope
         last_at=max((line.at for line in lines), default=""),
         acknowledged=sum(line.evidence == "recipient_ack" for line in lines),
         plans=plans,
+        brought=tuple(brought_along(node, scope_id, inputs.openings_at)),
     )
 
 
@@ -193,7 +196,7 @@ def plan_files(node: Node, one: PaidScope) -> dict[str, str]:
 def money_logs(node: Node) -> list[str]:
     """The logs of money besides the distributions, by their paths in the node."""
     scopes = [path for scope_id in node.scopes for path in (opening_path(scope_id), opening_signatures_path(scope_id))]
-    return [INSTRUCTIONS, WAIVERS, *scopes]
+    return [INSTRUCTIONS, WAIVERS, *scopes, *brought_files(node)]
 
 
 def badge(words: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.core.canonical import sha256_hex
-from ledger.core.distribution import opening_text
 from ledger.core.settling import ApproversAt, openings_count_since, stands_at
 from ledger.core.statementlog import Final
 from ledger.core.values import Hash
@@ -15,12 +14,10 @@ from ledger.store.payments import PayFiles
 
 def final_payments(files: PayFiles, scope_id: str, approvers: ApproversAt) -> Iterator[Final]:
     """Opening balances first, then plans by their numbers, which is the order in which they came to stand."""
-    lines = files.openings(scope_id)
-    if lines:
-        total, digest = sum(line.balance_credits for line in lines), files.opening_hash(scope_id)
-        text = opening_text(files.node_id, scope_id, total, digest)
+    if files.openings(scope_id):
+        text = files.opening_text(scope_id)
         if openings_count_since(text, files.opening_signatures(scope_id), approvers) is not None:
-            yield Final("opening", opening_path(scope_id), digest)
+            yield Final("opening", opening_path(scope_id), files.opening_hash(scope_id))
     number = 1
     while (plan := files.plan(scope_id, number)) is not None:
         if stands_at(plan, files.signatures(scope_id, number), approvers) is not None:

@@ -26,7 +26,7 @@ from ledger.store.attributes import attribute_findings
 from ledger.store.guard_amendment import AmendmentChange
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, id_of, rewritten
 from ledger.store.guard_load import Check, load_findings
-from ledger.store.guard_payments import bank_data_findings, payment_findings
+from ledger.store.guard_payments import bank_data_findings, is_unsigned_opening, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
 from ledger.store.node import check_entry, life_of, parse_bindings
@@ -189,7 +189,8 @@ class _Guard:
             if not (path == "data" or path.startswith("data/")):
                 continue
             if new is None:
-                if path != "data/epochs/.gitkeep" and not _AMENDED.fullmatch(path):
+                undone = _AMENDED.fullmatch(path) or is_unsigned_opening(path, self._read_before)
+                if path != "data/epochs/.gitkeep" and not undone:
                     yield Finding("ACTIVITY_APPEND_ONLY", "is deleted; the record only ever grows", path)
                 continue
             if new.mode == SUBMODULE:

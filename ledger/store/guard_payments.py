@@ -11,10 +11,11 @@ from ledger.core.bankdata import find_iban, mask, private_text
 from ledger.core.distribution import Opening, OpeningSignature, Waiver
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.history import total_of
 from ledger.core.instructions import Instruction
 from ledger.core.settling import APPEND_ONLY, BALANCED
 from ledger.store import paylayout
-from ledger.store.payments import PayFiles, parse_log
+from ledger.store.payments import PayFiles, parse_log, parse_source
 
 Read = Callable[[str], bytes | None]
 PRIVATE = "BANK_DATA_STAYS_OUT"
@@ -32,7 +33,7 @@ def payment_findings(
         if kind is None or new is None:
             continue  # deletions are refused with everything else under data/
         old = before(path)
-        if kind == "once" and old is not None and old != new:
+        if kind == "once" and old is not None and old != new and not is_unsigned_opening(path, before):
             yield Finding(BALANCED, "is written once and never changes", path, 1)
         elif kind == "log" and not new.startswith(old or b""):
             same = next((at for at, (a, b) in enumerate(zip(old or b"", new, strict=False)) if a != b), len(new))
@@ -47,6 +48,12 @@ def payment_findings(
             yield Finding(PRIVATE, f"holds {found}, which may not enter the record", path)
 
 
+def is_unsigned_opening(path: str, before: Read) -> bool:
+    """Whether `path` is of opening balances that nobody had signed: an import that may still be made anew or undone."""
+    scope_id = paylayout.opening_scope(path)
+    return scope_id is not None and not before(paylayout.opening_signatures_path(scope_id))
+
+
 def _parse(files: PayFiles, path: str, data: bytes) -> None:
     if match := paylayout.PLAN_PATH.fullmatch(path):
         scope_id, number = match[1], int(match[2])
@@ -57,6 +64,11 @@ def _parse(files: PayFiles, path: str, data: bytes) -> None:
         parse_log(Instruction, data, path, files.node_id, None)
     elif path == paylayout.WAIVERS:
         parse_log(Waiver, data, path, files.node_id, None)
+    elif match := paylayout.SOURCE_PATH.fullmatch(path):
+        parse_source(data, path, files.node_id, match[1])
+    elif match := paylayout.HISTORY_PATH.fullmatch(path):
+        if match[3] is None:  # all files of a history are read from its first on
+            total_of(files.history_lines(match[1], match[2]))
     else:
         scope_id = path.rpartition("/")[2].partition(".")[0]
         model = OpeningSignature if path.endswith(".signatures.jsonl") else Opening

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ledger.core.book import Book, build_book
-from ledger.core.distribution import opening_text
 from ledger.core.errors import InputError
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import ApproversAt, approvers_of, openings_count_since, stands_at
@@ -55,12 +54,9 @@ def on_record(files: PayFiles, scope_id: str, distribution: int, approvers: Appr
 
 def _openings_at(files: PayFiles, scope_id: str, approvers: ApproversAt) -> str | None:
     """Since when opening balances count: the signature that completed the threshold over the file as it is."""
-    lines = files.openings(scope_id)
-    if not lines:
+    if not files.openings(scope_id):
         return None
-    total = sum(line.balance_credits for line in lines)
-    text = opening_text(files.node_id, scope_id, total, files.opening_hash(scope_id))
-    return openings_count_since(text, files.opening_signatures(scope_id), approvers)
+    return openings_count_since(files.opening_text(scope_id), files.opening_signatures(scope_id), approvers)
 
 
 def scope_book(node: Node, scope_id: str, until: str | None = None, whose: Collection[UserId] | None = ()) -> Book:

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from ledger.core.canonical import decode, read_objects, sha256_hex
-from ledger.core.distribution import Opening, OpeningSignature, Plan, PlanSignature, ScopeRecord, Settlement, Waiver
+from ledger.core.distribution import (
+    Opening,
+    OpeningSignature,
+    Plan,
+    PlanSignature,
+    ScopeRecord,
+    Settlement,
+    Waiver,
+    opening_text,
+)
 from ledger.core.errors import FormatError
+from ledger.core.history import HistoryLine, OpeningSource, read_line
 from ledger.core.instructions import Instruction
 from ledger.core.records import PrefixPin
 from ledger.core.values import Hash
@@ -62,6 +72,47 @@ class PayFiles:
         """SHA-256 of the file of opening balances."""
         return Hash(sha256_hex(self.read(paylayout.opening_path(scope_id)) or b""))
 
+    def opening_text(self, scope_id: str) -> str:
+        """What approvers sign over the opening balances of a scope as they are."""
+        total = sum(line.balance_credits for line in self.openings(scope_id))
+        balanced = [system for system, source in self.sources(scope_id).items() if source.credits_per_unit]
+        if len(balanced) > 1:
+            raise FormatError("two older systems bring balances", path=paylayout.source_path(scope_id, balanced[1]))
+        source = sha256_hex(self.read(paylayout.source_path(scope_id, balanced[0])) or b"") if balanced else None
+        return opening_text(self.node_id, scope_id, total, self.opening_hash(scope_id), source)
+
+    def sources(self, scope_id: str) -> dict[str, OpeningSource]:
+        """The older systems of which a scope brings something along, by name."""
+        found = {}
+        for system in paylayout.SYSTEMS:
+            path = paylayout.source_path(scope_id, system)
+            if (data := self.read(path)) is not None:
+                found[system] = parse_source(data, path, self.node_id, scope_id)
+        return found
+
+    def history(self, scope_id: str, system: str) -> Iterator[bytes]:
+        """The bytes of an older system's history, file by file."""
+        number = 1
+        while (data := self.read(paylayout.history_path(scope_id, system, number))) is not None:
+            yield data
+            number += 1
+
+    def history_lines(self, scope_id: str, system: str) -> Iterator[HistoryLine]:
+        """The lines of an older system's history, in order; FormatError names file and line."""
+        seq = 0
+        for number, data in enumerate(self.history(scope_id, system), start=1):
+            path = paylayout.history_path(scope_id, system, number)
+            for line, value in read_objects(data, path):
+                seq += 1
+                try:
+                    record = read_line(value)
+                    check_place(record, self.node_id, scope_id, None)
+                    if record.seq != seq:
+                        raise FormatError(f"seq is {record.seq}, expected {seq}")
+                except FormatError as error:
+                    raise error.at(path, line) from None
+                yield record
+
     def opening_signatures(self, scope_id: str) -> list[OpeningSignature]:
         """The signatures over the opening balances of a scope."""
         return list(self._log(OpeningSignature, paylayout.opening_signatures_path(scope_id), scope_id))
@@ -105,6 +156,21 @@ def parse_plan(data: bytes, path: str, node_id: str, scope_id: str, distribution
     except FormatError as error:
         raise error.at(path, 1) from None
     return plan
+
+
+@lru_cache(maxsize=16)
+def parse_source(data: bytes, path: str, node_id: str, scope_id: str) -> OpeningSource:
+    """The source of opening balances of these bytes; FormatError names the file."""
+    try:
+        if not data.endswith(b"\n"):
+            raise FormatError("file has no line end (torn write?)")
+        source = OpeningSource.read(decode(data[:-1]))
+        check_place(source, node_id, scope_id, None)
+        if path != paylayout.source_path(scope_id, source.system):
+            raise FormatError(f"is the source of {source.system}")
+    except FormatError as error:
+        raise error.at(path, 1) from None
+    return source
 
 
 @lru_cache(maxsize=64)

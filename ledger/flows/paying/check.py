@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
 from ledger.core.book import Book, build_book
 from ledger.core.canonical import sha256_hex
-from ledger.core.distribution import opening_text
 from ledger.core.errors import LedgerError, SignatureError
 from ledger.core.evaluate import Finding
+from ledger.core.history import source_findings, total_of
 from ledger.core.identity import resolve_accounts
 from ledger.core.instructions import Instruction, wallet_is_proved
 from ledger.core.planning import BookInputs, PlanOnRecord
@@ -49,6 +50,8 @@ def uses_money(node: Node, files: PayFiles, scope_id: str) -> bool:
     """Whether a scope has anything on record that moves a balance but its statements."""
     if distributions_on_disk(node.root, scope_id) or files.read(paylayout.opening_path(scope_id)):
         return True
+    if files.sources(scope_id):
+        return True
     return bool(files.read(paylayout.WAIVERS))
 
 
@@ -60,6 +63,7 @@ def _scope_findings(node: Node, scope_id: str, inputs: BookInputs, book: Book, f
         yield from _plan_signatures(files, each, approvers)
     if inputs.openings:
         yield from _opening_signatures(files, scope_id, inputs, approvers)
+    yield from _history(files, scope_id, inputs)
 
 
 def _pins(node: Node, files: PayFiles, each: PlanOnRecord) -> Iterator[Finding]:
@@ -118,13 +122,22 @@ def _opening_signatures(
     files: PayFiles, scope_id: str, inputs: BookInputs, approvers: ApproversAt
 ) -> Iterator[Finding]:
     path = paylayout.opening_signatures_path(scope_id)
-    total = sum(line.balance_credits for line in inputs.openings)
-    text = opening_text(files.node_id, scope_id, total, files.opening_hash(scope_id))
+    text = files.opening_text(scope_id)
     for line in files.opening_signatures(scope_id):
         yield from _signature(text, line, path, approvers)
     users = [line.user_id for line in inputs.openings]
     if len(users) != len(set(users)):
         yield Finding("BALANCE_CONSERVED", "a person opens twice", paylayout.opening_path(scope_id))
+
+
+def _history(files: PayFiles, scope_id: str, inputs: BookInputs) -> Iterator[Finding]:
+    """Opening balances that follow from an older system's history are what the history gives."""
+    for system, source in files.sources(scope_id).items():
+        hasher = hashlib.sha256()
+        for data in files.history(scope_id, system):
+            hasher.update(data)
+        totals, path = total_of(files.history_lines(scope_id, system)), paylayout.source_path(scope_id, system)
+        yield from source_findings(source, totals, hasher.hexdigest(), inputs.openings, path)
 
 
 def instruction_findings(lines: Sequence[Instruction], bindings: Lines) -> Iterator[Finding]:

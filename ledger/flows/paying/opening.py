@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from ledger.core.distribution import Opening, OpeningSignature, Waiver, opening_text
+from ledger.core.distribution import Opening, OpeningSignature, Waiver
 from ledger.core.errors import InputError, SignatureError, StateError
 from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
@@ -34,11 +34,11 @@ class Opened:
 def text_of(session: Session, scope_id: str) -> str:
     """What approvers sign over the opening balances of a scope; StateError when there are none."""
     files = on_disk(session.node.root, session.node.node_id)
-    lines = files.openings(scope_id)
-    if not lines:
-        raise StateError(f"scope {scope_id} has no opening balances", hint="Write them: ledger opening write FILE.")
-    total = sum(line.balance_credits for line in lines)
-    return opening_text(files.node_id, scope_id, total, files.opening_hash(scope_id))
+    if not files.openings(scope_id):
+        raise StateError(
+            f"scope {scope_id} has no opening balances", hint="Write them: ledger opening write FILE, or ledger import."
+        )
+    return files.opening_text(scope_id)
 
 
 def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> Opened:

@@ -1,0 +1,103 @@
+"""Lists of people from other systems: history that can be looked at, accounts that are certain, balances where told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ledger.core.errors import InputError, StateError
+from ledger.core.history import Contribution, System
+from ledger.flows.importing import Report, Terms, import_list
+from ledger.imports.people import all_contributors, minor_units, open_collective, table
+from ledger.site.brought import brought_along
+from ledger.store.payments import on_disk
+from tests.nodes import at, make_node
+
+ALL_CONTRIBUTORS = json.dumps(
+    {
+        "projectName": "widgets",
+        "contributors": [
+            {"login": "ann", "name": "Ann", "avatar_url": "https://avatars.githubusercontent.com/u/1234567?v=4",
+             "profile": "https://example.org", "contributions": ["code", {"type": "doc", "url": "https://example.org/d"}]},
+            {"login": "bob", "avatar_url": "https://example.org/bob.png", "contributions": ["ideas"]},
+        ],
+    }
+).encode()  # fmt: skip
+MEMBERS = json.dumps(
+    [
+        {"profile": "https://opencollective.com/carol", "role": "BACKER", "createdAt": "2021-03-04 10:11",
+         "totalAmountDonated": 12.5, "currency": "EUR", "email": "carol@example.org"},
+        {"profile": "https://opencollective.com/incognito-1a2b", "role": "BACKER", "createdAt": "2021-03-05 10:11"},
+        {"profile": "https://opencollective.com/dave", "role": "ADMIN", "createdAt": None, "totalAmountDonated": 0},
+    ]
+).encode()  # fmt: skip
+TABLE = b"""person,provider,account,kind,date,link,balance,earned
+ann,github,1234567,talk,2024-05-31,https://example.org/t,12.5,40
+bob,,,minutes,,,0.33,
+"""
+
+
+def bring(root: Path, system: System, data: bytes, *, rate: int | None = None, write: bool = True) -> Report:
+    path = root.parent / "list"
+    path.write_bytes(data)
+    with at(root, "2026-01-06T00:00:00Z", "ann") as session:
+        return import_list(session, "default", system, path, Terms(rate=rate, decimals=2), write=write)
+
+
+def test_each_list_becomes_history_and_an_entry_without_date_says_so(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    people = bring(root, "all-contributors", ALL_CONTRIBUTORS)
+    assert (people.people, people.bound, people.counts["entries without date"]) == (2, 1, 3)
+    money = bring(root, "opencollective", MEMBERS)
+    assert money.left_out == {"without a public name": 1}
+    assert not bring(root, "opencollective", MEMBERS).changed
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        lines = list(on_disk(root, session.node.node_id).history_lines("default", "opencollective"))
+        acts = {one.system: one for one in brought_along(session.node, "default", None)}
+    first, second = (line for line in lines if isinstance(line, Contribution))
+    assert (first.at, first.facts) == ("2021-03-04T00:00:00.000Z", {"amount": "12.5", "currency": "EUR"})
+    assert (second.at, second.facts) == (None, {})
+    assert b"@" not in (root / "data/opening/default.opencollective.jsonl").read_bytes()
+    assert [act.at for act in acts["all-contributors"].shown] == ["", "", ""]
+    with pytest.raises(StateError, match="undo all-contributors"):
+        try:
+            bring(root, "all-contributors", ALL_CONTRIBUTORS.replace(b'"ideas"', b'"code"'))
+        except StateError as error:
+            raise StateError(error.hint or "") from None
+
+
+def test_balances_of_a_table_open_a_book_at_a_stated_rate_and_only_one_system_brings_them(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    with pytest.raises(InputError, match="at what rate"):
+        bring(root, "csv", TABLE)
+    assert not (root / "data/opening").exists()
+    found = bring(root, "csv", TABLE, rate=10)
+    assert (found.total_credits, found.remainder_minor, found.nobody_minor) == (125, 0, 33)  # bob is nobody here yet
+    (line,) = on_disk(root, "11111111-1111-4111-8111-111111111111").openings("default")
+    assert (line.balance_credits, line.earned_credits, line.paid_credits) == (125, 400, 275)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"person,balance\nann,1.234\n", "at most 2 decimals"),
+        (b"person,balance\nann,-3\n", "no amount"),
+        (b"name\nann\n", "no column person"),
+        (b"person,provider\nann,github\n", "go together"),
+        (b"person,kind,date\nann,talk,yesterday\n", "no date"),
+        (b"person\nann@example.org\n", "no mail address"),
+        (b"person\n\xff\n", "no CSV in UTF-8"),
+    ],
+)
+def test_a_row_that_cannot_be_taken_is_named_with_its_line(data: bytes, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        table(data, "old.csv", 2)
+
+
+def test_files_of_another_kind_are_refused_in_words() -> None:
+    for read in (all_contributors, open_collective):
+        with pytest.raises(InputError):
+            read(b'{"contributors": 3}', "x")
+    assert minor_units("0.05", 18) == 5 * 10**16
