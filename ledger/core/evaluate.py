@@ -127,7 +127,7 @@ def event_units(quantity: int, weight: int, path: str, line: int) -> int:
             rule="ALL_MATH_BIGINT",
             path=path,
             line=line,
-            hint="Exclude the event, or lower its weight by a decision.",
+            hint="Lower its weight by a decision; an excluded event is bounded too.",
         )
     return units
 

@@ -39,7 +39,7 @@ def _undone(events: Sequence[ActivityEvent]) -> dict[str, str]:
 
     A revert that is itself undone undoes nothing. The last one of a commit counts, so the newest are judged first.
     """
-    reverts = {_commit(event): str(event.metadata["reverts"]).split() for event in events if _is_revert(event)}
+    reverts = {_commit(event): text.split() for event in events if (text := _reverts(event))}
     found: dict[str, str] = {}
     for commit, undoes in reversed(reverts.items()):
         if commit not in found:
@@ -48,20 +48,23 @@ def _undone(events: Sequence[ActivityEvent]) -> dict[str, str]:
     return found
 
 
-def _is_revert(event: ActivityEvent) -> bool:
-    return event.source == "git" and bool(event.metadata.get("reverts"))
+def _reverts(event: ActivityEvent) -> str:
+    """The commits that an event of git's undoes, with spaces between; empty when it undoes none."""
+    undoes = event.metadata.get("reverts")
+    return undoes if _commit(event) and isinstance(undoes, str) else ""
 
 
 def _commit(event: ActivityEvent) -> str:
-    """The commit behind an event of git's, also a co-author's."""
-    return event.id.split("#")[0].split(":")[2] if event.source == "git" else ""
+    """The commit behind an event of git's (`git:REPOSITORY:COMMIT`), also a co-author's; empty for any other id."""
+    parts = event.id.split("#")[0].split(":")
+    return parts[2] if event.source == "git" and len(parts) > 2 else ""
 
 
 def _reason(rule: SpamRule, event: ActivityEvent, undone: Mapping[str, str]) -> str | None:
     if rule.empty and event.metadata.get("empty") is True:
         return "policy: changes nothing"
-    if rule.reverts and _is_revert(event):
-        return f"policy: undoes {event.metadata['reverts']}"
+    if rule.reverts and (undoes := _reverts(event)):
+        return f"policy: undoes {undoes}"
     if rule.reverts and (by := undone.get(_commit(event))):
         return f"policy: undone by {by}"
     length = event.metadata.get("length")

@@ -189,6 +189,13 @@ def guard(root: Path, base: str, head: str | None, epoch_branch: tuple[str, int]
     return compare(root, base, head, epoch_branch=epoch_branch, also=_sources_answer)
 
 
+def altered_on_checkout(root: Path) -> Finding | None:
+    """What lets git change the bytes of the node's records, asked of git itself; None where nothing does."""
+    from ledger.store.attributes import kept_findings
+
+    return next(iter(kept_findings(root)), None)
+
+
 def _sources_answer(node: Node) -> Iterator[LedgerError]:
     """What a run asks first of the sources that the scopes name: options that their adapters take, routes that match.
 

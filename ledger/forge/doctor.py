@@ -14,9 +14,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from ledger.core.errors import CredentialsError, LedgerError, SourceError
+from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.flows.session import Session
 from ledger.flows.start import ACTION, WORKFLOWS, workflows
+from ledger.flows.verify import altered_on_checkout
 from ledger.forge.alarm import ALARM_LABEL
 from ledger.forge.conversation import QUESTION_LABEL
 from ledger.forge.github import Forge, NotFoundError
@@ -74,6 +75,16 @@ def remote_items(session: Session, forge: Forge) -> list[Item]:
     return found
 
 
+def _bytes_kept(root: Path) -> Item:
+    """Git itself is asked, so that a node which is not yet a repository stays unknown."""
+    name, how = "bytes kept as they are", "Add the line `data/** -text` as the last one."
+    try:
+        altered = altered_on_checkout(root)
+    except InputError as error:
+        return Item(name, "unknown", error.message, error.hint)
+    return _item(name, altered is None, ".gitattributes" + (f" {altered.message}" if altered else ""), how)
+
+
 def _item(name: str, holds: bool, found: str, how: str) -> Item:
     return Item(name, "ok" if holds else "missing", found, "" if holds else how)
 
@@ -102,9 +113,7 @@ def _local(session: Session) -> Iterator[Item]:
     node, root = session.node, session.node.root
     named = node.settings.repository
     yield _item("repository named", bool(named), named or "empty", "ledger.yaml: `repository: OWNER/NAME`.")
-    attributes = _read(root / ".gitattributes")
-    holds = any(line.split() == ["data/**", "-text"] for line in attributes.splitlines())
-    yield _item("bytes kept as they are", holds, ".gitattributes", "Add the line `data/** -text` as the last one.")
+    yield _bytes_kept(root)
     lines = _read(root / ".github" / "CODEOWNERS").splitlines()
     owned = any("@" in line for line in lines if not line.lstrip().startswith("#"))
     yield _item(

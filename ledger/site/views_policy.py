@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.compute.derive import Derived
+from ledger.core.approvers import Chain
 from ledger.core.awards import award_credits, standing_awards
 from ledger.core.config import ScopeSettings, WeightPolicy
 from ledger.core.evaluate import EventOutcome
@@ -184,9 +185,10 @@ class SettingsChange:
 
 @dataclass
 class ScopePolicy:
-    """Everything that the page shows of one scope."""
+    """Everything that the page shows of one scope. `chain`: its approver sets."""
 
     settings: ScopeSettings
+    chain: Chain
     weights: Mapping[str, int]
     pinned_weights: list[WeightChange] = field(default_factory=list)
     approvers: list[ApproverChange] = field(default_factory=list)
@@ -199,7 +201,7 @@ def scope_policy(
 ) -> ScopePolicy:
     """One scope's policy. `epochs`: what each pinned, oldest first; `profile`: of the last finalized one."""
     settings = node.scope(scope_id)
-    found = ScopePolicy(settings, node.weight_policy(settings.weights).weights)
+    found = ScopePolicy(settings, node.chain(scope_id), node.weight_policy(settings.weights).weights)
     found.pinned_weights = _pinned_weights(epochs, profile)
     found.approvers = _pinned_approvers(epochs)
 

@@ -19,7 +19,7 @@ from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
 from ledger.store.node import check_entry
-from ledger.store.trees import PLAIN, Entry, Tree, WorkTree, environment, file_id, git
+from ledger.store.trees import PLAIN, Entry, GitTree, Tree, WorkTree, environment, file_id, git, top_of
 
 FILE = ".gitattributes"
 RULE = "WRITES_VIA_WORKFLOW"
@@ -60,6 +60,20 @@ def attribute_findings(top: Path, prefix: str, before: Tree, after: Tree) -> Ite
         yield from scratch.said(asked, prefix)
         for path in altered:
             yield Finding(RULE, "a fresh checkout gives other bytes than git holds", path.removeprefix(prefix))
+
+
+def kept_findings(root: Path) -> list[Finding]:
+    """Where a checkout of the node as it lies on disk would not give the bytes of the records that it will have.
+
+    Raises InputError where git cannot be asked, as in a folder without a commit.
+    """
+    top, prefix = top_of(root)
+    head = GitTree(top, "HEAD")
+    try:
+        tree = WorkTree(top, prefix, head)
+        return list(attribute_findings(top, prefix, tree, tree))
+    finally:
+        head.close()
 
 
 def _rules(path: str, data: str) -> bool:

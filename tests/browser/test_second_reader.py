@@ -210,11 +210,13 @@ def test_anti_spam_rules_leave_out_the_same_events(page: Any) -> None:
     for _ in range(300):
         given = [
             {
-                "source": dice.choice(["discord", "discord", "file"]),
+                "source": dice.choice(["discord", "discord", "file", "git"]),
                 "event_types": dice.choice([[], ["message_sent"], ["reaction_added", "message_sent"]]),
                 "most_per_day": dice.choice([None, 1, 2, 3]),
                 "least_length": dice.choice([None, None, 5, 20]),
                 "channels": dice.choice([[], [], ["7"], ["7", "8"]]),
+                "reverts": dice.choice([False, True]),
+                "empty": dice.choice([False, True]),
             }
             for _ in range(dice.randrange(1, 4))
         ]
@@ -234,6 +236,24 @@ def test_anti_spam_rules_leave_out_the_same_events(page: Any) -> None:
                 },
             )
             for number in dice.sample(range(100), 12)
+        ]
+        events += [
+            record(
+                "event",
+                source="git",
+                event_type="commit_authored",
+                id=f"git:app:{number}" if number else "git",
+                event_time=f"2026-01-05T00:00:{number:02d}.000Z",
+                platform_user_id="a",
+                metadata={
+                    "empty": dice.choice([True, False, None]),
+                    "reverts": dice.choice(
+                        [None, 7, str(dice.randrange(9)), f"{dice.randrange(9)} {dice.randrange(9)}"]
+                    ),
+                    "title": "",
+                },
+            )
+            for number in dice.sample(range(9), dice.randrange(9))
         ]
         cases.append((given, events))
     found = page.evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ def root(tmp_path: Path) -> Path:
         node_id=NODE_ID,
     )
     init_node(tmp_path / "node", plan)
+    git(tmp_path / "node", "init", "--quiet", "--initial-branch=main")
+    git(tmp_path / "node", "add", "--all")
+    git(tmp_path / "node", "commit", "--quiet", "-m", "n")
     return tmp_path / "node"
 
 
@@ -48,9 +52,6 @@ def hub(tmp_path: Path, root: Path) -> Any:
     """A repository with everything switched on, as docs/operate.md says."""
     with Hub(tmp_path / "hub", NAME) as found:
         found.account("ann", 101, permission="write")
-        git(root, "init", "--quiet", "--initial-branch=main")
-        git(root, "add", "--all")
-        git(root, "commit", "--quiet", "-m", "n")
         found.push_main(root)
         settings = found.settings
         ruleset = json.loads((root / ".github" / "rulesets" / "main.json").read_text("utf-8"))
@@ -175,6 +176,15 @@ def test_a_file_that_is_not_as_it_must_be_is_named(root: Path, name: str) -> Non
     LOCAL[name](root)
     item = {item.name: item for item in local_items(open_session(root, NOW))}[name]
     assert item.verdict == "missing" and item.how
+
+
+def test_bytes_are_asked_of_git_and_unknown_where_there_is_none(root: Path) -> None:
+    (root / ".gitattributes").write_text("data/** -text\n[attr]kept eol=crlf text\ndata/** kept\n", "utf-8")
+    found = {item.name: item for item in local_items(open_session(root, NOW))}["bytes kept as they are"]
+    assert found.verdict == "missing" and "lets git change the bytes" in found.found
+    shutil.rmtree(root / ".git")
+    found = {item.name: item for item in local_items(open_session(root, NOW))}["bytes kept as they are"]
+    assert found.verdict == "unknown"
 
 
 def test_what_the_token_may_not_see_is_unknown_and_never_ok(root: Path, hub: Hub) -> None:

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ledger.cli import main
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
@@ -156,6 +157,13 @@ def test_hostile_text_is_on_the_pages_as_text_only(hostile: Path) -> None:
     assert "<img src=x" not in page
     assert "{{ 7*7 }}" in page
     assert "[click](javascript:window.hacked=1)" in page
+
+
+def test_the_root_of_the_approvers_is_printed_for_whoever_wants_to_keep_it(golden: Path) -> None:
+    page = (golden / "policy/index.html").read_text("utf-8")
+    for scope_id in ("default", "design", "guild"):
+        first = (GOLDEN / f"data/approvers/{scope_id}.jsonl").read_bytes().split(b"\n")[0]
+        assert f'Root of {scope_id}: <span class="id">{sha256_hex(first)}</span>' in page
 
 
 def test_every_page_has_a_strict_policy(golden: Path) -> None:

@@ -9,7 +9,7 @@ const MOST_FINDINGS = 100;
 const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
 const NULL = "\0"; // stands for null in a column; no stored text holds a control character, nor a line end
 const STORED = ["event_time", "event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
-const COLUMNS = ["line", "quantity", "title", "length", "channel", "thread", ...STORED];
+const COLUMNS = ["line", "quantity", "title", "length", "channel", "thread", "reverts", "empty", ...STORED];
 
 const textIn = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 
@@ -69,11 +69,13 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
       const { event } = found;
       columns.line.push(line);
       columns.quantity.push(event.quantity);
-      const { title, length, channel_id, parent_id } = event.metadata;
+      const { title, length, channel_id, parent_id, reverts, empty } = event.metadata;
       columns.title.push(textIn(title));
       columns.length.push(typeof length === "number" ? length : "");
       columns.channel.push(textIn(channel_id));
       columns.thread.push(textIn(parent_id));
+      columns.reverts.push(typeof reverts === "string" ? reverts : "");
+      columns.empty.push(empty === true ? "1" : "");
       for (const name of STORED) columns[name].push(event[name] ?? NULL);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
