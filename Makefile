@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants verify lint bench lock clean
+.PHONY: help demo test mutants verify lint bench lock dist sbom release-check clean
 
 help:  ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: $(STAMP)  ## the whole story on this clone's own history, without any account
 	$(BIN)/ledger demo
@@ -41,6 +41,19 @@ lock:  ## after a change of dependencies: write both lock files anew (needs uv; 
 	$(UV) lock
 	$(UV) export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
 	$(UV) export --quiet --locked --format requirements-txt --all-extras --no-default-groups --group build --no-emit-project -o .github/requirements.lock
+
+dist: $(STAMP)  ## wheel and source package into dist/, each built twice to the same bytes
+	rm -rf dist build/dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/hatchling build -d dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/hatchling build -d build/dist
+	diff -r dist build/dist
+
+sbom:  ## what a release is made of, as CycloneDX, into dist/ (needs uv; UV=path)
+	$(UV) export --quiet --locked --format cyclonedx1.5 --all-extras --no-dev -o dist/sbom.cdx.json
+
+release-check:  ## does TAG=vX.Y.Z fit the version, and does the changelog tell of it?
+	@test "$(TAG)" = "v$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' ledger/__init__.py)" || { echo "make: the version in ledger/__init__.py is not $(TAG)" >&2; exit 1; }
+	@grep -q "^## \[$(TAG:v%=%)\]" CHANGELOG.md || { echo "make: CHANGELOG.md has no section [$(TAG:v%=%)]" >&2; exit 1; }
 
 clean:  ## remove what the commands built; .venv stays
 	rm -rf build dist demo-node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
