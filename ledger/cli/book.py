@@ -55,7 +55,8 @@ def book(
     with session(node_dir, now, quiet=True) as run:
         scope = run.scope_id(scope_id)
         if user is not None and year is not None and form is not None:
-            from ledger.flows.paying.accounting import FORMATS, year_of_account
+            from ledger.core.accounting import FORMATS
+            from ledger.flows.paying.accounts import year_of_account
 
             click.echo(FORMATS[form](year_of_account(run, scope, user, year)), nl=False)
             return

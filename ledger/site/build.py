@@ -26,17 +26,20 @@ from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.links import Repository
-from ledger.site.paid import badge, money_logs, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.money import Instructed, ScopeMoney, book_json
+from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
 from ledger.site.views_amend import credits_in_force
+from ledger.site.views_kpi import KpiLine, kpi_lines
 from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.files import read_file
 from ledger.store.node import Node
+from ledger.store.payments import on_disk
 
 MARKER = ".ledger-site"
-SHELLS = {"contributors": "contributors/shell", "epochs": "epochs/scope/shell"}
+SHELLS = {"contributors": "contributors/shell", "epochs": "epochs/scope/shell", "paid": "paid/scope/shell"}
 """For each kind of page that there are many of, where its shell is built: as deep as the pages themselves."""
 
 
@@ -148,6 +151,7 @@ class _Pages:
         self._computed: list[tuple[str, EpochRow, Path]] = []
         self._pins: dict[str, list[Pinned]] = {}
         self._late: list[LateLine] = []
+        self._kpis: list[KpiLine] = []
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
@@ -156,6 +160,8 @@ class _Pages:
         self.news: list[Entry] = []
         self._contributors = self._everyone()
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
+        self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
+        self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._bodies.mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
@@ -190,6 +196,7 @@ class _Pages:
         row = epoch_row(page)
         self._pins.setdefault(page.scope_id, []).append(pinned(page))
         self._late += page.late_lines
+        self._kpis += kpi_lines(page)
         for line in page.people:
             payout = line.payout
             share = Share(row, payout.amount_credits, payout.share, line.units, line.event_count, line.override_reason)
@@ -210,6 +217,11 @@ class _Pages:
         }
         people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         rows: list[EpochRow] = []
+        instructed = Instructed(self._node, on_disk(self._node.root, self._node.node_id).instructions())
+        in_use = [money for money in self._money.values() if money.in_use]
+        claims = {
+            (one.scope_id, plan.status.distribution) for one in self._scopes_paid for plan in one.plans if plan.claims
+        }
         with Press(self._renderer, len(self._computed) + len(people)) as press:
             for path, computed, view in self._computed:
                 report = reports.get((computed.scope_id, computed.epoch_id), {})
@@ -218,13 +230,29 @@ class _Pages:
                 rows.append(row)
                 title = f"Epoch {row.scope_id} {row.epoch_id}"
                 body = self._body(path, title, f"{row.start} {row.end} {row.state}")
-                press.epoch(body, view, report)
+                money = self._money[row.scope_id]
+                final = row.state == "finalized" and money.in_use
+                press.epoch(body, view, report, money.marks(row.epoch_id, self._contributors) if final else None)
                 api.put_json(f"{path}/verify.json", report)
             for person in people:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
                 body = self._body(f"contributors/{person.user_id}", person.name, words)
-                press.page(body, "contributor.html", 2, person=person)
+                accounts = [found for money in in_use if (found := money.person(person.user_id)) is not None]
+                wishes = instructed.of(person.user_id) if in_use else None
+                press.page(
+                    body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
+                    node_id=self._node.node_id,
+                )  # fmt: skip
+                for money in in_use:
+                    for name, data in money.files(person.user_id, person.name).items():
+                        api.put(f"accounts/{person.user_id}/{name}", data)
+            for one in self._scopes_paid:
+                for plan in one.plans:
+                    title = f"Distribution {one.scope_id} {plan.status.distribution}"
+                    body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
+                    known = frozenset(self._contributors)
+                    press.page(body, "distribution.html", 3, one=plan, known=known)
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
 
@@ -243,6 +271,8 @@ class _Pages:
         self._page("policy", "Policy", "policy.html", depth=1, policies=policies, names=self._names, **common)
         self._paid()
         self._page("late", "Late events", "late.html", depth=1, late=self._late, **common)
+        if self._kpis:
+            self._page("kpi", "Figures behind pools", "kpi.html", depth=1, kpis=self._kpis[::-1])
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
         for shell in SHELLS.values():
@@ -253,6 +283,7 @@ class _Pages:
             {"Contributors": "contributors/index.md"},
             {"Paid?": "paid.md"},
             {"Policy": "policy.md"},
+            *([{"Figures": "kpi.md"}] if self._kpis else []),
             {"How to check": "check.md"},
             {"Late events": "late.md"},
             {"Glossary": "glossary.md"},
@@ -262,11 +293,17 @@ class _Pages:
 
     def _paid(self) -> None:
         """The page, badge and data that answer whether people were paid, and the files that they rest on."""
-        scopes = [paid_scope(self._node, scope_id, self._names) for scope_id in self._node.scopes]
+        scopes = self._scopes_paid
         for one in scopes:
+            for plan in one.plans:
+                for place, claim in claim_files(plan).items():
+                    self._api.put(place, claim)
             for path, place in plan_files(self._node, one).items():
                 self._api.put(place, read_file(self._node.root, path) or b"")
             self._api.put(f"badges/{one.scope_id}.svg", badge(one.words))
+        for scope_id, money in self._money.items():
+            if money.in_use:
+                self._api.put(f"book/{scope_id}.json", book_json(money, self._names))
         for path in money_logs(self._node):
             if (data := read_file(self._node.root, path)) is not None:
                 self._api.put(path.removeprefix("data/"), data)

@@ -219,6 +219,35 @@ LOGS = {
 """Stored logs of an epoch by name: the record of a line and what it is about."""
 SCOPE_LOGS: tuple[type[records.Record], ...] = (ApproverSet, ApproverSignature, LogLine)
 
+SIGNED = _pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
+BOOK = _object(
+    declined=SIGNED,
+    people=_list(
+        _object(allocated=SIGNED, earned=SIGNED, moved=SIGNED, name=TEXT, outstanding=SIGNED, paid=SIGNED, user_id=USER)
+    ),
+    schema={"const": "book/1"},
+    scope_id=SCOPE,
+    to_pool=SIGNED,
+    until=_or_null(TIME),
+    waived=SIGNED,
+    waiting=SIGNED,
+)
+ACCOUNT = _object(
+    closing_credits=SIGNED,
+    items=_list(
+        _object(
+            amount=TEXT, asset=TEXT, at=TIME, balance=SIGNED, credits=SIGNED, evidence=TEXT, hash=TEXT, reference=TEXT,
+            source=TEXT, what=TEXT,
+        )
+    ),
+    name=TEXT,
+    opening_credits=SIGNED,
+    schema={"const": "account-year/1"},
+    scope_id=SCOPE,
+    user_id=USER,
+    year={"type": "integer"},
+)  # fmt: skip
+
 ROUTES: tuple[Served, ...] = (
     _json("openapi.json", "This description.", {"required": ["openapi"], "type": "object"}),
     _json(
@@ -266,6 +295,20 @@ ROUTES: tuple[Served, ...] = (
         "distributions/{scope_id}/{distribution}/plan.json",
         "A plan as stored.",
         {"required": ["lines"], "type": "object"},
+    ),
+    *(
+        _json(f"distributions/{{scope_id}}/{{distribution}}/{name}", about, {"required": [must], "type": "object"})
+        for name, about, must in (
+            ("merkle-tree.json", "The tree that people claim from (standard-v1).", "tree"),
+            ("merkle-proofs.json", "Its root, and every address's proof.", "root"),
+            ("claims/{user_id}.json", "One person's proof.", "proof"),
+        )
+    ),
+    _json("book/{scope_id}.json", "The account book: who earned, was paid and is owed what.", BOOK),
+    _json("accounts/{user_id}/{account}.json", "A person's statement of account for a year.", ACCOUNT),
+    *(
+        _text(f"accounts/{{user_id}}/{{account}}.{form}", f"The same for bookkeepers: {form}.", "")
+        for form in ("csv", "beancount", "hledger")
     ),
     _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", "LogLine"),
     _text("files/{hash}", "A reviewed file that a pool rule reads, under the SHA-256 of its path in the node.", ""),
@@ -339,6 +382,7 @@ ROUTES += (
     ),
 )
 PARAMETERS = {
+    "account": _pattern(f"{SCOPE_PATTERN[:-1]}-[0-9]{{4}}$", "The scope's id and the year."),
     "distribution": _pattern("^(?!0000$)[0-9]{4,9}$", "0001, 0002 … within the scope."),
     "epoch_id": _pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
     "hash": HASH,

@@ -5,19 +5,24 @@ Paid is what was settled; all else is allocated or outstanding. Every figure nam
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-from ledger.core.book import Book, build_book
+from ledger.core.book import Book
 from ledger.core.canonical import encode
-from ledger.core.distribution import Settlement, line_states
+from ledger.core.distribution import Plan, Settlement, is_abandoned, line_states
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import PlanStatus, status
 from ledger.core.values import Timestamp, to_milliseconds
+from ledger.rails.merkle_oz import OpenZeppelinMerkle
+from ledger.rails.port import Order
 from ledger.site.brought import Brought, brought_along, brought_files
-from ledger.store.moneybook import book_inputs
+from ledger.site.money import DAY, LEFT_OUT, Due, ScopeMoney, seen_by
+from ledger.store.moneybook import approvers_at
 from ledger.store.node import Node
 from ledger.store.paylayout import (
     INSTRUCTIONS,
@@ -27,8 +32,7 @@ from ledger.store.paylayout import (
     opening_path,
     opening_signatures_path,
 )
-
-DAY = 86_400_000
+from ledger.store.payments import on_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,43 @@ class PaidLine:
     at: str
     evidence: str
     days: int | None
+    reference: str
+    destination: str
+    seen: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
 class PaidPlan:
     """One distribution with its lines."""
 
+    scope_id: str
     status: PlanStatus
     symbol: str
     total: str
     open: str
     place: str
     lines: tuple[PaidLine, ...]
+    left_out: tuple[tuple[str, str, int, str], ...]
+    """Name, user, credits and why."""
+    signers: tuple[tuple[str, str, str], ...]
+    """Person, wallet and time of each signature by somebody who counts."""
+    given_up: str
+    claims: bool
+    """Whether people claim by a proof of their own that lies beside the plan."""
+
+    @property
+    def path(self) -> str:
+        """The distribution's page, from the site's top."""
+        return f"paid/{self.scope_id}/{self.status.distribution}"
+
+    @property
+    def rate(self) -> str:
+        """What one credit gave, as the plan has it."""
+        rate = self.status.plan.rate
+        unit = 10**self.status.plan.decimals
+        exact = Fraction(rate.numerator, rate.denominator * unit)
+        return f"{exact.numerator}/{exact.denominator}" if exact.denominator > 1 else str(exact.numerator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +103,9 @@ class PaidScope:
     acknowledged: int
     plans: tuple[PaidPlan, ...]
     brought: tuple[Brought, ...]
+    due: tuple[tuple[str, Due], ...]
+    """Whom something is due beyond every plan, the longest first, with the name."""
+    as_of: str
 
     @property
     def words(self) -> str:
@@ -81,15 +113,14 @@ class PaidScope:
         return f"{self.paid * 100 // self.earned if self.earned else 0}% of credits paid"
 
 
-def paid_scope(node: Node, scope_id: str, names: Mapping[str, str]) -> PaidScope:
+def paid_scope(node: Node, money: ScopeMoney, names: Mapping[str, str]) -> PaidScope:
     """What the record says about one scope."""
-    inputs = book_inputs(node, scope_id)
-    book = build_book(inputs, whose=())
-    plans = tuple(_plan(inputs, each, names) for each in reversed(inputs.plans))
+    inputs, book = money.inputs, money.book
+    plans = tuple(_plan(node, inputs, each, names) for each in reversed(inputs.plans))
     lines = [line for plan in plans for line in plan.lines if line.state == "settled"]
     days = sorted(line.days for line in lines if line.days is not None)
     return PaidScope(
-        scope_id=scope_id,
+        scope_id=money.scope_id,
         earned=sum(book.earned.values()),
         allocated=sum(book.allocated.values()),
         paid=sum(book.settled.values()),
@@ -101,7 +132,9 @@ def paid_scope(node: Node, scope_id: str, names: Mapping[str, str]) -> PaidScope
         last_at=max((line.at for line in lines), default=""),
         acknowledged=sum(line.evidence == "recipient_ack" for line in lines),
         plans=plans,
-        brought=tuple(brought_along(node, scope_id, inputs.openings_at)),
+        brought=tuple(brought_along(node, money.scope_id, inputs.openings_at)),
+        due=tuple((names.get(one.user_id, one.user_id[:8]), one) for one in money.due),
+        as_of=money.as_of,
     )
 
 
@@ -109,7 +142,7 @@ def _owed(book: Book) -> int:
     return len({user for table in (book.balances, book.allocated) for user, credits in table.items() if credits > 0})
 
 
-def _plan(inputs: BookInputs, each: PlanOnRecord, names: Mapping[str, str]) -> PaidPlan:
+def _plan(node: Node, inputs: BookInputs, each: PlanOnRecord, names: Mapping[str, str]) -> PaidPlan:
     plan, found = each.plan, status(each)
     states = line_states(plan, each.settlements)
     covered = {(cover.epoch_id, cover.version) for cover in plan.covers}
@@ -128,22 +161,69 @@ def _plan(inputs: BookInputs, each: PlanOnRecord, names: Mapping[str, str]) -> P
                 at=entry.at if entry is not None else "",
                 evidence=str(entry.evidence.get("kind", "")) if entry is not None else "",
                 days=_days(since, entry),
+                reference=line.reference,
+                destination=line.destination,
+                seen=seen_by(entry),
+                by=entry.actor if entry is not None else "",
             )
         )
+    abandoned = is_abandoned(each.settlements)
     return PaidPlan(
-        found,
-        asset_symbol(plan.asset),
-        decimal_text(plan.total_minor, plan.decimals),
-        decimal_text(found.open_minor, plan.decimals),
-        f"distributions/{plan.scope_id}/{plan.distribution:04d}",
-        tuple(lines),
+        scope_id=plan.scope_id,
+        status=found,
+        symbol=asset_symbol(plan.asset),
+        total=decimal_text(plan.total_minor, plan.decimals),
+        open=decimal_text(found.open_minor, plan.decimals),
+        place=f"distributions/{plan.scope_id}/{plan.distribution:04d}",
+        lines=tuple(lines),
+        left_out=tuple(
+            (names.get(left.user_id, left.user_id[:8]), left.user_id, left.amount_credits, LEFT_OUT[left.reason])
+            for left in plan.left_out
+        ),
+        signers=_signers(node, plan),
+        given_up=(abandoned.reason or "") if abandoned is not None else "",
+        claims=plan.rail == OpenZeppelinMerkle.kind,
     )
+
+
+def _signers(node: Node, plan: Plan) -> tuple[tuple[str, str, str], ...]:
+    """Who signed the plan, of the approvers who counted then."""
+    approvers, found = approvers_at(node, plan.scope_id), []
+    for line in on_disk(node.root, node.node_id).signatures(plan.scope_id, plan.distribution):
+        person = approvers(line.signed_at).people.get(line.signer_wallet)
+        if person is not None and line.plan_hash == plan.plan_hash:
+            found.append((person, str(line.signer_wallet), str(line.signed_at)))
+    return tuple(found)
 
 
 def _days(since: str, entry: Settlement | None) -> int | None:
     if entry is None or entry.state != "settled" or not since:
         return None
     return (to_milliseconds(entry.at) - to_milliseconds(Timestamp(since))) // DAY
+
+
+def claim_files(one: PaidPlan) -> dict[str, bytes]:
+    """A claim tree with each person's own proof (`claim-proof/1`), for plans that people claim from a contract."""
+    if not one.claims:
+        return {}
+    plan = one.status.plan
+    found = {
+        f"{one.place}/{name}": data
+        for name, data in OpenZeppelinMerkle().files(Order(plan, plan.lines, {}, {}, {})).items()
+    }
+    whole = json.loads(found[f"{one.place}/merkle-proofs.json"])
+    for line in plan.lines:
+        claim = whole["claims"][line.destination]
+        mine = {
+            "asset": plan.asset,
+            "leaf_encoding": ["address", "uint256"],
+            "proof": claim["proof"],
+            "root": whole["root"],
+            "schema": "claim-proof/1",
+            "value": [line.destination, claim["amount"]],
+        }
+        found[f"{one.place}/claims/{line.user_id}.json"] = encode(mine) + b"\n"
+    return found
 
 
 def paid_facts(node: Node, scopes: list[PaidScope], api: str) -> dict[str, Any]:

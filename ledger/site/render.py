@@ -20,9 +20,10 @@ from typing import Any, Self
 import jinja2
 
 from ledger.core.install import install_line
-from ledger.core.values import units_text
+from ledger.core.values import UserId, units_text
 from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
+from ledger.site.money import Mark
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
@@ -66,11 +67,16 @@ class Renderer:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(self.html(template, depth, values), "utf-8")
 
-    def write_epoch(self, target: Path, view: Path, report: Mapping[str, Any] | None) -> None:
-        """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in."""
+    def write_epoch(
+        self, target: Path, view: Path, report: Mapping[str, Any] | None, marks: Mapping[UserId, Mark] | None
+    ) -> None:
+        """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in.
+
+        `marks`: what became of each person's credits; None where nothing is ever paid, or the epoch is not final.
+        """
         page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written by `lay_aside`, in this very build
         view.unlink()
-        self.write(target, "epoch.html", 3, {"page": replace(page, report=report, names=self.names)})
+        self.write(target, "epoch.html", 3, {"page": replace(page, report=report, names=self.names), "marks": marks})
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:
@@ -118,9 +124,11 @@ class Press:
         """As `Renderer.write`, now or soon."""
         self._print("write", target, template, depth, values)
 
-    def epoch(self, target: Path, view: Path, report: Mapping[str, Any] | None) -> None:
+    def epoch(
+        self, target: Path, view: Path, report: Mapping[str, Any] | None, marks: Mapping[UserId, Mark] | None
+    ) -> None:
         """As `Renderer.write_epoch`, now or soon."""
-        self._print("write_epoch", target, view, report)
+        self._print("write_epoch", target, view, report, marks)
 
     def _print(self, method: str, *arguments: object) -> None:
         if self._pool:

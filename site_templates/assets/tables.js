@@ -66,11 +66,13 @@ function avatar(name, user) {
 /** The columns of a table by its data-kind, as the templates write them. */
 const COLUMNS = {
   people: ["name", "activity_count", "units", "share", "amount_credits"],
+  people_paid: ["name", "activity_count", "units", "share", "amount_credits", "account"],
   epochs: ["epoch", "period_start", "state", "activity_count", "units", "share", "amount_credits", "why"],
 };
 
 /** What a column shows of a row of the API; `top` leads to the site's top. */
 const FIELDS = {
+  account: (row, top) => link(`${top}contributors/${row.user_id}/#account`, "their account"),
   activity_count: (row) => String(row.activity_count),
   amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, row.amount_credits)) : row.amount_credits),
   epoch: (row, top) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/`, `${row.scope_id} ${row.epoch_id}`),

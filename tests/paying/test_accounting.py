@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from beancount import loader
 
-from ledger.flows.paying.accounting import FORMATS, KOINLY, YearOfAccount, year_of_account
+from ledger.core.accounting import FORMATS, KOINLY, YearOfAccount
+from ledger.flows.paying.accounts import year_of_account
 from ledger.flows.paying.plan import PlanWish
 from ledger.flows.paying.settle import by_hand
 from tests.nodes import at

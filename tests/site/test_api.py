@@ -130,7 +130,8 @@ def test_every_published_file_has_one_route_and_is_as_its_schema_says(api: Path)
         else:
             validator(document, content["schema"]).validate((api / path).read_text("utf-8"))
     (more,) = route_of(document, "epochs/default/1/activity-0002.jsonl")  # no log here is as large as that
-    money = ("/distributions/", "/opening/", "/instructions.jsonl", "/waivers.jsonl")  # this node pays nobody
+    money = ("/accounts/", "/book/", "/distributions/", "/opening/", "/instructions.jsonl", "/waivers.jsonl")
+    # this node pays nobody; tests/paying holds those files to their schemas
     unused = {path for path in document["paths"] if path.startswith(money)}
     assert document["paths"].keys() == seen | {more} | unused
     assert document["paths"][more]["get"]["responses"] == {
@@ -140,6 +141,15 @@ def test_every_published_file_has_one_route_and_is_as_its_schema_says(api: Path)
         }
     }
     assert route_of(document, "epochs/default/1/activity-0001.jsonl") == []
+
+
+def test_a_figure_behind_a_pool_shows_its_value_rule_and_result(api: Path) -> None:
+    page = (api.parents[2] / "kpi/index.html").read_text("utf-8")
+    for words in ("12 × 3 ÷ 2, rounded down, at most 99", '<td class="num">18</td>', "kpi.csv", "in line 2"):
+        assert words in page
+    assert "kpi/#default-1" in (api.parents[2] / "epochs/default/1/index.html").read_text("utf-8")
+    digest = hashlib.sha256(b"week,merged\n2026-01-05,12\n").hexdigest()
+    assert digest[:16] in page
 
 
 def test_the_schemas_refuse_what_no_file_of_ours_holds(api: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.core.book import Book, Posting
+from ledger.core.accounting import YearOfAccount, items_of, payments, statement_hashes, year_of
+from ledger.core.book import Book, Posting, build_book
 from ledger.core.errors import InputError
 from ledger.core.values import UserId
 from ledger.flows.identity import display_names
 from ledger.flows.session import Session
-from ledger.store.moneybook import scope_book
+from ledger.store.moneybook import book_inputs, scope_book
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,19 @@ def account(session: Session, scope_id: str, who: str, until: str | None = None)
         balance += posting.credits
         lines.append((posting, balance))
     return Account(_row(book, found[0], names.get(found[0], "")), tuple(lines))
+
+
+def year_of_account(session: Session, scope_id: str, who: str, year: int) -> YearOfAccount:
+    """One person's year, by user id or login; InputError for nobody or several."""
+    names = display_names(session)
+    wanted = {user for user, name in names.items() if name.lower() == who.lower()} | {UserId(who)}
+    inputs = book_inputs(session.node, scope_id)
+    book = build_book(inputs, None, wanted)
+    if len(book.postings) != 1:
+        raise InputError(f"{len(book.postings)} people of scope {scope_id} are called {who}", hint="See `ledger book`.")
+    user, postings = next(iter(book.postings.items()))
+    items = items_of(postings, payments(inputs).get(user, []), statement_hashes(inputs))
+    return year_of(scope_id, user, names.get(user, ""), items, year)
 
 
 def _row(book: Book, user: UserId, name: str) -> Row:

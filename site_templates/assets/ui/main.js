@@ -2,4 +2,5 @@
 if (document.querySelector("[data-recheck]")) import("./recheck.js");
 if (document.querySelector("[data-whatif]")) import("./whatif.js");
 if (document.querySelector("[data-sign]")) import("./sign.js");
+if (document.querySelector("[data-instruct]")) import("./instruct.js");
 if (document.querySelector(".ledger pre")) import("./commands.js");

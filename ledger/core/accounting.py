@@ -7,26 +7,28 @@ balance. Credits are a commodity of their own; money enters where a settlement i
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ledger.core.book import Posting
-from ledger.core.distribution import line_states
-from ledger.core.errors import InputError
+from ledger.core.distribution import Settlement, line_states
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs
 from ledger.core.values import UserId
-from ledger.flows.identity import display_names
-from ledger.flows.session import Session
-from ledger.store.moneybook import book_inputs, scope_book
 
+StatementHashes = Mapping[tuple[int, str], str]
 HEAD = ("date", "what", "credits", "balance", "amount", "asset", "reference", "evidence", "hash", "source")
 KOINLY = (
     "Date", "Sent Amount", "Sent Currency", "Received Amount", "Received Currency", "Fee Amount", "Fee Currency",
     "Net Worth Amount", "Net Worth Currency", "Label", "Description", "TxHash",
 )  # fmt: skip
+
+
+class _Text(list[str]):
+    """What the csv module writes into."""
+
+    write = list[str].append
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,60 +64,64 @@ class YearOfAccount:
         return self.items[-1].balance if self.items else self.opening
 
 
-def year_of_account(session: Session, scope_id: str, who: str, year: int) -> YearOfAccount:
-    """One person's year, by user id or login; InputError for nobody or several."""
-    names = display_names(session)
-    wanted = {user for user, name in names.items() if name.lower() == who.lower()} | {UserId(who)}
-    inputs = book_inputs(session.node, scope_id)
-    book = scope_book(session.node, scope_id, None, wanted)
-    if len(book.postings) != 1:
-        raise InputError(f"{len(book.postings)} people of scope {scope_id} are called {who}", hint="See `ledger book`.")
-    user, postings = next(iter(book.postings.items()))
-    hashes = {(one.epoch_id, one.path): one.statement_hash for one in inputs.statements}
+def year_of(scope_id: str, user: UserId, name: str, items: Sequence[Item], year: int) -> YearOfAccount:
+    """What falls into a year of all items of a person, which are in the order of time."""
+    opening = next((one.balance for one in reversed(items) if one.at[:4] < f"{year:04d}"), 0)
+    return YearOfAccount(
+        scope_id, user, name, year, opening, tuple(one for one in items if one.at[:4] == f"{year:04d}")
+    )
+
+
+def items_of(postings: Sequence[Posting], payments: Sequence[Item], hashes: StatementHashes) -> list[Item]:
+    """A person's postings and what he was paid, in the order of time, each with the balance after it."""
     events = [(line.at, 0, _posted(line, hashes)) for line in postings]
-    events += [(item.at, 1, item) for item in _payments(inputs, user)]
-    opening = balance = 0
-    items = []
-    for at, _, item in sorted(events, key=lambda event: event[:2]):
+    events += [(item.at, 1, item) for item in payments]
+    balance, found = 0, []
+    for _, _, item in sorted(events, key=lambda event: event[:2]):
         balance += item.credits
-        if at[:4] < f"{year:04d}":
-            opening = balance
-        elif at[:4] == f"{year:04d}":
-            items.append(Item(**{**{name: getattr(item, name) for name in Item.__slots__}, "balance": balance}))
-    return YearOfAccount(scope_id, user, names.get(user, ""), year, opening, tuple(items))
+        found.append(replace(item, balance=balance))
+    return found
 
 
-def _posted(line: Posting, hashes: dict[tuple[int, str], str]) -> Item:
+def statement_hashes(inputs: BookInputs) -> StatementHashes:
+    """The hash of each version of each epoch's statement, by epoch and file."""
+    return {(one.epoch_id, one.path): one.statement_hash for one in inputs.statements}
+
+
+def _posted(line: Posting, hashes: StatementHashes) -> Item:
     found = hashes.get((line.epoch_id or 0, line.source), "")
     source = line.source + (f":{line.line}" if line.line else "")
     return Item(line.at, line.kind, line.credits, 0, hash=found, source=source)
 
 
-def _payments(inputs: BookInputs, user: UserId) -> list[Item]:
-    """What arrived, as items without credits: these left the balance when the plan came to stand."""
-    found = []
+def payments(inputs: BookInputs) -> dict[UserId, list[Item]]:
+    """What arrived with whom, as items without credits: these left the balance when the plan came to stand."""
+    found: dict[UserId, list[Item]] = {}
     for each in inputs.plans:
-        states = line_states(each.plan, each.settlements)
-        for line in each.plan.lines:
-            entry = states.get(line.reference)
-            if line.user_id == user and entry is not None and entry.state == "settled":
-                seen = entry.evidence
-                ref = seen.get("transaction") or seen.get("ref") or seen.get("note") or ""
-                found.append(
-                    Item(
-                        entry.at,
-                        "paid",
-                        0,
-                        0,
-                        amount=decimal_text(line.amount_minor, each.plan.decimals),
-                        asset=asset_symbol(each.plan.asset),
-                        reference=line.reference,
-                        evidence=f"{seen['kind']} {ref}".strip(),
-                        hash=each.plan.plan_hash,
-                        source=f"{each.path.replace('plan.json', 'settlements.jsonl')}:{entry.seq}",
-                    )
-                )
+        for reference, entry in line_states(each.plan, each.settlements).items():
+            line = each.plan.by_reference.get(reference)
+            if line is None or entry.state != "settled":
+                continue
+            item = Item(
+                entry.at,
+                "paid",
+                0,
+                0,
+                amount=decimal_text(line.amount_minor, each.plan.decimals),
+                asset=asset_symbol(each.plan.asset),
+                reference=reference,
+                evidence=evidence_words(entry),
+                hash=each.plan.plan_hash,
+                source=f"{each.path.replace('plan.json', 'settlements.jsonl')}:{entry.seq}",
+            )
+            found.setdefault(line.user_id, []).append(item)
     return found
+
+
+def evidence_words(entry: Settlement) -> str:
+    """How a settlement was seen: its kind, and the transaction, reference or note."""
+    seen = entry.evidence
+    return f"{seen['kind']} {seen.get('transaction') or seen.get('ref') or seen.get('note') or ''}".strip()
 
 
 def as_csv(year: YearOfAccount) -> str:
@@ -138,9 +144,9 @@ def _cell(text: str) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    out = io.StringIO(newline="")
+    out = _Text()
     csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    return out.getvalue()
+    return "".join(out)
 
 
 def as_koinly(year: YearOfAccount) -> str:
