@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 
 PURE = frozenset(
@@ -36,8 +37,13 @@ PURE = frozenset(
 """What core may import: no client, no clock, no disk, no environment."""
 
 
-def impure_imports() -> Iterator[tuple[str, str]]:
-    """Each import of a core module that is not pure: the module's file and the name imported."""
+@cache
+def impure_imports() -> tuple[tuple[str, str], ...]:
+    """Each import of a core module that is not pure: the module's file and the name. Looked up once a process."""
+    return tuple(_impure())
+
+
+def _impure() -> Iterator[tuple[str, str]]:
     for module in sorted(files("ledger.core").iterdir(), key=lambda path: path.name):
         if not module.name.endswith(".py"):
             continue

@@ -56,6 +56,9 @@ def publish(node_root: Path, out: Path) -> Path:
     )
     bindings = node_root / "data/identities.jsonl"
     (api / "identities.jsonl").write_bytes(bindings.read_bytes() if bindings.exists() else b"")
+    receipts = node_root / "data/receipts.jsonl"
+    if receipts.exists():
+        (api / "receipts.jsonl").write_bytes(receipts.read_bytes())
     for folder_name in ("approvers", "log"):
         if (node_root / "data" / folder_name).is_dir():
             shutil.copytree(node_root / "data" / folder_name, api / folder_name, dirs_exist_ok=True)

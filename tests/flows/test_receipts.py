@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError
 from ledger.core.receipts import Decision
+from ledger.core.records import PAYLOAD_FIELDS, payload_hash
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
@@ -167,14 +169,14 @@ def spoil(root: Path, path: str, change: Callable[[bytes], bytes]) -> None:
     ("path", "change", "rule"),
     [
         ("data/receipts.jsonl", lambda b: b.replace(b'"act":"approved"', b'"act":"issued"'), "RECEIPT_SIGNED"),
-        ("data/receipts.jsonl", lambda b: b"".join(b.splitlines(True)[:1]), "LATEST_EVENT_WINS"),
+        ("data/receipts.jsonl", lambda b: b"".join(b.splitlines(True)[:2]), "LATEST_EVENT_WINS"),
         ("data/receipts.jsonl", lambda b: b"", "RECEIPT_SIGNED"),
         (
             "data/receipts.jsonl",
             lambda b: b.replace(b'"evidence":""', b'"evidence":"x"', 1),
             "RECEIPT_SIGNED",
         ),
-        ("data/epochs/default/0001/activity.jsonl", lambda b: b"", "LATEST_EVENT_WINS"),
+        ("data/epochs/default/0001/activity.jsonl", lambda b: b"".join(b.splitlines(True)[1:]), "LATEST_EVENT_WINS"),
         (
             "data/epochs/default/0001/activity.jsonl",
             lambda b: b.replace(b'"quantity":5', b'"quantity":50'),
@@ -192,7 +194,9 @@ def test_verify_names_what_was_done_to_receipts_or_their_events(
     root: Path, path: str, change: Callable[[bytes], bytes], rule: str
 ) -> None:
     issue(root, "care.1", "2026-01-06", "@dora")
+    issue(root, "talk.2", "2026-01-06", "@emil")
     decide(root, "care.1", "2026-01-07", "approved")
+    decide(root, "talk.2", "2026-01-07", "approved")
     run(root, MONDAY)
     assert failures(root) == []
     spoil(root, path, change)
@@ -248,3 +252,25 @@ def test_events_of_receipts_carry_what_was_signed(root: Path) -> None:
     assert event["metadata"] == {"receipt_hash": state.receipt_hash, "work_points": 5}
     assert (event["producer"], event["platform_user_id"]) == ("receipt", state.receipt.user_id)
     assert event["event_time"] == state.receipt.issued_at
+
+
+def test_a_field_of_that_name_in_another_events_metadata_is_no_receipts_event(tmp_path: Path) -> None:
+    """Somebody who can name a column could else keep a receipt from becoming an event, or make verify fail."""
+    head = "id,time,event_type,account,login,evidence,title"
+    row = "a1,2026-01-06T09:00:00Z,community,dora,dora,https://example.org/1,x"
+    root = receipt_node(tmp_path / "node", rows=f"{head}\n{row}\n")
+    issue(root, "care.1", "2026-01-06", "@dora")
+    decide(root, "care.1", "2026-01-07", "approved")
+    with at(root, "2026-01-12T00:00:00Z", "ann") as session:
+        collect(session)
+        folder = session.folder("default", None)
+    (event,) = [event for _, _, event in folder.events()]
+    with at(root, "2026-01-08") as session:
+        (wanted,) = [state.event_id for state in find_receipts(session, "care.1")]
+    fields = event.fields()
+    fields["metadata"] = {**fields["metadata"], "id": wanted}
+    fields["payload_hash"] = payload_hash({name: fields[name] for name in PAYLOAD_FIELDS})
+    (root / folder.path("activity.jsonl")).write_bytes(encode(fields) + b"\n")
+    assert receipt_events(folder) == frozenset()
+    assert receipt_events(run(root, MONDAY)) == {wanted}
+    assert failures(root) == []

@@ -15,7 +15,7 @@ from ledger.core.canonical import decode
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.receiptevents import MARK, due, event_findings, missing_findings, states_by
-from ledger.core.receipts import ReceiptAct
+from ledger.core.receipts import SOURCE, ReceiptAct
 from ledger.core.records import ActivityEvent
 from ledger.flows.receipts.events import receipt_events
 from ledger.flows.receipts.log import Receipts, load_receipts
@@ -24,6 +24,7 @@ from ledger.store import layout
 from ledger.store.node import EpochFolder
 
 _ID = b'"id":"receipt:'
+"""Where it stands in a line, the line may be an event with a receipt's id, or have such a field in its metadata."""
 
 
 class ReceiptCheck:
@@ -89,7 +90,9 @@ def _events(folder: EpochFolder) -> Iterator[tuple[str, int, ActivityEvent]]:
         for number, raw in enumerate(data.split(b"\n"), start=1):
             if raw.endswith(MARK) or _ID in raw:
                 with suppress(LedgerError):
-                    yield folder.path(shard.name), number, ActivityEvent.read(decode(raw))
+                    event = ActivityEvent.read(decode(raw))
+                    if event.source == SOURCE or event.id.startswith(f"{SOURCE}:"):
+                        yield folder.path(shard.name), number, event
 
 
 @dataclass(frozen=True, slots=True)

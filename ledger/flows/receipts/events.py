@@ -21,7 +21,16 @@ from ledger.store import layout
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
-_IDS = re.compile(rb'"id":"(' + SOURCE.encode() + rb':[^"]+)"')
+_TEXT = rb'"(?:[^"\\]|\\.)*"'
+_IDS = re.compile(
+    rb'^\{"artifact_url":'
+    + _TEXT
+    + rb',"event_time":"[^"]*","event_type":"[^"]*","id":"('
+    + SOURCE.encode()
+    + rb':[^"]+)"',
+    re.M,
+)
+"""The id of an event, by what a canonical line begins with: metadata may have a field of that name too."""
 
 
 def receipt_events(folder: EpochFolder) -> frozenset[str]:

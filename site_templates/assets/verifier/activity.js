@@ -11,8 +11,12 @@ const NULL = "\0"; // stands for null in a column; no stored text holds a contro
 const STORED = ["event_time", "event_type", "id", "ingested_at", "platform_login", "platform_user_id", "source"];
 const COLUMNS = ["line", "quantity", "title", "length", "channel", "thread", "reverts", "empty", ...STORED];
 
+const OF_RECEIPT = /^receipt:/;
+
 const textIn = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 
+
+const payloadHash = (payload) => sha256Hex(passingBytes(payload));
 
 /** Everything that is wrong with one event of an epoch's log: `[rule, message, expected, actual]`. */
 function* wrongsOf({ event, payload }, epoch) {
@@ -20,7 +24,7 @@ function* wrongsOf({ event, payload }, epoch) {
   if (event.scope_id !== epoch.scope_id) yield ["SCOPE_SCOPED", "record of another scope", epoch.scope_id, event.scope_id];
   if (event.event_time >= epoch.period_end)
     yield ["EPOCH_WINDOW_UNIQUE", "the event belongs to a later window", `before ${epoch.period_end}`, event.event_time];
-  const right = sha256Hex(passingBytes(payload));
+  const right = payloadHash(payload);
   if (right !== event.payload_hash) yield ["PROVENANCE_REQUIRED", "wrong payload hash", right, event.payload_hash];
 }
 
@@ -46,13 +50,15 @@ export function cutParts(shards) {
 /**
  * Every line of a part: its leaf hash, its record, and what is wrong with it.
  * @returns `leaves`: 32 bytes a line; `columns`: the events by field, each a text, since it crosses from one worker to
- *   another at once that way; `readable`: whether every line is a record
+ *   another at once that way; `receipts`: what else is asked of events that are, or pretend to be, of receipts; `readable`:
+ *   whether every line is a record
  */
 export function scanPart({ path, data, line: before, torn }, epoch) {
   const findings = [];
   const spans = [...lineSpans(data)];
   const leaves = new Uint8Array(32 * spans.length);
   const columns = Object.fromEntries(COLUMNS.map((name) => [name, []]));
+  const receipts = [];
   let readable = true;
   let line = before;
   const tell = (rule, message, expected = null, actual = null) => {
@@ -69,6 +75,10 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
       const { event } = found;
       columns.line.push(line);
       columns.quantity.push(event.quantity);
+      if (event.source === "receipt" || OF_RECEIPT.test(event.id)) {
+        const { id, source, producer, metadata, payload_hash: stated } = event;
+        receipts.push({ path, line, id, source, producer, receipt: metadata.receipt_hash, payload: payloadHash(found.payload), stated });
+      }
       const { title, length, channel_id, parent_id, reverts, empty } = event.metadata;
       columns.title.push(textIn(title));
       columns.length.push(typeof length === "number" ? length : "");
@@ -84,12 +94,12 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
     }
   }
   for (const name of COLUMNS) columns[name] = columns[name].join("\n");
-  return { findings, readable, leaves, columns };
+  return { findings, readable, leaves, columns, receipts };
 }
 
 /**
  * The whole log from its scanned parts, in order.
- * @returns findings; `readable`; `events` in short form; `count` of lines; `root` in hex
+ * @returns findings; `readable`; `events` in short form; `receipts` (see above); `count` of lines; `root` in hex
  */
 export function mergeParts(parts, scanned) {
   const findings = [];
@@ -116,7 +126,7 @@ export function mergeParts(parts, scanned) {
   if (findings.length > MOST_FINDINGS) told.push(finding(told.at(-1).rule, "more lines are wrong; these are the first", told.at(-1).path, null));
   const readable = scanned.every((part) => part.readable);
   const leaves = concat(scanned.map((part) => part.leaves));
-  return { findings: [...told, ...repeated.slice(0, MOST_FINDINGS)], readable, events, count: leaves.length / 32, root: hex(rootOfHashes(leaves)) };
+  return { findings: [...told, ...repeated.slice(0, MOST_FINDINGS)], readable, events, receipts: scanned.flatMap((part) => part.receipts), count: leaves.length / 32, root: hex(rootOfHashes(leaves)) };
 }
 
 const finding = (rule, message, path, line) => ({ rule, message, path, line, expected: null, actual: null });

@@ -8,10 +8,11 @@ import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration, policyUnits } from "./evaluate.js";
 import { knownUsers, namesOf, resolveAccounts } from "./identities.js";
-import { IDENTITIES, INVARIANTS, OF_RECEIPTS, RECEIPTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
+import { IDENTITIES, INVARIANTS, RECEIPTS, RULE_OF_FILE, STATEMENT_RULES, verdicts } from "./invariants.js";
 import { folderOf, isKnown, isLater, isShard, shardNames } from "./load.js";
 import { applyRule, awardCredits, BY_HAND, componentId, lapsedCredits, readKpi, rulesOf, standingComponents } from "./pool.js";
 import * as records from "./records.js";
+import { eventFindings, eventsBy, foldFindings, missingFindings, statesBy } from "./receipts.js";
 import { attestedText, recoverSigner, signedText } from "./signatures.js";
 import { buildStatement, fileBytes } from "./statement.js";
 import { finalSets, logFindings, logPin, setRef } from "./statementlog.js";
@@ -107,7 +108,8 @@ class Check {
     const signers = statement && pin ? this.signatures(statement, pin) : [];
     const witnesses = this.attestations(this.state === "finalized" ? statement : null);
     this.neighbours(epoch);
-    this.unread(log);
+    this.attempt(() => this.vouched(epoch, log, statement, transitions));
+    this.unread();
     if (chain) this.attempt(() => this.logged(chain, transitions));
     return { epoch, log, derived, statement, pin, chain, signers, witnesses };
   }
@@ -272,6 +274,47 @@ class Check {
     if (size !== null && size > ends.length) throw new Refusal(`log has ${ends.length} lines, ${size} are pinned`).at(RECEIPTS);
     const count = size ?? ends.length;
     return { sha256: sha256Hex(data.subarray(0, count ? ends[count - 1] + 1 : 0)), size: count };
+  }
+
+  /** The log of receipts as far as it is pinned, line by line, and the epoch's events held to it. */
+  vouched(epoch, log, statement, steps) {
+    const { nodeId, scopeId, receipts } = this.loaded;
+    const size = statement?.receipts.size ?? null;
+    const acts = this.attempt(() => records.readLog(records.ReceiptAct, receipts, RECEIPTS, { node_id: nodeId }), []);
+    if (acts.length) {
+      this.progress({ stage: "checking receipts", done: 0, total: acts.length });
+      for (const [line, rule, message, expected, actual] of foldFindings(nodeId, acts.slice(0, size ?? acts.length), this.chains(), this.bindings(null).lines))
+        this.add(rule, message, RECEIPTS, line, expected, actual);
+    }
+    if (!epoch || !log) return;
+    const closed = steps.find((step) => step.to === "review")?.at ?? null;
+    const states = statesBy(acts, size, closed);
+    const decided = new Set(this.attempt(() => this.log(records.Curation, "curation.jsonl"), []).filter(({ action }) => action === "include" || action === "exclude").map((line) => line.event_id));
+    for (const [path, line, rule, message, expected, actual] of eventFindings(log.receipts, states, scopeId, decided)) this.add(rule, message, path, line, expected, actual);
+    if (closed === null) return;
+    const there = new Set([...log.receipts.map((event) => event.id), ...this.vouchedBefore(acts)]);
+    for (const [rule, message, expected, actual] of missingFindings(states, scopeId, epoch.period_end, there)) this.add(rule, message, "activity.jsonl", null, expected, actual);
+  }
+
+  /** Receipts that were approved before the epoch before this one closed: events of it, or of an earlier one. */
+  vouchedBefore(acts) {
+    const { epochId, nodeId, scopeId, previousEpoch, previousSteps, previousStatement } = this.loaded;
+    if (epochId === 1 || !previousEpoch || !previousSteps || !acts.length) return [];
+    const [place, folder] = [{ node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 }, folderOf(scopeId, epochId - 1)];
+    const before = records.readLog(records.Transition, previousSteps, `${folder}/transitions.jsonl`, place).find((step) => step.to === "review")?.at;
+    if (before === undefined) return [];
+    const end = records.readSingle(records.Epoch, previousEpoch, `${folder}/epoch.json`, place).period_end;
+    const size = previousStatement && records.readSingle(records.Statement, previousStatement, `${folder}/statement.json`, place).receipts.size;
+    return eventsBy(acts, scopeId, { size, before, end });
+  }
+
+  /** The approver sets of every scope: a receipt's rights are those of its own. */
+  chains() {
+    return new Map([...this.loaded.chains].map(([scope, { sets, signatures }]) => {
+      if (scope === this.loaded.scopeId) return [scope, this.chain()];
+      const [place, paths] = [{ node_id: this.loaded.nodeId, scope_id: scope }, [`data/approvers/${scope}.jsonl`, `data/approvers/${scope}.signatures.jsonl`]];
+      return [scope, new Chain(records.readLog(records.ApproverSet, sets, paths[0], place), records.readLog(records.ApproverSignature, signatures, paths[1], place), paths)];
+    }));
   }
 
   previousHash() {
@@ -514,9 +557,7 @@ class Check {
   }
 
   /** Parts of the record that this check does not recompute: it says so where there are any. */
-  unread(log) {
-    if (this.loaded.receipts.length || log?.events.some((event) => event.source === "receipt"))
-      for (const rule of OF_RECEIPTS) this.unseen[rule] = "receipts are rechecked by `ledger verify`";
+  unread() {
     if (this.loaded.amended) this.unseen.AMENDMENT_CHAIN = "amendments are rechecked by `ledger verify`";
   }
 
@@ -551,6 +592,7 @@ function excerpt(loaded, { path, line }) {
   const [kind, scope] = [path.split("/")[1], loaded.scopeId];
   const shared = {
     [IDENTITIES]: loaded.identities,
+    [RECEIPTS]: loaded.receipts,
     [`data/log/${scope}.jsonl`]: loaded.log,
     [`data/approvers/${scope}.jsonl`]: loaded.approvers,
     [`data/approvers/${scope}.signatures.jsonl`]: loaded.approverSignatures,

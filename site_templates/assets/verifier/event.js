@@ -14,7 +14,7 @@ const VALUE = { metadata: "(\\{[^{}]*\\})", platform_login: `(?:null|${STRING})`
 const PLAIN_LINE = new RegExp(`^\\{${NAMES.map((name) => `"${name}":${VALUE[name] ?? STRING}`).join(",")}\\}$`);
 
 /** The canonical text that a payload hash is taken over: exactly eight of the event's fields. */
-function payloadOf({ artifact_url, event_time, event_type, id, metadata, platform_user_id, quantity, source }) {
+export function payloadOf({ artifact_url, event_time, event_type, id, metadata, platform_user_id, quantity, source }) {
   return JSON.stringify({ artifact_url, event_time, event_type, id, metadata, platform_user_id, quantity, source });
 }
 

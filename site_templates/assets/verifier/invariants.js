@@ -57,6 +57,7 @@ export const RULE_OF_FILE = {
   "allocations.jsonl": "PAYOUT_DETERMINISTIC",
   "statement.json": "PAYOUT_DETERMINISTIC",
   "identities.jsonl": "IDENTITY_BEST_EFFORT",
+  "receipts.jsonl": "RECEIPT_SIGNED",
   "attestations.jsonl": "ATTESTATION_VALID",
 };
 
@@ -76,6 +77,7 @@ export const STATEMENT_RULES = {
   pool_hash: ["POOL_IMMUTABLE", "pool.jsonl"],
   pool_total_credits: ["POOL_REPRODUCIBLE", "statement.json"],
   identities: ["IDENTITY_BEST_EFFORT", IDENTITIES],
+  receipts: ["RECEIPT_SIGNED", RECEIPTS],
   unresolved_count: ["IDENTITY_BEST_EFFORT", "statement.json"],
   approver_set_hash: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
   approvers_seq: ["APPROVERS_PINNED_AT_REVIEW", "statement.json"],
@@ -83,9 +85,6 @@ export const STATEMENT_RULES = {
   log: ["STATEMENT_LOGGED", "statement.json"],
   weight_config_hash: ["WEIGHTS_INTEGER_ONLY", "epoch.json"],
 };
-
-/** What rests on the receipts log, which this check only holds to its pinned prefix: said wherever there is a receipt. */
-export const OF_RECEIPTS = ["RECEIPT_SIGNED", "ISSUER_AUTHORIZED", "IDEMPOTENT_RECEIPTS", "LATEST_EVENT_WINS", "RECEIPT_ROLE_BUDGET", "SIGNATURE_DOMAIN_BOUND"];
 
 const NOT_IN_REVIEW = ["ADMIN_FINALIZES_ONCE", "APPROVERS_CHAINED", "APPROVERS_PER_SCOPE", "ATTESTATION_VALID", "CURATION_FREEZE_ON_FINALIZE", "EPOCH_FINALIZE_IDEMPOTENT", "POOL_REQUIRES_BASE"];
 const NOT_YET = {
@@ -98,6 +97,7 @@ const NOT_HERE = { ADAPTERS_NOT_IN_CORE: "about the ledger's code, not its data:
 const REACH = {
   ACTIVITY_APPEND_ONLY: "the log is the one that the statement pins; that it only grew is shown by git (`ledger guard`)",
   ACTIVITY_IDEMPOTENT: "within this epoch; `ledger verify` looks across all of them",
+  LATEST_EVENT_WINS: "a receipt that was approved before an earlier review is taken to be an event of an earlier epoch; `ledger verify` looks it up",
   ONE_ACTIVE_EPOCH: "by the published list of epochs",
   POOL_IMMUTABLE: "the pool is the one that the statement pins; that no line changed is shown by git (`ledger guard`)",
   STATEMENT_LOGGED: "this epoch's line, the one before and the approver sets by hash, other statements by name; `ledger verify` has all",

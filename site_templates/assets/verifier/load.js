@@ -116,6 +116,10 @@ export async function loadEpoch(read, scope, epochText, progress) {
     return listed ? read(`epochs/${scope}/${number}/${name}`) : null;
   };
   const shared = async (name) => (await read(name)) ?? new Uint8Array(0);
+  const receipts = await shared("receipts.jsonl");
+  const chains = new Map();
+  for (const { scope_id: other } of receipts.length ? scopes.scopes : [])
+    if (isScope(other)) chains.set(other, { sets: await shared(`approvers/${other}.jsonl`), signatures: await shared(`approvers/${other}.signatures.jsonl`) });
   return {
     nodeId: String(index.node_id),
     scopeId: scope,
@@ -124,11 +128,13 @@ export async function loadEpoch(read, scope, epochText, progress) {
     missing,
     amended: own.length < entry.files.length,
     identities: await shared("identities.jsonl"),
-    receipts: await shared("receipts.jsonl"),
+    receipts,
+    chains,
     approvers: await shared(`approvers/${scope}.jsonl`),
     approverSignatures: await shared(`approvers/${scope}.signatures.jsonl`),
     log: await shared(`log/${scope}.jsonl`),
     previousEpoch: await readOf(epochId - 1, "epoch.json"),
+    previousSteps: await readOf(epochId - 1, "transitions.jsonl"),
     previousStatement: await readOf(epochId - 1, "statement.json"),
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
     siblings: siblings.map(({ epoch_id: number, state }) => ({ number, state })).sort((a, b) => a.number - b.number),

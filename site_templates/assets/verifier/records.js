@@ -1,9 +1,10 @@
 // Every record of a node's files: which fields it has, what they may hold, and what must fit together.
 //
 // A record type lists its fields in the order in which they are judged; `read` tells the first thing that is wrong.
-import { sha256Hex } from "./bytes.js";
+import { bytesOf, sha256Hex } from "./bytes.js";
 import { decode, encode, isTorn, readObjects } from "./canonical.js";
 import { Refusal } from "./errors.js";
+import { receiptText } from "./signatures.js";
 import { flatValue, formOf, is, isWritten, META_KEY, nullable, oneOf, WEIGHT_KEY } from "./values.js";
 
 /** A complaint about the field `name`: a complaint that begins with a dot is about something inside it. */
@@ -250,6 +251,27 @@ export const ApproverSignature = type([
   ...NODE, ["approvers_seq", is.number], ["evidence", is.text], ["scope_id", is.scope], ["seq", is.number],
   ["signature", is.signature], ["signed_at", is.time], ["signer_wallet", is.wallet],
 ]);
+
+const Receipt = inner([
+  ["artifact_url", is.shown], ["estimate", is.quantity], ["issued_at", is.time], ["role", is.type], ["scope_id", is.scope],
+  ["user_id", is.uuid], ["work_item_id", is.workItem], ["work_points", is.quantity],
+]);
+
+export const ReceiptAct = type(
+  [
+    ...NODE, ["act", oneOf("issued", "approved", "revoked")], ["approvers_seq", is.number], ["at", is.time], ["evidence", is.text],
+    ["number", is.count], ["reason", nullable(is.shown)], ["receipt", nullable(Receipt)], ["receipt_hash", is.hash],
+    ["seq", is.number], ["signature", is.signature], ["signer_wallet", is.wallet],
+  ],
+  (line) => {
+    const issued = line.act === "issued";
+    if ((line.receipt !== null) !== issued) return "receipt goes with issued, and only with it";
+    if ((line.number === 0) !== issued) return "number is 0 for issued, and counts from 1 for what follows";
+    if ((line.reason !== null) !== (line.act === "revoked")) return "reason goes with revoked, and only with it";
+    const right = !issued || line.receipt_hash === sha256Hex(bytesOf(receiptText(line.node_id, line.receipt)));
+    return right ? null : "receipt_hash is not the hash of the receipt's text";
+  },
+);
 
 export const LogLine = type([
   ...NODE, ["hash", is.hash], ["kind", oneOf("approvers", "statement", "amendment", "distribution", "opening", "redaction")],

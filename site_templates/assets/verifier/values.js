@@ -14,6 +14,7 @@ const PATTERN = {
   person: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
   share: "^(0\\.[0-9]{6}|1\\.000000)$",
   signature: "^0x[0-9a-f]{130}$",
+  workItem: "^[A-Za-z0-9._/-]{1,128}$",
   version: "^[0-9A-Za-z][0-9A-Za-z.+-]{0,62}$",
   address: "^0x[0-9a-fA-F]{40}$",
   time: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$",
@@ -98,6 +99,17 @@ function wallet(value) {
   return right === value ? null : `address ${value} is not written with its EIP-55 checksum (${right})`;
 }
 
+// Line ends that are not \n, and marks that are not seen or turn text around: a wallet would show another text.
+const UNSEEN = /[\u0085\u00ad\u061c\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e\u2060-\u206f]/;
+
+/** Text that stands in what a wallet shows. */
+function shown(value) {
+  const wrong = is.reason(value);
+  if (wrong !== null) return wrong;
+  const mark = UNSEEN.exec(value)?.[0];
+  return mark === undefined ? null : `holds U+${mark.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}, which nobody sees in a wallet`;
+}
+
 export const nullable = (check) => (value) => (value === null ? null : check(value));
 
 export function oneOf(...choices) {
@@ -128,6 +140,7 @@ export const is = {
     string(value) ?? (value === "" ? "must have at least 1 characters" : isWritten(value) ? null : "must be some text that is not blank"),
   scope: like(PATTERN.scope),
   share: like(PATTERN.share),
+  shown,
   signature: like(PATTERN.signature),
   text: string,
   time: remembering(time),
@@ -136,5 +149,6 @@ export const is = {
   uuid: like(PATTERN.uuid),
   version: like(PATTERN.version),
   wallet: remembering(wallet),
+  workItem: like(PATTERN.workItem),
   weight: whole(0, Number.MAX_SAFE_INTEGER),
 };
