@@ -18,7 +18,8 @@ from ledger.sources.port import SourceEvent
 
 EventType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Pattern = Annotated[Text, Field(min_length=1)]
-_FACETS = {"label": "labels", "repository": "repositories", "path": "paths", "channel": "channels"}
+_FACETS = {"label": "labels", "repository": "repositories", "path": "paths", "channel": "channels",
+           "emoji": "emoji", "role": "roles"}  # fmt: skip
 
 
 class KindAs(Settings):
@@ -30,6 +31,8 @@ class KindAs(Settings):
     repository: Pattern | None = None
     path: Pattern | None = None
     channel: Pattern | None = None
+    emoji: Pattern | None = None
+    role: Pattern | None = None
 
     def facets(self) -> frozenset[str]:
         """What an event must tell so that the rule can be asked."""

@@ -23,7 +23,8 @@ class SourceEvent(NamedTuple):
     """The payload of an activity event, before node, scope and provenance are added.
 
     `id` follows the specification's table. `facets` say where it came from, for routing only, and are not stored:
-    `repositories`, `paths`, `labels`, `channels`, each a tuple of text. `quantity`: how many of it, 1 for a single act.
+    `repositories`, `paths`, `labels`, `channels`, each a tuple of text;
+    `emoji`, `roles` for kinds of one's own alone. `quantity`: how many of it, 1 for a single act.
     """
 
     artifact_url: str

@@ -14,7 +14,7 @@ IDS = 100
 """Ids in one list: the most that GitHub takes."""
 LISTS = "abcde"
 """Lists of ids in one question (`diff_comments.graphql`)."""
-LISTED = ("reviews", "comments", "files")
+LISTED = ("reviews", "comments", "files", "references")
 """The lists inside a pull request or issue that are followed to their end."""
 REREADS = 3
 """How often a list is read anew whose length changes, or is not what GitHub states."""
@@ -33,12 +33,17 @@ class Nested:
     """Completes the nodes of a page in place. `diff`: whether comments on the diff are wanted.
 
     `commits`: whether those of pull requests that were merged by a merge commit are: their messages name co-authors,
-    which a squashed commit's own message repeats.
+    which a squashed commit's own message repeats. `authors`: whether those of all merged ones are, with who wrote them.
+    `reactions`: whether who reacted is asked for, wherever anybody did. `discussions`: whether the nodes are those.
     """
 
-    def __init__(self, client: Client, *, diff: bool, commits: bool) -> None:
+    def __init__(
+        self, client: Client, *, diff: bool, commits: bool, authors: bool = False, reactions: bool = False,
+        discussions: bool = False,
+    ) -> None:  # fmt: skip
         self._client = client
-        self._diff, self._commits = diff, commits
+        self._diff, self._commits, self._authors = diff, commits, authors
+        self._reactions, self._discussions = reactions, discussions
         self._missing: list[Missing] = []
 
     def complete(self, nodes: Sequence[dict[str, Any]]) -> list[Missing]:
@@ -47,12 +52,25 @@ class Nested:
             for name in LISTED:
                 if name in node:
                     extra = {"diff": self._diff} if name == "reviews" else {}
-                    node[name] = self._list(node, name, f"more_{name}", extra)
+                    if name in ("comments", "reviews"):
+                        extra = {**extra, "reactions": self._reactions}
+                    discussed = self._discussions and name == "comments"
+                    node[name] = self._list(node, name, f"more_{'discussion_' if discussed else ''}{name}", extra)
             self._held("labels", node)
         if self._diff:
             self._diff_comments({review["id"]: (node, review) for node in nodes for review in _reviews(node)})
-        if self._commits:
-            self._of_merges([node for node in nodes if is_merge(node.get("mergeCommit"))])
+        if self._commits or self._authors:
+            self._of_merges(
+                [
+                    node
+                    for node in nodes
+                    if is_merge(node.get("mergeCommit")) or (self._authors and node.get("mergedAt") is not None)
+                ]
+            )
+        if self._discussions:
+            self._each({one["id"]: (node, one) for node in nodes for one in node["comments"]["nodes"]}, "replies")
+        if self._reactions:
+            self._each({one["id"]: (node, one) for node in nodes for one in reactable(node)}, "reactions")
         missing, self._missing = self._missing, []
         return missing
 
@@ -60,10 +78,30 @@ class Nested:
         """The commits of pull requests, a hundred of these a question."""
         due = {pull["id"]: pull for pull in pulls}
         for at in range(0, len(due), IDS):
-            for found in self._client.ask("commits", {"ids": list(due)[at : at + IDS]}, _of_pulls):
+            asked = {"ids": list(due)[at : at + IDS], "authors": self._authors}
+            for found in self._client.ask("commits", asked, _of_pulls):
                 due[found["id"]]["commits"] = self._list(
-                    {**found, "number": due[found["id"]]["number"]}, "commits", "more_commits", {}
+                    {**found, "number": due[found["id"]]["number"]},
+                    "commits",
+                    "more_commits",
+                    {"authors": self._authors},
                 )
+
+    def _each(self, things: Mapping[str, tuple[Mapping[str, Any], dict[str, Any]]], name: str) -> None:
+        """The replies or reactions to all things that have any, a hundred things a question."""
+        due = {number: one for number, one in things.items() if _has(one[1], name)}
+        for _, thing in things.values():
+            thing[name] = {"nodes": []}
+        extra = {"reactions": self._reactions} if name == "replies" else {}
+        for at in range(0, len(due), IDS):
+            for found in self._client.ask(name, {"ids": list(due)[at : at + IDS], **extra}, _of_things):
+                owner, thing = due[found["id"]]
+                what = f"{name} to {found['id']} of number {owner['number']}"
+                if found["found"] is None:
+                    self._missing.append(Missing(owner["id"], f"{what}: GitHub withholds them"))
+                    continue
+                nodes = self._whole(owner["id"], what, found["id"], found["found"], f"more_{name}", extra)
+                thing[name] = {"nodes": nodes}
 
     def _list(self, node: Mapping[str, Any], name: str, query: str, extra: Mapping[str, Any]) -> Connection:
         what = f"{name} of number {node['number']}"
@@ -80,13 +118,14 @@ class Nested:
         ids, most = list(due), IDS * len(LISTS)
         for at in range(0, len(ids), most):
             lists = {name: ids[at + n * IDS : at + (n + 1) * IDS] for n, name in enumerate(LISTS)}
-            for found in self._client.ask("diff_comments", lists, _of_reviews):
+            for found in self._client.ask("diff_comments", {**lists, "reactions": self._reactions}, _of_reviews):
                 pull, review = due[found["id"]]
                 what = f"comments of review {review['fullDatabaseId']}"
                 if found["comments"] is None:
                     self._missing.append(Missing(pull["id"], f"{what}: GitHub withholds them"))
                     continue
-                nodes = self._whole(pull["id"], what, found["id"], found["comments"], "more_diff_comments", {})
+                nodes = self._whole(pull["id"], what, found["id"], found["comments"], "more_diff_comments",
+                                    {"reactions": self._reactions})  # fmt: skip
                 review["comments"] = {"nodes": nodes}
 
     def _whole(
@@ -132,6 +171,16 @@ class Nested:
 def is_merge(commit: Mapping[str, Any] | None) -> bool:
     """Whether the commit that merged a pull request is a merge commit, with the branch's own commits behind it."""
     return commit is not None and commit["parents"]["totalCount"] > 1
+
+
+def reactable(node: Any) -> list[dict[str, Any]]:
+    """A thing and all in it that people can react to, its lists as they are read so far."""
+    found: list[dict[str, Any]] = [node]
+    for one in (node.get("comments") or {"nodes": ()})["nodes"]:
+        found += [one, *(one.get("replies") or {}).get("nodes", ())]
+    for review in _reviews(node):
+        found += [review, *(review.get("comments") or {}).get("nodes", ())]
+    return [one for one in found if "reactionGroups" in one]
 
 
 def torn(node: Mapping[str, Any]) -> bool:
@@ -187,5 +236,25 @@ def _of_pulls(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _of_things(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = [node for node in data["nodes"] if node is not None]
+    for node in found:
+        if node["found"] is not None or "withheld" not in data:
+            connection(node["found"])
+    return found
+
+
+def _has(thing: Mapping[str, Any], name: str) -> bool:
+    """Whether anything hangs on a thing; where GitHub does not say, it is asked."""
+    if name == "replies":
+        replies = thing.get("replies")
+        return replies is None or replies["totalCount"] > 0
+    groups = thing["reactionGroups"]
+    return groups is None or any(group["reactors"]["totalCount"] for group in groups)
+
+
 def _key(node: Mapping[str, Any]) -> object:
-    return node.get("fullDatabaseId") or node.get("path") or node["commit"]["oid"]
+    return (
+        node.get("fullDatabaseId") or node.get("databaseId") or node.get("path") or node.get("id")
+        or node["commit"]["oid"]
+    )  # fmt: skip

@@ -6,8 +6,10 @@ Pure. A field that is missing or of another type raises KeyError, TypeError or V
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ledger.sources.github.nested import reactable
 from ledger.sources.github.rules import Found, Place, Rules, Subject, Who, labels_of
 
 Node = Mapping[str, Any]
@@ -51,7 +53,10 @@ def pull(node: Node, place: Place, rules: Rules) -> list[Found]:
                 subject, int(comment["fullDatabaseId"]), number, comment["createdAt"], who(comment["author"]),
                 comment["body"],
             )  # fmt: skip
-    return found + _comments(node, subject, rules)
+    if node["mergedAt"] is not None:
+        for one in node.get("commits", _NONE)["nodes"] if rules.wants("pr_commit_authored") else ():
+            found += _written(one["commit"], subject, rules)
+    return found + _comments(node, subject, rules) + _around(node, subject, rules)
 
 
 def issue(node: Node, place: Place, rules: Rules) -> list[Found]:
@@ -60,7 +65,30 @@ def issue(node: Node, place: Place, rules: Rules) -> list[Found]:
     found = rules.opened(subject, node["createdAt"], node["title"], node["body"])
     if node["closedAt"] is not None:
         found += rules.closed(subject, node["closedAt"], node["title"], node["stateReason"])
-    return found + _comments(node, subject, rules)
+    return found + _comments(node, subject, rules) + _around(node, subject, rules)
+
+
+def discussion(node: Node, place: Place, rules: Rules) -> list[Found]:
+    """All that a discussion holds: its comments, their replies, and the answer that was chosen."""
+    subject = replace(_subject(node, place, False, ()), discussion=True, category=node["category"]["name"])
+    found = rules.discussed(subject, node["createdAt"], node["title"], node["body"])
+    for comment in node["comments"]["nodes"]:
+        for one in (comment, *(comment.get("replies") or _NONE)["nodes"]):
+            if one["deletedAt"] is None:
+                number = int(one["fullDatabaseId"])
+                found += rules.discussion_commented(
+                    subject, number, one["createdAt"], who(one["author"]), one["body"], reply=one is not comment
+                )
+    if node["answer"] is not None and node["answerChosenAt"] is not None:
+        answer = node["answer"]
+        found += rules.answered(subject, answer["databaseId"], node["answerChosenAt"], who(answer["author"]))
+    return found + _around(node, subject, rules)
+
+
+def commit_comment(node: Node, place: Place, rules: Rules) -> list[Found]:
+    """A comment on a commit."""
+    oid = (node["commit"] or {"oid": None})["oid"]
+    return rules.commit_commented(place, node["databaseId"], oid, node["createdAt"], who(node["author"]), node["body"])
 
 
 def release(node: Node, place: Place, rules: Rules) -> list[Found]:
@@ -69,6 +97,29 @@ def release(node: Node, place: Place, rules: Rules) -> list[Found]:
         place, node["databaseId"], node["tagName"], node["name"], node["publishedAt"], who(node["author"]),
         draft=node["isDraft"], prerelease=node["isPrerelease"], body=node["description"],
     )  # fmt: skip
+
+
+def _written(commit: Node, subject: Subject, rules: Rules) -> list[Found]:
+    author = commit["author"] or {"email": None, "name": None, "user": None}
+    account = who(author["user"]) if author["user"] is not None else None
+    contact = (author["name"] or "", author["email"] or "")
+    return rules.committed(subject, commit["oid"], commit["authoredDate"], commit["message"], account, contact)
+
+
+def _around(node: Node, subject: Subject, rules: Rules) -> list[Found]:
+    """What others did with a thing: they reacted to it or to what is in it, or referred to it."""
+    found: list[Found] = []
+    for thing in reactable(node) if rules.wants("reaction_given", "reaction_received") else ():
+        author = who(thing["author"])
+        for one in (thing.get("reactions") or _NONE)["nodes"]:
+            found += rules.reacted(subject, one["id"], one["content"], one["createdAt"], who(one["user"]), author)
+    for one in (node.get("references") or _NONE)["nodes"] if rules.wants("item_referenced") else ():
+        source = one["source"]
+        place = source["repository"]
+        name = None if place["isPrivate"] and place["databaseId"] != subject.place.number else place["nameWithOwner"]
+        where = (name, place["databaseId"], source["number"])
+        found += rules.referenced(subject, where, one["createdAt"], who(one["actor"]))
+    return found
 
 
 def _comments(node: Node, subject: Subject, rules: Rules) -> list[Found]:

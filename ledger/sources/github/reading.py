@@ -18,7 +18,7 @@ from ledger.core.errors import SourceError
 from ledger.core.values import Timestamp, parse_time
 from ledger.core.windows import HOUR, Window, gaps, later
 from ledger.sources.github import polled
-from ledger.sources.github.client import Client
+from ledger.sources.github.client import PAGE, Client
 from ledger.sources.github.nested import Connection, Missing, Nested, connection, torn
 from ledger.sources.github.places import require_same
 from ledger.sources.github.rules import Found, Place, Rules
@@ -34,6 +34,11 @@ LOOK_PAGES = 3
 MOST_WITHHELD = 100
 """Things that a stream may note for asking again; more of them is a failure of the whole."""
 PRIVATE = "Its titles and names would be published. Set `private: true` in the scope's file if that is meant."
+
+
+_NONE: Mapping[str, Any] = {"nodes": ()}
+REDUCERS = {"discussions": polled.discussion, "issues": polled.issue, "pulls": polled.pull}
+"""What makes items of a thing, by the list that it is of."""
 
 
 class Withheld(NamedTuple):
@@ -103,8 +108,8 @@ class Reading:
                     self._unnamed.append(step.gap)
                 note = step.note
                 yield self._page(found, note.state())
-            if part == "pulls" and self.window.end.endswith("T00:00:00.000Z"):
-                yield from self._second_look()
+            if self.window.end.endswith("T00:00:00.000Z"):
+                yield from self._second_look(part)
             state = {} if self._unnamed else note.state()
         else:
             state = {name: value for name, value in self.state.items() if name != "again"}
@@ -116,21 +121,26 @@ class Reading:
             content = self._alone(part, {"id": node_id, "number": held.number}, held.time)
             yield self._page(self._made(part, [content] if content else []), None)
 
-    def _second_look(self) -> Iterator[Page]:
-        """Pull requests that were reviewed or commented on although GitHub does not call them touched since then.
+    def _second_look(self, part: str) -> Iterator[Page]:
+        """Things that were reviewed, commented on or reacted to although GitHub does not call them touched since then.
 
-        At the end of a window, among those that were touched last; all that the walk has read are known already.
+        At the end of a window, among those that were touched last; all that the walk has read are known already. A
+        reaction touches nothing, so issues are looked at where reactions are wanted.
         """
-        if len(self._walked) >= self._total:
+        if len(self._walked) >= self._total or part == "discussions" or (part == "issues" and not self._likes):
             return
         asked: dict[str, Any] = dict(self._named)
-        for states in (["OPEN"], ["CLOSED", "MERGED"]):
+        looks: list[tuple[str, dict[str, Any]]] = [("recent_issues", asked)]
+        if part == "pulls":
+            asked["reactions"] = self._likes
+            looks = [("recent", {**asked, "states": states}) for states in (["OPEN"], ["CLOSED", "MERGED"])]
+        for query, given in looks:
             after: str | None = None
             for _ in range(LOOK_PAGES):
-                page = self.client.ask("recent", {**asked, "states": states, "after": after}, _recent)
+                page = self.client.ask(query, {**given, "after": after}, _recent)
                 for node_id in [node["id"] for node in page["nodes"] if node is not None and self._missed(node)]:
-                    content = self._alone("pulls", {"id": node_id, "number": 0}, self.since)
-                    yield self._page(self._made("pulls", [content] if content else []), None)
+                    content = self._alone(part, {"id": node_id, "number": 0}, self.since)
+                    yield self._page(self._made(part, [content] if content else []), None)
                 after = page["pageInfo"]["endCursor"]
                 if not page["pageInfo"]["hasNextPage"]:
                     break
@@ -138,8 +148,12 @@ class Reading:
     def _missed(self, node: Mapping[str, Any]) -> bool:
         if parse_time(node["updatedAt"]) >= self._floor:
             return False
-        times = [one["submittedAt"] for one in (node["reviews"] or {"nodes": ()})["nodes"] if one]
-        times += [one["createdAt"] for one in node["comments"]["nodes"] if one]
+        times = [one["submittedAt"] for one in (node.get("reviews") or {"nodes": ()})["nodes"] if one]
+        times += [one["createdAt"] for one in node["comments"]["nodes"] if one and "createdAt" in one]
+        lists = [node, *(node.get("last") or node["comments"])["nodes"]]
+        times += [
+            like["createdAt"] for one in lists if one for like in (one.get("reactions") or _NONE)["nodes"] if like
+        ]
         return any(time is not None and parse_time(time) >= self._floor for time in times)
 
     def _completed(self, part: str, nodes: Sequence[Node]) -> list[Found]:
@@ -152,11 +166,18 @@ class Reading:
     def _made(self, part: str, nodes: Sequence[dict[str, Any]]) -> list[Found]:
         """The items of nodes, their lists followed to their ends; what is withheld all the same is noted."""
         wants, pulls = self.rules.wants, part == "pulls"
-        diff, commits = pulls and wants("review_comment_created"), pulls and wants("pr_coauthored")
-        for missing in Nested(self.client, diff=diff, commits=commits).complete(nodes):
+        nested = Nested(
+            self.client,
+            diff=pulls and (self._likes or wants("review_comment_created")),
+            commits=pulls and wants("pr_coauthored"),
+            authors=pulls and wants("pr_commit_authored"),
+            reactions=self._likes,
+            discussions=part == "discussions",
+        )
+        for missing in nested.complete(nodes):
             node = next(node for node in nodes if node["id"] == missing.id)
             self._withheld(missing, node["updatedAt"], node["number"])
-        return self._reduced(polled.pull if pulls else polled.issue, nodes)
+        return self._reduced(REDUCERS[part], nodes)
 
     def _alone(self, part: str, content: Mapping[str, Any], touched: Timestamp) -> dict[str, Any] | None:
         """One node by its id; None where it is gone from the repository, or withheld whole, which is noted then."""
@@ -170,7 +191,7 @@ class Reading:
 
         node, withheld = self.client.ask(f"one_{part.removesuffix('s')}", variables, check)
         if node is None and withheld:
-            what = "pull request" if part == "pulls" else "issue"
+            what = {"pulls": "pull request"}.get(part, part.removesuffix("s"))
             name = f"number {content['number']}" if content["number"] else f"the {what} with the id {content['id']}"
             self._withheld(Missing(content["id"], f"{name}: GitHub withholds it"), touched, content["number"])
         return node
@@ -205,6 +226,38 @@ class Reading:
                 yield replace(self._page((), state), covered=covered)
         if words:
             yield replace(self._page((), state), gaps=tuple(words))
+
+    def commented_commits(self) -> Iterator[Page]:
+        """The pages of comments on commits, the oldest first. A list whose length changes meanwhile is read anew."""
+        known = self.state.get("comments_total") if not self.fresh else None
+        first = self._commit_comments(None) if known is None else self._commit_comments(None, 1)
+        if known is not None and first["totalCount"] == known:
+            yield from self._ended({"comments_total": known})
+            return
+        for _ in range(MOST_RESTARTS):
+            page = self._commit_comments(None)
+            total, numbers = page["totalCount"], set[int]()
+            while True:
+                given = [node for node in page["nodes"] if node is not None]
+                numbers.update(node["databaseId"] for node in given)
+                yield self._page(self._reduced(polled.commit_comment, given), None)
+                if not page["pageInfo"]["hasNextPage"]:
+                    break
+                page = self._commit_comments(page["pageInfo"]["endCursor"])
+            if len(numbers) == total == page["totalCount"]:
+                break
+        else:
+            self._unnamed.append(f"comments on commits: GitHub states {total} and lists {len(numbers)}")
+        yield from self._ended({} if self._unnamed else {"comments_total": total})
+
+    def _commit_comments(self, after: str | None, most: int = PAGE) -> Connection:
+        def check(data: Mapping[str, Any]) -> Connection:
+            self._accept(data["repository"])
+            return connection(data["repository"]["found"])
+
+        page = self.client.ask("commit_comments", {**self._named, "after": after}, check, most)
+        self._until = self._until or self.client.server_time
+        return page
 
     def released(self) -> Iterator[Page]:
         """The pages of releases. Where the newest hundred changed, or drafts lie deeper, all are read.
@@ -296,15 +349,24 @@ class Reading:
     def _wanted(self, part: str) -> dict[str, bool]:
         """Which lists inside the things are asked for."""
         wants = self.rules.wants
+        if part == "discussions":
+            return {"reactions": self._likes}
+        around = {"reactions": self._likes, "references": wants("item_referenced")}
         if part == "issues":
-            return {"comments": wants("comment_created")}
-        diff = wants("review_comment_created")
+            return {"comments": self._likes or wants("comment_created"), **around}
+        diff = self._likes or wants("review_comment_created")
         return {
-            "comments": wants("comment_created"),
+            "comments": self._likes or wants("comment_created"),
             "reviews": diff or wants("review_submitted"),
             "diff": diff,
             "files": self.repository.paths,
+            **around,
         }
+
+    @property
+    def _likes(self) -> bool:
+        """Whether reactions are wanted."""
+        return self.rules.wants("reaction_given", "reaction_received")
 
     def _first_releases(self) -> Connection:
         """The newest releases: those that came along with the issues, else asked for."""

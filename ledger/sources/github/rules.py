@@ -26,11 +26,19 @@ from ledger.sources.trailers import Contact, read_coauthors
 
 PREFIXES = {
     "comment_created": "comment",
+    "commit_comment_created": "commit_comment",
+    "discussion_answered": "answer",
+    "discussion_comment_created": "discussion_comment",
+    "discussion_opened": "discussion",
     "issue_closed": "issue",
     "issue_opened": "issue_opened",
+    "item_referenced": "reference",
     "pr_coauthored": "coauthor",
+    "pr_commit_authored": "commit",
     "pr_merged": "pr",
     "pr_merged_by": "merge",
+    "reaction_given": "reaction",
+    "reaction_received": "reaction_to",
     "release_published": "release",
     "review_comment_created": "review_comment",
     "review_submitted": "review",
@@ -40,6 +48,8 @@ PREFIXES = {
 Found = Raw | str
 """An item, or the name of the rule that leaves the thing out."""
 
+ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+"""Anything that looks like an address, for titles of commits."""
 _NOREPLY = re.compile(r"([1-9][0-9]{0,18})\+([^@\s]+)@users\.noreply\.(.+)", re.IGNORECASE | re.ASCII)
 
 
@@ -81,10 +91,19 @@ class Subject:
     author: Who
     labels: tuple[str, ...]
     paths: tuple[str, ...] = ()
+    discussion: bool = False
+    category: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in one word of metadata."""
+        return "discussion" if self.discussion else "pull_request" if self.pull else "issue"
 
     @property
     def link(self) -> str:
         """Its address below the repository's."""
+        if self.discussion:
+            return f"discussions/{self.number}"
         return f"{'pull' if self.pull else 'issues'}/{self.number}"
 
 
@@ -193,6 +212,85 @@ class Rules:
         metadata = {**self._titled(subject, title), "reason": None if reason is None else reason.lower()}
         return self._found("issue_closed", subject, str(subject.number), at, subject.author, metadata)
 
+    def committed(
+        self, subject: Subject, oid: str, at: str, message: str, who: Who | None, contact: tuple[str, str]
+    ) -> list[Found]:
+        """A commit of a merged pull request, for its author: an account, else known by the address alone."""
+        title = one_line(message.partition("\n")[0])
+        if who is None and not contact[1]:
+            return ["commits_without_address"]
+        author = who or self._contact(*contact)
+        metadata = {"commit": oid, "number": subject.number, "title": ADDRESS.sub("\u2026", title)[:200]}
+        key = f"{subject.number}:{oid}"
+        return self._found("pr_commit_authored", subject, key, at, author, metadata, f"commit/{oid}")
+
+    def discussed(self, subject: Subject, at: str, title: str, body: str | None) -> list[Found]:
+        """A discussion, for the one who opened it."""
+        metadata = {
+            **self._titled(subject, title),
+            "category": one_line(subject.category),
+            **self._text(body, str(subject.number)),
+        }
+        return self._found("discussion_opened", subject, str(subject.number), at, subject.author, metadata)
+
+    def discussion_commented(
+        self, subject: Subject, number: int, at: str, who: Who, body: str | None, *, reply: bool
+    ) -> list[Found]:
+        """A comment on a discussion, or a reply to one."""
+        metadata = {"number": subject.number, "reply": reply, **self._text(body, str(number))}
+        link = f"{subject.link}#discussioncomment-{number}"
+        return self._found("discussion_comment_created", subject, str(number), at, who, metadata, link)
+
+    def answered(self, subject: Subject, number: int, at: str, who: Who) -> list[Found]:
+        """The answer that was chosen, for who gave it; not for one's own question."""
+        if not self.wants("discussion_answered"):
+            return []
+        if who.account == subject.author.account != GHOST:
+            return ["answers_to_oneself"]
+        metadata = {"comment_id": number, "number": subject.number}
+        link = f"{subject.link}#discussioncomment-{number}"
+        return self._found("discussion_answered", subject, f"{subject.number}:{number}", at, who, metadata, link)
+
+    def commit_commented(
+        self, place: Place, number: int, oid: str | None, at: str, who: Who, body: str | None
+    ) -> list[Found]:
+        """A comment on a commit."""
+        subject = Subject(place, 0, False, who, ())
+        metadata = {"commit": oid, **self._text(body, str(number))}
+        link = f"commit/{oid}#commitcomment-{number}" if oid else ""
+        return self._found("commit_comment_created", subject, str(number), at, who, metadata, link or "commits")
+
+    def reacted(self, subject: Subject, number: str, content: str, at: str, who: Who, author: Who) -> list[Found]:
+        """A reaction: one event for who gave it, one for who wrote what it was given to. Not to oneself.
+
+        `number`: GitHub's global id of it, for its numeric one has left the range that GraphQL tells.
+        """
+        if who.account == author.account != GHOST:
+            return ["reactions_to_oneself"]
+        metadata = {"emoji": content.lower(), "number": subject.number, "on": subject.kind}
+        given = self._found("reaction_given", subject, number, at, who, metadata)
+        if self._left(who) is not None:
+            return given
+        return given + self._found("reaction_received", subject, number, at, author, metadata)
+
+    def referenced(self, subject: Subject, source: tuple[str | None, int, int], at: str, who: Who) -> list[Found]:
+        """Somebody referred to a thing from another one: for who wrote the thing that was referred to.
+
+        `source`: the repository's name (None: it is private, and stays unnamed), its number, and the thing's number.
+        """
+        if not self.wants("item_referenced"):
+            return []
+        if who.account == subject.author.account != GHOST:
+            return ["references_to_oneself"]
+        if self._left(who) is not None:
+            return ["references_by_bots"]
+        name, repository, number = source
+        if name is None:
+            return ["references_from_private_places"]
+        metadata = {"from": one_line(f"{name}#{number}"), "number": subject.number, "on": subject.kind}
+        key = f"{subject.number}:{repository}:{number}"
+        return self._found("item_referenced", subject, key, at, subject.author, metadata)
+
     def released(
         self, place: Place, number: int, tag: str, name: str | None, at: str | None, who: Who, *, draft: bool,
         prerelease: bool, body: str | None,
@@ -240,15 +338,20 @@ class Rules:
             self._machines.of_address(who.address) if who.address else None
         )
 
+    def _left(self, who: Who) -> str | None:
+        """The rule that leaves an account out; None where it counts."""
+        if who.bot or (who.login is not None and self._bots.fullmatch(who.login)):
+            return "bots_left_out"
+        machine = self._machine(who)
+        return f"machine_{machine}" if machine else None
+
     def _found(
         self, kind: str, subject: Subject, key: str, at: str, who: Who, metadata: Mapping[str, Any], link: str = ""
     ) -> list[Found]:
         if kind not in self.kinds:
             return []
-        if who.bot or (who.login is not None and self._bots.fullmatch(who.login)):
-            return ["bots_left_out"]
-        if machine := self._machine(who):
-            return [f"machine_{machine}"]
+        if (why := self._left(who)) is not None:
+            return [why]
         account = who.account
         if self._key is not None and account != GHOST:
             account = hmac.new(self._key, account.encode(), hashlib.sha256).hexdigest()
@@ -293,6 +396,7 @@ def event_of(raw: Raw, web: str) -> SourceEvent:
         source="github",
         facets={
             "labels": tuple(raw["labels"]),
+            "emoji": (raw["metadata"]["emoji"],) if "emoji" in raw["metadata"] else (),
             "paths": tuple(raw["paths"]),
             "repositories": (repository,),
         },

@@ -29,27 +29,58 @@ from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCur
 
 Kind = Literal[
     "comment_created",
+    "commit_comment_created",
+    "discussion_answered",
+    "discussion_comment_created",
+    "discussion_opened",
     "issue_closed",
     "issue_opened",
+    "item_referenced",
     "pr_coauthored",
+    "pr_commit_authored",
     "pr_merged",
     "pr_merged_by",
+    "reaction_given",
+    "reaction_received",
     "release_published",
     "review_comment_created",
     "review_submitted",
 ]
-ASKED_FOR = ("pr_merged_by",)
+ASKED_FOR = (
+    "commit_comment_created",
+    "discussion_answered",
+    "discussion_comment_created",
+    "discussion_opened",
+    "item_referenced",
+    "pr_commit_authored",
+    "pr_merged_by",
+    "reaction_given",
+    "reaction_received",
+)
 """Kinds that are read only where the scope's file lists them."""
 STREAMS = {
     "pulls": (
         "comment_created",
+        "item_referenced",
         "pr_coauthored",
+        "pr_commit_authored",
         "pr_merged",
         "pr_merged_by",
+        "reaction_given",
+        "reaction_received",
         "review_comment_created",
         "review_submitted",
     ),
-    "issues": ("comment_created", "issue_closed", "issue_opened"),
+    "issues": (
+        "comment_created",
+        "issue_closed",
+        "issue_opened",
+        "item_referenced",
+        "reaction_given",
+        "reaction_received",
+    ),
+    "discussions": ("discussion_answered", "discussion_comment_created", "discussion_opened"),
+    "commit_comments": ("commit_comment_created",),
     "releases": ("release_published",),
 }
 """The streams of a repository, in order, each with the event types that it brings."""
@@ -120,7 +151,7 @@ class GitHubSource:
     @classmethod
     def facets(cls, options: GitHubOptions) -> frozenset[str]:
         """Files only where they are asked for, which costs."""
-        return frozenset({"labels", "repositories", *(("paths",) if options.paths else ())})
+        return frozenset({"emoji", "labels", "repositories", *(("paths",) if options.paths else ())})
 
     def streams(self) -> Sequence[str]:
         """`<repository>:pulls`, `:issues` and `:releases` of each, as far as their event types are wanted."""
@@ -165,7 +196,8 @@ class GitHubSource:
                 left=[hole for hole in withheld if hole.start not in {held.time for held in again.values()}],
                 fresh=bool(missing) and (missing[-1].start == window.start or len(missing) > 1 or missing[0].end < end),
             )
-            yield from reading.released() if part == "releases" else reading.walked(part)
+            read = {"commit_comments": reading.commented_commits, "releases": reading.released}.get(part)
+            yield from read() if read is not None else reading.walked(part)
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of an item; what rules leave out never becomes an item."""
@@ -214,7 +246,7 @@ class GitHubSource:
         Raises SourceError where there are more messages than one answer holds.
         """
         owner, _, name = self._repositories[listed].asked.partition("/")
-        asked = {"owner": owner, "name": name, "number": number}
+        asked = {"owner": owner, "name": name, "number": number, "authors": False}
 
         def check(data: Mapping[str, Any]) -> Mapping[str, Any]:
             pull = data["repository"]["pullRequest"]

@@ -229,6 +229,7 @@ def connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> d
     cursors = [_cursor(item, start + n + 1, call.cursors, order) for n, item in enumerate(page)]
     return {
         "totalCount": total,
+        "filteredCount": total,
         "nodes": page,
         "edges": [{"node": item, "cursor": cursor} for item, cursor in zip(page, cursors, strict=True)],
         "pageInfo": {
@@ -242,7 +243,16 @@ def connection(items: list[Any], call: Execution, asked: Mapping[str, Any]) -> d
 
 def _filtered(items: list[Any], asked: Mapping[str, Any]) -> list[Any]:
     filters = {name: value for name, value in (asked.get("filterBy") or {}).items() if value is not False}
-    unknown = set(asked) - {"first", "last", "after", "orderBy", "filterBy", "states"} | set(filters) - {
+    defaults = {"answered", "categoryId"}  # of discussions, which the schema fills in with null
+    unknown = {name for name in asked if name not in defaults or asked[name] is not None} - {
+        "first",
+        "last",
+        "after",
+        "orderBy",
+        "filterBy",
+        "states",
+        "itemTypes",
+    } | set(filters) - {
         "since",
         "states",
     }

@@ -48,6 +48,8 @@ class Commit:
     message: str
     parents: tuple[str, ...] = ("0" * 40,)
     typename: str = "Commit"
+    author: Any = None
+    authored_date: int = 0
 
     @property
     def id(self) -> str:
@@ -75,6 +77,35 @@ class ChangedFile:
 
 
 @dataclass(eq=False)
+class Reaction:
+    """One reaction: `content` is one of GitHub's eight, `user` None once the account is deleted."""
+
+    user: Actor | None
+    content: str
+    created_at: int
+    number: int = field(default_factory=lambda: next(_IDS))
+    typename: str = "Reaction"
+
+    @property
+    def id(self) -> str:
+        return f"REA_{self.number}"
+
+
+@dataclass(eq=False)
+class CrossReferencedEvent:
+    """Something referred to an issue or pull request."""
+
+    actor: Actor | None
+    source: Any
+    created_at: int
+    typename: str = "CrossReferencedEvent"
+
+    @property
+    def id(self) -> str:
+        return f"CRE_{self.source.id}_{self.created_at}"
+
+
+@dataclass(eq=False)
 class Text:
     """Anything that somebody wrote: an author (None once the account is deleted), a body and a time."""
 
@@ -82,10 +113,25 @@ class Text:
     body: str
     created_at: int
     full_database_id: int = field(default_factory=lambda: next(_IDS))
+    reactions: list[Reaction] = field(default_factory=list, kw_only=True)
 
     @property
     def id(self) -> str:
         return f"{type(self).__name__}_{self.full_database_id}"
+
+    @property
+    def database_id(self) -> int:
+        return self.full_database_id - 2**31
+
+    @property
+    def reaction_groups(self) -> list[dict[str, Any]]:
+        names = sorted({one.content for one in self.reactions})
+        return [{"reactors": {"totalCount": sum(one.content == name for one in self.reactions)}} for name in names]
+
+    def react(self, user: Actor | None, content: str, at: int) -> Reaction:
+        """Somebody reacts; as on GitHub this touches nothing."""
+        self.reactions.append(Reaction(user, content, at))
+        return self.reactions[-1]
 
 
 @dataclass(eq=False)
@@ -130,6 +176,12 @@ class Thread(Text):
     closed_at: int | None = None
     labels: list[Label] = field(default_factory=list)
     comments: list[IssueComment] = field(default_factory=list)
+    timeline_items: list[CrossReferencedEvent] = field(default_factory=list, kw_only=True)
+
+    def refer(self, actor: Actor | None, source: Any, at: int) -> None:
+        """Something refers to it."""
+        self.timeline_items.append(CrossReferencedEvent(actor, source, at))
+        self.touch(at)
 
     def touch(self, at: int) -> None:
         """Something happened to it."""
@@ -218,15 +270,56 @@ class PullRequest(Thread):
         self.touch(at or 0)
         return review
 
-    def commit(self, message: str) -> None:
+    def commit(self, message: str, user: Actor | None = None, email: str | None = None, at: int = 0) -> None:
         """Adds a commit to its branch."""
         oid = f"{self.full_database_id * 1000 + len(self.commits):040x}"
-        self.commits.append(PullRequestCommit(Commit(oid, message)))
+        author = {"name": user.login if user else "Somebody", "email": email, "user": user}
+        self.commits.append(PullRequestCommit(Commit(oid, message, author=author, authored_date=at)))
 
     def touches(self, *paths: str) -> None:
         """Sets the files that it changes."""
         self.files[:] = [ChangedFile(path) for path in paths]
         self.changed_files = len(paths)
+
+
+@dataclass(eq=False)
+class DiscussionComment(Text):
+    """A comment on a discussion, or a reply to one."""
+
+    deleted_at: int | None = None
+    replies: list[DiscussionComment] = field(default_factory=list)
+    typename: str = "DiscussionComment"
+
+
+@dataclass(eq=False)
+class Discussion(Thread):
+    """A discussion; `answer` is the comment that was chosen."""
+
+    answer: DiscussionComment | None = None
+    answer_chosen_at: int | None = None
+    category: Any = field(default_factory=lambda: {"name": "Q&A"})
+    repository: Any = None
+    typename: str = "Discussion"
+
+    def say(self, author: Actor | None, body: str, at: int, to: DiscussionComment | None = None) -> DiscussionComment:
+        """Adds a comment, or a reply to one."""
+        said = DiscussionComment(author, body, at)
+        (self.comments if to is None else to.replies).append(said)  # type: ignore[arg-type]
+        self.touch(at)
+        return said
+
+    def choose(self, comment: DiscussionComment, at: int) -> None:
+        """Takes a comment as the answer."""
+        self.answer, self.answer_chosen_at = comment, at
+        self.touch(at)
+
+
+@dataclass(eq=False)
+class CommitComment(Text):
+    """A comment on a commit."""
+
+    commit: Commit | None = None
+    typename: str = "CommitComment"
 
 
 @dataclass(eq=False)
@@ -261,6 +354,8 @@ class Repository:
     pull_requests: list[PullRequest] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    discussions: list[Discussion] = field(default_factory=list)
+    commit_comments: list[CommitComment] = field(default_factory=list)
     typename: str = "Repository"
     _numbers: Any = field(default_factory=lambda: count(1))
 
@@ -292,6 +387,12 @@ class Repository:
         issue = Issue(author, body, at, number=next(self._numbers), title=title, updated_at=at, repository=self)
         self.issues.append(issue)
         return issue
+
+    def discussion(self, author: Actor | None, at: int, title: str = "How?", body: str = "") -> Discussion:
+        """Opens a discussion."""
+        made = Discussion(author, body, at, number=next(self._numbers), title=title, updated_at=at, repository=self)
+        self.discussions.append(made)
+        return made
 
     def release(self, author: Actor | None, tag: str, at: int, **more: Any) -> Release:
         """Publishes a release."""
@@ -329,7 +430,10 @@ class World:
         """Everything that a query may ask for by its global id."""
         found: dict[str, Any] = {}
         for repository in self.repositories:
-            for thread in (*repository.pull_requests, *repository.issues):
+            for thread in (*repository.pull_requests, *repository.issues, *repository.discussions):
                 found[thread.id] = thread
-                found.update((review.id, review) for review in getattr(thread, "reviews", ()))
+                for one in (*thread.comments, *getattr(thread, "reviews", ())):
+                    found[one.id] = one
+                    inner = (*getattr(one, "comments", ()), *getattr(one, "replies", ()))
+                    found.update((each.id, each) for each in inner)
         return found
