@@ -65,6 +65,7 @@ class Place:
     kind: str
     parent_id: int | None
     head: int | None
+    tags: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -79,7 +80,8 @@ class Place:
             return None
         parent = channel.get("parent_id") if kind.endswith("thread") else None
         head = channel.get("last_message_id")
-        return cls(int(channel["id"]), kind, int(parent) if parent else None, int(head) if head else None)
+        tags = tuple(sorted(str(tag) for tag in channel.get("applied_tags") or ()))
+        return cls(int(channel["id"]), kind, int(parent) if parent else None, int(head) if head else None, tags)
 
 
 def is_binding_code(text: str) -> bool:
@@ -118,7 +120,12 @@ def reduce_message(
     if veiled:
         thread = thread and keyed_id(secret, "thread", thread)
         reply = reply and keyed_id(secret, "message", reply)
+    poll = message.get("poll") or {}
+    more: dict[str, Any] = {"poll_answers": len(poll.get("answers") or ())} if poll else {}
+    if place.tags:
+        more["tags"] = list(place.tags)
     return {
+        **more,
         "account": keyed_account(secret, author["id"]) if keyed else author["id"],
         "attachments": len(message.get("attachments") or ()),
         "channel": str(place.parent_id if veiled and place.parent_id is not None else place.id),
@@ -135,10 +142,21 @@ def reduce_message(
     }
 
 
+def emoji_of(emoji: Mapping[str, Any]) -> tuple[str, str, str]:
+    """An emoji as Discord is asked for it, as ids hold it (printable ASCII), and as people name it."""
+    name = clean_text(str(emoji.get("name") or ""))
+    if emoji.get("id") is not None:
+        return f"{name or '_'}:{emoji['id']}", f"e{emoji['id']}", name or str(emoji["id"])
+    return name, "u" + "_".join(f"{ord(character):x}" for character in name), name
+
+
 def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
     """The `message_sent` event of a reduced message (specification, section 3)."""
     guild, channel, message = raw["guild"], raw["channel"], raw["id"]
     parent = raw["parent"]
+    more = {name: raw[name] for name in ("poll_answers",) if name in raw}
+    if raw.get("tags"):
+        more["tags"] = ",".join(raw["tags"])
     return SourceEvent(
         artifact_url=f"https://discord.com/channels/{guild}/{channel}/{message}",
         event_time=time_of(int(message)),
@@ -154,11 +172,58 @@ def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
             "reply_to": raw["reply_to"],
             "text_hmac": raw["text_hmac"],
             "thread_id": raw["thread"],
+            **more,
         },
         platform_login=raw["login"] if show_login else None,
         platform_user_id=raw["account"],
         source="discord",
-        facets={"channels": (channel,) if parent in (None, channel) else (channel, parent)},
+        facets=_facets(raw),
+    )
+
+
+def _facets(raw: Raw, emoji: tuple[str, ...] = ()) -> Mapping[str, tuple[str, ...]]:
+    channel, parent = raw["channel"], raw["parent"]
+    found: dict[str, tuple[str, ...]] = {"channels": (channel,) if parent in (None, channel) else (channel, parent)}
+    for name, values in (("emoji", emoji), ("labels", raw.get("tags")), ("roles", raw.get("roles"))):
+        if values:
+            found[name] = tuple(values)
+    return found
+
+
+def thanks_of(raw: Raw, *, show_login: bool) -> Iterable[SourceEvent]:
+    """A `props_received` event for each person whom a message in a channel for thanks names."""
+    for person in raw.get("thanks", ()):
+        yield _about(
+            raw, "props_received", "props", person["account"], person["login"], person["account"], show_login, {}
+        )
+
+
+def reactions_of(raw: Raw, *, show_login: bool) -> Iterable[SourceEvent]:
+    """A reaction: `reaction_given` for who gave it, `reaction_received` for who wrote the message.
+
+    Discord tells no time of it; both have that of the message.
+    """
+    key, facts, by = f"{raw['emoji_key']}:{raw['by']}", {"emoji": raw["emoji"]}, raw["by"]
+    yield _about(raw, "reaction_given", "reaction", key, raw["by_login"], by, show_login, facts)
+    yield _about(raw, "reaction_received", "reaction_to", key, raw["login"], raw["account"], show_login, facts)
+
+
+def _about(
+    raw: Raw, kind: str, prefix: str, key: str, login: str | None, account: str, show_login: bool,
+    facts: Mapping[str, str],
+) -> SourceEvent:  # fmt: skip
+    """An event about a message that is on record itself."""
+    guild, channel, message = raw["guild"], raw["channel"], raw["id"]
+    return SourceEvent(
+        artifact_url=f"https://discord.com/channels/{guild}/{channel}/{message}",
+        event_time=time_of(int(message)),
+        event_type=kind,
+        id=f"discord:{prefix}:{guild}:{channel}:{message}:{key}",
+        metadata={"channel_id": channel, "channel_kind": raw["kind"], **facts},
+        platform_login=login if show_login else None,
+        platform_user_id=account,
+        source="discord",
+        facets=_facets(raw, (facts["emoji"],) if "emoji" in facts else ()),
     )
 
 

@@ -179,6 +179,30 @@ class Session:
             lambda page: _messages(page, channel, after, PAGE),
         )
 
+    def reactors(self, channel: int, message: int, emoji: str, shown: str) -> list[_Object]:
+        """Everybody who gave a message this emoji (`name:id` of a guild's own, else the character), by account."""
+        found: list[_Object] = []
+        while True:
+            page = self._reactors_after(channel, message, emoji, shown, int(found[-1]["id"]) if found else None)
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def _reactors_after(self, channel: int, message: int, emoji: str, shown: str, after: int | None) -> list[_Object]:
+        return self._http(
+            f"reactions in {shown}",
+            lambda http: http.get_reaction_users(channel, message, emoji, PAGE, after),
+            lambda answer: _users(answer, after or 0),
+        )
+
+    def roles(self, guild: str, account: str) -> list[str]:
+        """The roles that a member has now; none for who has left."""
+        try:
+            member = self._http("a member", lambda http: http.get_member(int(guild), int(account)), _member)
+        except Gone:
+            return []
+        return [str(role) for role in member["roles"]]
+
     def newest(self, channel: int, shown: str) -> int | None:
         """The id of the newest message that there is, or None."""
         page = self._http(
@@ -345,6 +369,13 @@ def _thread(answer: Any) -> _Object:
     return _channel(answer)
 
 
+def _users(answer: Any, after: int) -> list[_Object]:
+    users = _objects(answer, "a list of accounts")
+    ids = [int(user["id"]) for user in users]
+    _need(len(ids) <= PAGE and ids == sorted(set(ids)) and (not ids or ids[0] > after), "a list of accounts by id")
+    return users
+
+
 def _messages(answer: Any, channel: int, after: int, limit: int) -> list[_Object]:
     """A page of messages, oldest first; Discord sends the newest first."""
     page = _objects(answer, "a page of messages")
@@ -364,6 +395,9 @@ def _messages(answer: Any, channel: int, after: int, limit: int) -> list[_Object
             and isinstance(author.get("username", ""), str)
             and isinstance(reactions, list)
             and all(isinstance(r, dict) and isinstance(r.get("count"), int) for r in reactions)
+            and all(isinstance(r.get("emoji", {}), dict) for r in reactions)
+            and isinstance(message.get("mentions", []), list)
+            and all(isinstance(m, dict) and _id(m.get("id")) for m in message.get("mentions", ()))
             and isinstance(reference, dict)
             and all(reference.get(name) is None or _id(reference[name]) for name in ("message_id", "channel_id")),
             "a page of messages",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from ledger.core.canonical import clean_text
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
@@ -22,7 +23,7 @@ from ledger.sources.discord import rules, walk
 from ledger.sources.discord.rules import Place
 from ledger.sources.discord.session import Denied, Gone, Session
 from ledger.sources.discord.threads import Threads
-from ledger.sources.keyed import open_note, seal_note
+from ledger.sources.keyed import keyed_account, open_note, seal_note
 from ledger.sources.kinds import KindAs, answerable, kind_of
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
@@ -35,6 +36,8 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+Kind = Literal["message_sent", "props_received", "reaction_given", "reaction_received"]
+REACTIONS = frozenset({"reaction_given", "reaction_received"})
 Snowflake = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 
 
@@ -49,6 +52,8 @@ class DiscordOptions(Settings):
 
     guild: Snowflake
     channels: tuple[Snowflake, ...] = ()
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("message_sent",)
+    props: tuple[Snowflake, ...] = ()
     private_threads: bool = False
     logins: Literal["hide", "show"] = "hide"
     ids: Literal["keyed", "plain"] = "keyed"
@@ -59,6 +64,8 @@ class DiscordOptions(Settings):
     @model_validator(mode="after")
     def _answerable(self) -> DiscordOptions:
         answerable(self.kinds_as, DiscordSource.facets(self))
+        if ("props_received" in self.kinds) != bool(self.props):
+            raise ValueError("the kind props_received and the channels under props go together")
         return self
 
 
@@ -79,10 +86,10 @@ class _Snapshot:
 
 
 class DiscordSource:
-    """Messages of people in one guild, as `message_sent` events."""
+    """Messages of people in one guild; where asked for, reactions to them and thanks in channels for that."""
 
     kind: ClassVar[str] = "discord"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     Options: ClassVar[type[Settings]] = DiscordOptions
 
     def __init__(self, name: str, options: DiscordOptions, context: SourceContext) -> None:
@@ -90,6 +97,7 @@ class DiscordSource:
         self._options = options
         self._context = context
         self._session: Session | None = None
+        self._roles: dict[str, list[str]] = {}
         self._snapshot: _Snapshot | None = None
 
     @classmethod
@@ -99,8 +107,8 @@ class DiscordSource:
 
     @classmethod
     def facets(cls, options: DiscordOptions) -> frozenset[str]:
-        """What routes may ask for."""
-        return frozenset({"channels"})
+        """Channels for routes; the rest for kinds of one's own. `labels` are tags of a forum's posts, by number."""
+        return frozenset({"channels", "emoji", "labels", "roles"})
 
     def streams(self) -> Sequence[str]:
         """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age.
@@ -115,7 +123,8 @@ class DiscordSource:
                 channel for channel, facts in snapshot.channels.items()
                 if rules.KINDS.get(facts["type"]) in rules.PARENTS and snapshot.allowed[channel] & rules.VIEW_CHANNEL
             } | self._known(snapshot)  # fmt: skip
-        return [f"guild:{self._options.guild}", *(f"channel:{channel}" for channel in sorted(listed))]
+        kinds = ["channel", *(("reactions",) if REACTIONS.intersection(self._options.kinds) else ())]
+        return [f"guild:{self._options.guild}", *(f"{kind}:{channel}" for kind in kinds for channel in sorted(listed))]
 
     def _known(self, snapshot: _Snapshot) -> set[int]:
         """The channels of this guild that the node has read, but for those of which it is on record that they went."""
@@ -137,9 +146,12 @@ class DiscordSource:
     def fetch(self, stream: str, window: Window, cursor: StreamCursor) -> Iterator[Page]:
         """The messages of one stream, oldest first in each channel and thread, one page an answer of Discord.
 
-        A channel that may not be read gives one page with the gap in words and covers nothing.
+        A channel that may not be read gives one page with the gap in words and covers nothing. Reactions are read once
+        the window has ended, so that they are counted as they are then.
         """
         snapshot = self._look()
+        if stream.startswith("reactions:") and window.end > snapshot.taken_at:
+            return
         end = min(window.end, snapshot.taken_at)
         if end <= window.start:
             yield self._gap("Discord's clock stands before the window; nothing is taken for complete")
@@ -160,12 +172,22 @@ class DiscordSource:
             counts: Counter[str] = Counter()
             note = open_note(self._context.secret or b"", stream, (cursor.state or {}).get("note", ""))
             for target, resume in _targets(window, cursor, note):
-                yield from self._channel(place, target, window.start, bool(cursor.covered), note, resume, counts)
+                yield from self._channel(
+                    stream, place, target, window.start, bool(cursor.covered), note, resume, counts
+                )
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
-        """The one event of a reduced message; messages that the rules leave out never become raw items."""
-        event = rules.event_of(raw, show_login=self._options.logins == "show")
-        return (event._replace(event_type=kind_of(self._options.kinds_as, event)),)
+        """The events of a reduced message or reaction; what the rules leave out never becomes a raw item."""
+        shown = self._options.logins == "show"
+        if "emoji_key" in raw:
+            found = list(rules.reactions_of(raw, show_login=shown))
+        else:
+            found = [rules.event_of(raw, show_login=shown), *rules.thanks_of(raw, show_login=shown)]
+        return [
+            event._replace(event_type=kind_of(self._options.kinds_as, event))
+            for event in found
+            if event.event_type in self._options.kinds
+        ]
 
     def _look(self) -> _Snapshot:
         """The guild now, once a run; refuses to go on where Discord would show less than people wrote."""
@@ -236,6 +258,7 @@ class DiscordSource:
 
     def _channel(
         self,
+        stream: str,
         place: Place,
         target: Window,
         earliest: Timestamp,
@@ -250,6 +273,7 @@ class DiscordSource:
         of threads was not given, the stretch is not covered, and the note says where the next run asks again.
         """
         session, now = self._open(), self._context.now
+        reduce = self._reacted if stream.startswith("reactions:") else self._reduced
         since = from_milliseconds(max(to_milliseconds(earliest), to_milliseconds(target.start) - LOOK_BACK_MS))
         first, stop = rules.first_id(since), rules.first_id(target.end)
         parts, missing = self._parts(place, since, sure=not read_before)
@@ -260,8 +284,8 @@ class DiscordSource:
             after = max(0, first - 1, resume[1] if part.id == resume[0] else 0)
             try:
                 for found, reached in walk.messages(session, part, after, stop):
-                    items = self._reduced(found, part, target.start, counts)
-                    state = self._state(place, _standing(target, part.id, reached))
+                    items = reduce(found, part, target.start, counts)
+                    state = self._state(stream, _standing(target, part.id, reached))
                     yield Page(items, now(), state=state, counts=dict(counts))
             except (Denied, Gone) as error:
                 if part.id == place.id:
@@ -275,15 +299,15 @@ class DiscordSource:
                 missing.append(error.message)
                 unread.append(part.id)
         if missing:
-            state = self._state(place, _standing(target, min(unread), 0))
+            state = self._state(stream, _standing(target, min(unread), 0))
             yield Page((), now(), state=state, counts=dict(counts), gaps=tuple(dict.fromkeys(missing)))
         else:
-            state = self._state(place, _done(place, target, stop, note))
+            state = self._state(stream, _done(place, target, stop, note))
             yield Page((), now(), target, state, counts=dict(counts))
 
-    def _state(self, place: Place, note: Mapping[str, str]) -> Mapping[str, str]:
+    def _state(self, stream: str, note: Mapping[str, str]) -> Mapping[str, str]:
         """The cursor's note: readable is only the guild, since the ids of messages tell when they were written."""
-        sealed = seal_note(self._context.secret or b"", f"channel:{place.id}", note)
+        sealed = seal_note(self._context.secret or b"", stream, note)
         return {"guild": self._options.guild, "note": sealed}
 
     def _parts(self, place: Place, since: Timestamp, *, sure: bool) -> tuple[list[Place], list[str]]:
@@ -308,13 +332,67 @@ class DiscordSource:
             if reason is None:
                 keyed, veiled = options.ids == "keyed", options.consent == "bound"
                 raw = rules.reduce_message(message, options.guild, place, secret, keyed=keyed, veiled=veiled)
-                bound = self._context.bound.get(raw["account"])
-                consents = (bound is not None and bound <= time) or rules.is_binding_code(message["content"])
-                if options.consent == "all" or consents:
-                    items.append(raw)
+                if self._consents(raw["account"], time) or rules.is_binding_code(message["content"]):
+                    items.append({**raw, **self._more(message, place, time)})
                     continue
                 reason = f"not_bound_{time[:10].replace('-', '_')}"
             counts[reason] += time >= start
+        return items
+
+    def _consents(self, account: str, time: Timestamp) -> bool:
+        """Whether what this account did at a time may be recorded."""
+        bound = self._context.bound.get(account)
+        return self._options.consent == "all" or (bound is not None and bound <= time)
+
+    def _account(self, account: str) -> str:
+        secret = self._context.secret or b""
+        return keyed_account(secret, account) if self._options.ids == "keyed" else account
+
+    def _more(self, message: Mapping[str, Any], place: Place, time: Timestamp) -> dict[str, Any]:
+        """The roles of a message's author, where a rule asks for them, and whom it thanks in a channel for that."""
+        more: dict[str, Any] = {}
+        if any(rule.role is not None for rule in self._options.kinds_as):
+            more["roles"] = self._roles_of(message["author"]["id"])
+        if {str(place.id), str(place.parent_id)}.isdisjoint(self._options.props):
+            return more
+        people = {each["id"]: each for each in message.get("mentions") or () if not each.get("bot")}
+        people.pop(message["author"]["id"], None)
+        thanked = [(self._account(number), clean_text(each.get("username") or "") or None)
+                   for number, each in sorted(people.items())]  # fmt: skip
+        more["thanks"] = [{"account": one, "login": login} for one, login in thanked if self._consents(one, time)]
+        return more
+
+    def _roles_of(self, account: str) -> list[str]:
+        if account not in self._roles:
+            self._roles[account] = self._open().roles(self._options.guild, account)
+        return self._roles[account]
+
+    def _reacted(
+        self, found: Sequence[Mapping[str, Any]], place: Place, start: Timestamp, counts: Counter[str]
+    ) -> list[Raw]:
+        """The reactions to the messages of a page. Both, who reacted and who wrote, must have consented."""
+        session, items = self._open(), list[Raw]()
+        messages = [one for one in found if one.get("reactions") and rules.time_of(int(one["id"])) >= start]
+        for message, raw in ((one, raw) for one in messages for raw in self._reduced([one], place, start, Counter())):
+            time = rules.time_of(int(message["id"]))
+            for reaction in message["reactions"]:
+                asked, key, name = rules.emoji_of(reaction["emoji"])
+                try:
+                    people = session.reactors(place.id, int(message["id"]), asked, place.shown)
+                except Gone:
+                    counts["reactions_gone_meanwhile"] += 1
+                    continue
+                for person in people:
+                    by = self._account(person["id"])
+                    if person.get("bot"):
+                        counts["reactions_by_bots"] += 1
+                    elif by == raw["account"]:
+                        counts["reactions_to_oneself"] += 1
+                    elif not self._consents(by, time):
+                        counts["reactions_not_bound"] += 1
+                    else:
+                        login = clean_text(person.get("username") or "") or None
+                        items.append({**raw, "by": by, "by_login": login, "emoji": name, "emoji_key": key})
         return items
 
 

@@ -396,9 +396,9 @@ def event_of(raw: Raw, web: str) -> SourceEvent:
         source="github",
         facets={
             "labels": tuple(raw["labels"]),
-            "emoji": (raw["metadata"]["emoji"],) if "emoji" in raw["metadata"] else (),
             "paths": tuple(raw["paths"]),
             "repositories": (repository,),
+            **({"emoji": (raw["metadata"]["emoji"],)} if "emoji" in raw["metadata"] else {}),
         },
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from aiohttp import web
 
@@ -187,7 +187,7 @@ class DiscordServer:
             for pattern, handler in _ROUTES:
                 found = re.fullmatch(pattern, request.path)
                 if request.method == "GET" and found:
-                    arguments = [int(group) for group in found.groups()]
+                    arguments = [int(group) if group.isdigit() else group for group in found.groups()]
                     return 200, json.dumps(handler(self.guild, request, *arguments)).encode()
             raise Refused(404, 0, "404: Not Found")
         except Refused as refused:
@@ -224,9 +224,22 @@ def _channels(guild: Guild, request: web.Request, guild_id: int) -> Any:
 
 
 def _member(guild: Guild, request: web.Request, guild_id: int, user_id: int) -> Any:
-    if user_id != _guild_of(guild, guild_id).bot.id:
+    if user_id == _guild_of(guild, guild_id).bot.id:
+        return guild.bot_member()
+    if user_id not in guild.member_roles:
         raise Refused(404, 10007, "Unknown Member")
-    return guild.bot_member()
+    return {"user": {"id": str(user_id), "username": "x"}, "roles": [str(r) for r in guild.member_roles[user_id]]}
+
+
+def _reactors(guild: Guild, request: web.Request, channel_id: int, message_id: int, emoji: str) -> Any:
+    """Who reacted with one emoji, by account."""
+    channel = _channel(guild, channel_id, VIEW_CHANNEL | READ_MESSAGE_HISTORY)
+    found = next((message for message in channel.messages if message.id == message_id), None)
+    if found is None:
+        raise Refused(404, 10008, "Unknown Message")
+    users = sorted(found.by_emoji.get(unquote(emoji), ()), key=lambda user: user.id)
+    after = _number(request, "after", 0, 2**64 - 1, 0)
+    return [user.payload() for user in users if user.id > after][: _number(request, "limit", 1, 100, 25)]
 
 
 def _messages(guild: Guild, request: web.Request, channel_id: int) -> Any:
@@ -311,6 +324,7 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (r"/guilds/(\d+)/threads/active", _active),
     (r"/channels/(\d+)", lambda guild, request, channel_id: _channel(guild, channel_id).payload()),
     (r"/channels/(\d+)/messages", _messages),
+    (r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", _reactors),
     (r"/channels/(\d+)/threads/archived/public", _archived_public),
     (r"/channels/(\d+)/threads/archived/private", _archived_private),
     (r"/channels/(\d+)/users/@me/threads/archived/private", _joined_private),

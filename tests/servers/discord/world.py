@@ -73,6 +73,10 @@ class Message:
     webhook_id: int | None = None
     thread: Channel | None = None
     edited_ms: int | None = None
+    by_emoji: dict[str, list[User]] = field(default_factory=dict)
+    """Who reacted, by the emoji as it is asked for: a character, or `name:id`."""
+    mentions: tuple[User, ...] = ()
+    poll_answers: int = 0
 
     def payload(self, channel: Channel, content_visible: bool) -> dict[str, Any]:
         """The message object, as Get Channel Messages gives it."""
@@ -103,6 +107,18 @@ class Message:
                 }
                 for n, count in enumerate(self.reactions)
             ]  # fmt: skip
+        if self.by_emoji:
+            pairs = [(*emoji.partition(":")[::2], len(users)) for emoji, users in self.by_emoji.items()]
+            out["reactions"] = [
+                {"emoji": {"id": number or None, "name": name}, "count": count, "me": False}
+                for name, number, count in pairs
+            ]
+        out["mentions"] = [user.payload() for user in self.mentions]
+        if self.poll_answers:
+            out["poll"] = {
+                "question": {"text": "Which?"},
+                "answers": [{"answer_id": n} for n in range(self.poll_answers)],
+            }
         if self.webhook_id is not None:
             out["webhook_id"] = str(self.webhook_id)
         if self.reply_to is not None:
@@ -142,6 +158,7 @@ class Channel:
     joined: bool = False
     last_id: int | None = None
     """Id of the last message ever sent (of the last post in a forum): it stays when that message is deleted."""
+    applied_tags: list[str] = field(default_factory=list)
 
     @property
     def is_thread(self) -> bool:
@@ -192,6 +209,7 @@ class Channel:
         if self.is_thread:
             stamp = self.archived_ms if self.archived_ms is not None else (self.id >> 22) + DISCORD_EPOCH_MS
             out |= {
+                **({"applied_tags": self.applied_tags} if self.applied_tags else {}),
                 "owner_id": "1", "message_count": len(self.messages), "member_count": 1,
                 "total_message_sent": len(self.messages),
                 "thread_metadata": {
@@ -230,6 +248,8 @@ class Guild:
     permissions: int = VIEW_CHANNEL | READ_MESSAGE_HISTORY
     application_flags: int = MESSAGE_CONTENT_FLAG
     channels: dict[int, Channel] = field(default_factory=dict)
+    member_roles: dict[int, list[int]] = field(default_factory=dict)
+    """The roles of members other than the bot, by account."""
     made: int = 2
 
     def channel(self, name: str, kind: int = TEXT, *overwrites: Overwrite, parent: Channel | None = None) -> Channel:
