@@ -22,6 +22,7 @@ from ledger.core.routing import FACETS
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import NAME_PATTERN, EventId, Timestamp, from_milliseconds, to_milliseconds
 from ledger.core.windows import Window, merge
+from ledger.sources.kinds import KIND_FACETS
 from ledger.sources.port import Page, Source, SourceEvent, StreamCursor
 
 
@@ -173,7 +174,10 @@ def events_have_provenance_and_can_be_sealed(world: World) -> None:
     for event in whole(world).events:
         _must(event.source == source.kind, f"{event.id} says that it is of {event.source}")
         _must(re.fullmatch(world.id_pattern, event.id) is not None, f"{event.id} is not {world.id_pattern}")
-        _must(set(event.facets) <= set(FACETS), f"{event.id} has facets that no route knows: {sorted(event.facets)}")
+        _must(
+            set(event.facets) <= {*FACETS, *KIND_FACETS},
+            f"{event.id} has facets that no route knows: {sorted(event.facets)}",
+        )
         seal(
             EventId(event.id), event.artifact_url, event.event_time, event.event_type, event.metadata,
             event.platform_login, event.platform_user_id, event.source, where, event.quantity,

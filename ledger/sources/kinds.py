@@ -19,7 +19,10 @@ from ledger.sources.port import SourceEvent
 EventType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Pattern = Annotated[Text, Field(min_length=1)]
 _FACETS = {"label": "labels", "repository": "repositories", "path": "paths", "channel": "channels",
-           "emoji": "emoji", "role": "roles"}  # fmt: skip
+           "emoji": "emoji", "role": "roles", "tag": "tags"}  # fmt: skip
+
+KIND_FACETS = ("emoji", "roles", "tags")
+"""What an event may tell for these rules alone, besides what routes may ask for."""
 
 
 class KindAs(Settings):
@@ -28,6 +31,7 @@ class KindAs(Settings):
     kind: EventType
     as_: Annotated[EventType, Field(alias="as")]
     label: Pattern | None = None
+    tag: Pattern | None = None
     repository: Pattern | None = None
     path: Pattern | None = None
     channel: Pattern | None = None

@@ -24,7 +24,7 @@ class SourceEvent(NamedTuple):
 
     `id` follows the specification's table. `facets` say where it came from, for routing only, and are not stored:
     `repositories`, `paths`, `labels`, `channels`, each a tuple of text;
-    `emoji`, `roles` for kinds of one's own alone. `quantity`: how many of it, 1 for a single act.
+    `emoji`, `roles`, `tags` for kinds of one's own alone. `quantity`: how many of it, 1 for a single act.
     """
 
     artifact_url: str

@@ -79,7 +79,7 @@ def test_thanks_in_a_channel_for_that_are_events_for_those_who_are_thanked() -> 
 def test_roles_emoji_tags_and_channels_give_kinds_of_ones_own_and_a_poll_is_told() -> None:
     rules = [
         {"kind": "message_sent", "role": "77", "as": "message_by_steward"},
-        {"kind": "message_sent", "label": "9", "as": "message_in_bugs"},
+        {"kind": "message_sent", "tag": "9", "as": "message_in_bugs"},
         {"kind": "reaction_received", "emoji": "\U0001f525", "as": "praised"},
     ]
     with served() as server:

@@ -184,7 +184,7 @@ def event_of(raw: Raw, *, show_login: bool) -> SourceEvent:
 def _facets(raw: Raw, emoji: tuple[str, ...] = ()) -> Mapping[str, tuple[str, ...]]:
     channel, parent = raw["channel"], raw["parent"]
     found: dict[str, tuple[str, ...]] = {"channels": (channel,) if parent in (None, channel) else (channel, parent)}
-    for name, values in (("emoji", emoji), ("labels", raw.get("tags")), ("roles", raw.get("roles"))):
+    for name, values in (("emoji", emoji), ("tags", raw.get("tags")), ("roles", raw.get("roles"))):
         if values:
             found[name] = tuple(values)
     return found

@@ -107,8 +107,8 @@ class DiscordSource:
 
     @classmethod
     def facets(cls, options: DiscordOptions) -> frozenset[str]:
-        """Channels for routes; the rest for kinds of one's own. `labels` are tags of a forum's posts, by number."""
-        return frozenset({"channels", "emoji", "labels", "roles"})
+        """Channels for routes; the rest for kinds of one's own. `tags` are those of a forum's posts, by number."""
+        return frozenset({"channels", "emoji", "roles", "tags"})
 
     def streams(self) -> Sequence[str]:
         """The guild (`guild:<id>`: what its channels are), then each channel (`channel:<id>`) by age.
