@@ -38,6 +38,7 @@ TRIES = 5
 """How often a run starts over after a push that somebody else was faster with."""
 PUBLISH = "publish.yml"
 GUARD = "guard.yml"
+COLLECT = "collect.yml"
 _MARK = re.compile(r"<!-- ledger:([a-z]+) ([0-9a-z/-]+) -->")
 
 
@@ -58,16 +59,19 @@ class Loop(Run):
         failed: list[LedgerError] = []
         for scope in self._scopes(scope_id):
             try:
-                if (outcome := self._patiently(scope, collecting)) is not None:
+                while (outcome := self._patiently(scope, collecting)) is not None:
                     found.append(outcome)
-                    if outcome.merged:
-                        self.clone.fetch()  # main moved under the scopes that follow
+                    if not outcome.merged:
+                        break
+                    self.clone.fetch()  # main moved under what follows
+                    if not collecting:
+                        break  # the next window wants the sources, and whoever may read them
             except LedgerError as error:  # one scope that is stuck keeps no other from its turn
                 failed.append(error)
                 self.tell(f"{scope}: {safe_text(error)}")
         self._issues(failed)
         if any(outcome.changed or outcome.merged for outcome in found):
-            self._publish(merged=any(outcome.merged for outcome in found))
+            self._start(merged=any(outcome.merged for outcome in found), collecting=collecting)
         if failed:
             raise failed[0]
         return found
@@ -86,9 +90,12 @@ class Loop(Run):
                 self.tell(f"claims and questions: {safe_text(error)}")
                 return
 
-    def _publish(self, *, merged: bool) -> None:
-        """Start what a job's own pushes and merges start not: the site's build, and the check of what came to main."""
-        for workflow in (PUBLISH, GUARD) if merged else (PUBLISH,):
+    def _start(self, *, merged: bool, collecting: bool) -> None:
+        """Start what a job's own pushes and merges start not: the site's build; after a merge the check of main, too.
+
+        And the window that follows, so that weeks which were missed wait for signatures alone.
+        """
+        for workflow in (PUBLISH, *([GUARD] if merged else []), *([COLLECT] if merged and not collecting else [])):
             try:
                 self.forge.rest("POST", f"actions/workflows/{workflow}/dispatches", {"ref": "main"})
             except (NotFoundError, RefusedError) as error:

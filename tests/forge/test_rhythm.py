@@ -65,15 +65,21 @@ def test_a_daily_rhythm_works_as_a_weekly_one_does(town: Town) -> None:
     assert town.loop("2026-01-08T18:00:00Z").status()[0].state == "open", "today's window fills"
 
 
-def test_after_missed_days_each_run_takes_up_the_next_window(town: Town) -> None:
+def test_after_missed_days_the_next_window_is_in_review_as_soon_as_the_one_before_is_merged(town: Town) -> None:
     change(town, "ledger.yaml", "length: 7 ", "length: 1 ")
     outcome = town.open("2026-01-20T06:17:00Z")
-    for epoch_id in (1, 2):
-        assert (outcome.epoch_id, outcome.state) == (epoch_id, "review")
-        assert outcome.pull is not None
-        sign(town, outcome.pull, epoch_id, "ann", "ben")
-        assert town.sync(town.hub.now).merged
-        outcome = town.open("2026-01-20T13:00:00Z")
+    assert (outcome.epoch_id, outcome.state) == (1, "review") and outcome.pull is not None
+    sign(town, outcome.pull, 1, "ann", "ben")
+    merged, outcome = town.loop(town.hub.now).open()
+    assert (merged.epoch_id, merged.merged) == (1, True)
+    assert (outcome.epoch_id, outcome.state) == (2, "review") and outcome.pull is not None, "in the very same run"
+    sign(town, outcome.pull, 2, "ann", "ben")
+    dispatched = len(town.hub.dispatches)
+    assert town.sync(town.hub.now).merged
+    started = {each.workflow for each in town.hub.dispatches[dispatched:]}
+    assert started == {"publish.yml", "guard.yml", "collect.yml"}, (
+        "who may not read the sources starts the run that may"
+    )
 
 
 def test_a_push_that_loses_the_race_starts_over_from_what_the_other_left(

@@ -77,4 +77,4 @@ def test_a_scope_that_is_stuck_keeps_no_other_from_its_turn(two: Town) -> None:
         two.loop(LATER).sync()
     assert two.hub.pull(second.pull).merged
     started = [each.workflow for each in two.hub.dispatches[dispatched:]]
-    assert sorted(started) == ["guard.yml", "publish.yml"], "the site is told, too"
+    assert sorted(started) == ["collect.yml", "guard.yml", "publish.yml"], "the site is told, too"
