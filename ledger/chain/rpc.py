@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -45,6 +46,25 @@ class Transfer:
     receiver: Address
     amount: int
     log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the chain; `time` in seconds since 1970."""
+
+    number: int
+    hash: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A transfer with the transaction and block that it stands in."""
+
+    transfer: Transfer
+    transaction: str
+    block_number: int
+    block_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +199,40 @@ class JsonRpc:
         except ChainError:
             return False
         return isinstance(block, dict) and number <= self._quantity("eth_getBlockByNumber", block.get("number"))
+
+    def block(self, which: int | str) -> Block:
+        """A block by number or tag (`finalized`); ChainError where the node has none such."""
+        name = "eth_getBlockByNumber"
+        found = self.call(name, hex(which) if isinstance(which, int) else which, False)
+        if not isinstance(found, dict):
+            raise self._error(name, f"knows no block {which}")
+        number = self._quantity(name, found.get("number"))
+        if isinstance(which, int) and number != which:
+            raise self._error(name, "gave another block")
+        return Block(number, self._hash(name, found.get("hash")), self._quantity(name, found.get("timestamp")))
+
+    def received(self, token: str, receivers: Sequence[str], first: int, last: int) -> list[Logged]:
+        """The transfers of a token to any of the addresses in blocks `first` to `last`, in order; ChainError else."""
+        name = "eth_getLogs"
+        to = ["0x" + receiver[2:].lower().rjust(64, "0") for receiver in receivers]
+        asked = {"address": token, "fromBlock": hex(first), "toBlock": hex(last), "topics": [TRANSFER, None, to]}
+        logs = self.call(name, asked)
+        if not isinstance(logs, list) or not all(isinstance(log, dict) for log in logs):
+            raise self._error(name, "gave no logs")
+        found = []
+        for log in logs:
+            number, block_hash = self._quantity(name, log.get("blockNumber")), self._hash(name, log.get("blockHash"))
+            transaction = self._hash(name, log.get("transactionHash"))
+            if not first <= number <= last:
+                raise self._error(name, "gave a log of another block")
+            for transfer in self._transfers({"logs": [log]}, block_hash):
+                if transfer.token.lower() != token.lower() or transfer.receiver not in receivers:
+                    raise self._error(name, "gave a log that was not asked for")
+                found.append(Logged(transfer, transaction, number, block_hash))
+        places = [(each.block_number, each.transfer.log_index) for each in found]
+        if len(set(places)) != len(places):
+            raise self._error(name, "gave one log twice")
+        return sorted(found, key=lambda each: (each.block_number, each.transfer.log_index))
 
     def _transfers(self, receipt: dict[str, Any], block_hash: str) -> list[Transfer]:
         name, found = "eth_getTransactionReceipt", []

@@ -33,7 +33,7 @@ def account_key(session: Session, provider: str, external_id: str) -> AccountKey
     An address under `github` is a co-author's who is known by it alone. Keying takes the node's secret, and
     CredentialsError says so. InputError for what cannot be an account of the provider, and for one that is nobody's.
     """
-    if provider == "wallet":
+    if provider in ("onchain", "wallet"):
         try:
             return provider, checksummed(external_id)
         except ValueError as error:

@@ -18,6 +18,7 @@ BUILT_IN = {
     "file": "ledger.sources.file:FileSource",
     "git": "ledger.sources.git:GitSource",
     "github": "ledger.sources.github:GitHubSource",
+    "onchain": "ledger.sources.onchain:OnchainSource",
     "opencollective": "ledger.sources.opencollective:OpenCollectiveSource",
 }
 
