@@ -40,7 +40,9 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
     """The whole story on real input, without any account.
 
     Makes a node, collects a git repository's history week by week, decides, signs with a throw-away wallet, finalizes,
-    verifies and builds the site. The last full week is left in review and the current one open.
+    distributes in euro and in a coin, verifies and builds the site. The last full week is left in review and the
+    current one open. Payments are recorded by hand and say that nobody was paid; where LEDGER_RPC_URL names a
+    development chain (anvil, hardhat), its coin really moves.
 
     Example: ledger demo --repo ../my-project
     """
@@ -82,10 +84,12 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
         out(f"verify    {'everything recomputes' if checked.ok else 'DIFFERENT'}: {len(checked.epochs)} epochs")
         note("")
         note("Signed with a throw-away wallet whose key everybody knows: it shows the way, it proves nothing.")
+        note("Its payments are a demonstration too, and say so: nobody was paid.")
         name = _program()
         note("Try next:")
         note(f"  {name} verify --node {target} --epoch 1       recheck an epoch, invariant by invariant")
         note(f"  {name} status --node {target}                 where each epoch stands and what it needs")
+        note(f"  {name} book --node {target}                   who was paid, and who is owed what")
         note(f"  {name} show epoch --node {target} --epoch 1   who gets what, from which events")
         if with_site:
             note(f"  {name} site serve --out {target}/site         look at the site")

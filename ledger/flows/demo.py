@@ -1,4 +1,4 @@
-"""The whole story on real input without any account: a node made from a git repository's history, week by week.
+"""The whole story on real input without any account: a node from a git repository's history, week by week, to money.
 
 The wallet is a throw-away whose key is printed here for everyone: it signs demonstrations and must never hold value.
 The clock is the history's own, so that the same history gives the same node, byte for byte.
@@ -25,6 +25,7 @@ from ledger.core.windows import DAY, HOUR, Calendar, Window, later
 from ledger.flows.approvers import sign_set
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
+from ledger.flows.demo_money import pay_in_coin, pay_in_euro
 from ledger.flows.drafting import as_stated
 from ledger.flows.identity import bind_all
 from ledger.flows.ingest import Ingest, raise_failures
@@ -176,6 +177,9 @@ def _play(session: Session, windows: Sequence[Window], clock: Timestamp, progres
             _decide(session, folder)
         _sign(session, folder)
         finalize(session, folder)
+        if number == max(1, (len(windows) - 2) // 2):
+            pay_in_euro(session, SCOPE, THROW_AWAY_KEY, _signature)
+    pay_in_coin(session, SCOPE, THROW_AWAY_KEY, _signature)
     session.now = clock
     progress(len(windows), len(windows), "the last full window, in review, and the current one, open")
     raise_failures(collect(session, SCOPE, ingest=ingest).reports)
@@ -190,18 +194,19 @@ def _decide(session: Session, folder: EpochFolder) -> None:
         curate(session, folder, "weight", events[1], note="demonstration: worth twice its kind", weight_milli=2000)
 
 
-def _sign(session: Session, folder: EpochFolder) -> None:
+def _signature(text: str, key: str = THROW_AWAY_KEY) -> str:
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
-    def signature(text: str) -> str:
-        made: str = Account.sign_message(encode_defunct(text=text), THROW_AWAY_KEY).signature.hex()
-        return "0x" + made.removeprefix("0x")
+    made: str = Account.sign_message(encode_defunct(text=text), key).signature.hex()
+    return "0x" + made.removeprefix("0x")
 
+
+def _sign(session: Session, folder: EpochFolder) -> None:
     evidence = "demonstration: throw-away wallet, proves nothing"
     if (line := to_sign(folder.chain(), session.node.scope(SCOPE))) is not None:
-        sign_set(session, SCOPE, signature(set_text(line)), evidence)
-    sign(session, folder, signature(signed_text(current_statement(session, folder))), evidence)
+        sign_set(session, SCOPE, _signature(set_text(line)), evidence)
+    sign(session, folder, _signature(signed_text(current_statement(session, folder))), evidence)
 
 
 def commit_all(root: Path, message: str, clock: Timestamp) -> None:

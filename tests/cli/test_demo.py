@@ -14,6 +14,7 @@ from ledger.cli import main
 from ledger.core.values import parse_time
 from ledger.flows.demo import _calendar
 from tests.nodes import digest
+from tests.servers.evm import chain
 
 
 def repository(root: Path, commits: int, seconds_apart: int, start: int = 1_700_000_000) -> Path:
@@ -45,6 +46,26 @@ def states(root: Path) -> list[str]:
     return [json.loads(log.read_text("utf-8").splitlines()[-1])["to"] for log in logs]
 
 
+def settlements(root: Path) -> list[Any]:
+    logs = sorted((root / "data/distributions/default").glob("*/settlements.jsonl"))
+    assert len(logs) == 2  # a euro and a coin
+    return [json.loads(line) for log in logs for line in log.read_text("utf-8").splitlines()]
+
+
+def test_where_a_development_chain_is_there_its_coin_really_moves(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    with chain() as evm:
+        monkeypatch.setenv("LEDGER_RPC_URL", evm.url)
+        assert demo(monkeypatch, capsys, repository(tmp_path / "repo", 12, 3 * 86_400), tmp_path / "out")["ok"]
+        found = [line["evidence"] for line in settlements(tmp_path / "out") if line["evidence"]["kind"] == "evm_log"]
+        assert len(found) == 3
+        for evidence in found:
+            mined = evm.rpc.transaction(evidence["transaction"])
+            assert mined is not None
+            assert mined.value > 0
+
+
 def test_a_history_of_weeks_shows_every_state_and_gives_the_same_bytes_twice(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
 ) -> None:
@@ -54,6 +75,10 @@ def test_a_history_of_weeks_shows_every_state_and_gives_the_same_bytes_twice(
     found = states(tmp_path / "one")
     assert (found[:-2], found[-2:]) == (["finalized"] * (len(found) - 2), ["review", "open"])
     assert len(found) >= 8
+    settled = settlements(tmp_path / "one")
+    assert {(line["evidence"]["kind"], "nobody was paid" in line["evidence"]["note"]) for line in settled} == {
+        ("hand", True)
+    }
     demo(monkeypatch, capsys, repo, tmp_path / "two")
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
     demo(monkeypatch, capsys, repo, tmp_path / "two")
