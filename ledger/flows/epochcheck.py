@@ -154,7 +154,10 @@ class EpochCheck:
             name = path.rpartition("/")[2]
             if layout.shard_number(name) is not None or layout.is_scratch(path):
                 continue
-            if b"\r\n" in (self._one(partial(read_file, self.node.root, path)) or b""):
+            own = path == self.folder.path(name)
+            if b"\r\n" in (
+                self._one(partial(self.folder.stored, name) if own else partial(read_file, self.node.root, path)) or b""
+            ):
                 message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 

@@ -20,6 +20,7 @@ from ledger.store.files import write_lock
 from ledger.store.layout import NODE_FILE
 from ledger.store.node import EpochFolder as EpochFolder  # the rooms beyond name it, but may not open the store
 from ledger.store.node import Node, find_root, load_node
+from ledger.store.once import read_once
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
@@ -133,6 +134,17 @@ def acting(session: Session, actor: str, at: Timestamp) -> Iterator[None]:
         yield
     finally:
         session.actor, session.now = before
+
+
+@contextmanager
+def reading(session: Session) -> Iterator[None]:
+    """Within the block the node's files are read once: for acts that look at many epochs and write nothing."""
+    before = session.node
+    session.node = read_once(before)
+    try:
+        yield
+    finally:
+        session.node = before
 
 
 def open_session(

@@ -22,13 +22,14 @@ def complete_log(session: Session, scope_id: str) -> None:
     lines = node.epoch(scope_id, 1).log()
     logged = {line.ref for line in lines}
     statements: list[Final] = []
-    for folder in reversed(node.epochs(scope_id)):  # what is logged is a prefix: look no further than its end
+    epochs = node.epochs(scope_id)
+    for folder in reversed(epochs):  # what is logged is a prefix: look no further than its end
         if folder.path("statement.json") in logged:
             break
         if (found := final_statement(folder)) is not None:
             statements.insert(0, found)
     chain = node.chain(scope_id)
-    amended = final_amendments(each for folder in node.epochs(scope_id) for each in amendments(folder))
+    amended = final_amendments(each for folder in epochs for each in amendments(folder))
     money = final_payments(on_disk(node.root, node.node_id), scope_id, approvers_of(chain))
     final = [*final_sets(scope_id, chain), *statements, *amended, *money]
     missing = to_log(lines, final, node.node_id, node.scope(scope_id).scope_id)

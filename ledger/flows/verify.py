@@ -21,7 +21,7 @@ from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
 from ledger.flows.paying.check import money_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
-from ledger.flows.session import Session
+from ledger.flows.session import Session, reading
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
 from ledger.store.amendments import amendments
@@ -59,6 +59,11 @@ def verify(
 
     `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
     """
+    with reading(session):
+        return _verified(session, scope_id, epoch_id, roots)
+
+
+def _verified(session: Session, scope_id: str | None, epoch_id: int | None, roots: Sequence[str]) -> Verification:
     node = session.node
     if not (node.root / "data").exists():
         hint = "`ledger init` and `ledger collect` make it. If it was there, get it back: git checkout -- data"

@@ -432,39 +432,56 @@ class Node:
         """The whole bindings log, oldest first."""
         return self.bindings_prefix(None)[1]
 
+    def stored(self, path: str) -> bytes | None:
+        """The bytes of a file of the node, by its path; None when it does not exist."""
+        return read_file(self.root, path)
+
     def bindings_prefix(self, size: int | None) -> tuple[bytes, list[Binding]]:
         """The bytes and records of the first `size` lines (None: all); FormatError when there are fewer."""
-        prefix, records = parse_bindings(read_file(self.root, layout.IDENTITIES) or b"", self.node_id, size)
+        prefix, records = parse_bindings(self.stored(layout.IDENTITIES) or b"", self.node_id, size)
         return prefix, list(records)
 
     def prefix_pin(self, path: str, size: int | None) -> PrefixPin:
         """The pin of a node-wide log's first `size` lines (None: all); FormatError when there are fewer."""
         try:
-            return PrefixPin.of(read_file(self.root, path) or b"", size)
+            return PrefixPin.of(self.stored(path) or b"", size)
         except FormatError as error:
             raise error.at(path) from None
 
 
-@lru_cache(maxsize=8)
 def parse_bindings(data: bytes, node_id: str, size: int | None) -> tuple[bytes, tuple[Binding, ...]]:
-    """The first `size` lines (None: all) of a bindings log and their records; remembered, since every epoch asks."""
-    found = []
-    end = 0
-    for number, value in read_objects(data, layout.IDENTITIES):
-        if size is not None and number > size:
-            break
-        try:
-            record = Binding.read(value)
-            check_place(record, node_id, None, None)
-            if record.seq != number:
-                raise FormatError(f"seq is {record.seq}, expected {number}")
-        except FormatError as error:
-            raise error.at(layout.IDENTITIES, number) from None
-        found.append(record)
-        end = data.index(b"\n", end) + 1
-    if size is not None and len(found) < size:
-        raise FormatError(f"log has {len(found)} lines, {size} are pinned", path=layout.IDENTITIES)
-    return data[:end], tuple(found)
+    """The first `size` lines (None: all) of a bindings log and their records; FormatError names the line."""
+    records, ends, error = _read_bindings(data, node_id)
+    if error is not None and (size is None or size >= len(records)):
+        raise FormatError(error.message, rule=error.rule, path=error.path, line=error.line, hint=error.hint)
+    if size is not None and size > len(records):
+        raise FormatError(f"log has {len(records)} lines, {size} are pinned", path=layout.IDENTITIES)
+    end = len(records) if size is None else size
+    return data[: ends[end]], records[:end]
+
+
+@lru_cache(maxsize=2)
+def _read_bindings(data: bytes, node_id: str) -> tuple[tuple[Binding, ...], tuple[int, ...], FormatError | None]:
+    """All records up to the first line that cannot be read, where each prefix of them ends, and what is wrong there.
+
+    Remembered, since every epoch asks for a prefix.
+    """
+    found: list[Binding] = []
+    ends = [0]
+    try:
+        for number, value in read_objects(data, layout.IDENTITIES):
+            try:
+                record = Binding.read(value)
+                check_place(record, node_id, None, None)
+                if record.seq != number:
+                    raise FormatError(f"seq is {record.seq}, expected {number}")
+            except FormatError as error:
+                raise error.at(layout.IDENTITIES, number) from None
+            found.append(record)
+            ends.append(data.index(b"\n", ends[-1]) + 1)
+    except FormatError as error:
+        return tuple(found), tuple(ends), error
+    return tuple(found), tuple(ends), None
 
 
 def find_root(start: Path) -> Path:

@@ -1,0 +1,94 @@
+"""A node that is read once: for whoever looks at many epochs of a node that nobody changes meanwhile.
+
+The same answers and the same errors as `ledger.store.node`, from bytes that are kept: an epoch's as long as its folder
+is held, those of files that all epochs share as long as the node is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ledger.core.records import Record
+from ledger.core.statementlog import LogLine
+from ledger.core.values import Hash, ScopeId
+from ledger.store.files import read_file
+from ledger.store.node import EpochFolder, Node
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class NodeOnce(Node):
+    """A node whose shared files are read once. Made by `read_once`."""
+
+    kept: dict[str, bytes | None] = field(default_factory=dict, compare=False, repr=False)
+    logs: dict[str, list[LogLine]] = field(default_factory=dict, compare=False, repr=False)
+
+    def stored(self, path: str) -> bytes | None:
+        """The bytes of a file of the node, None when it does not exist."""
+        if path not in self.kept:
+            self.kept[path] = read_file(self.root, path)
+        return self.kept[path]
+
+    def epoch(self, scope_id: str, epoch_id: int) -> EpochFolder:
+        """The folder of an epoch, opened or not."""
+        return FolderOnce(self.root, self.node_id, ScopeId(scope_id), epoch_id, self)
+
+
+@dataclass(frozen=True)
+class FolderOnce(EpochFolder):
+    """An epoch's folder whose files are read, hashed and parsed once."""
+
+    node: NodeOnce = field(compare=False, repr=False)
+    kept: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def stored(self, name: str) -> bytes | None:
+        """A file's bytes, None when it does not exist."""
+        if name not in self.kept:
+            self.kept[name] = super().stored(name)
+        found: bytes | None = self.kept[name]
+        return found
+
+    def beside(self, path: str) -> bytes | None:
+        """The bytes of a file of the node outside the folder."""
+        return super().beside(path) if path.startswith(f"{self.relative}/") else self.node.stored(path)
+
+    def hash_of(self, name: str) -> Hash:
+        """SHA-256 of a log's bytes."""
+        key = ("hash", name)
+        if key not in self.kept:
+            self.kept[key] = super().hash_of(name)
+        found: Hash = self.kept[key]
+        return found
+
+    def names(self) -> list[str]:
+        """The names of everything in the folder."""
+        if "" not in self.kept:
+            self.kept[""] = super().names()
+        return list(self.kept[""])
+
+    def log(self) -> list[LogLine]:
+        """The scope's statement log, oldest first."""
+        if self.scope_id not in self.node.logs:
+            self.node.logs[self.scope_id] = super().log()
+        return self.node.logs[self.scope_id]
+
+    def single(self, model: type[R], name: str, data: bytes) -> R:
+        """The one record of a `.json` file of this epoch from its bytes."""
+        key = ("single", name, data)
+        if key not in self.kept:
+            self.kept[key] = super().single(model, name, data)
+        found: R = self.kept[key]
+        return found
+
+    def _log(self, name: str, model: type[R]) -> list[R]:
+        key = ("log", name)
+        if key not in self.kept:
+            self.kept[key] = super()._log(name, model)
+        return list(self.kept[key])
+
+
+def read_once(node: Node) -> NodeOnce:
+    """The same node for readers only: what is written to it from now on is not seen."""
+    return NodeOnce(node.root, node.settings)
