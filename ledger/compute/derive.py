@@ -6,9 +6,9 @@ Joins the engine's sums with the rules of core (payout, statement). Reads only; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ledger.compute.budget import projected_rules
-from ledger.compute.engine import Engine
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.approvers import Chain, named_by
 from ledger.core.config import ScopeSettings
@@ -52,8 +52,15 @@ class Derived:
         return {"allocations.jsonl": self.allocations_bytes, "statement.json": self.statement.file_bytes()}
 
 
+class Loads(Protocol):
+    """Who loads an epoch's log: the engine, one at a time, or `Ahead`, many at a time."""
+
+    def load(self, folder: EpochFolder, epoch: Epoch, identities_size: int) -> LoadedEpoch:
+        """The epoch in the engine, with the first `identities_size` lines of the bindings log."""
+
+
 def derive(
-    engine: Engine,
+    engine: Loads,
     node: Node,
     folder: EpochFolder,
     *,
@@ -70,7 +77,7 @@ def derive(
     epoch = folder.epoch()
     pin = pin or folder.pin() or provisional_pin(folder.chain(), node.scope(folder.scope_id))
     prefix, bindings = node.bindings_prefix(stated.identities.size if stated else None)
-    loaded = engine.load(folder, epoch, identities_size=len(bindings))
+    loaded = engine.load(folder, epoch, len(bindings))
     evaluation = loaded.evaluate()
     pool, awards = tuple(folder.pool()), tuple(folder.awards())
     projected: tuple[Computed, ...] = ()

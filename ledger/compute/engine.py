@@ -13,19 +13,19 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import duckdb
 
+from ledger.compute.batch import Batch, Row, Wanted
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records import Epoch
 from ledger.store.files import check_no_link
 from ledger.store.node import EpochFolder
 
-__all__ = ["Engine", "LoadedEpoch"]
+__all__ = ["Engine", "LoadedEpoch", "Wanted"]
 
-Row = tuple[Any, ...]
 ROWS_AT_A_TIME = 20_000
 
 
@@ -49,7 +49,7 @@ class Engine:
         spill = Path(self._spill.name).resolve()
         self._nothing = spill / "empty.jsonl"
         self._nothing.touch()
-        self._loaded: LoadedEpoch | None = None
+        self._loaded: Batch | None = None
         self._remembered: set[str] = set()
         self._made: dict[str, Hashable] = {}
         self._database = duckdb.connect(":memory:")
@@ -83,22 +83,29 @@ class Engine:
         self._database.close()
         self._spill.cleanup()
 
-    def load(self, folder: EpochFolder, epoch: Epoch, *, identities_size: int | None = None) -> LoadedEpoch:
+    def load(self, folder: EpochFolder, epoch: Epoch, identities_size: int | None = None) -> LoadedEpoch:
         """Reads and hashes an epoch's activity log and proves its form; the epoch loaded before is let go.
 
         `identities_size`: how many lines of the bindings log count (None: all of it as it stands).
         """
+        return self.load_set([Wanted(folder, epoch, identities_size)])[0]
+
+    def load_set(self, wanted: Sequence[Wanted]) -> list[LoadedEpoch]:
+        """The same for several epochs of one scope, by rising number, whose files do not change meanwhile.
+
+        FormatError where something is wrong with one of their logs as a whole: load each by itself then.
+        """
         self._loaded = None
-        self._loaded = LoadedEpoch(self, folder, epoch, identities_size)
-        return self._loaded
+        self._loaded = batch = Batch(self, wanted)
+        return [LoadedEpoch(self, batch, each) for each in wanted]
 
     def known_ids(self, shards: Sequence[Path]) -> dict[str, str]:
         """Event id to payload hash over the given logs, for collecting. The logs are not checked here."""
         return dict(self.rows("known_ids", shards=self.paths(shards)))
 
-    def holds(self, loaded: LoadedEpoch) -> bool:
-        """Whether the tables are those of `loaded`."""
-        return self._loaded is None or self._loaded is loaded
+    def holds(self, batch: Batch) -> bool:
+        """Whether the tables are those of `batch`."""
+        return self._loaded is batch
 
     def paths(self, paths: Sequence[Path]) -> list[str]:
         """The node's files as DuckDB is to read them, links refused; a log that does not exist counts as empty."""
@@ -131,12 +138,12 @@ class Engine:
         self.execute(f"CREATE OR REPLACE TABLE {name} AS {query(name)}", parameters).fetchall()
         self._made[name] = of
 
-    def remember(self, log: str) -> None:
-        """Makes the loaded events' ids the ones seen in `log`, for the search across epochs."""
-        if log in self._remembered:
-            self.execute("DELETE FROM seen WHERE log = $log", {"log": log}).fetchall()
-        self._remembered.add(log)
-        self.execute("INSERT INTO seen SELECT id, $log FROM events WHERE canonical", {"log": log}).fetchall()
+    def remember(self, logs: Sequence[str]) -> None:
+        """Makes the loaded events' ids the ones seen in these logs, for the search across epochs."""
+        if not self._remembered.isdisjoint(logs):
+            self.execute("DELETE FROM seen WHERE list_contains($logs, log)", {"logs": list(logs)}).fetchall()
+        self._remembered.update(logs)
+        self.execute(f"INSERT INTO seen {query('seen_here')}", {}).fetchall()
 
     def remember_elsewhere(self, shards: Sequence[Path]) -> None:
         """Makes the ids of logs that are not loaded the ones seen there. FormatError where they are no text."""

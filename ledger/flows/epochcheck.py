@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from ledger.compute.amending import double_pay
 from ledger.compute.budget import computed_rules
-from ledger.compute.derive import Derived, derive
+from ledger.compute.derive import Derived, Loads, derive
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import encode, sha256_hex
@@ -106,8 +106,9 @@ def _digests(text: str) -> dict[str, str]:
 class EpochCheck:
     """Collects findings by invariant for one epoch."""
 
-    def __init__(self, session: Session, folder: EpochFolder, receipts: ReceiptCheck) -> None:
+    def __init__(self, session: Session, folder: EpochFolder, receipts: ReceiptCheck, ahead: Loads) -> None:
         self.session, self.node, self.folder, self.receipts = session, session.node, folder, receipts
+        self.ahead = ahead
         self.findings = Findings()
         self.state = "unreadable"
 
@@ -162,7 +163,7 @@ class EpochCheck:
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
     def _derive(self, statement: Statement | None, pin: Pin | None) -> Derived:
-        return derive(self.session.engine, self.node, self.folder, stated=statement, pin=pin)
+        return derive(self.ahead, self.node, self.folder, stated=statement, pin=pin)
 
     def _one(self, read: Callable[[], T]) -> T | None:
         try:

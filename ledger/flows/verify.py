@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.compute.ahead import Ahead
 from ledger.core.conduct import binding_findings
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
@@ -28,6 +29,7 @@ from ledger.store.amendments import amendments
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
 from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
+from ledger.store.once import FolderOnce
 from ledger.store.payments import on_disk
 
 
@@ -79,12 +81,15 @@ def _verified(session: Session, scope_id: str | None, epoch_id: int | None, root
         result.findings += _scope_findings(node, scope)
         with suppress(LedgerError):  # one of the findings
             result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
-        for folder in _folders(node, scope):
-            if epoch_id in (None, folder.epoch_id):
-                session.tell(f"verifying {scope}/{folder.epoch_id}")
-                result.epochs += [
-                    EpochCheck(session, each, receipts).report() for each in (folder, *amendments(folder))
-                ]
+        folders = [folder for folder in _folders(node, scope) if epoch_id in (None, folder.epoch_id)]
+        ahead = Ahead(session.engine, node, folders)
+        for folder in folders:
+            session.tell(f"verifying {scope}/{folder.epoch_id}")
+            result.epochs += [
+                EpochCheck(session, each, receipts, ahead).report() for each in (folder, *amendments(folder))
+            ]
+            if isinstance(folder, FolderOnce):
+                folder.forget()
     result.findings += _binding_findings(node)
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:

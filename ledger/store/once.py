@@ -43,6 +43,10 @@ class FolderOnce(EpochFolder):
     node: NodeOnce = field(compare=False, repr=False)
     kept: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    def forget(self) -> None:
+        """Let go of what was read, so that memory does not grow with the epochs that are held."""
+        self.kept.clear()
+
     def stored(self, name: str) -> bytes | None:
         """A file's bytes, None when it does not exist."""
         if name not in self.kept:

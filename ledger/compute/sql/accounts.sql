@@ -1,8 +1,9 @@
--- Who each bound account belongs to, as the bindings log stood after its first $size lines.
+-- Who each account belongs to, and over which prefixes of the bindings log.
 --
--- Inputs   $path   the bindings log (checked line by line elsewhere), $size how many of its lines count (NULL: all)
--- Table    source, platform_user_id, user_id: one row per account that is bound then; the latest line of it decides
--- Invariants  one account resolves to at most one user at a time
+-- Inputs   $path   the bindings log (checked line by line elsewhere)
+-- Table    source, platform_user_id, user_id; first, until BIGINT: so it is in every prefix of at least `first` and
+--          fewer than `until` lines
+-- Invariants  in one prefix an account resolves to at most one user: the latest line of it decides
 WITH lines AS (
     SELECT line, row_number() OVER () AS number
     FROM read_csv(
@@ -18,13 +19,14 @@ bindings AS (
             line, '{"action": "VARCHAR", "external_id": "VARCHAR", "provider": "VARCHAR", "user_id": "VARCHAR"}'
         ) AS b
     FROM lines
-    WHERE $size::BIGINT IS NULL OR number <= $size
 ),
-latest AS (
-    SELECT b.provider AS source, b.external_id AS platform_user_id, arg_max(b, number) AS b
+spans AS (
+    SELECT
+        b,
+        number,
+        lead(number, 1, 9223372036854775807) OVER (PARTITION BY b.provider, b.external_id ORDER BY number) AS next
     FROM bindings
-    GROUP BY ALL
 )
-SELECT source, platform_user_id, b.user_id AS user_id
-FROM latest
+SELECT b.provider AS source, b.external_id AS platform_user_id, b.user_id AS user_id, number AS first, next AS until
+FROM spans
 WHERE b.action = 'bind'

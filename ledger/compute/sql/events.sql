@@ -1,8 +1,11 @@
--- One row for each line of an epoch's activity log, in log order (the table's rowid counts them from 0).
+-- One row for each line of the activity logs of a set of epochs of one scope, epoch by epoch in log order (the table's
+-- rowid counts them from 0).
 --
--- Inputs   $shards       paths of the log's shards, in order
---          $node_id, $scope_id, $period_end (canonical time)
--- Table    id … ingested_at   fields as text, NULL where the line is no JSON object
+-- Inputs   $shards       paths of the logs' shards, in order; the folder of each is named by the epoch's number
+--          $node_id, $scope_id, $first the smallest epoch, $ends the end of each window from it on (canonical times;
+--          NULL for an epoch that is not of the set)
+-- Table    epoch         INTEGER
+--          id … ingested_at   fields as text, NULL where the line is no JSON object
 --          quantity      BIGINT, how many of it
 --          octets        BIGINT, bytes of the line without its line end
 --          canonical     BOOLEAN, the line is exactly what its own fields give when written again (RFC 8785)
@@ -15,15 +18,16 @@
 -- spaces, so equality leaves no room for another order, a duplicate, unknown or missing key, another type, a
 -- fraction, or an exponent. Left to check by pattern: null, control characters and the inside of metadata.
 WITH lines AS (
-    SELECT line
+    SELECT line, split_part(filename, '/', -2)::INTEGER AS epoch
     FROM read_csv(
         $shards,
-        columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none',
+        columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none', filename = true,
         hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
     )
 ),
 parsed AS (
     SELECT
+        epoch,
         line,
         try(from_json(line, '{
             "artifact_url": "VARCHAR", "event_time": "VARCHAR", "event_type": "VARCHAR", "id": "VARCHAR",
@@ -34,10 +38,11 @@ parsed AS (
     FROM lines
 ),
 written AS (
-    SELECT e, strlen(line) AS octets, coalesce(line = to_json(e)::VARCHAR, false) AS canonical
+    SELECT epoch, e, strlen(line) AS octets, coalesce(line = to_json(e)::VARCHAR, false) AS canonical
     FROM parsed
 )
 SELECT
+    epoch,
     e.id,
     e.source,
     e.event_type,
@@ -54,7 +59,7 @@ SELECT
         AND octets <= 1000000 -- the longest line that is read (specification, Bounds)
         AND e.node_id = $node_id
         AND e.scope_id = $scope_id
-        AND e.event_time < $period_end
+        AND e.event_time < ($ends::VARCHAR[])[epoch - $first + 1]
         AND regexp_full_match(e.id, '[!-~]+') AND strlen(e.id) <= 512
         AND regexp_full_match(e.platform_user_id, '[!-~]+') AND strlen(e.platform_user_id) <= 256
         AND regexp_full_match(e.event_type, '[a-z][a-z0-9_]{0,62}')

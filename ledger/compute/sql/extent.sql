@@ -1,6 +1,14 @@
--- What the engine saw of the log, to be held against its bytes as they were hashed.
+-- What the engine saw of each log, to be held against its bytes as they were hashed.
 --
 -- Inputs   table events
--- Output   one row: lines BIGINT, octets HUGEINT (bytes, a line end for each line included), unsound BIGINT (lines)
-SELECT count(*) AS lines, coalesce(sum(octets + 1), 0) AS octets, count(*) FILTER (NOT sound) AS unsound
+-- Output   epoch, lines BIGINT, octets HUGEINT (bytes, a line end for each line included), unsound BIGINT (lines), latest
+--          (the greatest ingested_at); no row for a log without lines
+SELECT
+    epoch,
+    count(*) AS lines,
+    sum(octets + 1) AS octets,
+    count(*) FILTER (NOT sound) AS unsound,
+    max(ingested_at) AS latest
 FROM events
+GROUP BY epoch
+ORDER BY epoch

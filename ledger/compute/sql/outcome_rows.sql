@@ -1,6 +1,6 @@
--- Everything that an outcome shows, in log order.
+-- Everything that an outcome of one epoch shows, in log order.
 --
--- Inputs   tables events, outcomes; $period_start (canonical time); $id one event's id (NULL: all)
+-- Inputs   tables events, places, outcomes; $epoch; $id one event's id (NULL: all)
 -- Output   number (rowid of events), then the fields of core's EventOutcome from `id` on, in its order; units HUGEINT
 --          milli-units, late BOOLEAN (its time lies before the window), quantity BIGINT
 SELECT
@@ -16,9 +16,10 @@ SELECT
     included,
     units,
     weight_source,
-    event_time < $period_start AS late,
+    event_time < period_start AS late,
     quantity
 FROM outcomes
 JOIN events ON events.rowid = number
-WHERE $id::VARCHAR IS NULL OR id = $id
+JOIN places ON places.epoch = outcomes.epoch
+WHERE outcomes.epoch = $epoch AND ($id::VARCHAR IS NULL OR id = $id)
 ORDER BY number

@@ -1,16 +1,17 @@
--- What each event of the loaded epoch comes to (specification, section 4, rule 1).
+-- What each event of the loaded epochs comes to (specification, section 4, rule 1).
 --
--- Inputs   tables events, accounts, decisions; $kinds (`source:event_type`) and $weights (milli-units) of the epoch,
---          two lists of one length
--- Table    number (rowid of events), user_id (NULL: unresolved), included, units HUGEINT milli-units
+-- Inputs   tables events, places, accounts, decisions; $epochs, $kinds (`source:event_type`) and $weights (milli-units)
+--          of the epochs' weights, lists of one length
+-- Table    epoch INTEGER, number (rowid of events), user_id (NULL: unresolved), included, units HUGEINT milli-units
 --          (quantity × weight; the caller refuses what leaves 64 bits),
 --          weight_source 'decision', 'policy' or 'none'
--- Invariants  one row per event: accounts, decisions and kinds are unique by key. A `resolve` goes before the binding;
+-- Invariants  one row per event: accounts in a prefix, decisions and kinds are unique by key. A `resolve` goes before the binding;
 --             an event of a receipt names the user himself
 WITH policy AS (
-    SELECT unnest($kinds::VARCHAR[]) AS kind, unnest($weights::BIGINT[]) AS weight
+    SELECT unnest($epochs::INTEGER[]) AS epoch, unnest($kinds::VARCHAR[]) AS kind, unnest($weights::BIGINT[]) AS weight
 )
 SELECT
+    events.epoch AS epoch,
     events.rowid AS number,
     coalesce(
         decisions.user_id, CASE WHEN events.source = 'receipt' THEN events.platform_user_id ELSE accounts.user_id END
@@ -21,6 +22,11 @@ SELECT
         WHEN decisions.weight IS NOT NULL THEN 'decision' WHEN policy.weight IS NOT NULL THEN 'policy' ELSE 'none'
     END AS weight_source
 FROM events
-LEFT JOIN decisions ON decisions.id = events.id
-LEFT JOIN accounts ON accounts.source = events.source AND accounts.platform_user_id = events.platform_user_id
-LEFT JOIN policy ON policy.kind = events.source || ':' || events.event_type
+JOIN places ON places.epoch = events.epoch
+LEFT JOIN decisions ON decisions.epoch = events.epoch AND decisions.id = events.id
+LEFT JOIN accounts
+    ON accounts.source = events.source
+    AND accounts.platform_user_id = events.platform_user_id
+    AND accounts.first <= places.size
+    AND accounts.until > places.size
+LEFT JOIN policy ON policy.epoch = events.epoch AND policy.kind = events.source || ':' || events.event_type

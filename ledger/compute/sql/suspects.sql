@@ -1,8 +1,8 @@
 -- The lines that ledger.core must look at.
 --
--- Inputs   table events
+-- Inputs   table events; $epoch
 -- Output   number (rowid of events)
 SELECT rowid AS number
 FROM events
-WHERE NOT sound
+WHERE epoch = $epoch AND NOT sound
 ORDER BY number

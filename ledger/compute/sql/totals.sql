@@ -1,10 +1,11 @@
 -- Events and units by kind.
 --
 -- Inputs   tables events, outcomes
--- Output   source, event_type, event_count BIGINT (all), counted_count BIGINT (included and resolved),
+-- Output   epoch, source, event_type, event_count BIGINT (all), counted_count BIGINT (included and resolved),
 --          units HUGEINT milli-units of the counted ones, quantity HUGEINT of all, largest HUGEINT milli-units of
 --          any one event
 SELECT
+    outcomes.epoch,
     source,
     event_type,
     count(*) AS event_count,
@@ -14,5 +15,5 @@ SELECT
     max(units) AS largest
 FROM outcomes
 JOIN events ON events.rowid = number
-GROUP BY source, event_type
-ORDER BY source, event_type
+GROUP BY outcomes.epoch, source, event_type
+ORDER BY outcomes.epoch, source, event_type
