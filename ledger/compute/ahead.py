@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ledger.compute.derive import peek
 from ledger.compute.engine import Engine, LoadedEpoch, Wanted
 from ledger.core.errors import LedgerError
 from ledger.core.records import Epoch
@@ -65,7 +66,7 @@ class Ahead:
                 total += sum(folder.size(name) for name in folder.log_shards())
                 if total > BATCH_BYTES and wanted:
                     break
-                stated = folder.statement()
+                stated = peek(folder.read("statement.json")) or folder.statement()
                 size = len(self._node.bindings_prefix(stated.identities.size if stated else None)[1])
                 wanted.append(Wanted(folder, folder.epoch(), size))
             except LedgerError:

@@ -71,8 +71,10 @@ def _lapsed(node: Node, folder: EpochFolder, bindings: Iterable[Binding]) -> int
     """Credits that earlier epochs hold for accounts which nobody ever came for until their time ends in this epoch."""
     lines, total = tuple(bindings), 0
     for number in range(1, folder.epoch_id):
-        earlier = node.epoch(folder.scope_id, number)
-        if earlier.epoch().hold_epochs != folder.epoch_id - number or (statement := earlier.statement()) is None:
+        if node.hold_epochs(folder.scope_id, number) != folder.epoch_id - number:
+            continue
+        statement = node.epoch(folder.scope_id, number).statement()
+        if statement is None:
             continue
         claimed = claimed_since(lines, statement.identities.size)
         total += sum(

@@ -5,6 +5,7 @@ Joins the engine's sums with the rules of core (payout, statement). Reads only; 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +53,50 @@ class Derived:
         return {"allocations.jsonl": self.allocations_bytes, "statement.json": self.statement.file_bytes()}
 
 
+class Pinned(Protocol):
+    """Which prefixes of the node's logs a statement pins: a `Statement`, or what `peek` saw of one."""
+
+    @property
+    def identities(self) -> PrefixPin:
+        """The bindings that count."""
+
+    @property
+    def log(self) -> LogPin:
+        """The scope's statement log before it."""
+
+    @property
+    def receipts(self) -> PrefixPin:
+        """The receipts that count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The pins of a stored statement that was not read: right only when the statement that follows is the same."""
+
+    identities: PrefixPin
+    log: LogPin
+    receipts: PrefixPin
+
+
+_PINS = tuple(
+    re.compile(rb'"%b":\{"%b":"([0-9a-f]{64})","size":(0|[1-9][0-9]{0,14})\}' % names)
+    for names in ((b"identities", b"sha256"), (b"log", b"root"), (b"receipts", b"sha256"))
+)
+
+
+def peek(data: bytes) -> Peeked | None:
+    """The pins of the bytes of a statement by their look; None where they do not look like one."""
+    found = [pin.search(data) for pin in _PINS]
+    bindings, log, receipts = ((Hash(one[1].decode()), int(one[2])) if one else None for one in found)
+    if bindings is None or log is None or receipts is None:
+        return None
+    return Peeked(
+        PrefixPin(sha256=bindings[0], size=bindings[1]),
+        LogPin(root=log[0], size=log[1]),
+        PrefixPin(sha256=receipts[0], size=receipts[1]),
+    )
+
+
 class Loads(Protocol):
     """Who loads an epoch's log: the engine, one at a time, or `Ahead`, many at a time."""
 
@@ -64,7 +109,7 @@ def derive(
     node: Node,
     folder: EpochFolder,
     *,
-    stated: Statement | None = None,
+    stated: Pinned | None = None,
     log_size: int | None = None,
     pin: Pin | None = None,
 ) -> Derived:
@@ -134,7 +179,7 @@ def pinned_log(folder: EpochFolder, size: int | None) -> LogPin:
     return log_pin(lines[: before if size is None else size])
 
 
-def _receipts_size(folder: EpochFolder, stated: Statement | None) -> int | None:
+def _receipts_size(folder: EpochFolder, stated: Pinned | None) -> int | None:
     """How much of the log of receipts counts: what the first draft of review pinned, for events were made of that."""
     first = stated or folder.statement()
     return first.receipts.size if first else None

@@ -20,7 +20,7 @@ from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount, event_units
 from ledger.core.findings import first_findings
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Allocation
+from ledger.core.records import Allocation, made
 from ledger.core.values import MAX_AMOUNT, Hash, Timestamp, Units
 
 if TYPE_CHECKING:
@@ -83,13 +83,16 @@ class LoadedEpoch:
         )
         batch.override()
         allocations = tuple(
-            Allocation(
-                **place,
-                activity_count=count,
-                final_units=final,
-                override_reason=reason,
-                proposed_units=Units(bounded_sum((proposed,), "a user's units")),
-                user_id=user,
+            made(
+                Allocation,
+                {
+                    **place,
+                    "activity_count": count,
+                    "final_units": final,
+                    "override_reason": reason,
+                    "proposed_units": Units(bounded_sum((proposed,), "a user's units")),
+                    "user_id": user,
+                },
             )
             for user, count, proposed, final, reason in batch.rows("allocations", self._number)
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey
-from ledger.core.records import Held, Payout
+from ledger.core.records import Held, Payout, made
 from ledger.core.values import MAX_AMOUNT, Credits, Hash, Units, UserId
 
 
@@ -79,13 +79,16 @@ def payout_table(
             shares[number] += 1
     got = {(taker[0], taker[1]): share for taker, share in zip(takers, shares, strict=True)}
     payouts = tuple(
-        Payout(
-            amount_credits=Credits(got.get((False, user), 0) + awards.get(user, 0)),
-            award_credits=Credits(awards.get(user, 0)),
-            share=share_text(units.get(user, 0), total),
-            share_credits=Credits(got.get((False, user), 0)),
-            total_units=Units(units.get(user, 0)),
-            user_id=user,
+        made(
+            Payout,
+            {
+                "amount_credits": Credits(got.get((False, user), 0) + awards.get(user, 0)),
+                "award_credits": Credits(awards.get(user, 0)),
+                "share": share_text(units.get(user, 0), total),
+                "share_credits": Credits(got.get((False, user), 0)),
+                "total_units": Units(units.get(user, 0)),
+                "user_id": user,
+            },
         )
         for user in sorted(units.keys() | awards.keys())
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
@@ -79,6 +79,25 @@ def _as_tuples(value: Any, *names: str) -> Any:
     if isinstance(value, Mapping):
         return {name: tuple(v) if name in names and isinstance(v, list) else v for name, v in value.items()}
     return value
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def made(model: type[M], values: dict[str, Any]) -> M:
+    """A record of values that need no check, being our own whole numbers and what checked records hold.
+
+    For the records of which there is one a person and epoch: it takes a tenth of the time. All fields must be given.
+    """
+    record = model.__new__(model)
+    for name, value in (
+        ("__dict__", values),
+        ("__pydantic_fields_set__", set(values)),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ):
+        object.__setattr__(record, name, value)
+    return record
 
 
 class Record(BaseModel):
@@ -427,6 +446,16 @@ class Allocation(EpochRecord):
         """`final_units` where set, else `proposed_units` (milli-units)."""
         return self.proposed_units if self.final_units is None else self.final_units
 
+    def encode(self) -> bytes:
+        """The canonical bytes, without a line end: as of any record, written directly, for there is one a person."""
+        final = "null" if self.final_units is None else f'"{self.final_units}"'
+        reason = "null" if self.override_reason is None else canonical.encode(self.override_reason).decode()
+        return (
+            f'{{"activity_count":{self.activity_count},"epoch_id":{self.epoch_id},"final_units":{final},'
+            f'"node_id":"{self.node_id}","override_reason":{reason},"proposed_units":"{self.proposed_units}",'
+            f'"scope_id":"{self.scope_id}","user_id":"{self.user_id}"}}'
+        ).encode()
+
 
 class PrefixPin(BaseModel):
     """An append-only log as it stood: how many lines, and the SHA-256 of that prefix."""
@@ -528,8 +557,25 @@ class Statement(EpochRecord):
     def _lists(cls, value: Any) -> Any:
         return _as_tuples(value, "gaps", "held", "payouts")
 
+    def encode(self) -> bytes:
+        """The canonical bytes, without a line end: as of any record, the payouts written directly."""
+        rest = self.model_dump(by_alias=True, exclude={"payouts"})
+        rows = ",".join(
+            f'{{"amount_credits":"{row.amount_credits}","award_credits":"{row.award_credits}","share":"{row.share}",'
+            f'"share_credits":"{row.share_credits}","total_units":"{row.total_units}","user_id":"{row.user_id}"}}'
+            for row in self.payouts
+        )
+        head, _, tail = canonical.encode({**rest, "payouts": []}).partition(
+            b'"payouts":[]'
+        )  # no text holds a bare quote
+        return b'%b"payouts":[%b]%b' % (head, rows.encode(), tail)
+
     def file_bytes(self) -> bytes:
         """The bytes of `statement.json`."""
+        return self._file_bytes
+
+    @cached_property
+    def _file_bytes(self) -> bytes:
         return self.encode() + b"\n"
 
     @cached_property
@@ -540,7 +586,8 @@ class Statement(EpochRecord):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy that computes its own hash: it may differ in `update`."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("statement_hash", None)
+        for made in ("statement_hash", "_file_bytes"):
+            copied.__dict__.pop(made, None)
         return copied
 
 

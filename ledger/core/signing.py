@@ -108,11 +108,14 @@ def recover_signer(text: str, signature: str) -> Address:
     """
     if normalize_signature(signature) != signature:
         raise SignatureError("the signature is not in its stored form (lowercase, v 27 or 28)")
-    from eth_account import Account
-    from eth_account.messages import encode_defunct
+    from eth_keys.datatypes import Signature  # lazily, and not by way of eth-account, whose import takes half a second
+    from eth_utils.crypto import keccak
 
+    body, raw = text.encode(), bytes.fromhex(signature[2:])
     try:
-        return cast(Address, Account.recover_message(encode_defunct(text=text), signature=signature))
+        digest = keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(body), body))  # EIP-191, version 0x45
+        recovered = Signature(raw[:64] + bytes([raw[64] - 27])).recover_public_key_from_msg_hash(digest)
+        return cast(Address, recovered.to_checksum_address())
     except Exception as error:  # eth-keys raises several unrelated classes for points that are not on the curve
         raise SignatureError(
             f"no signer can be recovered from the signature ({type(error).__name__})",

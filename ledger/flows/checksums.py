@@ -20,8 +20,14 @@ def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> s
     `pending`: bytes of files that are about to be written.
     """
     names = {name for name in (*folder.names(), *(pending or {})) if layout.shard_number(name) is None}
+
+    def digest(name: str) -> str:
+        if pending and pending.get(name):
+            return sha256_hex(pending[name])
+        return folder.hash_of(name) if folder.version == 1 else sha256_hex(folder.read(name))  # of its own lines alone
+
     return "".join(
-        f"{sha256_hex((pending or {}).get(name) or folder.read(name))}  {name}\n"
+        f"{digest(name)}  {name}\n"
         for name in sorted(names)
         if layout.kind_of(name, folder.version) in ("once", "log", "derived") and name != layout.CHECKSUMS
     )

@@ -6,13 +6,14 @@ Reads only. A check that cannot apply yet says so; it never counts as passed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
 from ledger.compute.amending import double_pay
 from ledger.compute.budget import computed_rules
-from ledger.compute.derive import Derived, Loads, derive
+from ledger.compute.derive import Derived, Loads, Pinned, derive, peek
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import encode, sha256_hex
@@ -33,6 +34,7 @@ from ledger.store import layout
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, walk
+from ledger.store.once import FolderOnce
 
 T = TypeVar("T")
 Verdict = Literal["pass", "fail", "not yet"]
@@ -120,8 +122,9 @@ class EpochCheck:
         self.state = self._one(folder.state) or "unreadable"
         self._transitions(transitions)
         pin = self._one(self.folder.pin)
-        statement = self._one(folder.statement)
-        derived = self._one(lambda: self._derive(statement, pin))
+        derived = self._same(pin)
+        statement = derived.statement if derived else self._one(folder.statement)
+        derived = derived or self._one(lambda: self._derive(statement, pin))
         self._decisions(derived, transitions)
         if isinstance(folder, AmendmentFolder):
             self._amendment(folder, statement)
@@ -162,7 +165,23 @@ class EpochCheck:
                 message = "your checkout altered line endings (core.autocrlf, or a .gitattributes deeper down)"
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
-    def _derive(self, statement: Statement | None, pin: Pin | None) -> Derived:
+    def _same(self, pin: Pin | None) -> Derived | None:
+        """The epoch recomputed over the pins that its statement seems to have, where that gives the stored bytes.
+
+        Then that statement is the stored one, and its lines need not be read. Else nothing, and nothing is said.
+        """
+        if not isinstance(self.folder, FolderOnce):
+            return None
+        with suppress(LedgerError):
+            stored = self.folder.read("statement.json")
+            pinned = peek(stored)
+            derived = self._derive(pinned, pin) if pinned else None
+            if derived is not None and derived.statement.file_bytes() == stored:
+                self.folder.prove(derived.statement)
+                return derived
+        return None
+
+    def _derive(self, statement: Pinned | None, pin: Pin | None) -> Derived:
         return derive(self.ahead, self.node, self.folder, stated=statement, pin=pin)
 
     def _one(self, read: Callable[[], T]) -> T | None:
@@ -326,7 +345,7 @@ class EpochCheck:
             return
         if statement is None:
             self._differ("PAYOUT_DETERMINISTIC", "statement", "statement.json", "a statement", "none", None)
-        else:
+        elif statement is not derived.statement:
             wanted, stored = derived.statement.fields(), statement.fields()
             for name, (rule, path) in STATEMENT_RULES.items():
                 if wanted[name] != stored[name]:

@@ -411,6 +411,10 @@ class Node:
         """The folder of an epoch, opened or not."""
         return EpochFolder(self.root, self.node_id, ScopeId(scope_id), epoch_id)
 
+    def hold_epochs(self, scope_id: str, epoch_id: int) -> int | None:
+        """For how many epochs the unclaimed shares of an epoch are held; None where for good, or not at all."""
+        return self.epoch(scope_id, epoch_id).epoch().hold_epochs
+
     def epochs(self, scope_id: str) -> list[EpochFolder]:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
         folder = self.root / layout.EPOCHS / scope_id

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ledger.core.records import Record
+from ledger.core.canonical import sha256_hex
+from ledger.core.records import Record, Statement
 from ledger.core.statementlog import LogLine
 from ledger.core.values import Hash, ScopeId
+from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node
 
@@ -23,6 +25,8 @@ class NodeOnce(Node):
     """A node whose shared files are read once. Made by `read_once`."""
 
     kept: dict[str, bytes | None] = field(default_factory=dict, compare=False, repr=False)
+    proven: dict[str, tuple[int, bytes, Statement]] = field(default_factory=dict, compare=False, repr=False)
+    holds: dict[tuple[str, int], int | None] = field(default_factory=dict, compare=False, repr=False)
     logs: dict[str, list[LogLine]] = field(default_factory=dict, compare=False, repr=False)
 
     def stored(self, path: str) -> bytes | None:
@@ -30,6 +34,13 @@ class NodeOnce(Node):
         if path not in self.kept:
             self.kept[path] = read_file(self.root, path)
         return self.kept[path]
+
+    def hold_epochs(self, scope_id: str, epoch_id: int) -> int | None:
+        """For how many epochs the unclaimed shares of an epoch are held."""
+        key = (scope_id, epoch_id)
+        if key not in self.holds:
+            self.holds[key] = super().hold_epochs(scope_id, epoch_id)
+        return self.holds[key]
 
     def epoch(self, scope_id: str, epoch_id: int) -> EpochFolder:
         """The folder of an epoch, opened or not."""
@@ -48,7 +59,9 @@ class FolderOnce(EpochFolder):
         self.kept.clear()
 
     def stored(self, name: str) -> bytes | None:
-        """A file's bytes, None when it does not exist."""
+        """A file's bytes, None when it does not exist; those of activity are large, and not kept."""
+        if layout.shard_number(name) is not None:
+            return super().stored(name)
         if name not in self.kept:
             self.kept[name] = super().stored(name)
         found: bytes | None = self.kept[name]
@@ -62,7 +75,8 @@ class FolderOnce(EpochFolder):
         """SHA-256 of a log's bytes."""
         key = ("hash", name)
         if key not in self.kept:
-            self.kept[key] = super().hash_of(name)
+            data = self.kept[name] if name in self.kept else super().stored(name)
+            self.kept[key] = Hash(sha256_hex(data or b""))
         found: Hash = self.kept[key]
         return found
 
@@ -81,10 +95,17 @@ class FolderOnce(EpochFolder):
     def single(self, model: type[R], name: str, data: bytes) -> R:
         """The one record of a `.json` file of this epoch from its bytes."""
         key = ("single", name, data)
+        last = self.node.proven.get(self.scope_id)
+        if name == "statement.json" and last is not None and last[:2] == (self.epoch_id, data):
+            self.kept[key] = last[2]
         if key not in self.kept:
             self.kept[key] = super().single(model, name, data)
         found: R = self.kept[key]
         return found
+
+    def prove(self, statement: Statement) -> None:
+        """Take `statement` for the one of these bytes, here and for the epoch after: it was recomputed to each byte."""
+        self.node.proven[self.scope_id] = (self.epoch_id, statement.file_bytes(), statement)
 
     def _log(self, name: str, model: type[R]) -> list[R]:
         key = ("log", name)
