@@ -22,7 +22,6 @@ from ledger.cli.output import emit, note, out
 if TYPE_CHECKING:
     from ledger.flows.amend import Amendment
 
-KINDS = ("error", "late_evidence", "fraud", "revoked_receipt", "redaction")
 amend_options = options(
     node_option,
     scope_option,
@@ -30,6 +29,16 @@ amend_options = options(
     actor_option,
     now_option,
     json_option,
+)
+why_options = options(
+    click.option(
+        "--kind",
+        type=click.Choice(["error", "late_evidence", "fraud", "revoked_receipt", "redaction"]),
+        required=True,
+        help="What makes it necessary.",
+    ),
+    click.option("--reason", required=True, help="Why, in words; it is published with the amendment."),
+    click.option("--evidence", default="", help="A link that shows it."),
 )
 
 
@@ -43,9 +52,12 @@ def amend() -> None:
 
 @amend.command("begin")
 @amend_options
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What makes it necessary.")
-@click.option("--reason", required=True, help="Why, in words; it is published with the amendment.")
-@click.option("--evidence", default="", help="A link that shows it.")
+@click.option(
+    "--kind",
+    type=click.Choice(["error", "late_evidence", "fraud", "revoked_receipt", "redaction"]),
+    required=True,
+    help="What makes it necessary.",
+)
 def begin(
     node_dir: Path | None,
     scope_id: str | None,
@@ -94,8 +106,8 @@ def status(
         out(f"{delta.change:+}  {delta.before} → {delta.after}  {delta.name}")
     if not found.deltas:
         out("nobody's amount changes")
-    if found.taken_back:
-        note(f"{found.taken_back} credits fewer than the version before said; what was paid of them is netted later")
+    if found.overpaid:
+        note(f"{found.overpaid} credits were paid that nobody is owed then: netted against what follows, or waived")
 
 
 def _told(found: Amendment) -> dict[str, object]:
@@ -111,6 +123,7 @@ def _told(found: Amendment) -> dict[str, object]:
             for delta in found.deltas
         ],
         "taken_back_credits": str(found.taken_back),
+        "overpaid_credits": str(found.overpaid),
         "statement": found.statement,
     }
 

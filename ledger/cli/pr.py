@@ -1,4 +1,4 @@
-"""`ledger pr`: the weekly loop on GitHub, one branch and one pull request for each epoch."""
+"""`ledger pr`: the loop on GitHub, one branch and one pull request for each epoch and amendment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.cli.amend import amend_options, why_options
 from ledger.cli.loop import loop_over
-from ledger.cli.options import json_option, node_option, now_option, options, scope_options
+from ledger.cli.options import json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import DifferenceError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def pr() -> None:
-    """The weekly loop on GitHub: one branch and one pull request for each epoch in progress.
+    """The weekly loop on GitHub: one branch and one pull request for each epoch and amendment in progress.
 
     Run inside a clone whose remote `origin` is the node's repository, with GITHUB_TOKEN set. Every command may be run
     again at any time: it reads everything and does what is due.
@@ -48,6 +49,40 @@ def pr_sync(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
     """
     with loop_over(node_dir, now) as loop:
         _report(loop.sync(scope_id), as_json)
+
+
+@pr.command("amend")
+@amend_options
+@why_options
+def pr_amend(
+    node_dir: Path | None,
+    scope_id: str | None,
+    epoch_id: int,
+    actor: str | None,
+    now: str | None,
+    as_json: bool,
+    kind: str,
+    reason: str,
+    evidence: str,
+) -> None:
+    """Begin to correct a finalized epoch on a branch of its own, as an approver; the next run opens its pull request.
+
+    The same as a comment `/amend KIND reason` in the issue of a question about the epoch.
+
+    Example: ledger pr amend --epoch 3 --kind late_evidence --reason "Dana's account was bound a day late"
+    """
+    from ledger.forge.amendments import begin
+
+    with loop_over(node_dir, now) as loop:
+        loop.clone.fetch()
+        with session(node_dir, now) as run:
+            scope = run.scope_id(scope_id)
+        place = begin(loop, scope, epoch_id, kind, reason, evidence, actor)
+    if as_json:
+        emit("amendment-begun/1", {"branch": place.branch, "version": place.version})
+        return
+    out(place.branch)
+    note("the next run opens its pull request; decide there, then /review asks for signatures")
 
 
 @pr.command("receipts")
@@ -95,20 +130,22 @@ def pr_preview(node_dir: Path | None, now: str | None, as_json: bool, out_dir: P
     with loop_over(node_dir, now) as loop:
         laid = loop.preview(out_dir)
     if as_json:
-        emit("preview/1", {"path": str(out_dir), "epochs": [f"{scope}/{number}" for scope, number in laid]})
+        emit("preview/1", {"path": str(out_dir), "epochs": [str(place) for place in laid]})
         return
     out(out_dir)
-    for scope, number in laid:
-        note(f"{scope}/{number} is in progress and not signed")
+    for place in laid:
+        note(f"{place} is in progress and not signed")
 
 
 def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     """Tell every outcome, then raise what kept one from being done (exit code 3) or does not hold (1)."""
+    from ledger.core.place import Place
+
     if as_json:
         emit("pulls/1", {"epochs": [_plain(outcome) for outcome in outcomes]})
     else:
         for outcome in outcomes:
-            name = f"{outcome.scope_id}/{outcome.epoch_id}"
+            name = str(Place(outcome.scope_id, outcome.epoch_id, outcome.version))
             pull = f"#{outcome.pull}" if outcome.pull else "no pull request yet"
             out(f"{name}  {outcome.state}  {pull}" + ("  merged" if outcome.merged else ""))
             table(

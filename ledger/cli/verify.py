@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.core.evaluate import Finding
+    from ledger.core.place import Place
 
 MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
 
@@ -116,7 +117,11 @@ def tell_finding(finding: Finding) -> None:
 @options(node_option, json_option)
 @click.option("--base", required=True, metavar="REV", help="The git revision that the change starts from.")
 @click.option("--head", metavar="REV", help="The revision that it ends with (default: the working tree).")
-@click.option("--epoch-branch", metavar="SCOPE/N", help="Also refuse any change outside this epoch's folder.")
+@click.option(
+    "--epoch-branch",
+    metavar="SCOPE/N[/VERSION]",
+    help="Also refuse changes outside this epoch's folder.",
+)
 def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epoch_branch: str | None) -> int:
     """Is the change from REV to the working tree one that the log allows?
 
@@ -140,13 +145,12 @@ def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epo
     return 1 if findings else 0
 
 
-def _branch(text: str | None) -> Any:
-    from ledger.core.values import parse_number
+def _branch(text: str | None) -> Place | None:
+    from ledger.core.place import parse_branch
 
     if text is None:
         return None
-    scope, _, number = text.partition("/")
-    try:
-        return scope, parse_number(number)
-    except ValueError as error:
-        raise UsageError(f"--epoch-branch: {error}", hint="For example default/3.") from None
+    found = parse_branch(f"{'amend' if text.count('/') > 1 else 'epoch'}/{text}")
+    if found is None:
+        raise UsageError("--epoch-branch names no epoch", hint="For example default/3; default/3/2 for its version 2.")
+    return found

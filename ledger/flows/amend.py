@@ -6,24 +6,42 @@ AMENDMENT_CHAIN: one amendment of an epoch at a time, each supersedes the versio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.compute.amending import double_pay
+from ledger.core.book import build_book
 from ledger.core.errors import FormatError, InputError, StateError
 from ledger.core.lifecycle import pin_to, require
+from ledger.core.place import Place
 from ledger.core.records import AmendmentReason, Statement, Transition
 from ledger.flows.approvers import sets_to_pin
-from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound, step_to_review
+from ledger.flows.drafting import (
+    Draft,
+    as_stated,
+    completed,
+    draft,
+    preview,
+    require_order,
+    require_sound,
+    step_to_review,
+)
 from ledger.flows.identity import display_names
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
-from ledger.store.amendments import AmendmentFolder, amendment_of, newest
+from ledger.store.amendments import AmendmentFolder as AmendmentFolder
+from ledger.store.amendments import amendment_of
+from ledger.store.amendments import in_force as in_force  # the forge names them, but may not open the store
+from ledger.store.amendments import newest as newest
+from ledger.store.amounts import as_booked
 from ledger.store.append import append_records
 from ledger.store.files import remove_file, write_file, write_lock
 from ledger.store.layout import AMENDMENT_FILES
+from ledger.store.moneybook import book_inputs
 from ledger.store.node import EpochFolder
 
+KINDS = ("error", "late_evidence", "fraud", "revoked_receipt", "redaction")
+"""What may make an amendment necessary."""
 MOST_VERSIONS = 99
 """Two digits name an amendment's folder."""
 
@@ -45,17 +63,21 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """An amendment as it stands: its folder, why it was begun, its figures and what they change."""
+    """An amendment as it stands: its folder, why it was begun, its figures and what they change.
+
+    `overpaid`: credits that people would owe because distributions paid them by the version before.
+    """
 
     folder: AmendmentFolder
     state: str
     reason: AmendmentReason
     statement: Statement
     deltas: tuple[Delta, ...]
+    overpaid: int
 
     @property
     def taken_back(self) -> int:
-        """Credits that people have less than by the version before: what the payer may have paid too much."""
+        """Credits that people have less than by the version before."""
         return -sum(min(delta.change, 0) for delta in self.deltas)
 
 
@@ -103,6 +125,21 @@ def begin(session: Session, base: EpochFolder, kind: str, reason: str, evidence:
         return folder
 
 
+def next_version(session: Session, place: Place) -> AmendmentFolder:
+    """The folder of an amendment, begun or not; StateError unless it follows the version in force of a final epoch."""
+    base = session.node.epoch(place.scope_id, place.epoch_id)
+    last = newest(base) if base.exists() else base
+    follows = last.version == place.version or (last.version == place.version - 1 and last.state() == "finalized")
+    if not base.exists() or base.state() != "finalized" or not follows or place.version == 1:
+        raise StateError(
+            f"there is nothing that version {place.version} of epoch {place.scope_id}/{place.epoch_id} could follow",
+            rule="AMENDMENT_CHAIN",
+            path=base.relative,
+            hint="An amendment corrects the version in force of a finalized epoch.",
+        )
+    return amendment_of(base, place.version)
+
+
 def amendment(session: Session, folder: EpochFolder) -> Amendment:
     """The newest amendment of an epoch, as it stands; InputError when it has none."""
     if not isinstance(folder, AmendmentFolder):
@@ -114,7 +151,22 @@ def amendment(session: Session, folder: EpochFolder) -> Amendment:
     if reason is None or before is None:
         raise FormatError("reason.json or the statement before is missing", path=folder.path("reason.json"))
     statement = as_stated(session, folder).statement
-    return Amendment(folder, folder.state(), reason, statement, deltas(session, before, statement))
+    changed, state = deltas(session, before, statement), folder.state()
+    return Amendment(folder, state, reason, statement, changed, _overpaid(session, folder, state, statement))
+
+
+def _overpaid(session: Session, folder: AmendmentFolder, state: str, statement: Statement) -> int:
+    """By how much balances below zero grow when the amendment comes into force: the payer's exposure, in credits."""
+    inputs = book_inputs(session.node, folder.scope_id)
+    if not inputs.plans:
+        return 0
+    others = [one for one in inputs.statements if (one.epoch_id, one.version) != (folder.epoch_id, folder.version)]
+    at = folder.transitions()[-1].at if state == "finalized" else session.now
+    amended = replace(inputs, statements=[*others, as_booked(folder, statement, at)])
+    before, after = (build_book(each, whose=()) for each in (replace(inputs, statements=others), amended))
+    return sum(-min(owed, 0) for owed in after.balances.values()) - sum(
+        -min(owed, 0) for owed in before.balances.values()
+    )
 
 
 def deltas(session: Session, before: Statement, after: Statement) -> tuple[Delta, ...]:
@@ -143,7 +195,7 @@ def review_amendment(session: Session, folder: AmendmentFolder, actor: str = RUN
     amendment would pay out a second time what has lapsed or was carried over.
     """
     if folder.state() == "review":
-        return draft(session, folder)
+        return completed(session, folder)
     require("review", folder.state(), folder.epoch_id)
     require_order(session, folder)
     complete_log(session, folder.scope_id)

@@ -158,7 +158,7 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
                 payout.share,
                 tuple(sorted(kinds.get(payout.user_id, Counter()).items(), key=lambda pair: (-pair[1], pair[0]))),
                 before.get(payout.user_id, 0),
-                folder.epoch_id > 1 and payout.user_id not in known,
+                (folder.epoch_id > 1 or folder.version > 1) and payout.user_id not in known,
                 reasons.get(payout.user_id),
             )
             for payout in derived.statement.payouts
@@ -169,6 +169,10 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
     gone = sorted(before.items(), key=lambda pair: (-pair[1], pair[0]))
     left = [(names.get(user, user), amount) for user, amount in gone if user not in paid and amount]
     decisions, by_rule = _decisions(folder, names)
+    streams = tuple(stream_statuses(session, folder))
+    if folder.version > 1:  # what the version before decided and collected stands there
+        begun = folder.transitions()[0].at
+        decisions, by_rule, streams = [one for one in decisions if one.at >= begun], 0, ()
     return Digest(
         derived,
         state,
@@ -176,7 +180,7 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
         tuple(left),
         tuple(_notices(session, folder, people, derived, by_rule)),
         tuple(_unclaimed(derived)),
-        tuple(stream_statuses(session, folder)),
+        streams,
         tuple(decisions),
         by_rule,
         tuple(folder.objections()),
@@ -187,9 +191,13 @@ def digest(session: Session, folder: EpochFolder) -> Digest:
 
 
 def _before(session: Session, folder: EpochFolder) -> dict[UserId, int]:
-    if folder.epoch_id == 1:
+    """Credits by the statement to compare with: that of the epoch before, or the one that an amendment supersedes."""
+    if folder.version > 1:
+        statement = folder.superseded()
+    elif folder.epoch_id == 1:
         return {}
-    statement = session.node.epoch(folder.scope_id, folder.epoch_id - 1).statement()
+    else:
+        statement = session.node.epoch(folder.scope_id, folder.epoch_id - 1).statement()
     return {payout.user_id: payout.amount_credits for payout in statement.payouts} if statement else {}
 
 
@@ -198,7 +206,7 @@ def _ever_paid(session: Session, folder: EpochFolder) -> set[str]:
     for number in range(1, folder.epoch_id):
         statement = session.node.epoch(folder.scope_id, number).statement()
         paid |= {payout.user_id for payout in statement.payouts} if statement else set()
-    return paid
+    return paid | _before(session, folder).keys()
 
 
 def _unclaimed(derived: Derived) -> list[Unclaimed]:
@@ -299,23 +307,12 @@ def _with_link(text: str) -> tuple[str, str | None]:
 def conditions(session: Session, folder: EpochFolder, derived: Derived | None = None) -> list[Condition]:
     """What must hold before the epoch can be final, in the order in which it comes true."""
     derived = derived or as_stated(session, folder)
-    scope, state, window = session.node.scope(folder.scope_id), folder.state(), folder.window()
-    grace = later(window.end, session.node.settings.epoch.grace_hours * HOUR)
-    streams = list(stream_statuses(session, folder))
-    troubled = [one.stream for one in streams if not one.complete]
-    gaps = derived.statement.gaps
-    found = [
-        Condition("window", session.now >= window.end, f"ends {window.end}"),
-        Condition(
-            "collection",
-            (state != "open" or session.now >= window.end) and (not troubled or bool(gaps) or state != "open"),
-            "complete" if not troubled else f"incomplete: {', '.join(troubled)}" + (" (accepted)" if gaps else ""),
-        ),
-        Condition("review", state != "open", "closed to new activity" if state != "open" else f"from {grace} on"),
-    ]
-    base = any(part.component_id == "base_issuance" for part in folder.components())
-    found.append(Condition("base issuance", base, "recorded" if base else "is recorded at review"))
-    pin = folder.pin()
+    scope, state, pin = session.node.scope(folder.scope_id), folder.state(), folder.pin()
+    if folder.version > 1:
+        closed = "closed to new bindings" if state != "open" else "an approver writes /review when all is decided"
+        found = [Condition("review", state != "open", closed)]
+    else:
+        found = _collected(session, folder, derived)
     if pin is None:
         found.append(Condition("signatures", False, f"0 of {scope.threshold}; signed once in review"))
     else:
@@ -334,6 +331,27 @@ def conditions(session: Session, folder: EpochFolder, derived: Derived | None = 
         found.append(_approver_set(chain, pin))
         found.append(Condition("signatures", count.reached, detail))
     found.append(_questions(session, folder))
+    return found
+
+
+def _collected(session: Session, folder: EpochFolder, derived: Derived) -> list[Condition]:
+    """What an epoch needs before people sign it: its window over, read in full, in review, its pool recorded."""
+    state, window = folder.state(), folder.window()
+    grace = later(window.end, session.node.settings.epoch.grace_hours * HOUR)
+    streams = list(stream_statuses(session, folder))
+    troubled = [one.stream for one in streams if not one.complete]
+    gaps = derived.statement.gaps
+    found = [
+        Condition("window", session.now >= window.end, f"ends {window.end}"),
+        Condition(
+            "collection",
+            (state != "open" or session.now >= window.end) and (not troubled or bool(gaps) or state != "open"),
+            "complete" if not troubled else f"incomplete: {', '.join(troubled)}" + (" (accepted)" if gaps else ""),
+        ),
+        Condition("review", state != "open", "closed to new activity" if state != "open" else f"from {grace} on"),
+    ]
+    base = any(part.component_id == "base_issuance" for part in folder.components())
+    found.append(Condition("base issuance", base, "recorded" if base else "is recorded at review"))
     return found
 
 

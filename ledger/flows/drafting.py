@@ -105,6 +105,14 @@ def draft(session: Session, folder: EpochFolder, *, anew: bool = False) -> Draft
     return Draft(derived, changed, voided)
 
 
+def completed(session: Session, folder: EpochFolder) -> Draft:
+    """The draft as it stands; written anew only where a killed run left it out. Call inside the write lock."""
+    stated = as_stated(session, folder)
+    if all(folder.read(name) == data for name, data in stated.files.items()):
+        return Draft(stated, changed=False, voided=0)
+    return draft(session, folder)
+
+
 def redraft_if_reviewed(session: Session, folder: EpochFolder) -> Draft | None:
     """After a decision: a new draft while in review, nothing while the epoch is open."""
     return draft(session, folder) if folder.state() == "review" else None

@@ -5,7 +5,7 @@ The words of a question stay where it was asked; the record holds who asked when
 
 from __future__ import annotations
 
-from ledger.core.errors import InputError
+from ledger.core.errors import InputError, StateError
 from ledger.core.lifecycle import require
 from ledger.core.records import Objection
 from ledger.flows.decide import Decided, require_user
@@ -34,6 +34,12 @@ def answer(session: Session, folder: EpochFolder, issue: int, text: str, *, evid
     """Record an approver's answer to a question; the same answer again changes nothing."""
     with write_lock(session.node.root):
         require("curate", folder.state(), folder.epoch_id)
+        if folder.version > 1:
+            raise StateError(
+                "questions about a final epoch are answered in their issue, not on an amendment's record",
+                path=folder.relative,
+                hint="Write `/answer text` in the issue.",
+            )
         scope = session.node.scope(folder.scope_id)
         actor = session.decider(scope)
         if all(person.id != actor for person in scope.approvers):

@@ -16,7 +16,15 @@ from ledger.core.windows import HOUR, later
 from ledger.flows.amend import review_amendment
 from ledger.flows.approvers import SetsToPin, sets_to_pin
 from ledger.flows.completeness import stream_statuses
-from ledger.flows.drafting import Draft, as_stated, draft, preview, require_order, require_sound, step_to_review
+from ledger.flows.drafting import (
+    Draft,
+    completed,
+    draft,
+    preview,
+    require_order,
+    require_sound,
+    step_to_review,
+)
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy
@@ -96,10 +104,7 @@ def review(
         already = folder.state() == "review"
         return Reviewed(review_amendment(session, folder, actor), (), already=already)
     if folder.state() == "review":
-        stated = as_stated(session, folder)
-        if all(folder.read(name) == data for name, data in stated.files.items()):
-            return Reviewed(Draft(stated, changed=False, voided=0), (), already=True)
-        return Reviewed(draft(session, folder), (), already=True)
+        return Reviewed(completed(session, folder), (), already=True)
     require("review", folder.state(), folder.epoch_id)
     require_order(session, folder)
     end = folder.window().end
@@ -138,7 +143,7 @@ def repin(session: Session, folder: EpochFolder, actor: str) -> Draft | None:
     last = next(step for step in reversed(steps) if step.to == "review")
     sets.propose(session)
     if (last.approvers_seq, last.approver_set_hash) == (sets.pinned.seq, sets.pinned.set_hash):
-        draft(session, folder)
+        completed(session, folder)
         return None
     require_order(session, folder)
     pin = pin_to(sets.pinned, last.gaps or ())

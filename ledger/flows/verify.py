@@ -15,6 +15,7 @@ from ledger.core.conduct import binding_findings
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
+from ledger.core.place import Place
 from ledger.core.settling import approvers_of
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
@@ -192,7 +193,7 @@ def _unknown_scopes(node: Node) -> list[Finding]:
     ]
 
 
-def guard(root: Path, base: str, head: str | None, epoch_branch: tuple[str, int] | None) -> list[Finding]:
+def guard(root: Path, base: str, head: str | None, epoch_branch: Place | None) -> list[Finding]:
     """Whether the change from `base` to `head` (None: the working tree) is one that the log allows; see the store."""
     from ledger.store.guard import guard as compare
 

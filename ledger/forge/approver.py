@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from ledger.core.approvers import set_text, to_sign
 from ledger.core.errors import DifferenceError, InputError, StateError
+from ledger.core.place import parse_branch
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.digest import Digest, digest
 from ledger.flows.sign import check_signer, current_statement
 from ledger.flows.verify import verify
-from ledger.forge.clone import parse_branch
 from ledger.forge.epoch import EpochBranch, Run
 
 
@@ -78,20 +78,20 @@ def desk(loop: Run, number: int, tell: Callable[[str], None]) -> Iterator[Desk]:
     place = parse_branch(str(head.get("ref", "")))
     ours = (head.get("repo") or {}).get("full_name") == (pull.get("base", {}).get("repo") or {}).get("full_name")
     if place is None or not ours:
-        raise InputError(f"pull request #{number} is not that of an epoch", hint="`ledger pr status` lists them.")
+        raise InputError(
+            f"pull request #{number} is not that of an epoch or amendment", hint="`ledger pr status` lists them."
+        )
     loop.clone.fetch()
     with loop.clone.workspace() as work:
-        epoch = EpochBranch(loop, work, place[0])
+        epoch = EpochBranch(loop, work, place.scope_id, place)
         try:
-            if epoch.folder.epoch_id != place[1] or epoch.branch is None:
-                raise StateError(
-                    f"epoch {place[0]}/{place[1]} is not in progress", hint="`ledger pr status` says more."
-                )
-            tell(f"recomputing {place[0]}/{place[1]} as it stands at {epoch.branch[:12]}")
+            if epoch.place != place or epoch.branch is None:
+                raise StateError(f"epoch {place} is not in progress", hint="`ledger pr status` says more.")
+            tell(f"recomputing {place} as it stands at {epoch.branch[:12]}")
             findings = epoch.tampered(epoch.branch)
             if not findings:
                 epoch.lay()
-                checked = verify(epoch.session, *place)
+                checked = verify(epoch.session, place.scope_id, place.epoch_id)
                 findings = checked.all_findings
             for finding in findings:
                 raise DifferenceError(

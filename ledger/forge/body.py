@@ -14,7 +14,9 @@ from ledger.core.approvers import ApproverSet, set_text
 from ledger.core.records import Epoch
 from ledger.core.signing import signed_text
 from ledger.core.values import units_text
+from ledger.flows.amend import Amendment
 from ledger.flows.digest import Condition, Decision, Digest, Share
+from ledger.forge.amendments import amended_head
 from ledger.forge.markdown import block, code, folded, table
 
 T = TypeVar("T")
@@ -36,12 +38,20 @@ def pull_title(epoch: Epoch) -> str:
 
 
 def pull_body(
-    digest: Digest, conditions: Sequence[Condition], site_url: str, questions_url: str, pull: int | None = None
+    digest: Digest,
+    conditions: Sequence[Condition],
+    site_url: str,
+    questions_url: str,
+    pull: int | None = None,
+    amended: Amendment | None = None,
 ) -> str:
-    """The whole body in Markdown, shorter than `LIMIT` characters. `pull` is the number of the pull request."""
+    """The whole body in Markdown, shorter than `LIMIT` characters. `pull` is the number of the pull request.
+
+    `amended`: the amendment that it is about; then what changes for whom stands first.
+    """
     text = ""
     for room in _ROOM:
-        text = _body(digest, conditions, site_url, questions_url, pull, room)
+        text = _body(digest, conditions, site_url, questions_url, pull, amended, room)
         if len(text) <= _BUDGET:
             break
     return text
@@ -61,18 +71,21 @@ def _body(
     site_url: str,
     questions_url: str,
     pull: int | None,
+    amended: Amendment | None,
     room: Room,
 ) -> str:
     epoch, statement, site = digest.derived.epoch, digest.derived.statement, site_url.rstrip("/")
     page = f"{site}/epochs/{epoch.scope_id}/{epoch.epoch_id}/" if site else ""
     preview = f"[the preview]({page})" if page else "`ledger show epoch`"
     by_hand = f"`ledger sign --pr {pull or 'N'}`"
-    parts = [_headline(digest), *_compared(digest), _next(digest, page, by_hand), checklist(conditions)]
+    head = [_headline(digest), *_compared(digest)] if amended is None else [amended_head(amended, preview)]
+    parts = [*head, _next(digest, page, by_hand), checklist(conditions)]
     if digest.notices:
         parts.append("### Look twice\n\n" + _rows([f"- {code(who)} {why}" for who, why in digest.notices], room))
     parts.append("### Who gets what, and why\n\n" + _people(digest, site, preview, room))
     if digest.left:
-        lost = [f"- {code(name)}: {amount} credits in the epoch before, none in this" for name, amount in digest.left]
+        then = "epoch" if amended is None else "version"
+        lost = [f"- {code(name)}: {amount} credits in the {then} before, none in this" for name, amount in digest.left]
         parts.append("### No longer paid\n\n" + _rows(lost, room))
     if digest.unclaimed:
         rows = [
@@ -83,7 +96,8 @@ def _body(
             "### Accounts that nobody claimed, and what each would earn\n\n"
             + _table(("account", "login", "events", "units", "credits"), rows, (2, 3, 4), preview, room)
         )
-    parts.append("### Completeness of collection\n\n" + _completeness(digest, room))
+    if amended is None:
+        parts.append("### Completeness of collection\n\n" + _completeness(digest, room))
     if digest.events:
         parts.append(folded("Events by id, as commands name them", _events(digest, preview, room)))
     parts.append("### Decisions so far\n\n" + _decisions(digest, preview, room))
@@ -174,7 +188,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 def _people(digest: Digest, site: str, preview: str, room: Room) -> str:
     if not digest.people:
         return "Nobody yet."
-    first = digest.derived.epoch.epoch_id == 1
+    first = digest.derived.epoch.epoch_id == 1 and digest.derived.statement.version == 1
     rows = [
         (
             f"[{code(one.name)}]({site}/contributors/{one.user_id}/)" if site and one.name else code(one.name),
@@ -254,6 +268,8 @@ def _hashes(digest: Digest) -> str:
     lines = [f"- statement: `{statement.statement_hash}`", f"- allocations: `{statement.allocation_set_hash}`"]
     lines += [f"- {name.replace('_', ' ')}: `{getattr(statement, name)}`" for name in names]
     lines.append(f"- statement before: `{statement.previous_statement_hash or 'none'}`")
+    if statement.supersedes_statement_hash is not None:
+        lines.append(f"- supersedes: `{statement.supersedes_statement_hash}`")
     return folded("What the statement is computed from, by hash", "\n".join(lines))
 
 

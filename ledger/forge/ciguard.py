@@ -15,11 +15,13 @@ from typing import Any
 
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.place import parse_branch
 from ledger.core.values import Timestamp
+from ledger.flows.amend import newest
 from ledger.flows.session import open_session
 from ledger.flows.trust import trust_of
 from ledger.flows.verify import guard
-from ledger.forge.clone import Clone, parse_branch
+from ledger.forge.clone import Clone
 
 _RULES = ("ledger.yaml", "scopes/", "weights/", ".github/", "data/identities.jsonl", "data/approvers/")
 _LATER = "/attestations.jsonl"
@@ -54,8 +56,8 @@ def ci_guard(root: Path, now: Timestamp, environ: Mapping[str, str]) -> Guarded:
 
 
 def _pull_request(root: Path, now: Timestamp, clone: Clone, pull: Mapping[str, Any]) -> Guarded:
-    """A pull request: an epoch's own branch may change its folder alone (and add to its scope's logs), any other may
-    not touch an epoch's records.
+    """A pull request: the branch of an epoch or amendment may change its folder (and add to its logs), any other may
+    not touch the records of an epoch.
     """
     base, head = _commit(pull["base"]["sha"]), pull["head"]
     ours = head["repo"] is not None and head["repo"]["id"] == pull["base"]["repo"]["id"]
@@ -77,7 +79,7 @@ def _pull_request(root: Path, now: Timestamp, clone: Clone, pull: Mapping[str, A
     if not findings and any(path.startswith("data/approvers/") for path in changed):
         node = open_session(root, now).node
         notices += [text for name, scope in node.scopes.items() for text in trust_of(scope, node.chain(name)).notices]
-    what = f"epoch {place[0]}/{place[1]}" if place else "a change from a fork" if not ours else "a change"
+    what = f"epoch {place}" if place else "a change from a fork" if not ours else "a change"
     return Guarded(f"{what}, compared with {base[:12]}", tuple(findings), tuple(notices))
 
 
@@ -97,11 +99,11 @@ def _push(root: Path, now: Timestamp, clone: Clone, event: Mapping[str, Any]) ->
 
 
 def _unsigned(root: Path, now: Timestamp) -> list[Finding]:
-    """Every epoch that main holds and that is not final."""
+    """Every epoch and amendment that main holds and that is not final."""
     node = open_session(root, now).node
     found = []
     for scope_id in node.scopes:
-        for folder in node.epochs(scope_id):
+        for folder in (each for base in node.epochs(scope_id) for each in dict.fromkeys((base, newest(base)))):
             if (state := folder.state()) != "finalized":
                 message = "main holds only what was signed; revert the merge that brought this"
                 found.append(Finding("WRITES_VIA_WORKFLOW", message, folder.relative, None, "finalized", state))

@@ -1,8 +1,8 @@
 """The git side of the loop: main, the branches of epochs in progress, and a place to work on one of them.
 
-A branch is always main's tree with one epoch's folder laid over it, and what it adds to its scope's logs: what else
-stands on it is dropped when it is rebuilt, and reported. Nothing is rebased and nothing is forced: a push that lost a
-race raises `LostRace`, and the caller starts again from what is there now.
+A branch is always main's tree with the folder of one epoch or amendment laid over it, and what it adds to its scope's
+logs: what else stands on it is dropped when it is rebuilt, and reported. Nothing is rebased and nothing is forced: a
+push that lost a race raises `LostRace`, and the caller starts again from what is there now.
 """
 
 from __future__ import annotations
@@ -18,27 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.core.errors import InputError, LedgerError, SourceError
-from ledger.core.values import SCOPE_PATTERN, Timestamp, from_milliseconds
+from ledger.core.place import Place, parse_branch
+from ledger.core.values import Timestamp, from_milliseconds
 
 MAIN = "refs/remotes/origin/main"
-_BRANCH = re.compile(rf"refs/remotes/origin/epoch/({SCOPE_PATTERN[1:-1]})/([1-9][0-9]{{0,8}})", re.ASCII)
 _NAME = "ledger"
 _EMAIL = "41898282+github-actions[bot]@users.noreply.github.com"
 
 
 class LostRace(LedgerError):
     """Somebody else pushed first; nothing is lost, start again from what is there."""
-
-
-def branch_name(scope_id: str, epoch_id: int) -> str:
-    """The branch of an epoch in progress."""
-    return f"epoch/{scope_id}/{epoch_id}"
-
-
-def parse_branch(name: str) -> tuple[str, int] | None:
-    """The epoch that a branch is for, None for any other branch."""
-    match = _BRANCH.fullmatch(f"refs/remotes/origin/{name}")
-    return (match[1], int(match[2])) if match else None
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,9 @@ class Clone:
 
     def fetch(self) -> None:
         """Bring main and all epoch branches up to date; SourceError when the remote does not answer."""
-        refs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in ("main", "epoch/*", "bindings*")]
+        refs = [
+            f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in ("main", "epoch/*", "amend/*", "bindings*")
+        ]
         self._git(self.top, "worktree", "prune")  # what killed runs left behind
         shallow = self._git(self.top, "rev-parse", "--is-shallow-repository") == "true"
         self._remote("fetch", "--quiet", "--prune", "--no-tags", *(["--unshallow"] if shallow else []), "origin", *refs)
@@ -69,13 +60,13 @@ class Clone:
         """The commit that main stands on."""
         return self._git(self.top, "rev-parse", "--verify", f"{MAIN}^{{commit}}")
 
-    def branches(self) -> dict[tuple[str, int], str]:
-        """The branches of epochs in progress, by epoch, with their commits."""
+    def branches(self) -> dict[Place, str]:
+        """The branches of epochs and amendments in progress, with their commits."""
         found = {}
         for line in self._git(self.top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines():
             commit, _, name = line.partition(" ")
-            if match := _BRANCH.fullmatch(name):
-                found[match[1], int(match[2])] = commit
+            if (place := parse_branch(name.removeprefix("refs/remotes/origin/"))) is not None:
+                found[place] = commit
         return dict(sorted(found.items()))
 
     @contextmanager
@@ -143,10 +134,6 @@ class Clone:
         arguments = [part for parent in parents for part in ("-p", parent)]
         return self._git(work.top, "commit-tree", tree, *arguments, "-m", message, extra=when)
 
-    def push(self, commit: str, scope_id: str, epoch_id: int, before: str | None) -> None:
-        """Bring the epoch's branch from `before` (None: it must not exist) to `commit`; LostRace when it moved."""
-        self.push_branch(commit, branch_name(scope_id, epoch_id), before)
-
     def remote_branch(self, name: str) -> str | None:
         """The commit on which a branch of the remote stands, None where there is none."""
         found = self._run(self.top, "rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{name}^{{commit}}")
@@ -204,9 +191,9 @@ class Clone:
                 raise LostRace(f"{branch} moved meanwhile ({said})", hint="Run this again.")
             raise SourceError(f"git push failed: {said}", hint="See docs/operate.md for the token's permissions.")
 
-    def delete(self, scope_id: str, epoch_id: int, commit: str) -> None:
-        """Remove the branch of an epoch that is on main, unless it moved meanwhile."""
-        ref = f"refs/heads/{branch_name(scope_id, epoch_id)}"
+    def delete(self, branch: str, commit: str) -> None:
+        """Remove the branch of what is on main or was given up, unless it moved meanwhile."""
+        ref = f"refs/heads/{branch}"
         self._run(self.top, "push", "--quiet", f"--force-with-lease={ref}:{commit}", "origin", f":{ref}")
 
     def history(self, branch: str) -> Iterator[tuple[str, str | None, str | None]]:

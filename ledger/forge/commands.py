@@ -14,6 +14,7 @@ from ledger.core.config import Person, ScopeSettings
 from ledger.core.errors import InputError, LedgerError, UsageError
 from ledger.core.records import ComponentId
 from ledger.core.values import UserId, units_text
+from ledger.flows.amend import AmendmentFolder, abandon, review_amendment
 from ledger.flows.budget import add_component, award, cancel_award, withdraw_component
 from ledger.flows.decide import Decided, curate, override, resolve_account
 from ledger.flows.drafting import Draft, as_stated
@@ -42,8 +43,8 @@ from ledger.forge.grammar import (
 from ledger.forge.markdown import code, one_line
 from ledger.forge.reviews import count_comment
 
-_FOR_APPROVERS = {"answer", "accept-gap", "repin", "sign"}
-_SILENT = {"status", "help", "why", "who", "sign", "accept-gap", "answer"}
+_FOR_APPROVERS = {"answer", "accept-gap", "repin", "sign", "review", "abandon"}
+_SILENT = {"status", "help", "why", "who", "sign", "accept-gap", "answer", "review", "abandon"}
 """Commands that move no figure, or say themselves what they did."""
 
 
@@ -223,6 +224,15 @@ def _do(
         case "undo":
             what, done = undo(session, folder, evidence=evidence)
             return f"Recorded: {code(what)} is taken back.{_statement(done)}"
+        case "review" | "abandon":
+            if not isinstance(folder, AmendmentFolder):
+                hint = "An epoch goes to review by itself once its window is over."
+                raise InputError(f"/{command.name} is for amendments", hint=hint)
+            if command.name == "abandon":
+                abandon(session, folder)
+                return "Recorded: the amendment is given up; the version before stays in force."
+            with locked(session):
+                done = review_amendment(session, folder, person.id)
         case "repin":
             with locked(session):
                 done = repin(session, folder, person.id)

@@ -1,4 +1,4 @@
-"""One epoch in progress: its branch laid over main in a working tree of its own, and what was done to it by hand."""
+"""One epoch or amendment in progress: its branch laid over main in a working tree, and what was done to it by hand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ledger.core.errors import LedgerError, StateError
 from ledger.core.evaluate import Finding
+from ledger.core.place import Place
 from ledger.core.values import Timestamp
+from ledger.flows.amend import newest, next_version
 from ledger.flows.digest import Condition
 from ledger.flows.session import EpochFolder, Session, open_session
 from ledger.flows.verify import guard
-from ledger.forge.clone import Clone, Workspace, branch_name
+from ledger.forge.clone import Clone, Workspace
 from ledger.forge.github import Forge
 
 
@@ -32,7 +34,7 @@ class Run:
     def tampered(self, folder: EpochFolder, branch: str) -> list[Finding]:
         """What commits of an epoch's branch did that no command does: a log that lost a line, a file not its own."""
         found: list[Finding] = []
-        place = (str(folder.scope_id), folder.epoch_id)
+        place = folder.where
         for commit, before, main in self.clone.history(branch):
             if before is None:
                 found.append(Finding("WRITES_VIA_WORKFLOW", "the branch does not begin on main", ""))
@@ -63,38 +65,49 @@ class Outcome:
     merged: bool = False
     conditions: tuple[Condition, ...] = ()
     findings: tuple[Finding, ...] = ()
+    version: int = 1
     notes: list[str] = field(default_factory=list)
     errors: list[LedgerError] = field(default_factory=list)
 
 
 class EpochBranch:
-    """The epoch of one scope that is in progress, or due; StateError when main itself holds unsigned data.
+    """The epoch of one scope that is in progress, or due, or with `place` this amendment of a finalized one.
 
-    `branch` is the commit that its branch stands on, None before there is one.
+    `branch` is the commit that its branch stands on, None before there is one; `left_over` are branches of the scope
+    whose work is on main. StateError when main itself holds unsigned data, or no version that the amendment follows.
     """
 
-    def __init__(self, run: Run, work: Workspace, scope_id: str) -> None:
+    def __init__(self, run: Run, work: Workspace, scope_id: str, place: Place | None = None) -> None:
         self.loop, self.forge, self.clone, self.work = run, run.forge, run.clone, work
         self.scope_id = scope_id
+        self.amends = place if place is not None and place.version > 1 else None
         self.session = self._open()
-        done = self.session.node.epochs(scope_id)
-        for folder in done:
-            if folder.state() != "finalized":
+        self.done = self.session.node.epochs(scope_id)
+        for folder in self.done:
+            last = newest(folder)
+            if last.state() != "finalized":
                 raise StateError(
-                    f"main holds epoch {folder.epoch_id}, which is {folder.state()}: unsigned data was merged",
+                    f"main holds epoch {last.where}, which is {last.state()}: unsigned data was merged",
                     rule="WRITES_VIA_WORKFLOW",
-                    path=folder.relative,
+                    path=last.relative,
                     hint="Revert that merge; its branch and its pull request go on from where they were.",
                 )
         branches = run.clone.branches()
         self.left_over = [
-            (number, commit)
-            for (scope, number), commit in branches.items()
-            if scope == scope_id and number <= len(done)
+            (place, commit) for place, commit in branches.items() if place.scope_id == scope_id and self._on_main(place)
         ]
-        self.folder: EpochFolder = self.session.node.epoch(scope_id, len(done) + 1)
-        self.branch = branches.get((scope_id, self.folder.epoch_id))
-        self.name = branch_name(scope_id, self.folder.epoch_id)
+        self.folder = self._folder()
+        self.place = self.folder.where
+        self.branch = branches.get(self.place)
+        self.name = self.place.branch
+
+    def _on_main(self, place: Place) -> bool:
+        return place.epoch_id <= len(self.done) and place.version <= newest(self.done[place.epoch_id - 1]).version
+
+    def _folder(self) -> EpochFolder:
+        if self.amends is None:
+            return self.session.node.epoch(self.scope_id, len(self.done) + 1)
+        return next_version(self.session, self.amends)
 
     def _open(self) -> Session:
         loop = self.loop
@@ -108,7 +121,7 @@ class EpochBranch:
         if self.branch is not None:
             self.clone.lay(self.work.top, self.folder.relative, self.branch, self.folder.scope_logs)
             self.session = self._open()  # its files are checked as any node's are
-            self.folder = self.session.node.epoch(self.scope_id, self.folder.epoch_id)
+            self.folder = self._folder()
         return self.folder.exists()
 
     def tampered(self, branch: str) -> list[Finding]:

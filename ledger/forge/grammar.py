@@ -32,6 +32,8 @@ FORMS = {
     "who": "/who USER",
     "sign": "/sign 0x…",
     "repin": "/repin",
+    "review": "/review",
+    "abandon": "/abandon",
     "status": "/status",
     "help": "/help",
 }
@@ -55,7 +57,8 @@ HELP = (
     "`5` or `5.5`; `5000m` is five in milli-units, and `-` clears. `USER` is `@name` or an id, `ACCOUNT` is "
     "`source:account` as the table of unresolved accounts has it, `COMPONENT` is `base_issuance`, `kpi_bonus_v0` or "
     "`top_up`. A comment may hold several commands, each on a line of its own; text around them does not matter. "
-    "`/undo` takes back your own last decision."
+    "`/undo` takes back your own last decision. `/review` and `/abandon` are for amendments: the one asks for "
+    "signatures, the other gives the amendment up."
 )
 MOST = 20
 """Commands that one comment may hold."""

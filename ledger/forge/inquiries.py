@@ -10,10 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 
+from ledger.core.errors import LedgerError
+from ledger.core.place import Place
+from ledger.flows.amend import KINDS, in_force
 from ledger.flows.session import Session, open_session
+from ledger.forge.amendments import asked_for, begin
+from ledger.forge.clone import LostRace
 from ledger.forge.conversation import QUESTION_LABEL, Claim, Comment, read_claims, read_comments
 from ledger.forge.epoch import Run
-from ledger.forge.markdown import code
+from ledger.forge.markdown import code, one_line
 from ledger.forge.questions import place_of
 
 _ANSWER = re.compile(r"/answer[ \t]+(?:#?[0-9]{1,9}[ \t]+)?(\S.*)", re.I)
@@ -30,7 +35,7 @@ def bring_inquiries(run: Run) -> None:
         try:
             for one in asked:
                 place = place_of(one.body, list(session.node.scopes))
-                if place is None or place not in going:
+                if place is None or Place(*place) not in going:
                     _reply(run, session, one, place)
         finally:
             session.close()
@@ -40,24 +45,66 @@ def _reply(run: Run, session: Session, asked: Claim, place: tuple[str, int] | No
     comments = read_comments(run.forge, asked.number)
     scope, epoch = place or ("", 0)
     final = epoch and scope in session.node.scopes and epoch <= len(session.node.epochs(scope))
+    if final:
+        _begin(run, session, scope, epoch, asked, comments)
     if not final:
         text = _which(session, place)
     elif (answer := _answer(session, scope, comments)) is not None:
         text = f"Answered by {code(answer[0])}: {code(answer[1], 1000)}"
+    elif any(one.version > 1 and one[:2] == (scope, epoch) for one in run.clone.branches()):
+        return  # being corrected; where, was said
     else:
-        statement = session.node.epoch(scope, epoch).statement()
-        sealed = code(statement.statement_hash) if statement else "unknown"
-        begin = f"`ledger amend begin --scope {scope} --epoch {epoch} --kind error --reason …`"
+        stated = in_force(session.node.epoch(scope, epoch)).statement()
+        sealed = f"{code(stated.statement_hash)} (version {stated.version})" if stated else "unknown"
         text = (
             f"Epoch `{scope}/{epoch}` is **final**: its statement {sealed} is signed and never changes by itself. This "
-            f"question is **open**. An approver corrects the epoch by an amendment ({begin}), or answers here why not: "
-            "`/answer text`."
+            "question is **open**. An approver corrects the epoch by an amendment (`/amend KIND reason`, with a KIND "
+            f"of {', '.join(KINDS)}), or answers here why not: `/answer text`."
         )
-    mark = f"<!-- ledger:inquiry {hashlib.sha256(text.encode()).hexdigest()[:16]} -->"
-    if mark not in {one.body.partition("\n")[0] for one in comments if one.ours}:
-        run.forge.rest("POST", f"issues/{asked.number}/comments", {"body": f"{mark}\n{text}"})
+    mark = f"inquiry {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    _say(run, asked, comments, mark, text)
     if text.startswith("Answered"):
         run.forge.rest("PATCH", f"issues/{asked.number}", {"state": "closed"})
+
+
+def _say(run: Run, asked: Claim, comments: list[Comment], mark: str, text: str) -> None:
+    """Say something in the issue, once for each mark."""
+    if not _said(comments, mark):
+        body = f"<!-- ledger:{mark} -->\n{text}"
+        run.forge.rest("POST", f"issues/{asked.number}/comments", {"body": body})
+
+
+def _said(comments: list[Comment], mark: str) -> bool:
+    return f"<!-- ledger:{mark} -->" in {one.body.partition("\n")[0] for one in comments if one.ours}
+
+
+def _begin(run: Run, session: Session, scope_id: str, epoch_id: int, asked: Claim, comments: list[Comment]) -> None:
+    """Begin the amendments that approvers ask for here, each comment once: one that was given up stays so."""
+    people = _approvers(session, scope_id)
+    for comment in comments:
+        person = people.get(comment.author.account) if comment.author.account is not None else None
+        mark = f"amending issuecomment-{comment.id}"
+        if person is None or comment.ours or _said(comments, mark):
+            continue
+        evidence = f"{run.forge.url}/issues/{asked.number}#issuecomment-{comment.id}"
+        try:
+            if (wanted := asked_for(comment)) is None:
+                continue
+            place = begin(run, scope_id, epoch_id, *wanted, evidence, person, comment.at)
+            text = (
+                f"{code(person)} began version {place.version} of epoch `{scope_id}/{epoch_id}`, on `{place.branch}`. "
+                "Its pull request shows what changes for whom and takes decisions and signatures; version 1 stays."
+            )
+        except LostRace:
+            raise
+        except LedgerError as error:
+            hint = f" {one_line(error.hint)}" if error.hint else ""
+            text = f"Nothing was done: {code(one_line(str(error)), 300)}.{hint}"
+        _say(run, asked, comments, mark, text)
+
+
+def _approvers(session: Session, scope_id: str) -> dict[int, str]:
+    return {person.github_id: person.id for person in session.node.scope(scope_id).approvers if person.github_id}
 
 
 def _which(session: Session, place: tuple[str, int] | None) -> str:
@@ -77,7 +124,7 @@ def _which(session: Session, place: tuple[str, int] | None) -> str:
 
 def _answer(session: Session, scope_id: str, comments: list[Comment]) -> tuple[str, str] | None:
     """The last answer by an approver of the scope in a comment that nobody edited: who, and what he said."""
-    people = {person.github_id: person.id for person in session.node.scope(scope_id).approvers if person.github_id}
+    people = _approvers(session, scope_id)
     found = None
     for comment in comments:
         person = people.get(comment.author.account) if comment.author.account is not None else None

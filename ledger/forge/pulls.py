@@ -1,4 +1,4 @@
-"""The weekly loop: one branch and one pull request for each epoch, brought to what they should be, again and again.
+"""The loop: a branch and a pull request for each epoch and amendment, brought to what they should be, again and again.
 
 Everything that people wrote is read each time and what is due is done; what was done is found on record. So it does
 not matter whether a run comes twice, late, out of order or beside another one: a lost push starts over from what is
@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.core.errors import InputError, LedgerError, StateError
+from ledger.core.place import Place
+from ledger.flows.amend import AmendmentFolder, amendment
 from ledger.flows.collect import collect
 from ledger.flows.digest import Condition, Digest, conditions, digest, ready
 from ledger.flows.display import safe_text
@@ -22,11 +24,12 @@ from ledger.flows.session import locked, open_session
 from ledger.flows.sign import finalize
 from ledger.flows.statementlog import complete_log
 from ledger.flows.verify import guard, verify
+from ledger.forge.amendments import amended_title
 from ledger.forge.bindings import bring_bindings
 from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.commands import accepted_gaps, carry_out
-from ledger.forge.conversation import Comment, Pull, find_pulls, read_comments, read_reviews
+from ledger.forge.conversation import EVER, Comment, Pull, find_pulls, read_comments, read_reviews
 from ledger.forge.epoch import EpochBranch, Outcome, Run
 from ledger.forge.github import NotFoundError, RefusedError
 from ledger.forge.inquiries import bring_inquiries
@@ -57,24 +60,33 @@ class Loop(Run):
         self.clone.fetch()
         found: list[Outcome] = []
         failed: list[LedgerError] = []
-        for scope in self._scopes(scope_id):
-            try:
-                while (outcome := self._patiently(scope, collecting)) is not None:
-                    found.append(outcome)
-                    if not outcome.merged:
-                        break
-                    self.clone.fetch()  # main moved under what follows
-                    if not collecting:
-                        break  # the next window wants the sources, and whoever may read them
-            except LedgerError as error:  # one scope that is stuck keeps no other from its turn
-                failed.append(error)
-                self.tell(f"{scope}: {safe_text(error)}")
-        self._issues(failed)
+        scopes = self._scopes(scope_id)
+        for scope in scopes:
+            self._turn(scope, None, collecting, found, failed)
+        self._issues(failed)  # which may begin an amendment
+        for place in [one for one in self.clone.branches() if one.version > 1 and one.scope_id in scopes]:
+            self._turn(place.scope_id, place, collecting, found, failed)
         if any(outcome.changed or outcome.merged for outcome in found):
             self._start(merged=any(outcome.merged for outcome in found), collecting=collecting)
         if failed:
             raise failed[0]
         return found
+
+    def _turn(
+        self, scope_id: str, place: Place | None, collecting: bool, found: list[Outcome], failed: list[LedgerError]
+    ) -> None:
+        """Everything for one epoch or amendment; one that is stuck keeps no other from its turn."""
+        try:
+            while (outcome := self._patiently(scope_id, place, collecting)) is not None:
+                found.append(outcome)
+                if not outcome.merged:
+                    break
+                self.clone.fetch()  # main moved under what follows
+                if place is not None or not collecting:
+                    break  # the next window wants the sources, and whoever may read them
+        except LedgerError as error:
+            failed.append(error)
+            self.tell(f"{place or scope_id}: {safe_text(error)}")
 
     def _issues(self, failed: list[LedgerError]) -> None:
         """Take in claims, and questions about no epoch in progress; trouble there keeps no epoch from its turn."""
@@ -105,19 +117,20 @@ class Loop(Run):
         with self.clone.workspace() as work:
             return open_session(work.root, self.now).scope_ids(scope_id)
 
-    def _patiently(self, scope_id: str, collecting: bool) -> Outcome | None:
+    def _patiently(self, scope_id: str, place: Place | None, collecting: bool) -> Outcome | None:
         for _ in range(TRIES):
             try:
                 with self.clone.workspace() as work:
-                    return _Step(self, work, scope_id, collecting=collecting).run()
+                    return _Step(self, work, scope_id, place, collecting=collecting).run()
             except LostRace as error:
                 self.tell(f"{error}; starting over")
                 self.clone.fetch()
         raise StateError(
-            f"the branch of scope {scope_id} moved {TRIES} times in a row", hint="Run this again; nothing is lost."
+            f"the branch of {place or f'scope {scope_id}'} moved {TRIES} times in a row",
+            hint="Run this again; nothing is lost.",
         )
 
-    def preview(self, out: Path) -> list[tuple[str, int]]:
+    def preview(self, out: Path) -> list[Place]:
         """A working tree of main at `out` with every epoch in progress laid over it; returns these epochs."""
         return lay_preview(self, out)
 
@@ -125,9 +138,11 @@ class Loop(Run):
         """Where each epoch in progress stands; changes nothing."""
         self.clone.fetch()
         found = []
-        for scope in self._scopes(scope_id):
+        scopes = self._scopes(scope_id)
+        amended = [one for one in self.clone.branches() if one.version > 1 and one.scope_id in scopes]
+        for scope, place in [*((scope, None) for scope in scopes), *((one.scope_id, one) for one in amended)]:
             with self.clone.workspace() as work:
-                epoch = EpochBranch(self, work, scope)
+                epoch = EpochBranch(self, work, scope, place)
                 if epoch.branch is not None and epoch.lay():
                     pull = _open(find_pulls(self.forge, epoch.name))
                     folder = epoch.folder
@@ -138,6 +153,7 @@ class Loop(Run):
                             folder.state(),
                             pull.number if pull else None,
                             epoch.branch,
+                            version=folder.version,
                             conditions=tuple(conditions(epoch.session, folder)),
                         )
                     )
@@ -146,11 +162,11 @@ class Loop(Run):
 
 
 class _Step(EpochBranch):
-    """Everything that a run does for one epoch."""
+    """Everything that a run does for one epoch or amendment."""
 
-    def __init__(self, run: Run, work: Workspace, scope_id: str, *, collecting: bool) -> None:
-        super().__init__(run, work, scope_id)
-        self.collecting = collecting
+    def __init__(self, run: Run, work: Workspace, scope_id: str, place: Place | None, *, collecting: bool) -> None:
+        super().__init__(run, work, scope_id, place)
+        self.collecting = collecting and place is None
 
     def run(self) -> Outcome | None:
         """Everything that is due, in order; None when nothing is in progress."""
@@ -160,11 +176,11 @@ class _Step(EpochBranch):
             self.session.close()
 
     def _run(self) -> Outcome | None:
-        for number, commit in self.left_over:
-            self.clone.delete(self.scope_id, number, commit)
-        if self.branch is None and not self.collecting:
+        for place, commit in self.left_over:
+            self.clone.delete(place.branch, commit)
+        if self.place in dict(self.left_over) or (self.branch is None and not self.collecting):
             return None
-        outcome = Outcome(self.scope_id, self.folder.epoch_id, "open")
+        outcome = Outcome(self.scope_id, self.folder.epoch_id, "open", version=self.folder.version)
         if self.branch is not None:
             outcome.findings = tuple(self.tampered(self.branch))
             if outcome.findings:
@@ -172,15 +188,19 @@ class _Step(EpochBranch):
             self.lay()
         pulls = find_pulls(self.forge, self.name)
         pull = _open(pulls)
-        comments = [comment for each in pulls for comment in read_comments(self.forge, each.number)]
+        comments = self._heard(pulls)
         if self.collecting:
             self._collect(outcome, comments)
         if not self.folder.exists():
             return outcome if outcome.errors else None
         answers: list[tuple[str, str]] = []
         if pull is not None:
-            answers = [*self._commands(comments), *self._reviews(pull, comments)]
-            take_in(self.session, self.folder, self.forge)
+            answers = self._commands(comments)
+            if not self.folder.exists():
+                return self._give_up(outcome, pull, answers)
+            answers += self._reviews(pull, comments)
+            if self.amends is None:
+                take_in(self.session, self.folder, self.forge)
         self._draft()
         if pull is not None and ready(self.session, self.folder):
             finalize(self.session, self.folder)
@@ -192,6 +212,20 @@ class _Step(EpochBranch):
         self._show(outcome, pull, commit, comments, answers)
         if outcome.state == "finalized":
             self._merge(outcome, pull, commit)
+        return outcome
+
+    def _heard(self, pulls: list[Pull]) -> list[Comment]:
+        """What was said in the pull requests; in an amendment's since it was begun, for one before may be given up."""
+        since = self.folder.transitions()[0].at if self.amends is not None else EVER
+        return [one for pull in pulls for one in read_comments(self.forge, pull.number) if one.at >= since]
+
+    def _give_up(self, outcome: Outcome, pull: Pull, answers: list[tuple[str, str]]) -> Outcome:
+        """An approver gave the amendment up: its pull request is closed, its branch goes."""
+        outcome.state, outcome.pull, outcome.changed = "abandoned", pull.number, True
+        self._answer(pull, answers)
+        self.forge.rest("PATCH", f"pulls/{pull.number}", {"state": "closed"})
+        if self.branch is not None:
+            self.clone.delete(self.name, self.branch)
         return outcome
 
     def _refuse(self, outcome: Outcome) -> Outcome:
@@ -247,6 +281,8 @@ class _Step(EpochBranch):
             said = carry_out(self.session, self.folder, comment, evidence, self._status_text)
             if said is not None and ("recorded", name) not in marks:
                 answers.append((evidence, said))
+            if not self.folder.exists():
+                break  # given up
         return answers
 
     def _reviews(self, pull: Pull, comments: list[Comment]) -> list[tuple[str, str]]:
@@ -284,17 +320,17 @@ class _Step(EpochBranch):
 
     def _commit(self) -> str:
         folder, before = self.folder, self.branch
-        message = f"Epoch {self.scope_id}/{folder.epoch_id}: {folder.state()}"
+        message = f"{'Epoch' if self.amends is None else 'Amendment'} {self.place}: {folder.state()}"
         paths = (folder.relative, *folder.scope_logs)
         commit = self.clone.commit(self.work, paths, before, message, self.session.now)
         if commit != before:
-            self.clone.push(commit, self.scope_id, folder.epoch_id, before)
+            self.clone.push_branch(commit, self.name, before)
             self.branch = commit
         return commit
 
     def _create(self) -> Pull:
         view = digest(self.session, self.folder)
-        title = pull_title(view.derived.epoch)
+        title = self._title()
         fields = {"title": title, "head": self.name, "base": "main", "body": self._body(view), "draft": True}
         self.forge.rest("POST", "pulls", fields)
         pull = _open(find_pulls(self.forge, self.name))
@@ -306,15 +342,12 @@ class _Step(EpochBranch):
         self, outcome: Outcome, pull: Pull, commit: str, comments: list[Comment], answers: list[tuple[str, str]]
     ) -> None:
         """Answers, statuses, body, draft or ready: everything that people see."""
-        for evidence, said in answers:
-            name = evidence.partition("#")[2]
-            word = "recorded" if said.startswith(("Recorded", "Counted")) else "answered"
-            text = f"<!-- ledger:{word} {name} -->\nIn answer to [this]({evidence}):\n\n{said}"
-            self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
-        announce(self.folder, self.forge)
+        self._answer(pull, answers)
+        if self.amends is None:
+            announce(self.folder, self.forge)
         view = digest(self.session, self.folder)
         outcome.conditions = (*view.conditions, *self._checks(outcome, commit, view))
-        body, title = self._body(view, outcome.conditions, pull.number), pull_title(view.derived.epoch)
+        body, title = self._body(view, outcome.conditions, pull.number), self._title()
         if (pull.title, pull.body.replace("\r\n", "\n").strip()) != (title, body.strip()):
             self.forge.rest("PATCH", f"pulls/{pull.number}", {"title": title, "body": body})
         if pull.draft and outcome.state != "open":
@@ -324,11 +357,17 @@ class _Step(EpochBranch):
         if outcome.state == "review":
             self._ask(pull, view, comments)
 
+    def _answer(self, pull: Pull, answers: list[tuple[str, str]]) -> None:
+        for evidence, said in answers:
+            name = evidence.partition("#")[2]
+            word = "recorded" if said.startswith(("Recorded", "Counted")) else "answered"
+            text = f"<!-- ledger:{word} {name} -->\nIn answer to [this]({evidence}):\n\n{said}"
+            self.forge.rest("POST", f"issues/{pull.number}/comments", {"body": text})
+
     def _checks(self, outcome: Outcome, commit: str, view: Digest) -> list[Condition]:
         """Guard over the branch against main, verify over the epoch; both said as commit statuses."""
-        place = (self.scope_id, self.folder.epoch_id)
-        findings = guard(self.loop.root, self.work.main, commit, place)
-        checked = verify(self.session, *place)
+        findings = guard(self.loop.root, self.work.main, commit, self.place)
+        checked = verify(self.session, self.scope_id, self.folder.epoch_id)
         wrong = checked.all_findings
         outcome.findings = (*findings, *wrong)
         found = []
@@ -354,7 +393,12 @@ class _Step(EpochBranch):
         settings = self.session.node.settings
         epoch = view.derived.epoch
         asking = f"{self.forge.url}/issues/new?template=question.yml&scope={epoch.scope_id}&epoch={epoch.epoch_id}"
-        return pull_body(view, found or view.conditions, settings.site_url, asking, number)
+        amended = amendment(self.session, self.folder) if self.amends is not None else None
+        return pull_body(view, found or view.conditions, settings.site_url, asking, number, amended)
+
+    def _title(self) -> str:
+        reason = self.folder.reason() if isinstance(self.folder, AmendmentFolder) else None
+        return pull_title(self.folder.epoch()) if reason is None else amended_title(self.place, reason.kind)
 
     def _status_text(self) -> str:
         return checklist(conditions(self.session, self.folder))
@@ -396,7 +440,7 @@ class _Step(EpochBranch):
         if self.session.node.scope(self.scope_id).merge == "manual":
             outcome.notes.append("final; a person merges it (merge: manual)")
             return
-        title = f"{pull_title(self.folder.epoch())} (#{pull.number})"
+        title = f"{self._title()} (#{pull.number})"
         fields = {"sha": commit, "merge_method": "squash", "commit_title": title, "commit_message": ""}
         try:
             self.forge.rest("PUT", f"pulls/{pull.number}/merge", fields)
@@ -404,7 +448,7 @@ class _Step(EpochBranch):
             outcome.notes.append(f"GitHub does not merge it yet: {error.message}")
             return
         outcome.merged = True
-        self.clone.delete(self.scope_id, self.folder.epoch_id, commit)
+        self.clone.delete(self.name, commit)
 
 
 def _open(pulls: list[Pull]) -> Pull | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ledger.core.awards import standing_awards
 from ledger.core.canonical import sha256_hex
-from ledger.core.records import AmendmentReason, Award, Curation, Override, Statement
+from ledger.core.records import AmendmentReason, Award, Curation, Objection, Override, Statement
 from ledger.core.values import Hash
 from ledger.store import layout
 from ledger.store.node import EpochFolder
@@ -82,6 +82,10 @@ class AmendmentFolder(EpochFolder):
         lines = [*self.before.awards(), *self.own_awards()]
         self._folded("awards.jsonl", lambda: standing_awards(lines))
         return lines
+
+    def objections(self) -> list[Objection]:
+        """None: a question about a final epoch is asked and answered in its issue."""
+        return []
 
     def superseded(self) -> Statement | None:
         """The statement of the version before."""

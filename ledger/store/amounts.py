@@ -12,7 +12,8 @@ from typing import Any
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.planning import HeldShare, Stated
-from ledger.core.values import MAX_AMOUNT, UserId, parse_amount
+from ledger.core.records import Statement
+from ledger.core.values import MAX_AMOUNT, Timestamp, UserId, parse_amount
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
 
@@ -31,6 +32,21 @@ def final_statements(node: Node, scope_id: str) -> list[Stated]:
         for folder in (base, *amendments(base))
         if (stated := _version(folder)) is not None
     ]
+
+
+def as_booked(folder: EpochFolder, statement: Statement, at: Timestamp) -> Stated:
+    """A statement that is not final yet, as the book would have it if it became so at `at`."""
+    return Stated(
+        epoch_id=folder.epoch_id,
+        version=folder.version,
+        statement_hash=statement.statement_hash,
+        at=at,
+        path=folder.path("statement.json"),
+        amounts={line.user_id: line.amount_credits for line in statement.payouts},
+        held=tuple(HeldShare(line.source, line.platform_user_id, line.amount_credits) for line in statement.held),
+        identities_size=statement.identities.size,
+        hold_epochs=folder.epoch().hold_epochs,
+    )
 
 
 def _version(folder: EpochFolder) -> Stated | None:

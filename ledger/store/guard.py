@@ -19,6 +19,7 @@ from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
+from ledger.core.place import Place
 from ledger.core.succession import scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
@@ -48,13 +49,13 @@ def guard(
     base: str,
     head: str | None = None,
     *,
-    epoch_branch: tuple[str, int] | None = None,
+    epoch_branch: Place | None = None,
     also: Check | None = None,
 ) -> list[Finding]:
     """What the change from `base` to `head` (None: the working tree) does that it may not; empty when all is allowed.
 
-    `epoch_branch`: also refuse any change outside this epoch's folder, anywhere in the repository. `also`: what a run
-    asks of the settings besides. Raises InputError for a revision that git does not know.
+    `epoch_branch`: also refuse any change outside the folder of this epoch or amendment, anywhere in the repository.
+    `also`: what a run asks of the settings besides. Raises InputError for a revision that git does not know.
     """
     top, prefix = top_of(root)
     before = GitTree(top, base)
@@ -79,16 +80,16 @@ class _Guard:
             path[len(prefix) :]: change for path, change in self.all_changes.items() if path.startswith(prefix)
         }
 
-    def findings(self, epoch_branch: tuple[str, int] | None, also: Check | None) -> Iterator[Finding]:
+    def findings(self, epoch_branch: Place | None, also: Check | None) -> Iterator[Finding]:
         """Everything that may not be, each with its place and rule."""
         try:
             yield from self._findings(epoch_branch, also)
         except FormatError as error:  # a file past its bound, which nobody reads
             yield as_finding(error)
 
-    def _findings(self, epoch_branch: tuple[str, int] | None, also: Check | None) -> Iterator[Finding]:
+    def _findings(self, epoch_branch: Place | None, also: Check | None) -> Iterator[Finding]:
         if epoch_branch is not None:
-            yield from self._outside(layout.epoch_path(*epoch_branch), layout.scope_logs(epoch_branch[0]))
+            yield from self._outside(layout.version_path(*epoch_branch), layout.scope_logs(epoch_branch[0]))
         foreign = list(self._foreign())
         yield from foreign
         yield from bank_data_findings(self.changes, self._read_before, self._read_after)
@@ -177,7 +178,7 @@ class _Guard:
         allowed = {f"{self.prefix}{path}" for path in logs}
         for path in self.all_changes:
             if not path.startswith(f"{self.prefix}{folder}/") and path not in allowed:
-                message = f"an epoch's branch may change nothing but {folder} and its scope's logs"
+                message = f"a branch of the ledger may change nothing but {folder} and its scope's logs"
                 yield Finding("WRITES_VIA_WORKFLOW", message, path)
 
     def _foreign(self) -> Iterator[Finding]:

@@ -82,6 +82,11 @@ def amendment_path(scope_id: str, epoch_id: int, version: int) -> str:
     return f"{epoch_path(scope_id, epoch_id)}/{AMENDMENTS}/{version:02d}"
 
 
+def version_path(scope_id: str, epoch_id: int, version: int = 1) -> str:
+    """The folder of an epoch, or of a later version of it, relative to the node."""
+    return epoch_path(scope_id, epoch_id) if version == 1 else amendment_path(scope_id, epoch_id, version)
+
+
 def approvers_path(scope_id: str) -> str:
     """The scope's approver sets, relative to the node."""
     return f"{APPROVERS}/{scope_id}.jsonl"

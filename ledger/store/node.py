@@ -23,6 +23,7 @@ from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
 from ledger.core.lifecycle import Pin, pin_of, state_of
+from ledger.core.place import Place as Where
 from ledger.core.pool import standing_components
 from ledger.core.records import (
     ActivityEvent,
@@ -85,6 +86,11 @@ class EpochFolder:
     def version(self) -> int:
         """Which version of the epoch this is: 1, or that of an amendment."""
         return 1
+
+    @property
+    def where(self) -> Where:
+        """The epoch, or the version of it, that this folder is."""
+        return Where(self.scope_id, self.epoch_id, self.version)
 
     @property
     def relative(self) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ledger.core.errors import LedgerError, SourceError, StateError
+from ledger.core.place import Place, parse_branch
 from ledger.core.values import parse_time
 from ledger.flows.collect import collect
-from ledger.forge.clone import Clone, LostRace, branch_name, parse_branch
+from ledger.forge.clone import Clone, LostRace
 from ledger.forge.epoch import EpochBranch, Run
 from ledger.store.layout import scope_logs
 from tests.forge.support import REVIEW_TIME, forge_node
@@ -49,7 +50,7 @@ def started(checkout: Path) -> tuple[Clone, str]:
         collect(epoch.session, "default")
         commit = clone.commit(work, (FOLDER, *LOGS), None, "Epoch default/1: review", NOW)
         epoch.session.close()
-    clone.push(commit, "default", 1, None)
+    clone.push_branch(commit, "epoch/default/1", None)
     clone.fetch()
     return clone, commit
 
@@ -71,10 +72,10 @@ def by_hand(checkout: Path, change: str, message: str = "by hand", *, force: boo
     return commit
 
 
-@pytest.mark.parametrize("name", ["epoch/default/1", "epoch/my-scope/120"])
+@pytest.mark.parametrize("name", ["epoch/default/1", "epoch/my-scope/120", "amend/default/3/2", "amend/my-scope/9/99"])
 def test_the_name_of_a_branch_is_that_of_its_epoch(name: str) -> None:
     place = parse_branch(name)
-    assert place is not None and branch_name(*place) == name
+    assert place is not None and place.branch == name
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,10 @@ def test_the_name_of_a_branch_is_that_of_its_epoch(name: str) -> None:
         "epoch/../1",
         "epoch/A/1",
         "epoch/default/1\n",
+        "amend/default/1",
+        "amend/default/1/1",
+        "amend/default/1/02",
+        "amend/default/1/100",
         "main",
         "x/epoch/default/1",
     ],
@@ -98,7 +103,7 @@ def test_a_branch_is_main_with_one_folder_over_it(checkout: Path) -> None:
     clone, commit = started(checkout)
     changed = git(checkout, "diff", "--name-only", "origin/main", commit).splitlines()
     assert changed and all(path.startswith(FOLDER + "/") or path in LOGS for path in changed)
-    assert clone.branches() == {("default", 1): commit}
+    assert clone.branches() == {Place("default", 1): commit}
     assert git(checkout, "status", "--porcelain") == "", "the checkout itself is left alone"
     assert git(checkout, "worktree", "list").count("\n") == 0, "and no working tree is left behind"
 
@@ -119,7 +124,7 @@ def test_when_main_moves_the_branch_takes_it_in_and_keeps_its_folder(checkout: P
     with clone.workspace() as work:
         clone.lay(work.top, FOLDER, commit, LOGS)
         rebuilt = clone.commit(work, (FOLDER, *LOGS), commit, "Epoch default/1: review", NOW)
-    clone.push(rebuilt, "default", 1, commit)
+    clone.push_branch(rebuilt, "epoch/default/1", commit)
     assert git(checkout, "rev-parse", f"{rebuilt}^1", f"{rebuilt}^2").splitlines() == [commit, clone.main()]
     assert git(checkout, "diff", "--name-only", commit, rebuilt) == "README.md"
     with clone.workspace() as work:
@@ -135,25 +140,25 @@ def test_a_lost_race_is_told_and_loses_nothing(checkout: Path) -> None:
         mine = clone.commit(work, (FOLDER, *LOGS), commit, "mine", NOW)
     theirs = by_hand(checkout, f"echo >> {FOLDER}/activity.jsonl")
     with pytest.raises(LostRace):
-        clone.push(mine, "default", 1, commit)
+        clone.push_branch(mine, "epoch/default/1", commit)
     clone.fetch()
-    assert clone.branches() == {("default", 1): theirs}
+    assert clone.branches() == {Place("default", 1): theirs}
 
 
 def test_a_branch_that_exists_is_not_made_anew(checkout: Path) -> None:
     clone, commit = started(checkout)
     with pytest.raises(LostRace):
-        clone.push(clone.main(), "default", 1, None)
-    assert clone.branches() == {("default", 1): commit}
+        clone.push_branch(clone.main(), "epoch/default/1", None)
+    assert clone.branches() == {Place("default", 1): commit}
 
 
 def test_a_branch_that_moved_is_not_deleted(checkout: Path) -> None:
     clone, commit = started(checkout)
     theirs = by_hand(checkout, "echo y > y")
-    clone.delete("default", 1, commit)
+    clone.delete("epoch/default/1", commit)
     clone.fetch()
-    assert clone.branches() == {("default", 1): theirs}
-    clone.delete("default", 1, theirs)
+    assert clone.branches() == {Place("default", 1): theirs}
+    clone.delete("epoch/default/1", theirs)
     clone.fetch()
     assert clone.branches() == {}
 

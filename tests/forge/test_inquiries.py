@@ -22,7 +22,7 @@ def test_a_question_about_a_final_epoch_is_open_until_an_approver_answers_it(tow
     sync(town, LATER)
     sync(town, LATER)
     (text,) = said(town, issue)
-    assert "is **final**" in text and "question is **open**" in text and "ledger amend begin" in text
+    assert "is **final**" in text and "question is **open**" in text and "`/amend KIND reason`" in text
     town.hub.comment(issue, "eve", "/answer I say so")
     sync(town, LATER)
     assert town.hub.thread(issue).state == "open" and len(said(town, issue)) == 1

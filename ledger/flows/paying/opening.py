@@ -114,10 +114,19 @@ def sign_openings(session: Session, scope_id: str, signature: str, evidence: str
 
 
 def waive(session: Session, scope_id: str, user_id: str, amount: int, reason: str, evidence: str = "") -> Waiver:
-    """Let a person's negative balance go by so many credits; StateError for more than is negative."""
+    """Let a person's negative balance go by so many credits; StateError for more than is negative.
+
+    The same words about the same person as in the last line are the same act: they change nothing.
+    """
     node = session.node
     actor = acting_approver(node.scope(scope_id), session.actor)
     with write_lock(node.root):
+        files = on_disk(node.root, node.node_id)
+        for last in files.waivers(scope_id)[-1:]:
+            if (last.user_id, last.amount_credits, last.actor, last.reason, last.evidence) == (
+                user_id, amount, actor, reason, evidence,
+            ):  # fmt: skip
+                return last
         owed = -scope_book(node, scope_id).balances.get(user_id, 0)  # type: ignore[call-overload]
         if not 0 < amount <= owed:
             raise StateError(
@@ -125,7 +134,6 @@ def waive(session: Session, scope_id: str, user_id: str, amount: int, reason: st
                 rule="BALANCE_CONSERVED",
                 hint="Only what a correction took back after it was paid can be waived.",
             )
-        files = on_disk(node.root, node.node_id)
         record = Waiver.read(
             {
                 "actor": actor,
