@@ -1,4 +1,4 @@
-"""An amendment on GitHub: begun by a comment, decided, signed and merged in a pull request of its own; version 1 stays."""
+"""An amendment on GitHub: begun by a comment, decided, signed and merged in a pull request of its own."""
 
 from __future__ import annotations
 
