@@ -2,6 +2,7 @@
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
 import { cutParts, mergeParts, scanPart } from "./activity.js";
+import { amendedPath, versionOf } from "./amendments.js";
 import { Chain, personOf, pinFindings, setHash } from "./approvers.js";
 import { bytesOf, concat, EMPTY, sameBytes, sha256Hex } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
@@ -39,6 +40,7 @@ class Check {
     this.unseen = {};
     this.told = new Set();
     this.state = "unreadable";
+    this.version = 1;
   }
 
   /** Where a log of the scope lies inside the node. */
@@ -46,7 +48,22 @@ class Check {
 
   path(name) { return name.includes("/") ? name : `${this.folder}/${name}`; }
 
+  has(name) { return this.loaded.files.has(name); }
+
   data(name) { return this.loaded.files.get(name) ?? EMPTY; }
+
+  names() { return [...this.loaded.files.keys()]; }
+
+  isKnown(name) { return isKnown(name); }
+
+  /** The bytes that a hash of the statement is over. */
+  joined(name) { return this.data(name); }
+
+  /** All decisions that count. */
+  decided(type, name) { return this.log(type, name); }
+
+  /** The statement that this version supersedes. */
+  superseded() { return null; }
 
   add(rule, message, path, line = null, expected = null, actual = null) {
     const finding = { rule, message, path: this.path(path), line, expected, actual };
@@ -84,11 +101,7 @@ class Check {
 
   async run() {
     this.fileNames();
-    const transitions = this.attempt(() => this.log(records.Transition, "transitions.jsonl"), []);
-    this.state = this.attempt(() => this.stateOf(this.log(records.Transition, "transitions.jsonl"))) ?? "unreadable";
-    this.transitions(transitions);
-    const pin = this.attempt(() => this.pin());
-    const statement = this.loaded.files.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
+    const { transitions, pin, statement } = this.begin();
     const epoch = this.attempt(() => this.epoch());
     const shards = epoch && this.attempt(() => this.shards());
     const log = shards && (await this.scan(epoch, shards));
@@ -99,19 +112,51 @@ class Check {
     this.attempt(() => this.log(records.Cursor, "cursors.jsonl"));
     this.attempt(() => this.log(records.Collection, "collection.jsonl"));
     this.attempt(() => this.log(records.Objection, "objections.jsonl"));
+    const { chain, signers, witnesses } = this.end(derived, transitions, pin, statement);
+    this.neighbours(epoch);
+    this.attempt(() => this.vouched(epoch, log, statement, transitions));
+    const versions = this.versions(epoch, log);
+    if (chain) this.attempt(() => this.logged(chain, transitions, versions));
+    return { epoch, log, derived, statement, pin, chain, signers, witnesses, versions };
+  }
+
+  /** Steps and pin, and the statement as it is stored. */
+  begin() {
+    const transitions = this.attempt(() => this.log(records.Transition, "transitions.jsonl"), []);
+    this.state = this.attempt(() => this.stateOf(this.log(records.Transition, "transitions.jsonl"))) ?? "unreadable";
+    this.transitions(transitions);
+    const pin = this.attempt(() => this.pin());
+    this.statement = this.has("statement.json") ? this.attempt(() => this.single(records.Statement, "statement.json")) : null;
+    return { transitions, pin, statement: this.statement };
+  }
+
+  /** What was stored against what the records give, and who signed it. */
+  end(derived, transitions, pin, statement) {
     if (this.state === "review" || this.state === "finalized") this.derivedFiles(derived, statement);
     if (this.state === "finalized") this.finalized(transitions, statement);
-    else if (this.loaded.files.has("sha256sums.txt"))
+    else if (this.has("sha256sums.txt"))
       this.add("EPOCH_FINALIZE_IDEMPOTENT", "the step to finalized is missing: finalize was cut off (run it again), or the log was cut", "transitions.jsonl");
     const chain = this.attempt(() => this.chain());
     if (chain) for (const [message, line, expected, actual] of pinFindings(transitions, chain)) this.add("APPROVERS_CHAINED", message, "transitions.jsonl", line, expected, actual);
     const signers = statement && pin ? this.signatures(statement, pin) : [];
     const witnesses = this.attestations(this.state === "finalized" ? statement : null);
-    this.neighbours(epoch);
-    this.attempt(() => this.vouched(epoch, log, statement, transitions));
-    this.unread();
-    if (chain) this.attempt(() => this.logged(chain, transitions));
-    return { epoch, log, derived, statement, pin, chain, signers, witnesses };
+    return { transitions, chain, signers, witnesses };
+  }
+
+  /** The amendments, each rechecked after the version before it. */
+  versions(epoch, log) {
+    let before = this;
+    return [...this.loaded.amendments.keys()].sort((one, two) => one - two).flatMap((version) => {
+      if (version !== before.version + 1) {
+        this.add("AMENDMENT_CHAIN", `version ${before.version + 1} is missing before it`, `${this.folder}/amendments/${String(version).padStart(2, "0")}`);
+        return [];
+      }
+      before = new Version(this, before, version);
+      const { signers, transitions } = before.run(epoch, log);
+      this.findings.push(...before.findings);
+      Object.assign(this.unseen, before.unseen);
+      return [{ check: before, signers, transitions }];
+    });
   }
 
   /** Names that no command writes, files that are listed but missing, and line ends that a checkout altered. */
@@ -202,19 +247,19 @@ class Check {
 
   /** The epoch's figures and its statement, from the inputs alone. */
   derive(epoch, log, statement, pin) {
-    if (statement === null && this.loaded.files.has("statement.json")) this.single(records.Statement, "statement.json");
+    if (statement === null && this.has("statement.json")) this.single(records.Statement, "statement.json");
     const bindings = this.bindings(statement?.identities.size ?? null);
     const unreadable = log.findings.find((finding) => finding.rule === "PROVENANCE_REQUIRED" && finding.message !== "wrong payload hash");
     if (!log.readable) throw new Refusal(unreadable.message, unreadable);
     this.progress({ stage: "computing units and payouts", done: 1, total: 1 });
-    const curation = this.log(records.Curation, "curation.jsonl");
-    const overrides = this.log(records.Override, "overrides.jsonl");
+    const curation = this.decided(records.Curation, "curation.jsonl");
+    const overrides = this.decided(records.Override, "overrides.jsonl");
     const outcomes = eventOutcomes(epoch.weight_config, log.events, resolveAccounts(bindings.lines), foldCuration(curation));
     const evaluation = evaluate(this.place, outcomes, overrides);
     const pool = this.poolLines();
     const awards = awardCredits(this.awardLines());
     const facts = this.facts(epoch, outcomes, bindings.lines);
-    const projected = this.state === "open" ? this.projected(epoch, facts, pool) : [];
+    const projected = this.state === "open" && this.version === 1 ? this.projected(epoch, facts, pool) : [];
     const built = buildStatement({
       epoch,
       pin: pin ?? this.pin() ?? this.provisionalPin(),
@@ -222,10 +267,12 @@ class Check {
       activityRoot: log.root,
       pool: [...standingComponents(pool).map((line) => BigInt(line.amount_credits)), ...projected.map((each) => each.amount)],
       awards,
-      hashes: Object.fromEntries(["awards", "collection", "curation", "cursors", "overrides", "pool"].map((name) => [`${name}_hash`, sha256Hex(this.data(`${name}.jsonl`))])
+      hashes: Object.fromEntries(["awards", "collection", "curation", "cursors", "overrides", "pool"].map((name) => [`${name}_hash`, sha256Hex(this.joined(`${name}.jsonl`))])
         .concat([["epoch_hash", sha256Hex(this.data("epoch.json"))]])),
       pins: { identities: bindings.pin, log: this.logPin(statement?.log.size ?? null), receipts: this.receiptsPin(statement?.receipts.size ?? null) },
       previousHash: this.previousHash(),
+      version: this.version,
+      superseded: this.superseded(),
     });
     return { bindings: bindings.lines, names: namesOf(bindings.lines), curation, overrides, outcomes, evaluation, pool, awards, facts, projected, statement: built };
   }
@@ -253,7 +300,7 @@ class Check {
   }
 
   /** Log and files held to each other, as far as they are here. */
-  logged(chain, steps) {
+  logged(chain, steps, versions) {
     this.findings.push(...chain.findings);
     const { scopeId, epochId, siblings, previousStatement } = this.loaded;
     const closed = siblings.filter((one) => (one.number === epochId ? this.state : one.state) === "finalized");
@@ -262,9 +309,21 @@ class Check {
       const pinned = number === epochId ? (steps.findLast((step) => step.approvers_seq)?.approvers_seq ?? null) : null;
       return { kind: "statement", ref: `${folderOf(scopeId, number)}/statement.json`, hash: data && sha256Hex(data), pinned: pinned && setRef(scopeId, pinned) };
     });
-    const final = [...finalSets(scopeId, chain), ...statements];
+    const final = [...finalSets(scopeId, chain), ...statements, ...this.amended(versions)];
     for (const [message, path, line, expected, actual] of logFindings(this.scoped("log"), this.logLines(), final))
       this.add("STATEMENT_LOGGED", message, path, line, expected, actual);
+  }
+
+  /** Amendments that are final: this epoch's by hash, others by the published list. */
+  amended(versions) {
+    const { scopeId, epochId, siblings } = this.loaded;
+    const mine = versions.filter(({ check }) => check.state === "finalized").map(({ check, transitions }) => {
+      const pinned = transitions.findLast((step) => step.approvers_seq)?.approvers_seq ?? null;
+      return { kind: "amendment", ref: check.path("statement.json"), hash: sha256Hex(check.data("statement.json")), pinned: pinned && setRef(scopeId, pinned) };
+    });
+    const others = siblings.filter(({ number }) => number !== epochId).flatMap(({ number, amended }) =>
+      amended.map((version) => ({ kind: "amendment", ref: `${folderOf(scopeId, number)}/amendments/${String(version).padStart(2, "0")}/statement.json`, hash: null, pinned: null })));
+    return [...mine, ...others];
   }
 
   /** How much of the receipts log the statement pins. */
@@ -338,7 +397,7 @@ class Check {
     const closed = steps.find((step) => step.to === "finalized")?.at;
     const curation = this.attempt(() => this.log(records.Curation, "curation.jsonl"), []);
     const overrides = this.attempt(() => this.log(records.Override, "overrides.jsonl"), []);
-    const awards = this.attempt(() => this.awardLines(), []);
+    const awards = this.attempt(() => this.ownAwards(), []);
     for (const [name, lines] of [["curation.jsonl", curation], ["overrides.jsonl", overrides], ["awards.jsonl", awards]])
       for (const line of lines)
         if (closed !== undefined && line.at > closed) this.add("CURATION_FREEZE_ON_FINALIZE", "decision after finalize", name, line.seq, `at most ${closed}`, line.at);
@@ -356,6 +415,8 @@ class Check {
     awardCredits(lines, this.path("awards.jsonl"));
     return lines;
   }
+
+  ownAwards() { return this.awardLines(); }
 
   poolLines() {
     const lines = this.log(records.PoolComponent, "pool.jsonl");
@@ -483,18 +544,18 @@ class Check {
     const pinned = steps.find((step) => step.statement_hash)?.statement_hash ?? null;
     this.differ(rule, "statement hash that was closed", "statement.json", pinned, statement && sha256Hex(this.data("statement.json")));
     const list = "sha256sums.txt";
-    if (!this.loaded.files.has(list)) {
+    if (!this.has(list)) {
       this.differ(rule, "file", list, "a file", "none", null);
       return;
     }
-    const covered = [...this.loaded.files.keys()].filter((name) => isKnown(name) && !isShard(name) && !isLater(name) && name !== list).sort();
+    const covered = this.names().filter((name) => this.isKnown(name) && !isShard(name) && !isLater(name) && name !== list).sort();
     const now = new Map(covered.map((name) => [name, sha256Hex(this.data(name))]));
     const found = covered.map((name) => `${now.get(name)}  ${name}\n`).join("");
     const stored = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.data(list));
     const lines = stored.split("\n").filter((line) => line.includes("  "));
     const then = new Map(lines.map((line) => [line.slice(line.indexOf("  ") + 2), line.slice(0, line.indexOf("  "))]));
     for (const name of new Set([...now.keys(), ...then.keys()])) {
-      const known = isKnown(name) ? name : list;
+      const known = this.isKnown(name) ? name : list;
       this.differ(rule, `${known} changed after finalize`, known, then.get(name) ?? "no file", now.get(name) ?? "no file", null);
     }
     this.differ(rule, "list of checksums", list, sha256Hex(bytesOf(found)), sha256Hex(this.data(list)), null);
@@ -556,11 +617,6 @@ class Check {
     });
   }
 
-  /** Parts of the record that this check does not recompute: it says so where there are any. */
-  unread() {
-    if (this.loaded.amended) this.unseen.AMENDMENT_CHAIN = "amendments are rechecked by `ledger verify`";
-  }
-
   /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
   neighbours(epoch) {
     const { siblings, settings, epochId, scopeId, nodeId, previousEpoch } = this.loaded;
@@ -586,6 +642,8 @@ class Check {
   }
 }
 
+const Version = versionOf(Check);
+
 /** The line that a finding is about, cut to what a page can show; null when it is about no line. */
 function excerpt(loaded, { path, line }) {
   if (line === null) return null;
@@ -597,7 +655,9 @@ function excerpt(loaded, { path, line }) {
     [`data/approvers/${scope}.jsonl`]: loaded.approvers,
     [`data/approvers/${scope}.signatures.jsonl`]: loaded.approverSignatures,
   };
-  const data = kind === "epochs" ? loaded.files.get(path.slice(path.lastIndexOf("/") + 1)) : shared[path];
+  const amended = amendedPath(path);
+  const files = amended ? (loaded.amendments.get(amended.version) ?? new Map()) : loaded.files;
+  const data = kind === "epochs" ? files.get(path.slice(path.lastIndexOf("/") + 1)) : shared[path];
   const span = data && [...lineSpans(data)][line - 1];
   return span ? new TextDecoder().decode(data.subarray(span[0], Math.min(span[1], span[0] + 2000))) : null;
 }
@@ -623,6 +683,7 @@ export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHe
     statement_hash: found.statement && sha256Hex(check.data("statement.json")),
     ok: checks.every(({ verdict }) => verdict !== "fail"),
     events: found.log?.count ?? 0,
+    amendments: found.versions.map(({ check: one, signers }) => ({ version: one.version, state: one.state, statement_hash: one.statement && sha256Hex(one.data("statement.json")), signers })),
     witnesses: found.witnesses.map(({ signer_wallet, tool, tool_version }) => ({ signer_wallet, tool, tool_version })),
     checks,
   };

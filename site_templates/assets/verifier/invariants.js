@@ -59,6 +59,7 @@ export const RULE_OF_FILE = {
   "identities.jsonl": "IDENTITY_BEST_EFFORT",
   "receipts.jsonl": "RECEIPT_SIGNED",
   "attestations.jsonl": "ATTESTATION_VALID",
+  "reason.json": "AMENDMENT_CHAIN",
 };
 
 export const IDENTITIES = "data/identities.jsonl";
@@ -95,6 +96,7 @@ const NOT_YET = {
 const NOT_HERE = { ADAPTERS_NOT_IN_CORE: "about the ledger's code, not its data: its own tests check it" };
 
 const REACH = {
+  AMENDMENT_CHAIN: "every version of this epoch is recomputed like the first; against later epochs it is checked that nothing is paid twice",
   ACTIVITY_APPEND_ONLY: "the log is the one that the statement pins; that it only grew is shown by git (`ledger guard`)",
   ACTIVITY_IDEMPOTENT: "within this epoch; `ledger verify` looks across all of them",
   LATEST_EVENT_WINS: "a receipt that was approved before an earlier review is taken to be an event of an earlier epoch; `ledger verify` looks it up",

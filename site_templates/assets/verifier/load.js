@@ -2,6 +2,7 @@
 import { bytesOf, sha256Hex } from "./bytes.js";
 import { isNumber, isScope } from "./values.js";
 import { Refusal } from "./errors.js";
+import { amendedPath } from "./amendments.js";
 
 const SHARD = /^activity(?:-(?!000[01])[0-9]{4})?\.jsonl$/;
 const FILES = [
@@ -21,7 +22,7 @@ export const folderOf = (scope, epoch) => `data/epochs/${scope}/${String(epoch).
 /** Where a file of the node is published, relative to the API's root; null when it is not. */
 export function publishedPath(path) {
   if (/^data\/(?:[a-z]+\.jsonl|approvers\/[^/]+|log\/[^/]+)$/.test(path)) return path.slice("data/".length);
-  const match = /^data\/epochs\/([^/]+)\/([0-9]+)\/([^/]+)$/.exec(path);
+  const match = /^data\/epochs\/([^/]+)\/([0-9]+)\/((?:amendments\/[0-9]{2}\/)?[^/]+)$/.exec(path);
   return match ? `epochs/${match[1]}/${Number(match[2])}/${match[3]}` : null;
 }
 
@@ -85,6 +86,27 @@ async function readInputs(read, readOf, epoch, epochId) {
   return { earlier, kpi };
 }
 
+/** The versions of an epoch that are final by the list: those with a list of checksums. */
+const closedVersions = (files) => files.flatMap((path) => (amendedPath(path)?.name === "sha256sums.txt" ? [amendedPath(path).version] : []));
+
+/** The files of each amendment, and those of later epochs from which one sees what was taken back. */
+async function readAmendments(read, readOf, listed, missing, epoch, epochId) {
+  const [amendments, following] = [new Map(), new Map()];
+  for (const path of listed.filter(amendedPath)) {
+    const { version, name } = amendedPath(path);
+    const data = await read(path);
+    if (data === null) missing.push(path.slice(path.indexOf("amendments/")));
+    if (!amendments.has(version)) amendments.set(version, new Map());
+    if (data !== null) amendments.get(version).set(name, data);
+  }
+  if (amendments.size) {
+    const held = /"hold_epochs":([1-9][0-9]{0,2}),/.exec(epoch ? new TextDecoder().decode(epoch) : "");
+    for (const number of new Set([epochId + 1, ...(held ? [epochId + Number(held[1])] : [])]))
+      following.set(number, { "pool.jsonl": await readOf(number, "pool.jsonl"), "statement.json": await readOf(number, "statement.json") });
+  }
+  return { amendments, following };
+}
+
 /**
  * All that a check of one epoch needs. The lists are only a way to find the files: nothing is believed because of them.
  * @param {(path: string) => Promise<Uint8Array|null>} read
@@ -98,7 +120,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
   const entry = siblings.find((one) => one.epoch_id === epochId);
   if (!entry) throw new Refusal(`epoch ${scope}/${epochId} is not in epochs.json`);
   const place = `epochs/${scope}/${epochId}/`;
-  const own = entry.files.filter((path) => !path.includes("/amendments/"));
+  const own = entry.files.filter((path) => !amendedPath(path));
   const names = own.map((path) => path.slice(path.lastIndexOf("/") + 1));
   const files = new Map();
   const missing = [];
@@ -126,7 +148,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     epochId,
     files,
     missing,
-    amended: own.length < entry.files.length,
+    ...(await readAmendments(read, readOf, entry.files, missing, files.get("epoch.json"), epochId)),
     identities: await shared("identities.jsonl"),
     receipts,
     chains,
@@ -137,7 +159,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     previousSteps: await readOf(epochId - 1, "transitions.jsonl"),
     previousStatement: await readOf(epochId - 1, "statement.json"),
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
-    siblings: siblings.map(({ epoch_id: number, state }) => ({ number, state })).sort((a, b) => a.number - b.number),
+    siblings: siblings.map(({ epoch_id: number, state, files: listed }) => ({ number, state, amended: closedVersions(listed) })).sort((a, b) => a.number - b.number),
     calendar: scopes.epoch ?? null,
     settings: scopes.scopes.find((one) => one.scope_id === scope) ?? null,
   };

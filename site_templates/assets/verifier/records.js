@@ -127,6 +127,12 @@ export const Objection = type(
   (line) => ((line.note !== null) !== (line.action === "answered") ? "note goes with answered, and only with it" : null),
 );
 
+export const AmendmentReason = type([
+  ...EPOCH, ["actor", is.reason], ["at", is.time], ["evidence", is.text],
+  ["kind", oneOf("error", "late_evidence", "fraud", "revoked_receipt", "redaction")], ["reason", is.reason],
+  ["schema", oneOf("amendment/1")],
+]);
+
 const RECORDED = ["algorithm_version", "amount_credits", "computed_at", "id", "inputs"];
 export const PoolComponent = type(
   [

@@ -6,16 +6,18 @@ import { Refusal } from "./errors.js";
 const { Point } = secp256k1;
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
-/** The exact text: seven lines, no line end after the last. */
+/** The exact text, no line end after the last: seven lines, or nine over an amendment. */
 export function signedText(statement, statementHash) {
+  const amended = statement.version > 1;
   return [
-    "Cogni Payout Statement",
+    amended ? "Ledger Statement Amendment" : "Cogni Payout Statement",
     `Node: ${statement.node_id}`,
     `Scope: ${statement.scope_id}`,
     `Epoch: ${statement.epoch_id}`,
     `Allocation Hash: ${statement.allocation_set_hash}`,
     `Pool Total: ${statement.pool_total_credits}`,
     `Statement Hash: ${statementHash}`,
+    ...(amended ? [`Version: ${statement.version}`, `Supersedes: ${statement.supersedes_statement_hash}`] : []),
   ].join("\n");
 }
 

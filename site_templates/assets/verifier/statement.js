@@ -4,8 +4,6 @@ import { canonicalText } from "./canonical.js";
 import { standsForAnybody } from "./identities.js";
 import { allocationSetHash, boundedSum, payoutTable, unitsOf } from "./payout.js";
 
-const VERSION = 1;
-
 /** Accounts without a user for whom a share can wait. */
 const unclaimed = (evaluation) => evaluation.unresolved.filter(({ source, account }) => !standsForAnybody(source, account));
 
@@ -18,11 +16,12 @@ export function split(unresolved, evaluation, pool, awards) {
 /**
  * @param {{epoch: object, pin: {approver_set_hash: string, approvers_seq: number, gaps: string[], threshold: number},
  *   evaluation: object, activityRoot: string, pool: bigint[], awards: Map<string, bigint>, hashes: Record<string, string>,
- *   pins: {identities: object, log: object, receipts: object}, previousHash: string|null}} inputs
+ *   pins: {identities: object, log: object, receipts: object}, previousHash: string|null, version: number,
+ *   superseded: object|null}} inputs
  *   `pool`: credits of the components; `hashes`: by field, of the files' bytes
  * @returns the statement's fields; amounts as text
  */
-export function buildStatement({ epoch, pin, evaluation, activityRoot, pool, awards, hashes, pins, previousHash }) {
+export function buildStatement({ epoch, pin, evaluation, activityRoot, pool, awards, hashes, pins, previousHash, version = 1, superseded = null }) {
   const total = boundedSum(pool, "pool credits");
   const { payouts, held, undistributed } = split(epoch.unresolved, evaluation, total, awards);
   return {
@@ -46,14 +45,14 @@ export function buildStatement({ epoch, pin, evaluation, activityRoot, pool, awa
     pool_total_credits: String(total),
     previous_statement_hash: previousHash,
     schema: "statement/2",
-    statement_id: nameUuid(epoch.node_id, `${epoch.scope_id}/${epoch.epoch_id}/${VERSION}`),
-    supersedes_statement_hash: null,
-    supersedes_statement_id: null,
+    statement_id: nameUuid(epoch.node_id, `${epoch.scope_id}/${epoch.epoch_id}/${version}`),
+    supersedes_statement_hash: superseded?.hash ?? null,
+    supersedes_statement_id: superseded?.statement_id ?? null,
     threshold: pin.threshold,
     undistributed_credits: String(undistributed),
     unresolved: epoch.unresolved,
     unresolved_count: evaluation.unresolvedCount,
-    version: VERSION,
+    version,
     weight_config_hash: epoch.weight_config_hash,
   };
 }
