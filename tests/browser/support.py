@@ -37,7 +37,8 @@ def publish(node_root: Path, out: Path) -> Path:
         shutil.copytree(folder, api / place, dirs_exist_ok=True)
         steps = (folder / "transitions.jsonl").read_bytes()
         state = next((name for name in ("finalized", "review") if f'"to":"{name}"'.encode() in steps), "open")
-        files = [f"{place}/{file.name}" for file in sorted(folder.iterdir())]
+        stored = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+        files = [f"{place}/{name}" for name in stored]
         epochs.append({"epoch_id": int(folder.name), "files": files, "scope_id": folder.parent.name, "state": state})
     scopes = [
         {
