@@ -26,7 +26,7 @@ from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session, reading
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
-from ledger.store.amendments import amendments
+from ledger.store.amendments import amendments, gap_findings
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
 from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
@@ -162,6 +162,7 @@ def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
     lives = [life_of(folder) for folder in folders]
     yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=node.scope(scope_id).overlap)
     for folder in folders:
+        yield from gap_findings(folder)
         with suppress(LedgerError):  # an epoch.json that cannot be read is told by the epoch's own check
             if not settings.calendar.pinned_by(folder.epoch()):
                 message = f"window {folder.window()} is not aligned to the anchor, or not as long as it says"

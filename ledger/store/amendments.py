@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ledger.core.awards import standing_awards
 from ledger.core.canonical import sha256_hex
+from ledger.core.evaluate import Finding
 from ledger.core.records import AmendmentReason, Award, Curation, Objection, Override, Statement
 from ledger.core.values import Hash
 from ledger.store import layout
@@ -104,14 +105,27 @@ def amendment_of(base: EpochFolder, version: int) -> AmendmentFolder:
 
 def amendments(base: EpochFolder) -> Iterator[AmendmentFolder]:
     """The versions of an epoch on disk that were begun, from 2 on, without a gap."""
-    home = base.root / base.relative / layout.AMENDMENTS
-    names = os.listdir(home) if home.is_dir() else []  # noqa: PTH208
-    numbers = sorted(int(name) for name in names if re.fullmatch(layout.VERSION_FOLDER, name, re.ASCII))
-    for expected, number in enumerate(numbers, start=2):
+    for expected, number in enumerate(_numbers(base), start=2):
         folder = amendment_of(base, number)
         if number != expected or not folder.exists():
             return
         yield folder
+
+
+def gap_findings(base: EpochFolder) -> Iterator[Finding]:
+    """The versions on disk that follow none (AMENDMENT_CHAIN): `amendments` does not come to them."""
+    for expected, number in enumerate(_numbers(base), start=2):
+        if number != expected:
+            yield Finding(
+                "AMENDMENT_CHAIN", f"version {expected} is missing before it", amendment_of(base, number).relative
+            )
+            return
+
+
+def _numbers(base: EpochFolder) -> list[int]:
+    home = base.root / base.relative / layout.AMENDMENTS
+    names = os.listdir(home) if home.is_dir() else []  # noqa: PTH208
+    return sorted(int(name) for name in names if re.fullmatch(layout.VERSION_FOLDER, name, re.ASCII))
 
 
 def newest(base: EpochFolder) -> EpochFolder:

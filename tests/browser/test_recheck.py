@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,10 @@ from ledger.core.invariants import INVARIANTS
 from ledger.flows.verify import verify
 from tests.browser.support import Watched, needs_browser, publish, served, watched, write_page
 from tests.browser.tampers import HELD_TAMPERS, HOSTILE, TAMPERS, attested, line
+from tests.flows.test_amend import HOME
+from tests.flows.test_amend import TAMPERS as AMENDMENT_TAMPERS
+from tests.flows.test_amend import amended_node as amended_node
+from tests.flows.test_amend import closed_node as closed_node
 from tests.nodes import WALLETS, at, golden_copy
 
 pytestmark = needs_browser
@@ -101,9 +106,36 @@ def test_a_changed_copy_is_told_as_ledger_verify_tells_it(
 ) -> None:
     forged = golden_copy(tmp_path / "node")
     {**TAMPERS, **HELD_TAMPERS}[tamper](forged / f"data/epochs/{scope}/{epoch:04d}")
+    held_to_verify(forged, scope, epoch, bench, tmp_path / "published")
+
+
+@pytest.mark.parametrize("tamper", [name for name in AMENDMENT_TAMPERS if name != "a foreign file"])
+def test_a_changed_amendment_is_told_as_ledger_verify_tells_it(
+    tamper: str, amended_node: Path, bench: Watched, tmp_path: Path
+) -> None:
+    forged = Path(shutil.copytree(amended_node, tmp_path / "node"))
+    AMENDMENT_TAMPERS[tamper](forged / HOME)
+    held_to_verify(forged, "default", 1, bench, tmp_path / "published")
+
+
+def test_an_amended_epoch_passes_with_every_version(amended_node: Path, bench: Watched, tmp_path: Path) -> None:
+    site = publish(amended_node, tmp_path / "site")
+    name = write_page(site, "recheck", "default", 1)
+    page = bench.page
+    with served(site) as origin:
+        page.goto(origin + name)
+        page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=pass]").wait_for()
+    (second,) = page.evaluate("window.report.amendments")
+    assert (second["version"], second["state"], len(second["signers"])) == (2, "finalized", 2)
+    assert {check["verdict"] for check in page.evaluate("window.report.checks")} == {"pass", "not applicable"}
+
+
+def held_to_verify(forged: Path, scope: str, epoch: int, bench: Watched, folder: Path) -> None:
+    """The browser says of a changed copy what `ledger verify` says, and shows it."""
     wanted = told_by_verify(forged, scope, epoch)
     assert wanted, "ledger verify found nothing"
-    folder = tmp_path / "published"
     folder.mkdir()
     name = write_page(folder, "recheck", scope, epoch)
     publish(forged, folder)

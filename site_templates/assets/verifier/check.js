@@ -145,18 +145,20 @@ class Check {
 
   /** The amendments, each rechecked after the version before it. */
   versions(epoch, log) {
+    const found = [];
     let before = this;
-    return [...this.loaded.amendments.keys()].sort((one, two) => one - two).flatMap((version) => {
+    for (const version of [...this.loaded.amendments.keys()].sort((one, two) => one - two)) {
       if (version !== before.version + 1) {
         this.add("AMENDMENT_CHAIN", `version ${before.version + 1} is missing before it`, `${this.folder}/amendments/${String(version).padStart(2, "0")}`);
-        return [];
+        break;
       }
       before = new Version(this, before, version);
       const { signers, transitions } = before.run(epoch, log);
       this.findings.push(...before.findings);
       Object.assign(this.unseen, before.unseen);
-      return [{ check: before, signers, transitions }];
-    });
+      found.push({ check: before, signers, transitions });
+    }
+    return found;
   }
 
   /** Names that no command writes, files that are listed but missing, and line ends that a checkout altered. */
