@@ -40,7 +40,7 @@ def check(session: Session, path: str, changed: bytes, epoch_id: int | None = 2)
 @pytest.mark.parametrize("path", FILES)
 def test_a_changed_byte_is_named(session: Session, path: str) -> None:
     data = (session.node.root / path).read_bytes()
-    step = max(1, len(data) // 40)
+    step = max(1, len(data) // 12)
     for at in {*range(0, len(data), step), len(data) - 1}:
         check(session, path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
