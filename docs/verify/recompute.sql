@@ -4,9 +4,15 @@
 --     cd data/epochs/default/0001 && duckdb -c ".read recompute.sql"
 -- (the published files have the same names; put identities.jsonl at ../../../identities.jsonl, or change that one path).
 -- Whole numbers only: HUGEINT holds units times credits without rounding. Milli-units and credits throughout.
+--
+-- An epoch that was amended (amendments/02/, 03/ ...) is recomputed in its newest version; an older one by
+--     duckdb -c "SET VARIABLE version = 1" -c ".read recompute.sql"
 
+-- Every statement and log of the folder with the version that it belongs to; **/ also matches the folder itself.
 CREATE OR REPLACE TEMP TABLE statement AS
-    SELECT content::JSON AS s FROM read_text('statement.json');
+    SELECT version, s FROM (SELECT content::JSON AS s, (content::JSON->>'$.version')::BIGINT AS version
+                            FROM read_text('**/statement.json'))
+    WHERE version <= coalesce(getvariable('version'), 99) ORDER BY version DESC LIMIT 1;
 CREATE OR REPLACE TEMP TABLE epoch AS
     SELECT content::JSON AS e FROM read_text('epoch.json');
 
@@ -17,17 +23,22 @@ CREATE OR REPLACE TEMP TABLE events AS
     FROM (SELECT unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
           FROM read_text('activity*.jsonl') WHERE size > 0);
 
--- Logs that need not exist are read by a pattern that also matches nothing, joined to an empty table.
+-- Logs that need not exist are read by a pattern that also matches others. Decisions go on from version to version: `place`
+-- puts those of an amendment, whose numbers begin anew, behind those before. Events and pool are the epoch's.
 CREATE OR REPLACE TEMP TABLE stored AS
-    SELECT parse_filename(filename) AS name, content FROM read_text('*.jsonl');
+    SELECT name, content, number * 1000000000 AS place
+    FROM (SELECT parse_filename(filename) AS name, content,
+                 coalesce(try_cast(regexp_extract(filename, 'amendments[/\\]([0-9]{2})[/\\][^/\\]+$', 1) AS BIGINT), 1) AS number
+          FROM read_text('**/*.jsonl'))
+    WHERE number <= (SELECT version FROM statement);
 CREATE OR REPLACE TEMP TABLE curation AS
-    SELECT (line->>'$.seq')::BIGINT AS seq, line->>'$.action' AS action, line->>'$.event_id' AS event_id,
+    SELECT place + (line->>'$.seq')::BIGINT AS seq, line->>'$.action' AS action, line->>'$.event_id' AS event_id,
            line->>'$.user_id' AS user_id, (line->>'$.weight_override_milli')::HUGEINT AS weight
-    FROM (SELECT unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
+    FROM (SELECT place, unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
           FROM stored WHERE name = 'curation.jsonl' AND content <> '');
 CREATE OR REPLACE TEMP TABLE overrides AS
-    SELECT (line->>'$.seq')::BIGINT AS seq, line->>'$.user_id' AS user_id, (line->>'$.final_units')::HUGEINT AS units
-    FROM (SELECT unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
+    SELECT place + (line->>'$.seq')::BIGINT AS seq, line->>'$.user_id' AS user_id, (line->>'$.final_units')::HUGEINT AS units
+    FROM (SELECT place, unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
           FROM stored WHERE name = 'overrides.jsonl' AND content <> '');
 -- Components of the pool that stand: the last line of each is a record, not a withdrawal. Awards likewise, by name.
 CREATE OR REPLACE TEMP TABLE pool AS
@@ -38,9 +49,9 @@ CREATE OR REPLACE TEMP TABLE pool AS
         GROUP BY line->>'$.component_id');
 CREATE OR REPLACE TEMP TABLE awards AS
     SELECT user_id, sum(credits)::HUGEINT AS award FROM (
-        SELECT arg_max_null(line->>'$.user_id', (line->>'$.seq')::BIGINT) AS user_id,
-               arg_max_null((line->>'$.amount_credits')::HUGEINT, (line->>'$.seq')::BIGINT) AS credits
-        FROM (SELECT unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
+        SELECT arg_max_null(line->>'$.user_id', place + (line->>'$.seq')::BIGINT) AS user_id,
+               arg_max_null((line->>'$.amount_credits')::HUGEINT, place + (line->>'$.seq')::BIGINT) AS credits
+        FROM (SELECT place, unnest(string_split(rtrim(content, chr(10)), chr(10)))::JSON AS line
               FROM stored WHERE name = 'awards.jsonl' AND content <> '')
         GROUP BY line->>'$.award')
     WHERE user_id IS NOT NULL GROUP BY user_id;
@@ -133,7 +144,7 @@ FROM payouts ORDER BY held, key;
 SELECT CASE WHEN recomputed = signed AND undistributed = (s->>'$.undistributed_credits')
                  AND unresolved = (s->>'$.unresolved_count')::BIGINT
             THEN 'same as statement.json' ELSE 'DIFFERENT from statement.json' END AS verdict,
-       allocation_hash = (s->>'$.allocation_set_hash') AS allocation_set_hash_fits
+       allocation_hash = (s->>'$.allocation_set_hash') AS allocation_set_hash_fits, version
 FROM statement,
      (SELECT coalesce(string_agg(concat_ws(' ', key, total_units, share, award_credits, share_credits, amount_credits), chr(10)
                                  ORDER BY held, key), '') AS recomputed,

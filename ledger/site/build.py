@@ -30,7 +30,7 @@ from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
-from ledger.site.views_amend import credits_in_force
+from ledger.site.views_amend import credits_in_force, joined_report
 from ledger.site.views_kpi import KpiLine, kpi_lines
 from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
@@ -210,11 +210,9 @@ class _Pages:
     def render(self, verification: Mapping[str, Any]) -> None:
         """Every page, and what of the API is about more than one epoch."""
         api = self._api
-        reports = {
-            (report["scope_id"], report["epoch_id"]): report
-            for report in verification.get("epochs", [])
-            if report.get("version", 1) == 1  # a correction's verdicts are its own
-        }
+        reports: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+        for report in verification.get("epochs", []):  # the first version's, then its corrections'
+            reports.setdefault((report["scope_id"], report["epoch_id"]), []).append(report)
         people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
         rows: list[EpochRow] = []
         instructed = Instructed(self._node, on_disk(self._node.root, self._node.node_id).instructions())
@@ -224,7 +222,8 @@ class _Pages:
         }
         with Press(self._renderer, len(self._computed) + len(people)) as press:
             for path, computed, view in self._computed:
-                report = reports.get((computed.scope_id, computed.epoch_id), {})
+                versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
+                report = joined_report(versions)
                 failed = any(check["verdict"] == "fail" for check in report.get("checks", ()))
                 row = replace(computed, ok=not failed if report else None)
                 rows.append(row)
@@ -233,7 +232,7 @@ class _Pages:
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
                 press.epoch(body, view, report, money.marks(row.epoch_id, self._contributors) if final else None)
-                api.put_json(f"{path}/verify.json", report)
+                api.put_json(f"{path}/verify.json", versions[0])
             for person in people:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))

@@ -12,6 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from ledger.flows.amend import begin
+from ledger.flows.budget import award
+from ledger.flows.decide import curate
+from ledger.flows.ingest import Ingest
+from ledger.flows.review import review
+from ledger.flows.session import locked
+from ledger.flows.sign import finalize
+from tests.nodes import at, sign_as
+from tests.paying.world import owed_node
+
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = sorted((ROOT / "data/epochs").glob("*/*"))
 SQL = ROOT / "docs/verify/recompute.sql"
@@ -40,7 +50,7 @@ def test_the_sql_file_prints_the_signed_table_under_duckdb_alone(folder: Path) -
     ]
     wanted = [*({"who": line["user_id"], **line} for line in stated["payouts"]), *held]
     assert rows == [{name: line[name] for name in ("who", *figures)} for line in wanted]
-    assert verdict == [{"verdict": "same as statement.json", "allocation_set_hash_fits": True}]
+    assert verdict == [{"verdict": "same as statement.json", "allocation_set_hash_fits": True, "version": 1}]
 
 
 @pytest.mark.parametrize("name", ["activity.jsonl", "overrides.jsonl", "pool.jsonl", "curation.jsonl", "awards.jsonl"])
@@ -50,6 +60,31 @@ def test_the_sql_file_sees_a_changed_log(name: str, tmp_path: Path) -> None:
     log = folder / name
     log.write_bytes(b"")
     assert "DIFFERENT from statement.json" in duckdb(folder)
+
+
+def test_the_sql_file_recomputes_an_amended_epoch_in_each_version(tmp_path: Path) -> None:
+    """Three versions; what the second excludes the third includes again, so that the order of their decisions shows."""
+    root = owed_node(tmp_path)
+    folder = root / "data/epochs/default/0001"
+    for hour, action in ((1, "exclude"), (2, "include")):
+        with at(root, f"2026-01-15T0{hour}:00:00Z", "ann") as session:
+            base = session.node.epoch("default", 1)
+            begun = begin(session, base, "error", f"a slip {hour}")
+            curate(session, begun, action, "file:work:b1", note="looked again")
+            award(session, begun, session.node.bindings()[0].user_id, 7, "hosted")
+            with locked(session):
+                review(session, begun, Ingest(session))
+            sign_as(session, begun, "ann", "ben")
+            finalize(session, begun)
+    for version in (1, 2, 3):
+        said = duckdb(folder, "-json", "-c", f"SET VARIABLE version = {version}")
+        assert f'"version":{version}' in said and "DIFFERENT" not in said and '"allocation_set_hash_fits":true' in said
+    newest = duckdb(folder, "-json")
+    assert newest == said
+    path = folder / "amendments/02/curation.jsonl"
+    path.write_bytes(b"")
+    assert "DIFFERENT" in duckdb(folder, "-c", "SET VARIABLE version = 2")
+    assert "DIFFERENT" not in duckdb(folder, "-c", "SET VARIABLE version = 1")
 
 
 def shell(command: str, folder: Path) -> str:

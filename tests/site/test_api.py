@@ -31,7 +31,7 @@ from ledger.flows.verify import verify
 from ledger.site.build import build_site
 from ledger.site.openapi import LOGS
 from ledger.store.layout import EPOCH_FILES
-from tests.nodes import at, make_node, set_in_scope, sign_as, signature
+from tests.nodes import WALLETS, at, make_node, set_in_scope, sign_as, signature
 
 POOL = """unresolved: hold
 hold_epochs: 1
@@ -88,6 +88,16 @@ def api(node: Path) -> Path:
         verdicts = {"ok": checked.ok, **plain(checked)}
         build_site(session.node, session.engine, out, verification=verdicts, commit="0" * 40)
     return out / "api/v1/ledger"
+
+
+def test_the_page_of_an_amended_epoch_shows_both_versions_why_and_who_signed(api: Path) -> None:
+    page = (api.parents[2] / "epochs/default/1/index.html").read_text("utf-8")
+    corrections = page[page.index('id="corrections"') :]
+    for text in ("The keys were kept twice", "agreed in the next meeting", "What version 2 changes", "In force since"):
+        assert text in corrections, text
+    signed = corrections[corrections.index("signed by") :].partition("</p>")[0]
+    assert all(name in signed and WALLETS[name] in signed for name in ("ann", "ben")), signed
+    assert "The figures below are those of the first version" in page and "kept the keys" in page
 
 
 def read(path: Path) -> Any:
