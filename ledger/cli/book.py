@@ -23,7 +23,9 @@ from ledger.core.errors import UsageError
 @click.argument("user", required=False)
 @click.option("--at", "at", metavar="TIME", help="The book as it stood at this time (a date, or an ISO 8601 time).")
 @click.option("--year", type=click.IntRange(1970, 9999), help="With USER: the statement of account of this year.")
-@click.option("--format", "form", type=click.Choice(["beancount", "csv", "hledger", "koinly"]), help="With --year.")
+@click.option(
+    "--format", "form", type=click.Choice(["beancount", "csv", "hledger", "koinly", "proof"]), help="With --year."
+)
 def book(
     node_dir: Path | None,
     scope_id: str | None,
@@ -37,6 +39,7 @@ def book(
     """Who has earned, was paid and is owed what, in credits; with USER, every posting and the file that says so.
 
     `allocated` stands in a signed distribution and has not been settled; `paid` has; `outstanding` is owed beyond that.
+    `--format proof` gives one file with every record that the account rests on; `ledger audit FILE` checks it offline.
 
     Example: ledger book alice --year 2026 --format csv
     """
@@ -55,6 +58,11 @@ def book(
     with session(node_dir, now, quiet=True) as run:
         scope = run.scope_id(scope_id)
         if user is not None and year is not None and form is not None:
+            if form == "proof":
+                from ledger.flows.paying.accountproof import account_proof
+
+                click.echo(account_proof(run, scope, user, year), nl=False)
+                return
             from ledger.core.accounting import FORMATS
             from ledger.flows.paying.accounts import year_of_account
 
@@ -208,6 +216,8 @@ def sign(
 def audit(as_json: bool, url: str) -> int:
     """Were they paid? A stranger's check of the ledger that is published at URL: no clone, no account.
 
+    URL may also be a file of `ledger book USER --year YEAR --format proof`, which is checked without a network.
+
     Fetches statements, plans and settlements and checks sums and signatures here; with LEDGER_RPC_URL transactions too.
     Ends with exit code 1 when anything does not hold.
 
@@ -216,13 +226,19 @@ def audit(as_json: bool, url: str) -> int:
     from ledger.flows.paying.audit import audit as flow
     from ledger.flows.paying.chains import chain_at
 
-    result = flow(url, chain_at(os.environ.get("LEDGER_RPC_URL")))
+    if Path(url).is_file():
+        from ledger.flows.paying.accountproof import check_account_proof
+
+        result = check_account_proof(Path(url).read_bytes(), url)
+    else:
+        result = flow(url, chain_at(os.environ.get("LEDGER_RPC_URL")))
     if as_json:
         emit("audit/1", {"ok": not result.findings, **plain(result)})
         return 1 if result.findings else 0
     rows = [(scope, *(one[name] for name in ("earned", "allocated", "paid", "outstanding")))
             for scope, one in result.figures.items()]  # fmt: skip
-    table(("scope", "earned", "allocated", "paid", "outstanding"), rows)
+    if rows:
+        table(("scope", "earned", "allocated", "paid", "outstanding"), rows)
     for words in result.checked:
         out(safe_text(f"checked  {words}", 300))
     for finding in result.findings:

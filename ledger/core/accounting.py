@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.core.book import Posting
+from ledger.core.canonical import encode
 from ledger.core.distribution import Settlement, line_states
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs
@@ -147,6 +148,30 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     out = _Text()
     csv.writer(out, lineterminator="\n").writerows([head, *rows])
     return "".join(out)
+
+
+def year_json(account: YearOfAccount) -> bytes:
+    """A year of account as data (`account-year/1`); credits as text."""
+    items = [
+        {
+            **{name: getattr(one, name) for name in Item.__slots__},
+            "credits": str(one.credits),
+            "balance": str(one.balance),
+        }
+        for one in account.items
+    ]
+    return encode(
+        {
+            "closing_credits": str(account.closing),
+            "items": items,
+            "name": account.name,
+            "opening_credits": str(account.opening),
+            "schema": "account-year/1",
+            "scope_id": account.scope_id,
+            "user_id": account.user_id,
+            "year": account.year,
+        }
+    ) + b"\n"  # fmt: skip
 
 
 def as_koinly(year: YearOfAccount) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ledger.core.accounting import FORMATS, Item, YearOfAccount, items_of, payments, statement_hashes, year_of
+from ledger.core.accounting import FORMATS, Item, items_of, payments, statement_hashes, year_json, year_of
 from ledger.core.book import Book, build_book
 from ledger.core.canonical import encode
 from ledger.core.distribution import Settlement, is_abandoned, line_states
@@ -262,30 +262,6 @@ def book_json(money: ScopeMoney, names: Mapping[str, str]) -> bytes:
     waiting = str(sum(credits for _, credits in book.waiting))
     head = {"schema": "book/1", "scope_id": money.scope_id, "until": None, "waiting": waiting}
     return encode({**head, **totals, "people": people}) + b"\n"
-
-
-def year_json(account: YearOfAccount) -> bytes:
-    """A year of account as data (`account-year/1`); credits as text."""
-    items = [
-        {
-            **{name: getattr(one, name) for name in Item.__slots__},
-            "credits": str(one.credits),
-            "balance": str(one.balance),
-        }
-        for one in account.items
-    ]
-    return encode(
-        {
-            "closing_credits": str(account.closing),
-            "items": items,
-            "name": account.name,
-            "opening_credits": str(account.opening),
-            "schema": "account-year/1",
-            "scope_id": account.scope_id,
-            "user_id": account.user_id,
-            "year": account.year,
-        }
-    ) + b"\n"  # fmt: skip
 
 
 def seen_by(entry: Settlement | None) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.core.accounting import YearOfAccount, items_of, payments, statement_hashes, year_of
 from ledger.core.book import Book, Posting, build_book
 from ledger.core.errors import InputError
+from ledger.core.planning import BookInputs
 from ledger.core.values import UserId
 from ledger.flows.identity import display_names
 from ledger.flows.session import Session
 from ledger.store.moneybook import book_inputs, scope_book
+from ledger.store.node import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,21 @@ def year_of_account(session: Session, scope_id: str, who: str, year: int) -> Yea
     if len(book.postings) != 1:
         raise InputError(f"{len(book.postings)} people of scope {scope_id} are called {who}", hint="See `ledger book`.")
     user, postings = next(iter(book.postings.items()))
+    return _year(inputs, user, postings, names.get(user, ""), year)
+
+
+def account_year(node: Node, scope_id: str, user_id: str, name: str, year: int) -> YearOfAccount:
+    """The year of one user id, under the name given; InputError when the book does not know it."""
+    inputs, user = book_inputs(node, scope_id), UserId(user_id)
+    postings = build_book(inputs, None, {user}).postings.get(user)
+    if postings is None:
+        raise InputError(f"nobody in scope {scope_id} has the id {user_id[:80]}")
+    return _year(inputs, user, postings, name, year)
+
+
+def _year(inputs: BookInputs, user: UserId, postings: Sequence[Posting], name: str, year: int) -> YearOfAccount:
     items = items_of(postings, payments(inputs).get(user, []), statement_hashes(inputs))
-    return year_of(scope_id, user, names.get(user, ""), items, year)
+    return year_of(inputs.scope_id, user, name, items, year)
 
 
 def _row(book: Book, user: UserId, name: str) -> Row:

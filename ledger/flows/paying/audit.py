@@ -32,7 +32,7 @@ from ledger.store.amendments import amendments
 from ledger.store.layout import AMENDMENTS, folder_name
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node, load_node
-from ledger.store.paylayout import PLAN_FILES, distribution_path
+from ledger.store.paylayout import PLAN_FILES, SYSTEMS, distribution_path, history_path, source_path
 
 MOST = 100_000_000
 EPOCH_FILES = ("epoch.json", "signatures.jsonl", "statement.json", "transitions.jsonl")
@@ -70,7 +70,7 @@ def audit(url: str, chain: Chain | None = None) -> Audit:
         _fetch_all(f"{base}/{api}", root, node_id, scopes, facts)
         node = load_node(root)
         for scope_id in scopes:
-            result.findings += _statements(node, scope_id, result)
+            result.findings += check_statements(node, scope_id, result)
         result.findings += money_findings(node, scopes, as_finding)
         for scope_id in scopes:
             inputs = book_inputs(node, scope_id)
@@ -116,6 +116,14 @@ def _scopes(facts: dict[str, Any]) -> list[str]:
     return found
 
 
+def lay_out(root: Path, node_id: str, scopes: list[str]) -> None:
+    """The settings of a scratch node that holds somebody's record: a stranger's minimum."""
+    (root / "scopes").mkdir()
+    (root / "ledger.yaml").write_text(f'node_id: "{node_id}"\nname: "audited"\n')
+    for scope_id in scopes:
+        (root / f"scopes/{scope_id}.yaml").write_text(f"scope_id: {scope_id}\n")
+
+
 def _fetch_all(base: str, root: Path, node_id: str, scopes: list[str], facts: dict[str, Any]) -> None:
     """The record of money and what it rests on, laid out as in a node; the settings are a stranger's minimum."""
 
@@ -126,14 +134,17 @@ def _fetch_all(base: str, root: Path, node_id: str, scopes: list[str], facts: di
             (root / path).write_bytes(data)
         return bool(data)
 
-    (root / "scopes").mkdir()
-    (root / "ledger.yaml").write_text(f'node_id: "{node_id}"\nname: "audited"\n')
+    lay_out(root, node_id, scopes)
     put("data/identities.jsonl", "identities.jsonl")
     for name in ("instructions.jsonl", "waivers.jsonl"):
         put(f"data/{name}", name)
     epochs = _object(base, "epochs.json").get("epochs", [])
     for scope_id in scopes:
-        (root / f"scopes/{scope_id}.yaml").write_text(f"scope_id: {scope_id}\n")
+        for system in SYSTEMS:
+            number = 1
+            if put(source_path(scope_id, system), f"opening/{scope_id}.{system}.json"):
+                while put(path := history_path(scope_id, system, number), path.removeprefix("data/")):
+                    number += 1
         for name in (f"approvers/{scope_id}.jsonl", f"approvers/{scope_id}.signatures.jsonl", f"log/{scope_id}.jsonl",
                      f"opening/{scope_id}.jsonl", f"opening/{scope_id}.signatures.jsonl"):  # fmt: skip
             put(f"data/{name}", name)
@@ -159,9 +170,9 @@ def _finalized(epochs: object, scope_id: str) -> list[int]:
     return [row["epoch_id"] for row in mine if isinstance(row.get("epoch_id"), int) and 0 < row["epoch_id"] < 10**9]
 
 
-def _statements(node: Node, scope_id: str, result: Audit) -> list[Finding]:
+def check_statements(node: Node, scope_id: str, result: Audit) -> list[Finding]:
     """Each final statement has the signatures of enough people of the set that was pinned for it."""
-    found, counted = [], 0
+    found, counted = list(node.chain(scope_id).findings), 0
     for base in node.epochs(scope_id):
         for folder in (base, *amendments(base)):
             try:
@@ -231,8 +242,12 @@ def _transactions(inputs: BookInputs, chain: Chain, result: Audit) -> list[Findi
             mined = chain.transaction(str(seen["transaction"]))
             logs = {log.log_index: log for log in mined.transfers} if mined is not None and mined.succeeded else {}
             log = logs.get(int(str(seen["log_index"])))
-            right = (token_of(each.plan.asset), line.destination, line.amount_minor)
-            if mined is None or log is None or (log.token, log.receiver, log.amount) != right:
+            token = token_of(each.plan.asset)
+            if token is None:  # a chain's own coin, sent straight to the wallet: the transaction itself shows it
+                shown = (mined.to, mined.value) if mined is not None and mined.succeeded else None
+            else:
+                shown = (log.receiver, log.amount) if log is not None and log.token == token else None
+            if shown != (line.destination, line.amount_minor):
                 message = f"the chain does not show the payment of line {reference}"
                 found.append(
                     Finding("PAID_ONCE", message, each.path.replace("plan.json", "settlements.jsonl"), entry.seq)
