@@ -7,10 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.moving import sourcecred, wider
 from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench
 
-ALL = (*ROWS, *PLATFORMS)
+ALL = (*ROWS, *PLATFORMS, sourcecred, wider)
 
 
 def main() -> int:

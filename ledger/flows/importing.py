@@ -45,6 +45,11 @@ AGAIN_AT_MOST = 200_000
 """Receipts up to which past share-outs are computed again."""
 
 
+KEPT_AT_MOST = 3_000_000
+"""Receipts up to which the history is kept while the file is read; a longer file is read twice, so that memory is
+bounded (about 130 bytes a receipt)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a person says about an import: the rate, who is left out, accounts that he knows, where the file is from."""
@@ -91,7 +96,7 @@ class Report:
 def import_sourcecred(session: Session, scope_id: str, folder: Path, terms: Terms, *, write: bool) -> Report:
     """Read a SourceCred instance; with `write`, bring it into the scope. InputError names its file and line."""
     path = folder / "data" / "ledger.json"
-    replay, digest = sourcecred.Replay(), hashlib.sha256()
+    replay, digest, kept = sourcecred.Replay(), hashlib.sha256(), list[HistoryDraft]()
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
@@ -107,8 +112,9 @@ def import_sourcecred(session: Session, scope_id: str, folder: Path, terms: Term
         session.tell(f"reading {path.name}: {size:,} bytes")
         try:
             for number, event in sourcecred.events(_hashed(file, digest)):
-                for _ in replay.step(number, event):
-                    pass
+                kept += replay.step(number, event)
+                if replay.receipts > KEPT_AT_MOST:
+                    kept.clear()
         except InputError as error:
             raise error.at(str(path)) from None
     identities = replay.identities()
@@ -121,6 +127,9 @@ def import_sourcecred(session: Session, scope_id: str, folder: Path, terms: Term
     report.wallets = sum(len(each.wallets) for each in identities)
 
     def drafts() -> Iterator[HistoryDraft]:
+        if replay.receipts <= KEPT_AT_MOST:
+            yield from kept
+            return
         again = sourcecred.Replay()
         again.given = None
         with path.open("rb") as file:

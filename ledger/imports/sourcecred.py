@@ -64,7 +64,7 @@ def events(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         if ended:
             raise _wrong(number, "goes on after the end of the array")
-        if len(text) > LONGEST or nesting(text) > 12:
+        if len(text) > LONGEST or _depth(text) > 12:
             raise _wrong(number, "is too long or nested too deeply")
         try:
             value = json.loads(text[:-1] if array and text.endswith(b",") else text)
@@ -77,11 +77,20 @@ def events(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
         raise _wrong(0, "the array has no end: the file is cut off")
 
 
+def _depth(text: bytes) -> int:
+    """How deep the line nests; lines without an escape, which the long ones are, are looked at the quick way."""
+    if b"\\" in text:
+        return nesting(text)
+    return nesting(b"".join(text.split(b'"')[::2]))
+
+
 class Replay:
     """The state of a SourceCred ledger after the events so far; `step` gives the history lines of one more."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
+        self._own: dict[str, str] = {}
+        """Each id once, so that a million receipts do not hold a million copies of it."""
         self._names: set[str] = set()
         self._aliases: dict[str, str] = {}
         self._latest = -(2**62)
@@ -152,6 +161,7 @@ class Replay:
             raise _wrong(line, f"makes an identity with the id {own[:40]!r}, which is none or taken")
         self._take_name(line, name)
         self._aliases[identity["address"]] = own
+        self._own[own] = own
         self._accounts[own] = _Account(Identity([own], name, str(identity["subtype"]), line))
         yield from ()
 
@@ -212,7 +222,7 @@ class Replay:
                     raise _wrong(line, f"gives grain to {account.identity.name}, who is not active")
                 if self._accounting:
                     account.balance += amount
-                receipts.append((receipt["id"], amount))
+                receipts.append((self._own[receipt["id"]], amount))
             if sum(amount for _, amount in receipts) != budget:
                 self.off_budget.append(line)
             self.allocations += 1
