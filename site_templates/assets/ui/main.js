@@ -2,5 +2,6 @@
 if (document.querySelector("[data-recheck]")) import("./recheck.js");
 if (document.querySelector("[data-whatif]")) import("./whatif.js");
 if (document.querySelector("[data-sign]")) import("./sign.js");
+if (document.querySelector("[data-money]")) import("./money.js");
 if (document.querySelector("[data-instruct]")) import("./instruct.js");
 if (document.querySelector(".ledger pre")) import("./commands.js");

@@ -1,0 +1,85 @@
+"""The check of money in the browser: a distribution that holds, and each way in which files were bent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.compute.engine import Engine
+from ledger.flows.paying.settle import by_hand
+from ledger.site.build import build_site
+from tests.browser.support import needs_browser, served, watched
+from tests.nodes import at
+from tests.paying.world import close_epoch, owed_node, signed_plan
+
+pytestmark = needs_browser
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two distributions that stand; lines of the first were settled, failed and left."""
+    top = tmp_path_factory.mktemp("money")
+    root = owed_node(top / "node")
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        lines = [line.reference for line in signed_plan(session).plan.lines]
+        for reference, state in zip(lines, ("settled", "failed"), strict=False):
+            evidence = {"kind": "bank_ref", "ref": f"R-{state}", "date": "2026-01-13"}
+            by_hand(session, "default", None, state=state, references=[reference], evidence=evidence)
+    close_epoch(root, 2, pool=3_000)
+    with at(root, "2026-01-31T00:00:00Z", "ann") as session, Engine(root) as engine:
+        signed_plan(session)
+        build_site(session.node, engine, top / "site", verification=None, commit=None)
+    return top / "site"
+
+
+def test_the_money_of_a_site_is_checked_in_the_browser_and_what_was_bent_is_found(browser: Any, site: Path) -> None:
+    api = site / "api/v1/ledger"
+    first = api / "distributions/default/0001"
+    second = api / "distributions/default/0002/plan.json"
+    plan = json.loads(second.read_text())
+    credits = plan["lines"][0]["amount_credits"]
+    settled = (first / "settlements.jsonl").read_text()
+    again = settled.splitlines(keepends=True)[0].replace('"seq":1', '"seq":3')
+    bent = [
+        (first / "settlements.jsonl", settled + again, "PAID_ONCE"),
+        (first / "settlements.jsonl", settled.replace('"seq":2', '"seq":3'), "SETTLEMENT_APPEND_ONLY"),
+        (
+            second,
+            second.read_text().replace(f'"amount_credits":"{credits}"', f'"amount_credits":"9{credits}"', 1),
+            "PAID_ONCE",
+        ),
+        (second, second.read_text().replace('"amount_minor":"', '"amount_minor":"1', 1), "DISTRIBUTION_BALANCED"),
+        (
+            api / "book/default.json",
+            (api / "book/default.json").read_text().replace('"paid":"', '"paid":"1', 1),
+            "BALANCE_CONSERVED",
+        ),
+    ]
+    with served(site) as origin, watched(browser) as seen:
+        page = seen.page
+
+        def asked(verdict: str) -> str:
+            page.goto(f"{origin}paid/default/1/")
+            page.get_by_role("button", name="Check the money in this browser").click()
+            page.locator("[data-money][data-verdict]").wait_for()
+            assert page.locator("[data-money]").get_attribute("data-verdict") == verdict, page.locator(
+                "[data-money]"
+            ).inner_text()
+            return str(page.locator("[data-money]").inner_text())
+
+        assert "2 distributions were checked, 2 of them stand" in asked("pass")
+        for path, text, rule in bent:
+            before = path.read_text()
+            assert text != before
+            path.write_text(text)
+            told = asked("fail")
+            rows = [row for row in told.split("\n") if row.strip()]
+            assert any(rule in row for row in rows)
+            failed = page.locator("[data-money] tr", has=page.locator(".badge.bad")).all_inner_texts()
+            assert any(rule in row for row in failed), (rule, failed)
+            path.write_text(before)
+        assert seen.problems == []
+        assert seen.foreign(origin) == []
