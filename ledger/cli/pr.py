@@ -79,7 +79,7 @@ def pr_amend(
             scope = run.scope_id(scope_id)
         place = begin(loop, scope, epoch_id, kind, reason, evidence, actor)
     if as_json:
-        emit("amendment-begun/1", {"branch": place.branch, "version": place.version})
+        emit("amendment-branch/1", {"branch": place.branch, "version": place.version})
         return
     out(place.branch)
     note("the next run opens its pull request; decide there, then /review asks for signatures")

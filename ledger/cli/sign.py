@@ -178,12 +178,18 @@ def _words(found: Digest) -> None:
         f"{statement.pool_total_credits} credits for {len(found.people)} people from {statement.activity_count} "
         f"events; {statement.unresolved_count} events of accounts that nobody claimed"
     )
+    if statement.version > 1:
+        note(f"this is version {statement.version}, a correction: changes are against version {statement.version - 1}")
+    if statement.awards_total_credits:
+        note(f"  {statement.awards_total_credits:>12} credits of the pool are awards, taken out first")
+    for held in statement.held:
+        note(f"  {held.amount_credits:>12} credits held for {held.key}, which nobody claimed")
     for one in found.people:
         before = "new" if one.new else f"{one.change:+d}"
-        change = f" ({before})" if epoch.epoch_id > 1 else ""
+        change = f" ({before})" if epoch.epoch_id > 1 or statement.version > 1 else ""
         note(f"  {one.credits:>12} credits{change}  {one.name}  from {one.events} events, share {one.share}")
     for name, amount in found.left:
-        note(f"  no longer paid: {name} ({amount} credits in the epoch before)")
+        note(f"  no longer paid: {name} ({amount} credits before)")
     for who, why in found.notices:
         note(f"  look twice: {who} {why}")
     for decision in found.decisions:

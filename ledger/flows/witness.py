@@ -13,26 +13,29 @@ from pathlib import Path
 from ledger.core.canonical import read_objects
 from ledger.core.errors import FormatError, UsageError
 from ledger.core.evaluate import Finding
+from ledger.core.place import Place
 from ledger.core.records import EpochRecord, Record
-from ledger.core.values import Scope, Sha256
+from ledger.core.values import Number, Scope, Sha256
 from ledger.flows.session import Session
 from ledger.flows.verify import Verification, verify
+from ledger.store.amendments import amendments
 from ledger.store.files import read_file, write_file
-from ledger.store.layout import approvers_path
+from ledger.store.layout import approvers_path, version_path
 from ledger.store.node import load_node
 
-Key = tuple[str, str, int]
+Key = tuple[str, str, int, int]
 
 
 class Seen(EpochRecord):
-    """One line of a witness's memory: a finalized epoch's statement hash, as it was found and recomputed."""
+    """One line of a witness's memory: the hash of one version of a finalized epoch's statement, as it was found."""
 
     statement_hash: Sha256
+    version: Number = 1
 
     @property
     def key(self) -> Key:
-        """Node, scope and epoch."""
-        return self.node_id, self.scope_id, self.epoch_id
+        """Node, scope, epoch and version."""
+        return self.node_id, self.scope_id, self.epoch_id, self.version
 
 
 class SeenRoot(Record):
@@ -79,7 +82,7 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
     seen = [line for line in memory if isinstance(line, Seen)]
     verification = verify(session)
     now = [
-        _seen(verification.node_id, epoch.scope_id, epoch.epoch_id, epoch.statement_hash)
+        _seen(verification.node_id, Place(epoch.scope_id, epoch.epoch_id, epoch.version), epoch.statement_hash)
         for epoch in verification.epochs
         if epoch.state == "finalized" and epoch.statement_hash is not None
     ]
@@ -96,7 +99,7 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
             "a finalized statement is another one than this witness saw before"
             if line.key in hashes
             else "a finalized epoch that this witness saw before is gone",
-            session.node.epoch(line.scope_id, line.epoch_id).path("statement.json"),
+            f"{version_path(line.scope_id, line.epoch_id, line.version)}/statement.json",
             None,
             line.statement_hash,
             hashes.get(line.key, "none"),
@@ -129,8 +132,8 @@ def _other_roots(now: Sequence[SeenRoot], seen: Sequence[SeenRoot]) -> tuple[Fin
     )
 
 
-def _seen(node_id: str, scope_id: str, epoch_id: int, statement_hash: str) -> Seen:
-    return Seen.read({"node_id": node_id, "scope_id": scope_id, "epoch_id": epoch_id, "statement_hash": statement_hash})
+def _seen(node_id: str, place: Place, statement_hash: str) -> Seen:
+    return Seen.read({"node_id": node_id, **place._asdict(), "statement_hash": statement_hash})
 
 
 def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
@@ -139,9 +142,9 @@ def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
     for scope_id in node.scopes:
         if (kept := node.chain(scope_id).root) is not None:
             yield SeenRoot.read({"node_id": node.node_id, "scope_id": scope_id, "root": kept})
-        for folder in node.epochs(scope_id):
+        for folder in (each for base in node.epochs(scope_id) for each in (base, *amendments(base))):
             if folder.state() == "finalized":
-                yield _seen(node.node_id, scope_id, folder.epoch_id, folder.hash_of("statement.json"))
+                yield _seen(node.node_id, folder.where, folder.hash_of("statement.json"))
 
 
 def _file(session: Session, memory: Path) -> Iterator[Seen | SeenRoot]:

@@ -146,9 +146,14 @@ def _headline(digest: Digest) -> str:
         f"{state}.\n\n**{statement.pool_total_credits} credits** for "
         f"**{counted(len(digest.people), 'person', 'people')}**, from {counted(statement.activity_count, 'event')}."
     )
+    if statement.awards_total_credits:
+        said += f" {statement.awards_total_credits} of them are **awards**, which are taken out first."
+    if statement.held:
+        held, accounts = sum(line.amount_credits for line in statement.held), counted(len(statement.held), "account")
+        said += f" {held} credits are **held** for {accounts} that nobody claimed."
     if statement.undistributed_credits:
         said += f" {statement.undistributed_credits} credits are **not distributed**."
-    if statement.unresolved_count:
+    if statement.unresolved_count and not statement.held:
         said += f" {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed pay nobody."
     return said
 

@@ -20,6 +20,7 @@ from ledger.flows.review import review
 from ledger.flows.session import Session, locked
 from ledger.flows.sign import current_statement, finalize
 from ledger.flows.verify import verify
+from ledger.flows.witness import witness
 from ledger.store.amendments import AmendmentFolder, in_force, newest
 from ledger.store.guard import guard
 from ledger.store.node import EpochFolder
@@ -237,3 +238,18 @@ def test_a_folder_reads_as_the_base_with_its_own_decisions_behind(amended_node: 
         assert folder.before == base
         assert folder.path("statement.json").startswith(HOME)
         assert folder.path("pool.jsonl") == base.path("pool.jsonl")
+
+
+def test_a_witness_remembers_each_version_and_no_correction_alarms_it(
+    closed_node: Path, amended_node: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory.jsonl"
+    for root, versions in ((closed_node, 1), (amended_node, 2), (amended_node, 2)):
+        with at(root, "2026-01-16T00:00:00Z") as session:
+            found = witness(session, [memory, closed_node])
+        assert found.ok, found.findings
+        assert memory.read_bytes().count(b'"statement_hash"') == versions
+    memory.write_bytes(memory.read_bytes().replace(b'"version":2', b'"version":3'))
+    with at(amended_node, "2026-01-16T00:00:00Z") as session:
+        (gone,) = witness(session, [memory]).findings
+    assert gone.path == f"{HOME[:-2]}03/statement.json"

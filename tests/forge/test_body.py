@@ -20,7 +20,7 @@ from ledger.forge.markdown import code
 from tests.flows.test_digest import rows, told
 from tests.forge.support import forge_node, in_review, signature_of
 from tests.forge.test_commands import say
-from tests.nodes import NODE_ID
+from tests.nodes import NODE_ID, set_in_scope
 
 ASK = "https://github.com/acme/ledger/issues/new?template=question.yml&scope=default&epoch=1"
 
@@ -35,6 +35,16 @@ def test_an_epoch_in_review_reads_well(tmp_path: Path, snapshot: SnapshotAsserti
         view = digest(session, folder)
         assert pull_title(view.derived.epoch) == "Epoch default/1: 2026-01-05 to 2026-01-12"
         assert body(view) == snapshot
+
+
+def test_awards_and_held_shares_are_told_at_the_top(tmp_path: Path) -> None:
+    root = forge_node(tmp_path / "n")
+    set_in_scope(root, "unresolved: hold\n")
+    with in_review(root) as (session, folder):
+        say(session, folder, "/award alice 10 hosted the call")
+        top = body(digest(session, folder)).partition("- [x]")[0]
+    assert "10 of them are **awards**" in top and "1998 credits are **held** for 1 account that nobody claimed" in top
+    assert "pay nobody" not in top
 
 
 def test_what_changed_against_the_epoch_before_is_one_paragraph(tmp_path: Path) -> None:
