@@ -52,12 +52,7 @@ def amend() -> None:
 
 @amend.command("begin")
 @amend_options
-@click.option(
-    "--kind",
-    type=click.Choice(["error", "late_evidence", "fraud", "revoked_receipt", "redaction"]),
-    required=True,
-    help="What makes it necessary.",
-)
+@why_options
 def begin(
     node_dir: Path | None,
     scope_id: str | None,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ledger.cli.app import ledger
 from ledger.core.errors import FormatError, InputError, StateError
 from ledger.core.signing import signed_text
 from ledger.flows.amend import abandon, amendment, begin
@@ -253,3 +256,20 @@ def test_a_witness_remembers_each_version_and_no_correction_alarms_it(
     with at(amended_node, "2026-01-16T00:00:00Z") as session:
         (gone,) = witness(session, [memory]).findings
     assert gone.path == f"{HOME[:-2]}03/statement.json"
+
+
+def test_the_command_line_begins_tells_and_gives_up_an_amendment(root: Path) -> None:
+    before = digest(root)
+    place = ["--node", str(root), "--epoch", "1", "--actor", "ann", "--now", "2026-01-15T00:00:00Z", "--json"]
+
+    def said(*words: str) -> dict[str, object]:
+        done = CliRunner().invoke(ledger, ["amend", *words, *place])
+        assert done.exception is None, done.exception
+        return dict(json.loads(done.stdout))
+
+    begun = said("begin", "--kind", "error", "--reason", "a slip", "--evidence", "https://example.org/q/2")
+    assert (begun["path"], begun["version"]) == (HOME, 2)
+    told = said("status")
+    assert (told["state"], told["reason"], told["deltas"], told["overpaid_credits"]) == ("open", "a slip", [], "0")
+    assert said("abandon")["version"] == 2
+    assert digest(root) == before

@@ -89,15 +89,15 @@ def test_a_push_that_loses_the_race_starts_over_from_what_the_other_left(
     assert number is not None
     town.hub.comment(number, "cy", "/exclude file:work:b1 counted elsewhere")
     other = Town(town.hub, town.hub.clone(tmp_path / "other"))
-    push, told = Clone.push, []
+    push, told = Clone.push_branch, []
 
     def slow(self: Clone, *arguments: Any) -> None:
-        monkeypatch.setattr(Clone, "push", push)
+        monkeypatch.setattr(Clone, "push_branch", push)
         other.sync(SOON)  # another run, on another machine, does all of it in between
         told.append(other.head())
         push(self, *arguments)
 
-    monkeypatch.setattr(Clone, "push", slow)
+    monkeypatch.setattr(Clone, "push_branch", slow)
     loop = town.loop(LATER)
     loop.tell = told.append
     (outcome,) = loop.sync()
