@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from ledger.compute.engine import Engine
 from ledger.flows.paying.settle import by_hand
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
+from tests.browser.test_pages import PICTURES, RULES, VENDOR, WIDTHS, looked, unfold
 from tests.nodes import at
-from tests.paying.world import close_epoch, owed_node, signed_plan
+from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan
 
 pytestmark = needs_browser
 
@@ -24,6 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("money")
     root = owed_node(top / "node")
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        prove_wallet(session, "alice", "ann")
         lines = [line.reference for line in signed_plan(session).plan.lines]
         for reference, state in zip(lines, ("settled", "failed"), strict=False):
             evidence = {"kind": "bank_ref", "ref": f"R-{state}", "date": "2026-01-13"}
@@ -83,3 +86,22 @@ def test_the_money_of_a_site_is_checked_in_the_browser_and_what_was_bent_is_foun
             path.write_text(before)
         assert seen.problems == []
         assert seen.foreign(origin) == []
+
+
+@pytest.mark.parametrize("width", ["desktop", "phone"])
+def test_pages_of_money_keep_the_rules_of_accessible_pages(browser: Any, site: Path, width: str) -> None:
+    axe = gzip.decompress((VENDOR / "axe.min.js.gz").read_bytes()).decode()
+    listed = json.loads((site / "api/v1/ledger/contributors/index.json").read_text())["contributors"]
+    alice = next(one["user_id"] for one in listed if one["name"] == "alice")
+    with served(site) as origin, looked(browser, width, "light") as seen:
+        for path in ("paid/", "paid/default/1/", f"contributors/{alice}/", "epochs/default/1/"):
+            seen.page.goto(origin + path)
+            unfold(seen.page)
+            seen.page.evaluate(axe)
+            found = seen.page.evaluate("(rules) => axe.run(document, rules)", RULES)
+            broken = [(rule["id"], node["html"][:200]) for rule in found["violations"] for node in rule["nodes"][:3]]
+            assert broken == [], path
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width], path
+            name = path.strip("/").replace("/", "-").replace(alice, "person")
+            seen.page.screenshot(path=PICTURES / f"money-{name}-{width}.png", full_page=True)
+        assert seen.problems == []

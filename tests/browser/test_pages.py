@@ -44,7 +44,7 @@ def looked(browser: Any, width: str, scheme: Scheme) -> Iterator[Watched]:
 def unfold(page: Any) -> None:
     """Open all that is folded and use every tool, so that what they write is looked at too."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    for tool, done in (("recheck", "verdict"), ("whatif", "ready"), ("sign", "verdict")):
+    for tool, done in (("recheck", "verdict"), ("money", "verdict"), ("whatif", "ready"), ("sign", "verdict")):
         for place in page.locator(f"[data-{tool}]").all():
             if tool != "sign":
                 place.locator("> button").click()
