@@ -28,6 +28,7 @@ from ledger.site.history import History
 from ledger.site.links import Repository
 from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
 from ledger.site.views_amend import credits_in_force, joined_report
@@ -39,7 +40,12 @@ from ledger.store.node import Node
 from ledger.store.payments import on_disk
 
 MARKER = ".ledger-site"
-SHELLS = {"contributors": "contributors/shell", "epochs": "epochs/scope/shell", "paid": "paid/scope/shell"}
+SHELLS = {
+    "contributors": "contributors/shell",
+    "epochs": "epochs/scope/shell",
+    "paid": "paid/scope/shell",
+    "receipts": "receipts/shell",
+}
 """For each kind of page that there are many of, where its shell is built: as deep as the pages themselves."""
 
 
@@ -98,6 +104,8 @@ def build_site(
     list_pages(site, node.settings.site_url, tuple(SHELLS.values()), pages.framed)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
+    if (document := issuer_document(node)) is not None:
+        (site / document[0]).write_bytes(document[1])
     for name, feed in write_feeds(node.settings, pages.news).items():
         (site / name).write_bytes(feed)
     shutil.copytree(building / "api", site, dirs_exist_ok=True, copy_function=shutil.move)
@@ -162,6 +170,7 @@ class _Pages:
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
         self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
+        self._receipts = Receipts(node)
         self._bodies.mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
@@ -182,6 +191,7 @@ class _Pages:
                     last[scope_id] = (derived, outcomes)
                 titles = page.titles
                 for outcome in outcomes:
+                    self._receipts.saw(scope_id, folder.epoch_id, outcome)
                     if outcome.user_id in self._contributors:
                         title = titles.get((outcome.path, outcome.line), "")
                         self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
@@ -220,7 +230,13 @@ class _Pages:
         claims = {
             (one.scope_id, plan.status.distribution) for one in self._scopes_paid for plan in one.plans if plan.claims
         }
-        with Press(self._renderer, len(self._computed) + len(people)) as press:
+        vouched = self._receipts.pages(self._names)
+        known = frozenset(self._contributors)
+        with Press(self._renderer, len(self._computed) + len(people) + len(vouched)) as press:
+            for each in vouched:
+                title = f"{each.receipt.role} of {each.receipt.work_item_id}"
+                body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
+                press.page(body, "receipt.html", 2, one=each, known=known)
             for path, computed, view in self._computed:
                 versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
                 report = joined_report(versions)
@@ -241,7 +257,8 @@ class _Pages:
                 wishes = instructed.of(person.user_id) if in_use else None
                 press.page(
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
-                    node_id=self._node.node_id,
+                    node_id=self._node.node_id, known=known,
+                    receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                 )  # fmt: skip
                 for money in in_use:
                     for name, data in money.files(person.user_id, person.name).items():
@@ -250,8 +267,8 @@ class _Pages:
                 for plan in one.plans:
                     title = f"Distribution {one.scope_id} {plan.status.distribution}"
                     body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
-                    known = frozenset(self._contributors)
                     press.page(body, "distribution.html", 3, one=plan, known=known)
+            self._vouched(vouched, known)
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
 
@@ -280,6 +297,7 @@ class _Pages:
             {"Home": "index.md"},
             {"Epochs": "epochs/index.md"},
             {"Contributors": "contributors/index.md"},
+            {"Receipts": "receipts/index.md"},
             {"Paid?": "paid.md"},
             {"Policy": "policy.md"},
             *([{"Figures": "kpi.md"}] if self._kpis else []),
@@ -289,6 +307,11 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+
+    def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
+        """The page of all receipts with the tool that composes one, and how each stands as data."""
+        self._page("receipts/index", "Receipts", "receipts.html", depth=1, receipts=vouched, known=known)
+        self._api.put_json("receipts.json", receipts_json(vouched))
 
     def _paid(self) -> None:
         """The page, badge and data that answer whether people were paid, and the files that they rest on."""

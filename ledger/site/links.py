@@ -51,6 +51,11 @@ class Repository:
         filled = urlencode({name: value for name, value in fields.items() if value})
         return self._root and f"{self._root}/issues/new?{filled}"
 
+    @property
+    def vouching(self) -> str | None:
+        """The form in which somebody vouches for work (`.github/ISSUE_TEMPLATE/vouch.yml`)."""
+        return self._root and f"{self._root}/issues/new?template=vouch.yml"
+
     def review(self, scope_id: str, epoch_id: int) -> str | None:
         """The pull requests of the epoch's branch: one for its whole life."""
         wanted = urlencode({"q": f"is:pr head:epoch/{scope_id}/{epoch_id}"}, safe=":/")

@@ -263,6 +263,22 @@ ROUTES: tuple[Served, ...] = (
     ),
     _lines("identities.jsonl", "The bindings log: which account belongs to which user.", "Binding"),
     Served("receipts.jsonl", "The receipts log.", "application/jsonl", {"type": "object"}),
+    _json(
+        "receipts.json",
+        "How each receipt stands, and what its event counted.",
+        _object(
+            receipts=_list(
+                _object(
+                    epoch_id=_or_null(COUNT),
+                    receipt={"type": "object"},
+                    receipt_hash=HASH,
+                    status={"enum": ["approved", "proposed", "revoked"]},
+                    units=_or_null(TEXT),
+                )
+            ),
+            schema={"const": "receipts-standing/1"},
+        ),
+    ),
     _lines("approvers/{scope_id}.jsonl", "Who signs for the scope: a chain of approver sets.", "ApproverSet"),
     _lines("approvers/{scope_id}.signatures.jsonl", "The signatures that chain the sets.", "ApproverSignature"),
     _json(

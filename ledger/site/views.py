@@ -9,6 +9,7 @@ from typing import Any
 from ledger.compute.derive import Derived
 from ledger.core.canonical import read_objects
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
+from ledger.core.receipts import SOURCE
 from ledger.core.records import (
     Attestation,
     Collection,
@@ -157,6 +158,8 @@ class EpochPage:
     report: Mapping[str, Any] | None
     commit: str | None
     rendered: bool
+    vouched: int
+    """Events that are of receipts."""
 
     @property
     def shown(self) -> tuple[PersonLine, ...]:
@@ -367,6 +370,7 @@ def epoch_page(
         report=report,
         commit=commit,
         rendered=rendered,
+        vouched=sum(outcome.source == SOURCE for outcome in outcomes),
     )
 
 
