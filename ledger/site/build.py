@@ -253,11 +253,17 @@ class _Pages:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
                 body = self._body(f"contributors/{person.user_id}", person.name, words)
+                became_of = {
+                    (one.epoch.scope_id, one.epoch.epoch_id): mark
+                    for one in person.shown
+                    if one.epoch.state == "finalized" and (money := self._money[one.epoch.scope_id]).in_use
+                    for mark in money.marks(one.epoch.epoch_id, [person.user_id]).values()
+                }
                 accounts = [found for money in in_use if (found := money.person(person.user_id)) is not None]
                 wishes = instructed.of(person.user_id) if in_use else None
                 press.page(
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
-                    node_id=self._node.node_id, known=known,
+                    node_id=self._node.node_id, known=known, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                 )  # fmt: skip
                 for money in in_use:

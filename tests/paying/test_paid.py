@@ -87,6 +87,7 @@ def test_a_settled_line_is_paid_on_its_day_and_says_how_it_was_seen_wherever_its
     mine = {name: page_of(sites[1], f"contributors/{person(sites[1], name)}") for name in ("alice", "bob", "carol")}
     assert [name for name, page in mine.items() if "paid on 2026-01-13" in page] == ["alice"]
     assert "payment failed, due again" in mine["bob"]
+    assert '<br><span class="quiet">paid on 2026-01-13</span>' in mine["alice"]  # beside the epoch's credits
     assert "% of credits paid" in (sites[1] / "api/v1/ledger/badges/default.svg").read_text()
 
 
