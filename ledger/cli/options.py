@@ -113,8 +113,8 @@ def session(
             yield opened
             return
         with widened(opened) as wide:
-            for (scope, epoch), ref in wide.elsewhere.items():
-                opened.tell(f"{scope}/{epoch} as it stands on {ref} (`git fetch` brings what is newer)")
+            for place, ref in wide.elsewhere.items():
+                opened.tell(f"{place} as it stands on {ref} (`git fetch` brings what is newer)")
             yield wide
     finally:
         opened.close()

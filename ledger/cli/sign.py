@@ -20,6 +20,7 @@ from ledger.cli.output import emit, note, out
 from ledger.core.errors import StateError, UsageError
 
 if TYPE_CHECKING:
+    from ledger.core.place import Place
     from ledger.flows.digest import Digest
 
 
@@ -73,7 +74,7 @@ def sign(
 
     away = _away(node_dir, now, scope_id, epoch_id)
     if away is not None:
-        sign_pull(node_dir, now, as_json, _pull_of(node_dir, now, *away), signatures, keystore, yes, over_set)
+        sign_pull(node_dir, now, as_json, _pull_of(node_dir, now, away), signatures, keystore, yes, over_set)
         return
     if len(signatures) + (keystore is not None) != 1 or over_set:
         raise UsageError("give either one --signature or --keystore", hint="`ledger approvers sign` signs a set.")
@@ -103,25 +104,24 @@ def _ask() -> None:
         raise click.Abort
 
 
-def _away(node_dir: Path | None, now: str | None, scope_id: str | None, epoch_id: int | None) -> tuple[str, int] | None:
+def _away(node_dir: Path | None, now: str | None, scope_id: str | None, epoch_id: int | None) -> Place | None:
     """The epoch that is meant, where it lies on a branch and not in the node's own files."""
     with session(node_dir, now, everywhere=True) as run:
         if not run.elsewhere:
             return None
         folder = run.folder(run.scope_id(scope_id), epoch_id)
-        place = (str(folder.scope_id), folder.epoch_id)
-        return place if place in run.elsewhere else None
+        return folder.where if folder.where in run.elsewhere else None
 
 
-def _pull_of(node_dir: Path | None, now: str | None, scope_id: str, epoch_id: int) -> int:
-    """The number of the open pull request of an epoch in progress; StateError where there is none."""
+def _pull_of(node_dir: Path | None, now: str | None, place: Place) -> int:
+    """The number of the open pull request of what is in progress; StateError where there is none."""
     from ledger.forge.conversation import find_pulls
 
     with loop_over(node_dir, now) as loop:
-        numbers = [pull.number for pull in find_pulls(loop.forge, f"epoch/{scope_id}/{epoch_id}") if pull.open]
+        numbers = [pull.number for pull in find_pulls(loop.forge, place.branch) if pull.open]
     if not numbers:
-        hint = "The next run of `collect` opens it; then sign again."
-        raise StateError(f"epoch {scope_id}/{epoch_id} has no open pull request", hint=hint)
+        hint = "The next run of `collect` or `statement` opens it; then sign again."
+        raise StateError(f"epoch {place} has no open pull request", hint=hint)
     return numbers[-1]
 
 
@@ -158,10 +158,7 @@ def sign_pull(
         checked = [found.check(signature) for signature in signatures]
         person = checked[0][1]
         found.submit([stored for stored, _ in checked])
-        place, hash_ = (
-            f"{found.epoch.scope_id}/{found.epoch.folder.epoch_id}",
-            found.digest.derived.statement.statement_hash,
-        )
+        place, hash_ = str(found.epoch.place), found.digest.derived.statement.statement_hash
     if as_json:
         emit("signed-pull/1", {"pull": number, "epoch": place, "person": person, "statement_hash": hash_})
         return

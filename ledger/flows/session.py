@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import InputError, UsageError
+from ledger.core.place import Place
 from ledger.core.values import Timestamp
 from ledger.store.amendments import newest
 from ledger.store.files import write_lock
@@ -34,7 +35,7 @@ def _silent(_text: str) -> None:
 class Session:
     """One run over one node. `now` is the moment at which all acts of the run happen.
 
-    `elsewhere` names the branch of each epoch that is not in the node's own files (`flows.elsewhere`).
+    `elsewhere` names the branch of each epoch and amendment that is not in the node's own files (`flows.elsewhere`).
     """
 
     node: Node
@@ -42,7 +43,7 @@ class Session:
     environ: Mapping[str, str] = field(default_factory=dict)
     actor: str | None = None
     tell: Callable[[str], None] = _silent
-    elsewhere: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    elsewhere: Mapping[Place, str] = field(default_factory=dict)
 
     @cached_property
     def engine(self) -> Engine:

@@ -84,7 +84,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
 
 def _needs(session: Session, folder: EpochFolder, state: str, signed: int, threshold: int) -> str:
     name = f"--scope {folder.scope_id} --epoch {folder.epoch_id}"
-    away = (folder.scope_id, folder.epoch_id) in session.elsewhere  # runs of workflows act on it, not this clone
+    away = folder.where in session.elsewhere  # runs of workflows act on it, not this clone
     if state == "finalized":
         return "nothing; `ledger verify` rechecks it"
     if state == "review":

@@ -1,7 +1,8 @@
-"""Epochs in progress that lie on branches of their own (`epoch/SCOPE/N`), here or at a remote, for whoever only reads.
+"""Epochs and amendments in progress that lie on branches of their own, here or at a remote, for whoever only reads.
 
-On GitHub an epoch's files come to main when it is final. Until then a clone holds them at `origin/epoch/SCOPE/N`. A
-view is a copy of the node in a folder of its own with these files laid in: nothing that is done there is kept.
+On GitHub an epoch's files come to main when it is final. Until then a clone holds them at `origin/epoch/SCOPE/N`, and
+those of an amendment at `origin/amend/SCOPE/N/VERSION`. A view is a copy of the node in a folder of its own with these
+files laid in: nothing that is done there is kept.
 """
 
 from __future__ import annotations
@@ -15,22 +16,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ledger.core.errors import InputError
-from ledger.core.values import SCOPE_PATTERN
+from ledger.core.place import Place, parse_branch
 from ledger.store import layout
+from ledger.store.amendments import newest
 from ledger.store.files import read_file, write_file
 from ledger.store.node import load_node
 from ledger.store.trees import PLAIN, GitTree, git, top_of
 
-_REF = re.compile(
-    rf"refs/(?:heads|remotes/(?P<remote>[^/]+))/epoch/(?P<scope>{SCOPE_PATTERN[1:-1]})/(?P<epoch>[1-9][0-9]{{0,8}})",
-    re.ASCII,
-)
-Place = tuple[str, int]
-"""A scope's id and an epoch's number."""
+_REF = re.compile(r"refs/(?:heads|remotes/(?P<remote>[^/]+))/(?P<branch>(?:epoch|amend)/.+)")
 
 
 def epoch_refs(root: Path) -> dict[Place, str]:
-    """The refs of epochs in progress: of `origin` before other remotes, of these before local branches.
+    """The refs of epochs and amendments in progress: of `origin` before other remotes, of these before local branches.
 
     Empty outside a git repository.
     """
@@ -41,23 +38,29 @@ def epoch_refs(root: Path) -> dict[Place, str]:
         return {}
     found: dict[Place, list[tuple[int, str]]] = {}
     for name in names:
-        if match := _REF.fullmatch(name):
+        if (match := _REF.fullmatch(name)) and (place := parse_branch(match["branch"])) is not None:
             rank = 2 if match["remote"] is None else int(match["remote"] != "origin")
-            found.setdefault((match["scope"], int(match["epoch"])), []).append((rank, name))
+            found.setdefault(place, []).append((rank, name))
     return {place: min(refs)[1] for place, refs in sorted(found.items())}
 
 
 def missing_here(root: Path) -> dict[Place, str]:
-    """The refs of epochs that follow the last one of their scope in the files: what a view would add."""
+    """The refs of epochs that follow the last one of their scope in the files, and of next versions of those there."""
     refs, node = epoch_refs(root), None
     found: dict[Place, str] = {}
-    for (scope, epoch), name in refs.items():
+    for place, name in refs.items():
         node = node or load_node(root)
-        if scope not in node.scopes:
+        if place.scope_id not in node.scopes:
             continue
-        last = max((one for other, one in found if other == scope), default=len(node.epochs(scope)))
-        if epoch == last + 1:
-            found[scope, epoch] = name
+        epochs = node.epochs(place.scope_id)
+        begun = [one.epoch_id for one in found if one.scope_id == place.scope_id and one.version == 1]
+        last = max(begun, default=len(epochs))
+        if place.version == 1 and place.epoch_id == last + 1:
+            found[place] = name
+        if place.version > 1 and place.epoch_id <= len(epochs):
+            before = newest(epochs[place.epoch_id - 1])
+            if before.version == place.version - 1 and before.state() == "finalized":
+                found[place] = name
     return found
 
 
@@ -74,19 +77,18 @@ def view(root: Path, refs: dict[Place, str]) -> Iterator[Path]:
                 shutil.copytree(source, copy / part, symlinks=True, copy_function=_linked)
             elif source.is_file():
                 shutil.copyfile(source, copy / part)
-        for (scope, epoch), ref in refs.items():
+        for place, ref in refs.items():
             tree = GitTree(top, ref)
             try:
-                _lay(tree, prefix, copy, scope, epoch)
+                _lay(tree, prefix, copy, place)
             finally:
                 tree.close()
         yield copy
 
 
-def _lay(tree: GitTree, prefix: str, copy: Path, scope: str, epoch: int) -> None:
-    """The epoch's folder as the branch has it, and the logs of its scope where the branch only adds to them."""
-    folder = layout.epoch_path(scope, epoch)
-    logs = {layout.approvers_path(scope), layout.approver_signatures_path(scope), layout.log_path(scope)}
+def _lay(tree: GitTree, prefix: str, copy: Path, place: Place) -> None:
+    """The folder of what is worked on as the branch has it, and its scope's logs where the branch only adds to them."""
+    folder, logs = layout.version_path(*place), layout.scope_logs(place.scope_id)
     for path, entry in tree.entries.items():
         inside = path.removeprefix(prefix)
         if not path.startswith(prefix) or entry.mode != PLAIN:

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from ledger.core.place import Place
+from ledger.flows.amend import begin
 from ledger.flows.collect import collect
 from ledger.flows.elsewhere import everywhere
 from tests.cli.test_commands import run as run  # the fixture
 from tests.nodes import at, digest, make_node
+from tests.paying.world import owed_node
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -51,6 +54,22 @@ def test_every_command_that_reads_finds_the_epoch_on_its_branch(clone: Path, run
     accounts = [row["account"] for row in run("identity", "unresolved", *at_, "--json").json["accounts"]]
     assert [one["platform_user_id"] for one in accounts] == ["alice", "bob", "carol"]
     assert digest(clone) == before and not (clone / "data" / "epochs" / "default").exists()
+
+
+def test_an_amendment_is_found_on_its_branch_too(tmp_path: Path) -> None:
+    root = owed_node(tmp_path / "node")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "--all")
+    git(root, "commit", "-qm", "A node")
+    git(root, "checkout", "-q", "-b", "amend/default/1/2")
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        begin(session, session.node.epoch("default", 1), "error", "a slip")
+    git(root, "add", "--all")
+    git(root, "commit", "-qm", "Amendment default/1, version 2: begun")
+    git(root, "checkout", "-q", "main")
+    with at(root, "2026-01-14T12:00:00Z") as session, everywhere(session) as wide:
+        assert dict(wide.elsewhere) == {Place("default", 1, 2): "amend/default/1/2"}
+        assert (wide.folder("default", 1).version, wide.folder("default", 1).state()) == (2, "open")
 
 
 def test_an_epoch_that_lies_in_the_files_is_read_there(clone: Path) -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from ledger.core.errors import InputError
 from ledger.core.values import parse_time
+from ledger.flows.amend import begin
 from ledger.flows.sign import finalize, sign
 from ledger.forge.ciguard import Guarded, ci_guard
 from tests.forge.support import LATER, forge_node, in_review, signature_of
 from tests.forge.test_clone import FOLDER, git
+from tests.nodes import at
 
 HERE, FORK = {"id": 5000}, {"id": 6000}
 
@@ -159,3 +161,17 @@ def test_by_the_clock_main_is_looked_at_as_it_stands(checkout: Checkout) -> None
 def test_an_event_of_another_form_is_refused_in_words(checkout: Checkout, name: str, event: Any) -> None:
     with pytest.raises(InputError):
         checkout.run(name, event)
+
+
+def test_an_amendment_comes_by_its_own_branch_alone_and_only_signed(checkout: Checkout) -> None:
+    checkout.epoch(final=True)
+    checkout.base = git(checkout.root, "rev-parse", "HEAD")
+    with at(checkout.root, "2026-01-14T00:00:00Z", "ann") as session:
+        begin(session, session.node.epoch("default", 1), "error", "a slip")
+    checkout.save()
+    found = checkout.pull("amend/default/1/2")
+    assert found.findings == () and found.compared.startswith("epoch default/1, version 2")
+    for ref in ("topic", "amend/default/1/3", "amend/default/2/2"):
+        assert "WRITES_VIA_WORKFLOW" in rules(checkout.pull(ref)), ref
+    (finding,) = [one for one in checkout.push(checkout.base).findings if one.rule == "WRITES_VIA_WORKFLOW"]
+    assert (finding.path, finding.actual) == (f"{FOLDER}/amendments/02", "open"), "main holds only what was signed"

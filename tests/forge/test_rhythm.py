@@ -116,7 +116,7 @@ def test_a_branch_that_never_rests_is_told_and_nothing_is_lost(town: Town, monke
         raise LostRace("moved")
 
     with monkeypatch.context() as inner:
-        inner.setattr(Clone, "push", lose)
+        inner.setattr(Clone, "push_branch", lose)
         with pytest.raises(StateError, match="5 times in a row"):
             town.sync(SOON)
     assert town.head() == head and town.said(number) == [], "nothing is answered before it is on record"
