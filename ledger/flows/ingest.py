@@ -78,6 +78,7 @@ class Ingest:
                 secret=secret.encode() if secret else None,
                 bound=bound_since(session.node.bindings(), entry.source),
                 notes=lambda: notes(session, entry.source),
+                boundary=lambda time: session.node.settings.epoch.calendar.holding(time).start == time,
                 tell=session.tell,
                 wait=self._wait,
             )

@@ -77,7 +77,8 @@ class SourceContext:
     `scope_start`: where the scope's first window begins; nothing earlier belongs to the ledger. `secret` keys the
     hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `bound`: the
     accounts of this kind that are bound to a user now, each with the time since which it is. `notes` gives the
-    newest note (cursor state) of each stream that the node's scopes have of this kind of source. `wait` pauses for so
+    newest note (cursor state) of each stream that the node's scopes have of this kind of source. `boundary`: whether
+    a window ends at a time, so that what is to be read as it is then can wait for it. `wait` pauses for so
     many seconds and is how a source obeys rate limits; tests replace it.
     """
 
@@ -91,6 +92,7 @@ class SourceContext:
     secret: bytes | None = None
     bound: Mapping[str, Timestamp] = field(default_factory=dict)
     notes: Callable[[], Mapping[str, Mapping[str, str | int | bool | None]]] = dict
+    boundary: Callable[[Timestamp], bool] = lambda _time: True
     tell: Callable[[str], None] = lambda _text: None
     wait: Callable[[float], None] = lambda _seconds: None
 

@@ -63,6 +63,7 @@ def source_of(server: DiscordServer, run: Run, now: Timestamp = WEEK.end, **opti
         secret=SECRET,
         bound=dict.fromkeys(options.pop("bound", ()), WEEK.start) | options.pop("bound_since", {}),
         notes=lambda: {stream: cursor.state for stream, cursor in run.cursors.items() if cursor.state is not None},
+        boundary=lambda time: time in (WEEK.start, WEEK.end),
         tell=run.told.append,
         wait=run.waits.append,
     )

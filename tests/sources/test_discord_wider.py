@@ -8,10 +8,11 @@ import pytest
 
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.values import from_milliseconds
+from ledger.core.windows import Window
 from ledger.sources.discord import DiscordOptions
 from ledger.sources.keyed import keyed_account
 from tests.servers.discord import DiscordServer, User, snowflake, status
-from tests.sources.discordworld import ANNA, BEN, HOUR, MONDAY, SECRET, collect, served
+from tests.sources.discordworld import ANNA, BEN, HOUR, MONDAY, SECRET, WEEK, collect, served
 
 CAT = User(snowflake(MONDAY - HOUR, 2), "cat")
 ROBOT = User(snowflake(MONDAY - HOUR, 3), "robot", bot=True)
@@ -36,7 +37,7 @@ def test_reactions_are_read_by_person_once_the_window_has_ended_and_are_one_even
         channel = server.guild.channel("general")
         said = channel.say(ANNA, "hello", at_ms=MONDAY + 1000)
         said.by_emoji["\U0001f525"] = [BEN, ANNA, ROBOT]
-        begun = collect(server, now=MIDWEEK, kinds=KINDS)
+        begun = collect(server, window=Window(WEEK.start, MIDWEEK), now=MIDWEEK, kinds=KINDS)
         assert [event.event_type for event in begun.events] == ["message_sent"]
         said.by_emoji["party:123456789012345678"] = many(130)
         run = collect(server, begun, kinds=KINDS)

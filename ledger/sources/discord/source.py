@@ -150,7 +150,8 @@ class DiscordSource:
         the window has ended, so that they are counted as they are then.
         """
         snapshot = self._look()
-        if stream.startswith("reactions:") and window.end > snapshot.taken_at:
+        ended = window.end <= snapshot.taken_at and self._context.boundary(window.end)
+        if stream.startswith("reactions:") and not ended:
             return
         end = min(window.end, snapshot.taken_at)
         if end <= window.start:
