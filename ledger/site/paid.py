@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.core.book import Book
 from ledger.core.canonical import encode
@@ -86,6 +86,17 @@ class PaidPlan:
         return f"{exact.numerator}/{exact.denominator}" if exact.denominator > 1 else str(exact.numerator)
 
 
+class BookRow(NamedTuple):
+    """One person in the account book, in credits."""
+
+    name: str
+    user_id: str
+    earned: int
+    allocated: int
+    paid: int
+    outstanding: int
+
+
 @dataclass(frozen=True, slots=True)
 class PaidScope:
     """One scope in credits and people, with its distributions, the last first."""
@@ -106,6 +117,8 @@ class PaidScope:
     due: tuple[tuple[str, Due], ...]
     """Whom something is due beyond every plan, the longest first, with the name."""
     as_of: str
+    people: tuple[BookRow, ...]
+    """The account book, those who earned most first; empty where nothing is ever paid."""
 
     @property
     def words(self) -> str:
@@ -135,7 +148,18 @@ def paid_scope(node: Node, money: ScopeMoney, names: Mapping[str, str]) -> PaidS
         brought=tuple(brought_along(node, money.scope_id, inputs.openings_at)),
         due=tuple((names.get(one.user_id, one.user_id[:8]), one) for one in money.due),
         as_of=money.as_of,
+        people=_book_rows(money, names) if money.in_use else (),
     )
+
+
+def _book_rows(money: ScopeMoney, names: Mapping[str, str]) -> tuple[BookRow, ...]:
+    book = money.book
+    rows = [
+        BookRow(names.get(user, user[:8]), user, book.earned.get(user, 0), book.allocated.get(user, 0),
+                book.settled.get(user, 0), left)
+        for user, left in book.balances.items()
+    ]  # fmt: skip
+    return tuple(sorted(rows, key=lambda row: (-row.earned, row.user_id)))
 
 
 def _owed(book: Book) -> int:

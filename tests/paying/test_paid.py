@@ -94,6 +94,7 @@ def test_a_settled_line_is_paid_on_its_day_and_says_how_it_was_seen_wherever_its
 def test_what_is_due_says_for_how_long_and_why_it_was_left_out(sites: tuple[Path, Path]) -> None:
     top, bob = page_of(sites[1], "paid"), page_of(sites[1], f"contributors/{person(sites[1], 'bob')}")
     assert "What is due, and for how long" in top
+    assert "Account book of default" in top
     assert top.count('<td class="num">18</td>') == 1  # from the 12th to the 31st
     assert "due since" in bob
     assert "(18 days by the last entry of the record)" in bob
