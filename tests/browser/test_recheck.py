@@ -13,14 +13,15 @@ import pytest
 
 from ledger.core.evaluate import Finding
 from ledger.core.invariants import INVARIANTS
+from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
 from tests.browser.support import Watched, needs_browser, publish, served, watched, write_page
 from tests.browser.tampers import HELD_TAMPERS, HOSTILE, TAMPERS, attested, line
-from tests.flows.test_amend import HOME
+from tests.flows.test_amend import HOME, begun, lapsed_node, reviewed
 from tests.flows.test_amend import TAMPERS as AMENDMENT_TAMPERS
 from tests.flows.test_amend import amended_node as amended_node
 from tests.flows.test_amend import closed_node as closed_node
-from tests.nodes import WALLETS, at, golden_copy
+from tests.nodes import WALLETS, at, golden_copy, sign_as
 
 pytestmark = needs_browser
 
@@ -116,6 +117,20 @@ def test_a_changed_amendment_is_told_as_ledger_verify_tells_it(
     forged = Path(shutil.copytree(amended_node, tmp_path / "node"))
     AMENDMENT_TAMPERS[tamper](forged / HOME)
     held_to_verify(forged, "default", 1, bench, tmp_path / "published")
+
+
+def test_an_amendment_that_gives_away_what_lapsed_is_told(
+    bench: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lapsed_node(tmp_path / "node")
+    for place in ("amend", "sign"):  # a ledger of another's, which does not refuse it
+        monkeypatch.setattr(f"ledger.flows.{place}.require_single_pay", lambda *_: None)
+    with at(root, "2026-01-21T00:00:00Z", "ann") as session:
+        folder = begun(session)
+        reviewed(session, folder)
+        sign_as(session, folder, "ann", "ben")
+        finalize(session, folder)
+    held_to_verify(root, "default", 1, bench, tmp_path / "published")
 
 
 def test_an_amended_epoch_passes_with_every_version(amended_node: Path, bench: Watched, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
 from ledger.flows.ingest import Ingest
+from ledger.flows.paying.settle import by_hand
 from ledger.flows.review import review
 from ledger.flows.session import Session, locked
 from ledger.flows.sign import current_statement, finalize
@@ -28,6 +29,7 @@ from ledger.store.amendments import AmendmentFolder, in_force, newest
 from ledger.store.guard import guard
 from ledger.store.node import EpochFolder
 from tests.nodes import at, digest, make_node, set_in_scope, sign_as
+from tests.paying.world import owed_node, signed_plan
 
 HOME = "data/epochs/default/0001/amendments/02"
 
@@ -171,8 +173,9 @@ def test_one_amendment_at_a_time_of_a_finalized_epoch_and_abandoning_leaves_noth
     assert guard(root, "HEAD") == []
 
 
-def test_an_amendment_never_gives_away_what_lapsed_or_was_carried_over(tmp_path: Path) -> None:
-    root = make_node(tmp_path)
+def lapsed_node(root: Path) -> Path:
+    """Two final epochs; what the first held for Bob and Carol has lapsed into the pool of the second."""
+    make_node(root)
     set_in_scope(root, 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n')
     for number, time in ((1, "2026-01-14T00:00:00Z"), (2, "2026-01-20T00:00:00Z")):
         with at(root, time, "ann") as session:
@@ -180,7 +183,11 @@ def test_an_amendment_never_gives_away_what_lapsed_or_was_carried_over(tmp_path:
             folder = session.node.epoch("default", number)
             sign_as(session, folder, "ann", "ben")
             finalize(session, folder)
-    with at(root, "2026-01-21T00:00:00Z", "ann") as session:
+    return root
+
+
+def test_an_amendment_never_gives_away_what_lapsed_or_was_carried_over(tmp_path: Path) -> None:
+    with at(lapsed_node(tmp_path), "2026-01-21T00:00:00Z", "ann") as session:
         folder = begun(session)
         with pytest.raises(StateError, match="file:bob has lapsed into the pool of epoch 2"):
             reviewed(session, folder)
@@ -273,3 +280,15 @@ def test_the_command_line_begins_tells_and_gives_up_an_amendment(root: Path) -> 
     assert (told["state"], told["reason"], told["deltas"], told["overpaid_credits"]) == ("open", "a slip", [], "0")
     assert said("abandon")["version"] == 2
     assert digest(root) == before
+
+
+def test_what_was_paid_by_the_first_version_is_told_before_anyone_signs(tmp_path: Path) -> None:
+    root = owed_node(tmp_path)
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        signed_plan(session)
+        by_hand(session, "default", None, state="settled", evidence={"kind": "hand", "note": "seen"})
+        folder = begin(session, session.node.epoch("default", 1), "error", "counted twice")
+        assert amendment(session, folder).overpaid == 0
+        curate(session, folder, "exclude", "file:work:a1", note="counted twice")
+        found = amendment(session, folder)
+    assert found.overpaid == found.taken_back == 4000, "Alice has nothing any more and was paid it"
