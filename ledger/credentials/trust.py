@@ -23,13 +23,18 @@ SOURCE = "credential"
 
 
 class TrustedIssuer(Settings):
-    """One issuer whose credentials count: for which of its scopes and roles (none named: all), and how much at most."""
+    """One issuer whose credentials count: for which of its scopes and roles (none named: all), and how much at most.
+
+    `root`: the SHA-256 of the root of its approver chain. Where it is given, the node must be a peer that was verified
+    whole and whose scope began with that root.
+    """
 
     did: Annotated[Text, Field(pattern=r"^did:web:[A-Za-z0-9._:%-]+$")]
     node_id: Node
     scopes: tuple[Scope, ...] = ()
     roles: tuple[EventType, ...] = ()
     at_most: Points | None = None
+    root: Sha256 | None = None
 
 
 class TrustSettings(Settings):
@@ -103,9 +108,13 @@ def _time(payload: Mapping[str, Any], name: str) -> Timestamp | None:
         raise FormatError(f"{name}: {error}") from None
 
 
-def judge(trust: TrustSettings, credentials: Iterable[Verified]) -> list[Judged]:
+Roots = Mapping[tuple[str, str], str | None]
+"""By node and scope: the root of the approvers of a peer that was verified whole."""
+
+
+def judge(trust: TrustSettings, credentials: Iterable[Verified], roots: Roots | None = None) -> list[Judged]:
     """Each credential held to the policy, in order: unknown issuers refused, too much capped, k of n demanded."""
-    judged = [_alone(trust, credential) for credential in credentials]
+    judged = [_alone(trust, credential, roots or {}) for credential in credentials]
     if trust.need == 1:
         return judged
     said: dict[tuple[str, str, str], set[str]] = {}
@@ -124,7 +133,7 @@ def _work(credential: Verified) -> tuple[str, str, str]:
     return credential.subject.workItem, credential.subject.id, credential.subject.role
 
 
-def _alone(trust: TrustSettings, credential: Verified) -> Judged:
+def _alone(trust: TrustSettings, credential: Verified, roots: Roots) -> Judged:
     subject = credential.subject
     known = [one for one in trust.issuers if one.did == credential.issuer]
     if not known:
@@ -132,6 +141,9 @@ def _alone(trust: TrustSettings, credential: Verified) -> Judged:
     policy = known[0]
     if policy.node_id != subject.nodeId:
         return Judged(credential, None, f"is of node {subject.nodeId}, not of {policy.node_id}")
+    if policy.root is not None and (root := roots.get((subject.nodeId, subject.scope))) != policy.root:
+        told = "is no peer that was verified (`ledger peers add`)" if root is None else f"began with root {root}"
+        return Judged(credential, None, f"scope {subject.scope} {told}, and trust.yaml asks for root {policy.root}")
     if policy.scopes and subject.scope not in policy.scopes:
         return Judged(credential, None, f"scope {subject.scope} of this issuer does not count here")
     if policy.roles and subject.role not in policy.roles:

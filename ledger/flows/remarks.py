@@ -13,6 +13,7 @@ from ledger.compute.derive import Derived
 from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.samework import SAME_WORK
 from ledger.core.weighing import unweighed
+from ledger.flows.receipts.events import same_work
 from ledger.flows.samework import repeated, standing
 from ledger.flows.session import EpochFolder, Session
 from ledger.sources.machines import kept
@@ -47,6 +48,12 @@ def _again(session: Session, folder: EpochFolder) -> Iterator[Remark]:
         )
     if count := sum(note.startswith(SAME_PERSON) for note in notes):
         yield _events(count), "left out: a co-author who is the author, or an earlier co-author, under another account"
+    decided = standing(folder.curation())
+    twice = [pair for pair in sorted(same_work(folder).items()) if pair[0] not in decided]
+    for event_id, receipt in twice[:NAMED]:
+        yield event_id, f"has the link of {receipt}: the same work twice? Both count unless one is excluded"
+    if len(twice) > NAMED:
+        yield f"{len(twice) - NAMED} more", "have the link of a receipt"
     pairs = repeated(session, folder)
     for pair in pairs[:NAMED]:
         yield pair.id, f"repeats {pair.first} in all but the id; both count unless one is excluded"

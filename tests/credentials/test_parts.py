@@ -235,13 +235,21 @@ def trust(need: int = 1, **more: Any) -> TrustSettings:
         ({"roles": ["reviewer"]}, credential(), None, "role author"),
         ({"scopes": ["design"]}, credential(), None, "scope default"),
         ({}, credential("did:web:stranger"), None, "not in trust.yaml"),
+        ({"root": "ab" * 32}, credential(), 5, ""),
+        ({"root": "cd" * 32}, credential(), None, f"began with root {'ab' * 32}"),
+        (
+            {"root": "ab" * 32, "scopes": ["design"]},
+            credential(scope="design"),
+            None,
+            "no peer that was verified (`ledger peers add`)",
+        ),
         ({}, credential(nodeId="22222222-2222-4222-8222-222222222222"), None, "is of node"),
     ],
 )
 def test_the_policy_refuses_or_caps_in_words(
     policy: dict[str, Any], one: Verified, quantity: int | None, told: str
 ) -> None:
-    (judged,) = judge(trust(**policy), [one])
+    (judged,) = judge(trust(**policy), [one], {(NODE, "default"): "ab" * 32})
     assert judged.quantity == quantity
     assert told in judged.told
 

@@ -15,10 +15,12 @@ from ledger.core.records import PAYLOAD_FIELDS, payload_hash
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
+from ledger.flows.drafting import as_stated
 from ledger.flows.receipts.acts import Draft, draft_decisions, draft_receipts, find_receipts, take
 from ledger.flows.receipts.events import receipt_events
 from ledger.flows.receipts.follow import follow_up
 from ledger.flows.receipts.table import part, receipts_of
+from ledger.flows.remarks import remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
@@ -155,6 +157,9 @@ def test_the_same_work_twice_is_left_out_where_the_approvers_say_so(tmp_path: Pa
         decide(root, "care.1", "2026-01-07", "approved")
         folder = run(root, MONDAY)
         assert [line.event_id for line in folder.curation() if line.action == "exclude"] == expected
+        with at(root, "2026-01-13T02:00:00Z") as session:
+            told = [line for line in remarks(session, folder, as_stated(session, folder)) if "same work" in line[1]]
+            assert [name for name, _ in told] == ([] if covers else ["file:work:a1"])
         assert failures(root) == []
 
 

@@ -118,6 +118,8 @@ def _latest(states: Iterable[ReceiptState]) -> dict[str, ReceiptState]:
 
 def same_work(folder: EpochFolder) -> dict[str, str]:
     """Events of other sources whose link an event of a receipt in the epoch has too: their ids, and the receipt's."""
+    if not receipt_events(folder):
+        return {}
     links: dict[str, str] = {}
     others: dict[str, list[str]] = defaultdict(list)
     for _, _, event in folder.events():
