@@ -102,6 +102,17 @@ class EpochSettings(Settings):
         return Calendar(self.anchor, self.length, self.unit)
 
 
+class ProposalSettings(Settings):
+    """Which words of a merged pull request propose receipts: how ids of items begin, and what stands before points.
+
+    `items` empty: none do. `scope`: whose receipts they are; may be left out where there is one.
+    """
+
+    items: tuple[Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,30}$")], ...] = ("task.",)
+    estimate: Annotated[Text, Field(pattern=r"^[A-Za-z][A-Za-z0-9 _-]{0,30}$")] = "estimate"
+    scope: Text = ""
+
+
 class NodeSettings(Settings):
     """`ledger.yaml`: the node itself. `repository` is its owner/name on GitHub, empty where it is not there."""
 
@@ -110,6 +121,7 @@ class NodeSettings(Settings):
     site_url: Annotated[Text, Field(pattern=SITE_PATTERN)] = ""
     repository: Annotated[Text, Field(pattern=REPOSITORY_PATTERN)] = ""
     epoch: EpochSettings = EpochSettings()
+    proposals: ProposalSettings = ProposalSettings()
 
 
 class Person(Settings):

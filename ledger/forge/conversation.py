@@ -93,6 +93,19 @@ class Claim:
     edited_by_another: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged pull request with who had a part in it; `reviewers` approved it."""
+
+    number: int
+    body: str
+    labels: tuple[str, ...]
+    at: Timestamp
+    author: Author
+    merged_by: Author
+    reviewers: tuple[Author, ...]
+
+
 def find_pulls(forge: Forge, head: str) -> list[Pull]:
     """The pull requests from this repository's branch `head` to main that were not merged, oldest first.
 
@@ -202,6 +215,25 @@ def read_own_issues(forge: Forge, label: str) -> list[tuple[int, str]]:
     """Number and title of the open issues with a label that the ledger's own account wrote, oldest first."""
     found = _walk(forge, "own_issues", {"label": label}, _issues, lambda node: node)
     return [(int(node["number"]), str(node["title"])) for node in found if node["viewerDidAuthor"]]
+
+
+def read_merged(forge: Forge) -> list[Merged]:
+    """The merged pull requests that changed last, oldest first."""
+    data = forge.graphql("merged", {})
+    nodes = _checked(lambda: [_merged(node) for node in data["repository"]["pullRequests"]["nodes"]], "merged")
+    return sorted(nodes, key=lambda one: one.number)
+
+
+def _merged(node: dict[str, Any]) -> Merged:
+    return Merged(
+        number=int(node["number"]),
+        body=node["body"] or "",
+        labels=tuple(str(label["name"]) for label in node["labels"]["nodes"]),
+        at=parse_time(node["mergedAt"]),
+        author=_author(node["author"]),
+        merged_by=_author(node["mergedBy"]),
+        reviewers=tuple(_author(review["author"]) for review in node["reviews"]["nodes"]),
+    )
 
 
 def _author(node: dict[str, Any] | None) -> Author:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.core.errors import LedgerError, StateError
@@ -22,6 +22,7 @@ from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.conversation import Comment, Question, find_pulls, read_comments, read_questions
 from ledger.forge.epoch import Run
 from ledger.forge.markdown import block, code
+from ledger.forge.proposals import Proposal, proposals, receipts_for
 from ledger.forge.questions import form_fields
 
 LABEL = "ledger:receipt"
@@ -69,6 +70,7 @@ class _Gathering:
         session = open_session(self.work.root, self.loop.now, environ=self.loop.environ)
         try:
             said = [one for issue in read_questions(self.forge, label=LABEL) for one in self._issue(session, issue)]
+            said += [one for found in proposals(session, self.forge) for one in self._proposal(session, found)]
         finally:
             session.close()
         self._publish()
@@ -79,25 +81,35 @@ class _Gathering:
 
     def _issue(self, session: Session, issue: Question) -> Iterator[tuple[int, str, str]]:
         """What one issue comes to: its acts go into the work tree; yields what is to be said there and was not yet."""
-        comments = read_comments(self.forge, issue.number)
+        yield from self._thread(session, issue.number, "vouch", lambda: self._texts(session, issue))
+
+    def _proposal(self, session: Session, found: Proposal) -> Iterator[tuple[int, str, str]]:
+        """What a merged pull request that names a work item comes to: the texts once, then what was signed of them."""
+        mark = f"propose {found.work_item_id} {found.points}"
+        yield from self._thread(session, found.number, mark, lambda: self._proposed(session, found))
+
+    def _thread(
+        self, session: Session, number: int, opening: str, first: Callable[[], str]
+    ) -> Iterator[tuple[int, str, str]]:
+        comments = read_comments(self.forge, number)
         marks = {comment.body.partition("\n")[0] for comment in comments if comment.ours}
 
         def unsaid(mark: str) -> bool:
             return f"<!-- ledger:{mark} -->" not in marks
 
-        if unsaid("vouch"):
-            yield issue.number, "vouch", self._texts(session, issue)
+        if unsaid(opening):
+            yield number, opening, first()
         for comment in comments:
             if comment.ours or comment.edited:
                 continue
             for at, offer in enumerate(_COMMAND.findall(comment.body)):
                 mark = f"receipt issuecomment-{comment.id}-{at}"
-                told = self._take(session, issue, comment, offer)
+                told = self._take(session, number, comment, offer)
                 if unsaid(mark):
-                    yield issue.number, mark, told
+                    yield number, mark, told
 
-    def _take(self, session: Session, issue: Question, comment: Comment, offer: str) -> str:
-        evidence = f"{self.forge.url}/issues/{issue.number}#issuecomment-{comment.id}"
+    def _take(self, session: Session, number: int, comment: Comment, offer: str) -> str:
+        evidence = f"{self.forge.url}/issues/{number}#issuecomment-{comment.id}"
         try:
             with acting(session, "receipts", comment.at):
                 done = take_offer(session, read_offer(offer), evidence)
@@ -127,12 +139,21 @@ class _Gathering:
         except LedgerError as error:
             hint = f" {code(error.hint, 600)}" if error.hint else ""
             return f"This cannot be vouched for as it stands: {code(str(error), 600)}{hint}\n\nOpen a new issue for it."
-        blocks = [_to_sign(draft.text, {"receipt": _receipt(draft)}) for draft in drafts]
-        return (
-            "Nothing counts before it is signed. Somebody with the right to vouch signs each text with a wallet "
-            "(`personal_sign`) and posts the line below it with the wallet's answer in place of `0x…`:\n\n"
-            + "\n\n".join(blocks)
-        )
+        return _offered(drafts)
+
+    def _proposed(self, session: Session, found: Proposal) -> str:
+        """The texts that a merged pull request proposes, or why there are none."""
+        item = f"{code(found.work_item_id)} ({found.points} points)"
+        try:
+            asked, unknown = receipts_for(session, self.forge, found)
+            drafts = draft_receipts(session, asked)
+        except LedgerError as error:
+            return f"This pull request names {item}, but no receipts follow from it: {code(str(error), 600)}"
+        left = ", ".join(code(login) for login in unknown)
+        told = f"\n\nNobody has bound the account of {left}: bind it, then vouch in an issue." if unknown else ""
+        if not drafts:
+            return f"This pull request names {item}, but none of its people is known here.{told}"
+        return f"This pull request names {item} and proposes receipts for its people. {_offered(drafts)}{told}"
 
     def _publish(self) -> None:
         """Branch and pull request; nothing where main has all that was said."""
@@ -175,6 +196,15 @@ def wanted(session: Session, issue: Question) -> Iterator[Receipt]:
         parts += [part(role, one) for one in people if one]
     points = whole_points(fields.get("points", ""), "Points")
     yield from receipts_of(session, scope, fields.get("item", ""), points, parts, fields.get("link", ""), issue.at)
+
+
+def _offered(drafts: Sequence[Draft]) -> str:
+    blocks = [_to_sign(draft.text, {"receipt": _receipt(draft)}) for draft in drafts]
+    return (
+        "Nothing counts before it is signed. Somebody with the right to vouch signs each text with a wallet "
+        "(`personal_sign`) and posts the line below it with the wallet's answer in place of `0x…`:\n\n"
+        + "\n\n".join(blocks)
+    )
 
 
 def _receipt(draft: Draft) -> dict[str, object]:

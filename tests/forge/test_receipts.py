@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from ledger.core.values import parse_time
+from ledger.core.workitems import Named, named
+from ledger.flows.identity import bind
+from ledger.flows.people import find_user
 from ledger.forge.github import Forge
 from ledger.forge.receipts import LABEL, Gathered, ReceiptLoop
 from tests.forge.test_clone import git
-from tests.nodes import signature
+from tests.nodes import at, signature
 from tests.receipt_nodes import receipt_node
 from tests.servers.forge import Forge as Hub
 
@@ -37,7 +40,7 @@ class Village:
         return ReceiptLoop(self.checkout, Forge(environ), parse_time(time), environ, lambda _: None).gather()
 
     def said(self, number: int) -> list[str]:
-        return [one.body for one in self.hub.issue(number).comments if one.author == "github-actions[bot]"]
+        return [one.body for one in self.hub.thread(number).comments if one.author == "github-actions[bot]"]
 
     def sign(self, number: int, who: str, time: str, which: int = -1, by: str = "ann") -> None:
         """Sign every text of what the ledger said, and post the lines with the answers."""
@@ -124,3 +127,50 @@ def test_a_form_that_cannot_be_right_is_answered_in_words_once(village: Village)
     (said,) = village.said(number)
     assert "cannot be vouched for as it stands" in said
     assert village.branch() == ""
+
+
+def test_a_merged_pull_request_that_names_a_work_item_proposes_receipts_and_counts_nothing_unsigned(
+    village: Village, tmp_path: Path
+) -> None:
+    """Reviewer and merger by their accounts; who is bound to nobody is named; a second run says nothing."""
+    root = village.checkout
+    with at(root, "2026-01-06T07:00:00Z", "ann") as session:
+        for name, account in (("dora", "103"), ("emil", "102")):
+            bind(session, "github", account, login=name, actor="ann", user_id=find_user(session, f"@{name}"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "-m", "Accounts")
+    village.hub.push_main(root)
+    work = village.hub.clone(tmp_path / "work")
+    git(work, "checkout", "--quiet", "-b", "feature")
+    (work / "README.md").write_text("more\n", "utf-8")
+    git(work, "add", "--all")
+    git(work, "commit", "--quiet", "-m", "More")
+    git(work, "push", "--quiet", "origin", "feature")
+    village.hub.now = "2026-01-06T08:00:00Z"
+    number = village.hub.open_pull("ann", "feature", "More", "Closes task.0054\n\nestimate: 5\n")
+    village.hub.review(number, "ben", "APPROVED")
+    village.hub.merge(number, "ben")
+    assert village.gather("2026-01-06T09:00:00Z").acts == 0
+    (said,) = village.said(number)
+    assert re.findall("^Role: (.*)\nEstimate: (.*)$", said, re.M) == [("reviewer", "5 of 5"), ("approver", "5 of 5")]
+    assert "Nobody has bound the account of `ann`" in said
+    assert village.branch() == ""
+    village.sign(number, "ann", "2026-01-06T10:00:00Z")
+    assert village.gather("2026-01-06T11:00:00Z").acts == 2
+    before = village.said(number)
+    assert not village.gather("2026-01-06T12:00:00Z").changed
+    assert village.said(number) == before
+
+
+def test_only_one_item_with_its_points_is_a_proposal() -> None:
+    for text, labels, found in (
+        ("Fix task.0054.\n- Estimate: 5", [], Named("task.0054", 5)),
+        ("nothing", ["task.1/a", "estimate: 3"], Named("task.1/a", 3)),
+        ("task.1 and task.2\nestimate: 5", [], None),
+        ("task.1\nestimate: 5\nestimate: 6", [], None),
+        ("task.1\nestimate: 0", [], None),
+        ("task.1\nmy estimate: 5", [], None),
+        ("multitask.1\nestimate: 5", [], None),
+        ("task.\nestimate: 5", [], None),
+    ):
+        assert named(text, labels, ["task."], "estimate") == found, text

@@ -18,7 +18,7 @@ from ledger.core.values import EventId
 from ledger.credentials import fetch, jose
 from ledger.credentials import status as lists
 from ledger.credentials.did import document_url, key_of
-from ledger.credentials.trust import SOURCE, Judged, TrustSettings, Verified, judge, merged, read_credential
+from ledger.credentials.trust import SOURCE, Judged, Roots, TrustSettings, Verified, judge, merged, read_credential
 from ledger.flows.ingest import Ingest
 from ledger.flows.peers import read_peers
 from ledger.flows.session import Session
@@ -125,7 +125,8 @@ def import_credentials(session: Session, scope_id: str, sources: Sequence[str], 
             except LedgerError as error:
                 lines.append(Line(where, "refused", None, None, str(error)))
         end = folder.window().end
-        roots = {(peer.node_id, scope): root for peer in read_peers(session) for scope, root in peer.roots.items()}
+        peers = read_peers(session)
+        roots: Roots = {(str(peer.node_id), scope): root for peer in peers for scope, root in peer.roots.items()}
         judged = judge(trust, [found for _, found in verified], roots)
         places = {id(one): where for one, (where, _) in zip(judged, verified, strict=True)}
         counting = {id(one): name for name, one in merged(trust, judged)}

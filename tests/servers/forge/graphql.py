@@ -255,6 +255,8 @@ _TYPES: dict[str, dict[str, Rule]] = {
         **_THREAD,
         "isDraft": lambda one, _call, _asked: one.draft,
         "merged": lambda one, _call, _asked: one.merged,
+        "mergedBy": lambda one, _call, _asked: one.merged_by,
+        "labels": lambda one, call, asked: _page([{"name": name} for name in one.labels], call, asked),
         "mergedAt": lambda one, _call, _asked: one.merged_at,
         "mergeCommit": lambda one, _call, _asked: {"oid": one.merge_commit} if one.merge_commit else None,
         "headRefName": lambda one, _call, _asked: one.head,
