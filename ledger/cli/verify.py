@@ -32,6 +32,13 @@ MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
     metavar="HASH",
     help="The root that you kept: SHA-256 of the line with which the scope's approvers began. Once for each scope.",
 )
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A file of your own of what you proved before: epochs that are the same still are hashed, not recomputed.",
+)
+@click.option("--all", "every", is_flag=True, help="Recompute all that --known knows too, and write its file anew.")
 @click.option("--quiet", "-q", is_flag=True, help="One line per epoch; invariants only where they fail.")
 @click.pass_context
 def verify(
@@ -42,6 +49,8 @@ def verify(
     now: str | None,
     as_json: bool,
     roots: tuple[str, ...],
+    known: Path | None,
+    every: bool,
     quiet: bool,
 ) -> int:
     """Recompute everything from stored data and print a verdict for each invariant and epoch.
@@ -51,19 +60,25 @@ def verify(
     made anew and signed by others.
 
     Example: ledger verify --scope default --epoch 3
+
+    Every week, when only what changed is to be recomputed: ledger verify --known ~/my-node.known
     """
+    from ledger.flows.known import Known
     from ledger.flows.verify import verify as flow
 
     for root in roots:
         if re.fullmatch("[0-9a-f]{64}", root) is None:
             raise UsageError(f"--root {root[:80]!r} is no SHA-256", hint="64 digits: `ledger approvers status` has it.")
+    proved = Known.read(known, every=every) if known is not None else None
     with session(node_dir, now, quiet=True) as run:
-        result = flow(run, scope_id, epoch_id, roots)
+        result = flow(run, scope_id, epoch_id, roots, proved)
+    if proved is not None:
+        proved.write()
     if as_json:
         emit("verify/1", {"ok": result.ok, **plain(result)})
         return 0 if result.ok else 1
     for epoch in result.epochs:
-        mark = MARK["pass" if epoch.ok else "fail"]
+        mark = "known" if epoch.known else MARK["pass" if epoch.ok else "fail"]
         name = f"{epoch.scope_id}/{epoch.epoch_id}" + (f" version {epoch.version}" if epoch.version > 1 else "")
         out(f"{mark} {name} {epoch.state} {epoch.statement_hash or ''}".rstrip())
         for check in epoch.checks:
@@ -86,7 +101,9 @@ def verify(
     if not count:
         out(f"DIFFERENT: no epoch of node {result.node_id} could be looked at; what stands above comes first")
         return 1
-    out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}")
+    before = sum(epoch.known for epoch in result.epochs)
+    told = f", {before} of them known from before" if before else ""
+    out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}{told}")
     return 0 if result.ok else 1
 
 

@@ -71,7 +71,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch's verdicts, one for each invariant, in the specification's order."""
+    """One epoch's verdicts, one for each invariant, in the specification's order.
+
+    `known`: it was not recomputed, being what passed before (`flows.known`); then there are no verdicts.
+    """
 
     scope_id: str
     epoch_id: int
@@ -79,6 +82,7 @@ class EpochReport:
     statement_hash: str | None
     checks: tuple[Check, ...]
     version: int = 1
+    known: bool = False
 
     @property
     def ok(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ledger.compute.derive import derive
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
@@ -17,7 +16,8 @@ from ledger.core.records import Binding
 from ledger.core.statement import would_be_owed
 from ledger.core.values import UserId
 from ledger.flows.accounts import account_key, held_account
-from ledger.flows.session import Session
+from ledger.flows.drafting import all_stated
+from ledger.flows.session import EpochFolder, Session
 from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -194,13 +194,10 @@ def _record(
 
 def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
     """Accounts that nobody has bound up to now, per epoch that holds included events of theirs, oldest first."""
-    node = session.node
-    bound = resolve_accounts(node.bindings())
+    bound = resolve_accounts(session.node.bindings())
     found = []
     for scope in session.scope_ids(scope_id):
-        for folder in node.epochs(scope):
-            statement = folder.statement()
-            derived = derive(session.engine, node, folder, stated=statement)
+        for folder, _, derived in all_stated(session, scope):
             state = folder.state()
             found += [
                 Owed(scope, folder.epoch_id, state, account)
@@ -208,6 +205,12 @@ def unresolved(session: Session, scope_id: str | None = None) -> list[Owed]:
                 if (account.source, account.platform_user_id) not in bound
             ]
     return found
+
+
+def _owes(folder: EpochFolder) -> bool:
+    """Whether the epoch is finalized with unresolved events."""
+    statement = folder.statement()
+    return folder.state() == "finalized" and statement is not None and bool(statement.unresolved_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +228,12 @@ class OwedTotal:
 
 def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal]:
     """Per account, over all finalized epochs of the scope(s); `user_id` is who has bound it since, if anyone."""
-    node, bound = session.node, resolve_accounts(session.node.bindings())
+    bound = resolve_accounts(session.node.bindings())
     found: dict[AccountKey, OwedTotal] = {}
     for scope in session.scope_ids(scope_id):
-        for folder in node.epochs(scope):
-            statement = folder.statement()
-            if folder.state() != "finalized" or statement is None or not statement.unresolved_count:
-                continue
-            derived = derive(session.engine, node, folder, stated=statement)
-            waiting = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
+        for _, statement, derived in all_stated(session, scope, _owes):
+            pool = statement.pool_total_credits if statement else 0
+            waiting = would_be_owed(derived.evaluation, pool, derived.awards)
             for account in derived.evaluation.unresolved:
                 key = (account.source, account.platform_user_id)
                 before = found.get(key) or OwedTotal(*key, None, bound.get(key), 0, 0, 0)

@@ -5,7 +5,7 @@ Reads only; needs no network and no key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from ledger.core.settling import approvers_of
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
+from ledger.flows.known import Known
 from ledger.flows.paying.check import money_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
@@ -56,17 +57,24 @@ class Verification:
 
 
 def verify(
-    session: Session, scope_id: str | None = None, epoch_id: int | None = None, roots: Sequence[str] = ()
+    session: Session,
+    scope_id: str | None = None,
+    epoch_id: int | None = None,
+    roots: Sequence[str] = (),
+    known: Known | None = None,
 ) -> Verification:
     """Check the node: all scopes and epochs, or those asked for.
 
     `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
+    `known`: what the caller proved before; epochs that are the same still are told as known, what passes is added.
     """
     with reading(session):
-        return _verified(session, scope_id, epoch_id, roots)
+        return _verified(session, scope_id, epoch_id, roots, known)
 
 
-def _verified(session: Session, scope_id: str | None, epoch_id: int | None, roots: Sequence[str]) -> Verification:
+def _verified(
+    session: Session, scope_id: str | None, epoch_id: int | None, roots: Sequence[str], known: Known | None
+) -> Verification:
     node = session.node
     if not (node.root / "data").exists():
         hint = "`ledger init` and `ledger collect` make it. If it was there, get it back: git checkout -- data"
@@ -77,18 +85,24 @@ def _verified(session: Session, scope_id: str | None, epoch_id: int | None, root
         Finding("ADAPTERS_NOT_IN_CORE", f"core imports {name}", path) for path, name in impure_imports()
     ]
     receipts = ReceiptCheck(session)
-    result.findings += _ids_elsewhere(session, scope_id, epoch_id)
+    same = _known_epochs(node, session.scope_ids(scope_id), known) if known else set()
+    result.findings += _ids_elsewhere(session, scope_id, epoch_id, same)
     for scope in session.scope_ids(scope_id):
         result.findings += _scope_findings(node, scope)
         with suppress(LedgerError):  # one of the findings
             result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
         folders = [folder for folder in _folders(node, scope) if epoch_id in (None, folder.epoch_id)]
-        ahead = Ahead(session.engine, node, folders)
+        ahead = Ahead(session.engine, node, [each for each in folders if (scope, each.epoch_id) not in same])
         for folder in folders:
+            if (scope, folder.epoch_id) in same:
+                hash_ = folder.hash_of("statement.json")
+                result.epochs.append(EpochReport(scope, folder.epoch_id, "finalized", hash_, (), known=True))
+                continue
             session.tell(f"verifying {scope}/{folder.epoch_id}")
-            result.epochs += [
-                EpochCheck(session, each, receipts, ahead).report() for each in (folder, *amendments(folder))
-            ]
+            reports = [EpochCheck(session, each, receipts, ahead).report() for each in (folder, *amendments(folder))]
+            result.epochs += reports
+            if known is not None:
+                known.learn(folder, passed=all(each.ok and each.state == "finalized" for each in reports))
             if isinstance(folder, FolderOnce):
                 folder.forget()
     result.findings += _binding_findings(node)
@@ -136,17 +150,29 @@ def _cut_off(folder: EpochFolder) -> bool:
     return True
 
 
-def _ids_elsewhere(session: Session, scope_id: str | None, epoch_id: int | None) -> list[Finding]:
-    """Where not all epochs are asked for, the ids of the others are read first: an id is in the node once."""
+def _known_epochs(node: Node, scopes: Sequence[str], known: Known) -> set[tuple[str, int]]:
+    """The epochs that were proved before and are the same still."""
+    found = set()
+    for scope in scopes:
+        for folder in _folders(node, scope):
+            if known.holds(node, folder):
+                found.add((scope, folder.epoch_id))
+    return found
+
+
+def _ids_elsewhere(
+    session: Session, scope_id: str | None, epoch_id: int | None, same: Collection[tuple[str, int]]
+) -> list[Finding]:
+    """Where not all epochs are looked at, the ids of the others are read first: an id is in the node once."""
     node, asked = session.node, set(session.scope_ids(scope_id))
-    if epoch_id is None and asked >= node.scopes.keys():
+    if epoch_id is None and asked >= node.scopes.keys() and not same:
         return []
     try:
         shards = [
             shard
             for scope in node.scopes
             for folder in _folders(node, scope)
-            if scope not in asked or epoch_id not in (None, folder.epoch_id)
+            if scope not in asked or epoch_id not in (None, folder.epoch_id) or (scope, folder.epoch_id) in same
             for shard in folder.shards()
         ]
         session.engine.remember_elsewhere(shards)

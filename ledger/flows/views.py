@@ -12,7 +12,7 @@ from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Curation, Payout
 from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
-from ledger.flows.drafting import as_stated
+from ledger.flows.drafting import all_stated, as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.remarks import Remark, remarks
 from ledger.flows.session import Session
@@ -125,7 +125,10 @@ class EpochView:
 
 def show_epoch(session: Session, folder: EpochFolder) -> EpochView:
     """Everyone's payout and the events that it comes from."""
-    derived = as_stated(session, folder)
+    return _view(session, folder, as_stated(session, folder))
+
+
+def _view(session: Session, folder: EpochFolder, derived: Derived) -> EpochView:
     events: dict[str, list[EventOutcome]] = {}
     for event in derived.loaded.outcomes():
         if event.user_id is not None:
@@ -171,8 +174,8 @@ def show_user(session: Session, user: str, scope_id: str | None = None) -> list[
     return [
         UserEpoch(scope, folder.epoch_id, folder.state(), person)
         for scope in session.scope_ids(scope_id)
-        for folder in session.node.epochs(scope)
-        for person in show_epoch(session, folder).people
+        for folder, _, derived in all_stated(session, scope)
+        for person in _view(session, folder, derived).people
         if person.payout.user_id == wanted
     ]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ledger
+from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Derived, derive
 from ledger.compute.engine import Engine
 from ledger.core.canonical import encode, sha256_hex
@@ -37,6 +38,7 @@ from ledger.site.views_people import Contributor, Share
 from ledger.site.views_policy import Pinned, Profile, pinned, scope_policy
 from ledger.store.files import read_file
 from ledger.store.node import Node
+from ledger.store.once import FolderOnce, read_once
 from ledger.store.payments import on_disk
 
 MARKER = ".ledger-site"
@@ -89,7 +91,7 @@ def build_site(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = _Pages(node, engine, building, api, commit, tell)
+    pages = _Pages(read_once(node), engine, building, api, commit, tell)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
     pages.render(checked)
@@ -181,10 +183,11 @@ class _Pages:
         last: dict[str, tuple[Derived, list[EventOutcome]]] = {}
         for scope_id in self._node.scopes:
             folders = self._node.epochs(scope_id)
+            ahead = Ahead(self._engine, self._node, folders)
             for folder in folders:
                 self._tell(f"computing {scope_id}/{folder.epoch_id}")
                 stored = folder.statement()
-                derived = derive(self._engine, self._node, folder, stated=stored)
+                derived = derive(ahead, self._node, folder, stated=stored)
                 outcomes = list(derived.loaded.outcomes())
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":
@@ -198,6 +201,8 @@ class _Pages:
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
                 self._remember(page, credits_in_force(folder))
+                if isinstance(folder, FolderOnce):
+                    folder.forget()
             if scope_id in last:
                 self._profiles[scope_id] = Profile.of(*last.pop(scope_id))
 

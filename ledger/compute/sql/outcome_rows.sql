@@ -21,5 +21,5 @@ SELECT
 FROM outcomes
 JOIN events ON events.rowid = number
 JOIN places ON places.epoch = outcomes.epoch
-WHERE outcomes.epoch = $epoch AND ($id::VARCHAR IS NULL OR id = $id)
+WHERE outcomes.epoch = $epoch AND events.epoch = $epoch AND ($id::VARCHAR IS NULL OR id = $id)
 ORDER BY number

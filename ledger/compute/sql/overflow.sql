@@ -5,6 +5,6 @@
 SELECT number, quantity, units
 FROM outcomes
 JOIN events ON events.rowid = number
-WHERE outcomes.epoch = $epoch AND units > $most::HUGEINT
+WHERE outcomes.epoch = $epoch AND events.epoch = $epoch AND units > $most::HUGEINT
 ORDER BY number
 LIMIT 1

@@ -1,0 +1,119 @@
+"""What one operator proved before: a file of his own, by which `verify` need not recompute what has not changed.
+
+For each finalized epoch that passed it keeps a hash over everything that its verdict follows from: the folder, the
+prefixes of the node's logs that it pins, the approver sets, and the epoch before, so that one changed byte anywhere
+makes every epoch from there on unknown. It says nothing to anybody else: whoever can write the file can lie in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ledger import __version__
+from ledger.compute.derive import peek
+from ledger.core.bounds import FILE_BYTES
+from ledger.core.canonical import decode, encode, sha256_hex
+from ledger.core.errors import FormatError, InputError, LedgerError
+from ledger.store import layout
+from ledger.store.files import read_file
+from ledger.store.node import EpochFolder, Node, walk
+
+FORMAT = "ledger-known/1"
+EDITION = 2
+_HINT = "Remove the file: the next run looks at everything and writes it anew."
+
+
+@dataclass
+class Known:
+    """The file's content: scope and epoch to what was proved of it. `every`: believe nothing, and learn it anew."""
+
+    path: Path
+    every: bool = False
+    _proved: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _content: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, *, every: bool = False) -> Known:
+        """The file's content, empty where it does not exist yet; InputError for one that is none of ours."""
+        found = cls(path, every)
+        try:
+            value = decode(path.read_bytes().removesuffix(b"\n"), FILE_BYTES)
+            if value["format"] != FORMAT:
+                raise ValueError
+            found._proved = {str(name): dict(proof) for name, proof in value["epochs"].items()}
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", path=str(path)) from None
+        except (FormatError, ValueError, TypeError, KeyError, AttributeError):
+            raise InputError("is no file of `ledger verify --known`", path=str(path), hint=_HINT) from None
+        return found
+
+    def holds(self, node: Node, folder: EpochFolder) -> bool:
+        """Whether this very content passed before, under this version of the tool. Ask from the first epoch on."""
+        name = f"{folder.scope_id}/{folder.epoch_id}"
+        before = self._content.get(f"{folder.scope_id}/{folder.epoch_id - 1}", "")
+        try:
+            self._content[name] = content_of(node, folder, before)
+        except LedgerError:  # its own check tells it
+            self._content.pop(name, None)
+            return False
+        return not self.every and self._proved.get(name) == self._proof(name)
+
+    def learn(self, folder: EpochFolder, *, passed: bool) -> None:
+        """Keep, or forget, what was found of an epoch that `holds` was asked of."""
+        name = f"{folder.scope_id}/{folder.epoch_id}"
+        if passed and name in self._content:
+            self._proved[name] = self._proof(name)
+        else:
+            self._proved.pop(name, None)
+
+    def _proof(self, name: str) -> dict[str, Any]:
+        return {"content": self._content[name], "edition": EDITION, "tool_version": __version__, "verdict": "pass"}
+
+    def write(self) -> None:
+        """Put the file in place, as a whole. InputError where that cannot be."""
+        data = encode({"epochs": self._proved, "format": FORMAT}) + b"\n"
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        try:
+            beside.write_bytes(data)
+            beside.replace(self.path)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", path=str(self.path)) from None
+
+
+def content_of(node: Node, folder: EpochFolder, before: str) -> str:
+    """The hash over all that an epoch's verdict follows from; `before`: that of the epoch before, empty for the first.
+
+    FormatError for a file that cannot be read.
+    """
+    inputs: list[list[object]] = [["before", before], ["node", node.node_id]]
+    for path, mode in walk(node.root, folder.relative):
+        inputs.append([path, mode & 0o170111, _digest(node.root, path)])
+    for path in (*folder.scope_logs, layout.NODE_FILE, layout.scope_path(folder.scope_id)):
+        if path != layout.log_path(folder.scope_id):
+            inputs.append([path, sha256_hex(node.stored(path) or b"")])
+    pinned = peek(folder.read("statement.json"))
+    if pinned is not None:
+        for path, size in (
+            (layout.IDENTITIES, pinned.identities.size),
+            (layout.RECEIPTS, pinned.receipts.size),
+            (layout.log_path(folder.scope_id), pinned.log.size),
+        ):
+            inputs.append([path, node.prefix_pin(path, size).sha256])
+    for rule in folder.epoch().pool_rules:
+        file = rule.get("file")
+        if isinstance(file, str):
+            inputs.append([file, sha256_hex(read_file(node.root, file) or b"")])
+    return sha256_hex(encode(inputs))
+
+
+def _digest(root: Path, path: str) -> str:
+    if layout.shard_number(path.rpartition("/")[2]) is None:
+        return sha256_hex(read_file(root, path) or b"")
+    with (root / path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
