@@ -113,6 +113,22 @@ def small_epochs(bench: Bench) -> Iterator[Row]:
     yield Row(f"one of {SMALL_EPOCHS} epochs of {SMALL_EVENTS} events", each * 1000, "ms")
 
 
+def years(bench: Bench) -> Iterator[Row]:
+    """`ledger verify` of ten finalized years, as a process, beside sha256sum of all of the node's data."""
+    root = bench.scratch / "years"
+    write_finished(root, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS)
+    baseline = run(["sh", "-c", f"find {root}/data -type f -print0 | xargs -0 sha256sum"], times=3)
+    known = root.parent / "years.known"
+    name = f"verify, {SMALL_EPOCHS} epochs x {SMALL_EVENTS} events x 300 people"
+    whole = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), "--all", times=2)
+    yield Row(f"{name}, over sha256sum", whole.seconds / baseline.seconds, "×", 8)
+    yield Row(f"{name}, processor time over that of sha256sum", whole.cpu / baseline.cpu, "×")
+    yield Row(f"{name}, peak memory", whole.peak / 1e9, "GB", 0.6)
+    again = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), times=2)
+    yield Row("the same, all known from before, over sha256sum", again.seconds / baseline.seconds, "×")
+    yield Row("the same, processor time over that of sha256sum", again.cpu / baseline.cpu, "×")
+
+
 def collect(bench: Bench) -> Iterator[Row]:
     """`ledger collect` of one CSV file, as a process, start-up included; and sealing's share beside a bare SHA-256."""
     rows = min(bench.events, 500_000)
@@ -171,6 +187,7 @@ ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     collect,
     guard,
     small_epochs,
+    years,
     growth,
     money,
     site,

@@ -55,7 +55,7 @@ def write(engine: Engine, found: list[Case]) -> list[Wanted]:
     return [Wanted(case.write(engine.root), case.epoch, case.pinned) for case in found]
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(found=st.lists(cases(), min_size=2, max_size=4))
 def test_a_set_of_epochs_gives_what_each_of_them_gives_alone(engine: Engine, found: list[Case]) -> None:
     for number, case in enumerate(found, start=1):  # an id is in the node once
