@@ -78,8 +78,9 @@ def verify(
         emit("verify/1", {"ok": result.ok, **plain(result)})
         return 0 if result.ok else 1
     for epoch in result.epochs:
-        mark = "known" if epoch.known else MARK["pass" if epoch.ok else "fail"]
-        name = f"{epoch.scope_id}/{epoch.epoch_id}" + (f" version {epoch.version}" if epoch.version > 1 else "")
+        place = f"{epoch.scope_id}/{epoch.epoch_id}"
+        mark = "known" if place in result.known else MARK["pass" if epoch.ok else "fail"]
+        name = place + (f" version {epoch.version}" if epoch.version > 1 else "")
         out(f"{mark} {name} {epoch.state} {epoch.statement_hash or ''}".rstrip())
         for check in epoch.checks:
             if not quiet or check.verdict == "fail":
@@ -101,8 +102,7 @@ def verify(
     if not count:
         out(f"DIFFERENT: no epoch of node {result.node_id} could be looked at; what stands above comes first")
         return 1
-    before = sum(epoch.known for epoch in result.epochs)
-    told = f", {before} of them known from before" if before else ""
+    told = f", {len(result.known)} of them known from before" if result.known else ""
     out(f"{'verified' if result.ok else 'DIFFERENT'}: {count} epoch{'s' * (count != 1)} of node {result.node_id}{told}")
     return 0 if result.ok else 1
 

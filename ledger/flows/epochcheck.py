@@ -71,10 +71,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch's verdicts, one for each invariant, in the specification's order.
-
-    `known`: it was not recomputed, being what passed before (`flows.known`); then there are no verdicts.
-    """
+    """One epoch's verdicts, one for each invariant, in the specification's order."""
 
     scope_id: str
     epoch_id: int
@@ -82,7 +79,6 @@ class EpochReport:
     statement_hash: str | None
     checks: tuple[Check, ...]
     version: int = 1
-    known: bool = False
 
     @property
     def ok(self) -> bool:

@@ -37,12 +37,16 @@ from ledger.store.payments import on_disk
 
 @dataclass
 class Verification:
-    """All epochs that were looked at, and what is wrong with the node apart from any epoch."""
+    """All epochs that were looked at, and what is wrong with the node apart from any epoch.
+
+    `known`: those that were not recomputed, being what passed before (`flows.known`); they come without verdicts.
+    """
 
     node_id: str
     epochs: list[EpochReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     trust: list[Trust] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -96,7 +100,8 @@ def _verified(
         for folder in folders:
             if (scope, folder.epoch_id) in same:
                 hash_ = folder.hash_of("statement.json")
-                result.epochs.append(EpochReport(scope, folder.epoch_id, "finalized", hash_, (), known=True))
+                result.epochs.append(EpochReport(scope, folder.epoch_id, "finalized", hash_, ()))
+                result.known.append(f"{scope}/{folder.epoch_id}")
                 continue
             session.tell(f"verifying {scope}/{folder.epoch_id}")
             reports = [EpochCheck(session, each, receipts, ahead).report() for each in (folder, *amendments(folder))]
