@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from ledger.core.errors import FormatError
+from ledger.core.records import PAYLOAD_FIELDS, payload_hash
 from ledger.flows.checksums import checksums
 from ledger.flows.session import open_session
 from ledger.flows.verify import verify
 from ledger.store import layout
 from ledger.store.node import load_node
 from tests.nodes import GOLDEN, NOW, golden_copy
-from tests.store.repositories import FIRST, rules
+from tests.store.repositories import FIRST, SECOND, append, last_line, rules
 
 EPOCH = "data/epochs/default/0003"
 SHARDS = [f"activity-{number}.jsonl" for number in ("0000", "0001", "0002", "0003", "9999", "2", "00002", "10000", "²")]
@@ -62,6 +63,16 @@ def test_guard_refuses_the_same_names(root: Path, name: str) -> None:
         target.write_bytes(data)
         if layout.kind_of(name) != "later" or data:
             assert rules(root), f"{name}, {what}: not noticed"
+
+
+@pytest.mark.parametrize("number", [3, 9999])
+def test_guard_refuses_a_shard_behind_a_gap_in_an_open_epoch(root: Path, number: int) -> None:
+    event = {**last_line(root, f"{SECOND}/activity.jsonl"), "id": "file:work:another"}
+    event["payload_hash"] = payload_hash({name: event[name] for name in PAYLOAD_FIELDS})
+    append(root, f"{SECOND}/{layout.shard_name(2)}", event)
+    assert rules(root) == set(), "the second file follows the first"
+    (root / SECOND / layout.shard_name(2)).rename(root / SECOND / layout.shard_name(number))
+    assert rules(root) == {"ACTIVITY_APPEND_ONLY"}
 
 
 def test_a_gap_and_an_empty_file_are_told_wherever_shards_are_listed(root: Path) -> None:
