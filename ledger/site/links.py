@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from ledger.core.place import Place
+
 _HARMLESS = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-;=?-_a-~]*)?")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -56,7 +58,7 @@ class Repository:
         """The form in which somebody vouches for work (`.github/ISSUE_TEMPLATE/vouch.yml`)."""
         return self._root and f"{self._root}/issues/new?template=vouch.yml"
 
-    def review(self, scope_id: str, epoch_id: int) -> str | None:
-        """The pull requests of the epoch's branch: one for its whole life."""
-        wanted = urlencode({"q": f"is:pr head:epoch/{scope_id}/{epoch_id}"}, safe=":/")
+    def review(self, scope_id: str, epoch_id: int, version: int = 1) -> str | None:
+        """The pull requests of the branch of an epoch, or of a later version of it: one for its whole life."""
+        wanted = urlencode({"q": f"is:pr head:{Place(scope_id, epoch_id, version).branch}"}, safe=":/")
         return self._root and f"{self._root}/pulls?{wanted}"

@@ -238,7 +238,7 @@ def test_a_pull_request_of_a_fork_with_the_same_branch_name_is_not_taken_for_our
 def test_preview_lays_what_is_in_progress_over_main(town: Town, tmp_path: Path) -> None:
     town.open(OPEN)
     for _ in range(2):
-        assert town.loop(OPEN).preview(tmp_path / "preview") == [("default", 1)]
+        assert town.loop(OPEN).preview(tmp_path / "preview") == [("default", 1, 1)]
     assert (tmp_path / "preview" / "data/epochs/default/0001/activity.jsonl").is_file()
 
 
