@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
+from functools import lru_cache
 from typing import cast
 
 from ledger.core.errors import SignatureError
@@ -101,6 +102,14 @@ def slip_of(text: str, signature: str, wallets: Collection[str]) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def _address_of(key: bytes) -> Address:
+    """The checksummed address of a key (its 64 bytes); remembered, since a long log has few signers."""
+    from eth_keys.datatypes import PublicKey
+
+    return cast(Address, PublicKey(key).to_checksum_address())
+
+
 def recover_signer(text: str, signature: str) -> Address:
     """The checksummed address whose key signed `text` by personal_sign; `signature` in normalized form.
 
@@ -115,7 +124,7 @@ def recover_signer(text: str, signature: str) -> Address:
     try:
         digest = keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(body), body))  # EIP-191, version 0x45
         recovered = Signature(raw[:64] + bytes([raw[64] - 27])).recover_public_key_from_msg_hash(digest)
-        return cast(Address, recovered.to_checksum_address())
+        return _address_of(recovered.to_bytes())
     except Exception as error:  # eth-keys raises several unrelated classes for points that are not on the curve
         raise SignatureError(
             f"no signer can be recovered from the signature ({type(error).__name__})",
