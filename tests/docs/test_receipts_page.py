@@ -69,3 +69,21 @@ def test_every_line_of_the_month_runs_and_pays_who_was_vouched_for(
     assert units == {"dora": 5 * 700 + 4 * 700, "emil": 5 * 200 + 4 * 700, "fay": 5 * 100}
     assert "1 revoked" in said
     assert len(list((club / "site/vc").glob("*.jwt"))) == 2 * 6
+
+
+def test_plain_sql_holds_the_log_to_what_sql_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    query = (ROOT / "docs/verify/receipts.sql").read_text("utf-8")
+    log = (ROOT / "data/receipts.jsonl").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def rules(text: str) -> set[str]:
+        (tmp_path / "receipts.jsonl").write_text(text, "utf-8")
+        return {row[0] for row in duckdb.connect().execute(query).fetchall()}
+
+    assert rules(log) == set()
+    assert rules(log.replace('"number":1', '"number":2', 1)) == {"LATEST_EVENT_WINS"}
+    assert rules(log.replace('"estimate":5', '"estimate":6', 1)) == {"RECEIPT_SIGNED", "RECEIPT_ROLE_BUDGET"}
+    assert "IDEMPOTENT_RECEIPTS" in rules(log + log.splitlines(keepends=True)[0])
+    assert "RECEIPT_ROLE_BUDGET" in rules(log.replace('"work_points":5', '"work_points":6', 1))
