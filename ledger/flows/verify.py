@@ -118,8 +118,15 @@ def _verified(
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)
     told = set(result.all_findings)
-    result.findings += [finding for finding in receipts.log_findings() if finding not in told]
+    result.findings += [finding for finding in _of_receipts(receipts) if finding not in told]
     return result
+
+
+def _of_receipts(receipts: ReceiptCheck) -> Sequence[Finding]:
+    try:
+        return receipts.log_findings()
+    except LedgerError as error:  # a file of another scope, on which receipts rest
+        return [as_finding(error)]
 
 
 def tree_findings(node: Node) -> list[Finding]:

@@ -40,10 +40,15 @@ class ReceiptCheck:
         return load_receipts(self.session, signatures=True)
 
     def log_findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the log itself, line by line."""
+        """What is wrong with the log itself, line by line.
+
+        Raises LedgerError where another file on which it rests, such as a chain of approvers, cannot be read.
+        """
         try:
             return self.receipts.findings
         except LedgerError as error:
+            if error.path not in (None, layout.RECEIPTS):
+                raise
             return (Finding(error.rule or "RECEIPT_SIGNED", error.message, error.path or layout.RECEIPTS, error.line),)
 
     def epoch_findings(self, folder: EpochFolder) -> Iterator[Finding]:
