@@ -66,3 +66,28 @@ def ci_alarm(node_dir: Path | None, now: str | None, as_json: bool, workflow: st
         note("nothing to do")
     else:
         out(f"#{number}")
+
+
+@ci.command("checklist")
+@options(node_option, now_option, json_option)
+def ci_checklist(node_dir: Path | None, now: str | None, as_json: bool) -> None:
+    """Keep the issue "Set up this ledger" current: one box for each thing that `ledger doctor` looks at.
+
+    For repositories made from a template (`ledger init --template`); closed when all is done.
+
+    Example: ledger ci checklist
+    """
+    from ledger.cli.options import session
+    from ledger.forge.checklist import bring_checklist
+    from ledger.forge.github import Forge
+
+    environ = dict(os.environ)
+    with session(node_dir, now) as run:
+        named = environ.get("GITHUB_REPOSITORY") or run.node.settings.repository
+        found = bring_checklist(run, Forge(environ, named or None), environ)
+    if as_json:
+        emit("checklist/1", {"issue": found.issue, "open": found.open, "closed": found.closed})
+    elif found.issue is None:
+        note("nothing to do")
+    else:
+        out(f"#{found.issue}: {found.open} left" if found.open else f"#{found.issue}: all done, closed")

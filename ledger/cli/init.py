@@ -21,6 +21,10 @@ _APPROVER = re.compile(
 )
 _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 """What still means something where there is a node already."""
+_IN_A_TEMPLATE = _ON_A_NODE - {"code_owners"} | {
+    "template", "scope_id", "base_issuance", "length_days", "unresolved", "solo",
+}  # fmt: skip
+"""What a template may say: rules, and nothing about whose ledger it will be."""
 
 
 @click.command()
@@ -73,6 +77,11 @@ _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 )
 @click.option("--solo", is_flag=True, help="One person does everything: no rule asks for a second one's review.")
 @click.option("--node-id", help="A UUID of your own (default: a new one).")
+@click.option(
+    "--template",
+    is_flag=True,
+    help="Write what a template repository holds: nobody's yet, with a list of what is left.",
+)
 def init(
     target: Path,
     now: str | None,
@@ -96,6 +105,7 @@ def init(
     unresolved: str,
     solo: bool,
     node_id: str | None,
+    template: bool,
 ) -> None:
     """Make a new node in DIR: settings, weights, and all that its repository on GitHub needs to run by itself.
 
@@ -111,9 +121,11 @@ def init(
     from ledger.flows.start import ACTION, NodePlan, first_windows, init_node, is_node
 
     fresh = not is_node(target)
-    ask = fresh and not as_json
+    ask = fresh and not as_json and not template
     if not fresh:
         _refuse_settings(target)
+    if template:
+        _refuse_people()
     if ask and sys.stdin.isatty():
         name = name or _ask("The node's name", default=target.resolve().name)
         node_repository = node_repository or _ask("Its repository on GitHub (OWNER/NAME, empty for none)")
@@ -141,7 +153,7 @@ def init(
         raise UsageError(f"--start or --anchor: {error}") from None
     sources = planned_sources(repositories, github, discord, consent, ask=ask)
     plan = NodePlan(
-        name=name or target.resolve().name,
+        name=name or ("A ledger" if template else target.resolve().name),
         start=first,
         approvers=people,
         accounts=accounts,
@@ -157,6 +169,7 @@ def init(
         unresolved=unresolved,
         solo=solo,
         node_id=node_id,
+        template=template,
         anchor=aligned[:10] if aligned else DEFAULT_ANCHOR,
     )
     try:
@@ -172,6 +185,10 @@ def init(
         note(
             f"{target} was a node already: " + (f"{len(written)} missing files added" if written else "nothing changed")
         )
+        return
+    if template:
+        note(f"{target} is a template: push it, and tick *Template repository* in its settings")
+        note("a repository made from it opens one issue, Set up this ledger, with what is left to do")
         return
     note(f"{target} is a node")
     note("its first windows: " + ", ".join(f"{each.start[:10]} to {each.end[:10]}" for each in first_windows(plan)))
@@ -224,19 +241,32 @@ def _account_number(account: str) -> int:
 
 def _refuse_settings(target: Path) -> None:
     """UsageError where the command line wants settings of a node that has its own: they change by pull request."""
-    context = click.get_current_context()
-    given = [
-        max(option.opts, key=len)
-        for option in context.command.params
-        if option.name not in _ON_A_NODE
-        and context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
+    if given := _given_beside(_ON_A_NODE):
         raise UsageError(
             f"{target} is a node already, so {', '.join(given)} would change nothing",
             hint="Change ledger.yaml, scopes/ or weights/ by a reviewed pull request; without these options the "
             "command adds the files that are missing.",
         )
+
+
+def _refuse_people() -> None:
+    """UsageError where the command line says whose ledger a template is."""
+    if given := _given_beside(_IN_A_TEMPLATE):
+        raise UsageError(
+            f"a template is nobody's ledger yet, so {', '.join(given)} has no place in it",
+            hint="Whoever makes a repository from it fills that in, led by its first issue.",
+        )
+
+
+def _given_beside(meant: set[str]) -> list[str]:
+    """The options on the command line other than those that mean something."""
+    context = click.get_current_context()
+    return [
+        max(option.opts, key=len)
+        for option in context.command.params
+        if option.name not in meant
+        and context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
 
 
 def _check_local(target: Path, repositories: Iterable[str]) -> None:

@@ -30,6 +30,8 @@ ACTION = f"{PROJECT}@v{__version__}"
 """The composite action (this project's `action.yml`) that a node's workflows call: the one line an upgrade changes."""
 WORKFLOWS = ("collect", "statement", "review", "guard", "publish", "witness")
 """The workflows of a node, by the name of their file."""
+TEMPLATE_NODE = "00000000-0000-0000-0000-000000000000"
+"""The id in a template's ledger.yaml: nobody's, and never to be kept."""
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]+)*@[A-Za-z0-9._/-]{1,100}")
 _OWNER = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
 _WORD = re.compile(r"(?!(null|true|false)$)[a-z][a-z0-9-]*")  # what YAML takes for text without quotes
@@ -51,7 +53,8 @@ class NodePlan:
 
     `code_owners` are the logins or teams on GitHub whose review a change of settings needs; `action` is what the
     workflows call, `owner/repository@ref`. `solo`: one person does everything, so that no rule asks for a second one's
-    review; the checks and the ban on rewriting stay.
+    review; the checks and the ban on rewriting stay. `template`: what a template repository holds, for
+    others to make theirs from: no id, no start, and the workflow that keeps the issue with what is left to do.
     """
 
     name: str
@@ -74,6 +77,7 @@ class NodePlan:
     action: str = ACTION
     unresolved: str = "share"
     solo: bool = False
+    template: bool = False
 
 
 def first_windows(plan: NodePlan, count: int = 3) -> list[Window]:
@@ -100,7 +104,7 @@ def render(plan: NodePlan) -> dict[str, str]:
             raise InputError(f"{owner!r} is no login or team on GitHub", hint="Write it as login, or org/team.")
     owners = " ".join(f"@{owner.removeprefix('@')}" for owner in plan.code_owners)
     values = {
-        "node_id": plan.node_id or str(uuid.uuid4()),
+        "node_id": TEMPLATE_NODE if plan.template else plan.node_id or str(uuid.uuid4()),
         "name": quoted(plan.name),
         "plain_name": plan.name,
         "site_url": quoted(plan.site_url),
@@ -111,7 +115,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         "grace_hours": str(plan.grace_hours),
         "scope_id": plan.scope_id,
         "scope_word": plan.scope_id if _WORD.fullmatch(plan.scope_id) else quoted(plan.scope_id),
-        "start": plan.start[:10],
+        "start": "null" if plan.template else quoted(plan.start[:10]),
         "approvers": _approvers(plan) or " []                # at least one before the first review:  - id: alice",
         "threshold": str(plan.threshold),
         "base_issuance": "null" if plan.base_issuance is None else quoted(str(plan.base_issuance)),
@@ -145,6 +149,8 @@ def render(plan: NodePlan) -> dict[str, str]:
         scope_path(plan.scope_id): "scope.yaml",
     }
     rendered = {path: _template(name).substitute(values) for path, name in names.items()}
+    if plan.template:
+        rendered[".github/workflows/setup.yml"] = _template("setup.yml").substitute(action=plan.action)
     return {**rendered, **workflows(plan.action), NODE_FILE: _template("ledger.yaml").substitute(values)}
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.flows.session import Session
-from ledger.flows.start import ACTION, WORKFLOWS, workflows
+from ledger.flows.start import ACTION, TEMPLATE_NODE, WORKFLOWS, workflows
 from ledger.flows.verify import altered_on_checkout
 from ledger.forge.alarm import ALARM_LABEL
 from ledger.forge.conversation import QUESTION_LABEL
@@ -113,6 +113,8 @@ def _local(session: Session) -> Iterator[Item]:
     node, root = session.node, session.node.root
     named = node.settings.repository
     yield _item("repository named", bool(named), named or "empty", "ledger.yaml: `repository: OWNER/NAME`.")
+    own = node.settings.node_id != TEMPLATE_NODE
+    yield _item("id of its own", own, node.settings.node_id, "ledger.yaml: `node_id` is a new UUID (`uuidgen`), once.")
     yield _bytes_kept(root)
     lines = _read(root / ".github" / "CODEOWNERS").splitlines()
     owned = any("@" in line for line in lines if not line.lstrip().startswith("#"))

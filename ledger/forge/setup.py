@@ -18,6 +18,7 @@ from typing import Any
 
 from ledger.core.errors import ConfigError, InputError, LedgerError, SourceError
 from ledger.flows.session import Session
+from ledger.flows.start import TEMPLATE_NODE
 from ledger.forge.clone import git_environment
 from ledger.forge.doctor import LABELS, our_action, wanted_secrets
 from ledger.forge.github import Forge, NotFoundError, RefusedError
@@ -74,6 +75,9 @@ class Plan:
 
 def make_plan(session: Session, forge: Forge, environ: Mapping[str, str]) -> Plan:
     """Look at everything and change nothing. CredentialsError for a token that may not look."""
+    if session.node.settings.node_id == TEMPLATE_NODE:
+        hint = "Put a new UUID there (`uuidgen`), once and for all, and commit it; then run this again."
+        raise ConfigError("node_id is still the template's, which is nobody's", path="ledger.yaml", hint=hint)
     plan = Plan()
     about = _get(forge, "")
     for step in (_push, _actions, _token, _labels, _environments, _secrets, _pages, _people, _rules, _variable, _run):
