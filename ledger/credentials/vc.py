@@ -7,6 +7,7 @@ signatures go along as evidence, so that a reader need not trust the site's key 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ledger.core.receipts import Receipt, ReceiptAct
@@ -83,8 +84,14 @@ def year_credential(
 
 
 def badge(credential: Mapping[str, Any], receipt: Receipt, node_name: str, issuer: str) -> dict[str, Any]:
-    """The same receipt as an Open Badge 3.0 (AchievementCredential): what wallets of badges show."""
+    """The same receipt as an Open Badge 3.0 (AchievementCredential): what wallets of badges show.
+
+    With the claims that Open Badges 3.0 asks of a badge in a token (its section "JWT Payload Format"): `nbf` counts
+    whole seconds and must be `validFrom`, so that has none smaller.
+    """
     what = f"{receipt.role} of {receipt.work_item_id}"
+    since = datetime.fromisoformat(credential["validFrom"]).replace(microsecond=0)
+    number, subject = f"{credential['id']}#badge", credential["credentialSubject"]["id"]
     return {
         "@context": [CONTEXT, BADGE_CONTEXT],
         "credentialStatus": credential["credentialStatus"],
@@ -100,15 +107,19 @@ def badge(credential: Mapping[str, Any], receipt: Receipt, node_name: str, issue
                 "name": what,
                 "type": ["Achievement"],
             },
-            "id": credential["credentialSubject"]["id"],
+            "id": subject,
             "type": ["AchievementSubject"],
         },
         "evidence": [{"id": credential["id"], "name": receipt.artifact_url, "type": ["Evidence"]}],
-        "id": f"{credential['id']}#badge",
+        "id": number,
+        "iss": issuer,
         "issuer": {"id": issuer, "name": node_name, "type": ["Profile"]},
+        "jti": number,
         "name": what,
+        "nbf": int(since.timestamp()),
+        "sub": subject,
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
-        "validFrom": credential["validFrom"],
+        "validFrom": f"{since:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 

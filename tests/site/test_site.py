@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,17 @@ import yaml
 from ledger.cli import main
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
+from ledger.credentials.did import did_document, document_url
+from ledger.credentials.keys import new_key, public_key
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
 from ledger.flows.identity import bind
+from ledger.flows.receipts.export import publish_key
 from ledger.site.build import build_site
 from ledger.site.check import broken_links
 from ledger.site.links import safe_link
+from ledger.site.receipts import issuer_document
+from ledger.store.node import load_node
 from tests.browser.support import CHROMIUM, needs_browser
 from tests.nodes import GOLDEN, at, digest, make_node, sign_as
 
@@ -37,6 +43,7 @@ HOSTILE = [
     "\u202eesrever \u200b\u0430dmin",
     "W" * 10_000,
 ]
+KEY = new_key()
 
 
 def build(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +71,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     scope = root / "scopes/default.yaml"
     scope.write_text(scope.read_text("utf-8").replace("work.csv", "work.jsonl"), "utf-8")
+    settings = root / "ledger.yaml"
+    text = yaml.safe_load(settings.read_text("utf-8")) | {"site_url": "https://acme.example/ledger/"}
+    settings.write_text(yaml.safe_dump(text), "utf-8")
     with at(root, "2026-01-13T12:00:00Z", "ann") as session:
+        publish_key(session, public_key(KEY))
         for number, text in enumerate(HOSTILE[:-2]):
             bind(session, "file", f"acct{number}", login=text, evidence=text, actor="ann")
         collect(session)
@@ -98,6 +109,21 @@ def served(request: pytest.FixtureRequest) -> Iterator[str]:
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
+
+
+def test_the_document_of_the_issuer_lies_where_its_identifier_says(hostile: Path) -> None:
+    did = "did:web:acme.example:ledger"
+    assert document_url(did) == "https://acme.example/ledger/did.json"
+    assert json.loads((hostile / "did.json").read_text("utf-8")) == did_document(did, [public_key(KEY)])
+    assert not (hostile / ".well-known/did.json").exists()
+    listed = json.loads((hostile / "api/v1/ledger/index.json").read_text("utf-8"))["files"]
+    assert "did.json" in [file["path"] for file in listed]
+
+    root = hostile.parent / "node"
+    for address, place in (("https://acme.example", ".well-known/did.json"), ("", None)):
+        node = load_node(root)
+        found = issuer_document(replace(node, settings=node.settings.model_copy(update={"site_url": address})))
+        assert (found and found[0]) == place
 
 
 def pages(folder: Path) -> list[str]:
