@@ -19,6 +19,7 @@ from ledger.core.values import parse_amount
 from ledger.flows.decide import require_user
 from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
 from ledger.flows.identity import Bound, Wanted, bind_many
+from ledger.flows.restricted import require_weighable
 from ledger.flows.session import EpochFolder, Session
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -106,6 +107,8 @@ def curate_file(session: Session, folder: EpochFolder, data: bytes, path: str) -
 
         lines = folder.curation()
         new = _new(rows, path, lines, record, group)
+        for line in new:
+            require_weighable(session.node.scope(folder.scope_id), line.event_id, line.weight_override_milli)
         most = [
             max(events[line.event_id].units, (line.weight_override_milli or 0) * events[line.event_id].quantity)
             for line in new

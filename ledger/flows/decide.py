@@ -15,6 +15,7 @@ from ledger.core.payout import bounded_sum
 from ledger.core.records import Curation, CurationAction, Override, Record
 from ledger.core.values import UserId
 from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
+from ledger.flows.restricted import require_weighable
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
@@ -61,6 +62,7 @@ def curate(
             }
         )
         _require_event(session, folder, event_id)
+        require_weighable(session.node.scope(folder.scope_id), event_id, weight_milli)
         if user_id is not None:
             require_user(session, user_id)
         group = ("include", "exclude") if action in ("include", "exclude") else (action,)

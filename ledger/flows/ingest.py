@@ -22,12 +22,14 @@ from ledger.core.routing import Facets
 from ledger.core.windows import Window
 from ledger.flows.cursors import notes
 from ledger.flows.opening import first_window
+from ledger.flows.restricted import forget, require_unweighed
 from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.samework import leave_out
 from ledger.flows.session import Session
 from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
-from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Source, SourceContext
+from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Restricted, Source, SourceContext
+from ledger.sources.registry import source_class
 from ledger.store.node import EpochFolder
 
 
@@ -99,9 +101,10 @@ class Ingest:
     def check(self, scope_id: str, only: str | None = None) -> None:
         """Let each source judge what people wrote for it: a wrong row stops the run before anything is written.
 
-        Raises ConfigError for a route that asks what a source cannot tell.
+        Raises ConfigError for a route that asks what a source cannot tell, and for a weight that a platform forbids.
         """
         scope = self._session.node.scope(scope_id)
+        require_unweighed(self._session, scope)
         for kind in sorted({entry.source for entry in self._entries(scope, only)}):
             check_routes(list(self._session.node.scopes.values()), kind)
         for entry in self._entries(scope, only):
@@ -132,6 +135,9 @@ class Ingest:
                 for stream in streams:
                     reports.append(self._stream(folder, entry, stream).read(log, backfill))
         leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
+        for kind in sorted({entry.source for entry in self._entries(scope, only)}):
+            if issubclass(source_class(kind), Restricted):
+                forget(session, folder, kind, lambda kind, ids: self._present(scope, kind, ids))
         return reports
 
     def _present(self, scope: ScopeSettings, kind: str, ids: Collection[str]) -> Collection[str]:

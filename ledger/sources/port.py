@@ -168,6 +168,19 @@ class Changeable(Protocol):
 
 
 @runtime_checkable
+class Restricted(Protocol):
+    """A source whose platform has rules about its contents: what is gone there does not count, and some may not weigh.
+
+    It is `Changeable` too, so that what is gone can be found.
+    """
+
+    @classmethod
+    def forbids_weight(cls, options: Any) -> str | None:
+        """The rule, by its name and in words, against weights of its events; None where the options answer for it."""
+        ...
+
+
+@runtime_checkable
 class Pushed(Protocol):
     """A source that can also be told what happened, instead of asking."""
 

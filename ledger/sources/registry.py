@@ -20,6 +20,7 @@ BUILT_IN = {
     "github": "ledger.sources.github:GitHubSource",
     "onchain": "ledger.sources.onchain:OnchainSource",
     "opencollective": "ledger.sources.opencollective:OpenCollectiveSource",
+    "x": "ledger.sources.x:XSource",
 }
 
 KEPT = {

@@ -20,7 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from ledger.core.bounds import NESTING
 from ledger.core.canonical import clean_text, nesting
 from ledger.core.errors import CredentialsError, SourceError
-from ledger.core.values import Timestamp, timestamp
+from ledger.core.values import Timestamp, timestamp, to_milliseconds
 from ledger.sources.port import SourceContext
 
 ATTEMPTS = 6
@@ -111,8 +111,13 @@ def _no_fraction(text: str) -> NoReturn:
 
 
 def _seconds(headers: Message) -> float | None:
-    text = headers.get("Retry-After", "")
-    return max(1.0, float(text)) if text.isascii() and text.isdigit() and len(text) < 7 else None
+    """How long an answer asks to wait: as `Retry-After` says, else up to the second that `x-rate-limit-reset` names."""
+    text, reset, sent = headers.get("Retry-After", ""), headers.get("x-rate-limit-reset", ""), _date(headers)
+    if text.isascii() and text.isdigit() and len(text) < 7:
+        return max(1.0, float(text))
+    if sent and reset.isascii() and reset.isdigit() and len(reset) < 12:
+        return max(1.0, float(int(reset) - to_milliseconds(sent) // 1000))
+    return None
 
 
 def _date(headers: Message) -> Timestamp | None:
