@@ -192,7 +192,8 @@ class ScopeSettings(Settings):
     `hold_epochs` epochs (None: for ever). `catch_up`: missed windows become an epoch each, or are joined into one.
 
     `objection_hours` keeps a statement open for questions, counted from review; `merge: manual` leaves the last click
-    to a person; a person above `outlier_percent` of an epoch is pointed out to approvers.
+    to a person; a person above `outlier_percent` of an epoch is pointed out to approvers. `merge_bindings: self_proved`
+    lets accounts that their owners proved themselves be bound without a person's click, where every scope says so.
     `on_decline`: whether money that somebody declines in a distribution goes to the others in it, or stays.
     """
 
@@ -217,6 +218,7 @@ class ScopeSettings(Settings):
     overlap: bool = False
     objection_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
     merge: Literal["auto", "manual"] = "auto"
+    merge_bindings: Literal["manual", "self_proved"] = "manual"
     outlier_percent: Annotated[int, Field(ge=1, le=100)] = 25
     on_decline: Literal["redistribute", "return"] = "return"
 

@@ -1,7 +1,9 @@
 """The one pull request for bindings: everything that is proved or vouched for, always built anew over main.
 
 Its branch `bindings` is main and the lines that claims add to the bindings log, in the order of the issues: so two
-claims never conflict, and a line keeps no number that main has taken meanwhile. Owners of the settings merge it.
+claims never conflict, and a line keeps no number that main has taken meanwhile. Owners of the settings merge it; it
+merges itself where every scope says `merge_bindings: self_proved` and every line is proved by its owner. Scopes are
+read from main, and GitHub's own rules stay above: a review that they ask for is waited for.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from ledger.forge.claims import Answered, Line, take_claim, take_vouchers
 from ledger.forge.clone import Workspace
 from ledger.forge.conversation import Pull, find_pulls, read_claims, read_comments
 from ledger.forge.epoch import Run
+from ledger.forge.github import RefusedError
 from ledger.forge.markdown import code, table
 
 BRANCH = "bindings"
@@ -22,7 +25,10 @@ LOG = "data/identities.jsonl"
 
 
 def bring_bindings(run: Run) -> bool:
-    """Take in every open claim, keep branch and pull request current, answer; whether the branch moved."""
+    """Take in every open claim, keep branch and pull request current, answer; whether it merged.
+
+    After a merge nothing is answered yet: run it again over the new main, which says what is bound.
+    """
     claims = read_claims(run.forge)
     pull = next((one for one in reversed(find_pulls(run.forge, BRANCH)) if one.open), None)
     if not claims and pull is None:
@@ -35,10 +41,12 @@ def bring_bindings(run: Run) -> bool:
             said += read_comments(run.forge, pull.number) if pull is not None else []
             vouched = take_vouchers(session, said, run.forge.url)
             lines = [line for found in (*answered, *(each for _, each in vouched)) for line in found.lines]
-            commit, moved = _push(run, work, bool(lines))
+            commit = _push(run, work, bool(lines))
             if lines:
                 pull = _show(run, pull, lines)
-                _checks(run, session, work, commit)
+                good = _checks(run, session, work, commit)
+                if good and _merges_itself(session, lines) and _merge(run, pull, commit):
+                    return True
             elif pull is not None:
                 run.forge.rest("PATCH", f"pulls/{pull.number}", {"state": "closed"})
         finally:
@@ -48,20 +56,37 @@ def bring_bindings(run: Run) -> bool:
         _answer(run, one.issue, f"claim-{one.issue}", _words(one, number), close=one.done)
     for comment, each in vouched:
         _answer(run, comment.thread, f"bind-{comment.id}", _words(each, number), close=False)
-    return moved
+    return False
 
 
-def _push(run: Run, work: Workspace, wanted: bool) -> tuple[str, bool]:
-    """The branch's commit, one over main, pushed where it differs; whether it did."""
+def _merges_itself(session: Session, lines: Sequence[Line]) -> bool:
+    """Whether no person's click is wanted: nobody vouches for anybody here, and bindings are every scope's concern."""
+    scopes = session.node.scopes.values()
+    return all(line.self_proved for line in lines) and all(one.merge_bindings == "self_proved" for one in scopes)
+
+
+def _merge(run: Run, pull: Pull, commit: str) -> bool:
+    fields = {"sha": commit, "merge_method": "squash", "commit_title": f"{pull.title} (#{pull.number})"}
+    try:
+        run.forge.rest("PUT", f"pulls/{pull.number}/merge", {**fields, "commit_message": ""})
+    except RefusedError as error:
+        run.tell(f"bindings: GitHub does not merge #{pull.number} yet: {error.message}")
+        return False
+    run.clone.delete(BRANCH, commit)
+    return True
+
+
+def _push(run: Run, work: Workspace, wanted: bool) -> str:
+    """The branch's commit, one over main, pushed where it differs; empty where none is wanted."""
     before = run.clone.remote_branch(BRANCH)
     if not wanted:
         if before is not None:
             run.clone.push_branch("", BRANCH, before)
-        return "", before is not None
+        return ""
     commit = run.clone.commit(work, [LOG], None, "Bind accounts that are proved", run.clone.time_of(work.main))
     if commit != before:
         run.clone.push_branch(commit, BRANCH, before)
-    return commit, commit != before
+    return commit
 
 
 def _show(run: Run, pull: Pull | None, lines: Sequence[Line]) -> Pull:
@@ -86,11 +111,14 @@ def _show(run: Run, pull: Pull | None, lines: Sequence[Line]) -> Pull:
     return pull
 
 
-def _checks(run: Run, session: Session, work: Workspace, commit: str) -> None:
-    """The three required checks, said once for each commit: a pull request by a job's token starts no workflow."""
+def _checks(run: Run, session: Session, work: Workspace, commit: str) -> bool:
+    """The three required checks, said once for each commit: a pull request by a job's token starts no workflow.
+
+    Returns whether all are green.
+    """
     present = run.forge.rest("GET", f"commits/{commit}/status")
     if isinstance(present, dict) and len(present.get("statuses", [])) >= 3:
-        return
+        return all(one.get("state") == "success" for one in present["statuses"])
     wrong = guard(run.root, work.main, commit, None)
     differs = verify(session).all_findings
     for name, findings in (("guard", wrong), ("verify", differs), ("statement", [])):
@@ -99,6 +127,7 @@ def _checks(run: Run, session: Session, work: Workspace, commit: str) -> None:
         run.forge.rest(
             "POST", f"statuses/{commit}", {"context": f"ledger/{name}", "state": state, "description": first}
         )
+    return not wrong and not differs
 
 
 def _words(found: Answered, number: int | None) -> str:

@@ -31,13 +31,14 @@ _BIND = re.compile(r"/bind(?:[ \t]+(.*))?", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One account that was bound in the caller's node, and by what."""
+    """One account that was bound in the caller's node, and by what; `self_proved`: by nobody's word."""
 
     account: str
     login: str | None
     user_id: str
     by: str
     issue: int
+    self_proved: bool
 
 
 @dataclass
@@ -73,7 +74,15 @@ def take_claim(session: Session, claim: Claim, url: str) -> Answered:
         except LedgerError as error:
             found.said.append(_problem(f"github:{author.account}", error))
             return found
-        _told(found, f"github:{author.account}", author.login, own.user_id, own.added, "the author of the issue")
+        _told(
+            found,
+            f"github:{author.account}",
+            author.login,
+            own.user_id,
+            own.added,
+            "the author of the issue",
+            alone=True,
+        )
         missing = 0
         for account in _accounts(fields):
             try:
@@ -138,7 +147,7 @@ def _prove(session: Session, found: Answered, user_id: str, account: _Account, u
             return False
         evidence = f"proof nonce={asked.nonce} event:{event.id} {url}"
     done = bind(session, *key, user_id=user_id, evidence=evidence, actor="self")
-    _told(found, name, None, done.user_id, done.added, "its own answer")
+    _told(found, name, None, done.user_id, done.added, "its own answer", alone=True)
     return True
 
 
@@ -216,12 +225,12 @@ def _vouch(session: Session, found: Answered, line: str, person: str, evidence: 
     except LedgerError as error:
         found.said.append(_problem(words[0], error))
         return
-    _told(found, f"{key[0]}:{key[1]}", login[1], done.user_id, done.added, f"{person} vouches")
+    _told(found, f"{key[0]}:{key[1]}", login[1], done.user_id, done.added, f"{person} vouches", alone=False)
 
 
-def _told(found: Answered, account: str, login: str | None, user_id: str, added: bool, by: str) -> None:
+def _told(found: Answered, account: str, login: str | None, user_id: str, added: bool, by: str, *, alone: bool) -> None:
     if added:
-        found.lines.append(Line(account, login, user_id, by, found.issue))
+        found.lines.append(Line(account, login, user_id, by, found.issue, alone))
         found.said.append(f"{code(account)} is proved ({by}).")
     else:
         found.said.append(f"{code(account)} is bound.")

@@ -92,7 +92,10 @@ class Loop(Run):
         """Take in claims, and questions about no epoch in progress; trouble there keeps no epoch from its turn."""
         for _ in range(TRIES):
             try:
-                bring_bindings(self)
+                if bring_bindings(self):
+                    self.clone.fetch()
+                    self._start(merged=True, collecting=True)  # no new window is due for that
+                    bring_bindings(self)
                 bring_inquiries(self)
                 return
             except LostRace:

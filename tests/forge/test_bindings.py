@@ -99,6 +99,23 @@ def test_a_wallet_joins_by_its_signature_over_the_text_in_the_answer(town: Town)
     assert bound["wallet", WALLETS["eve"]] == bound["github", str(ACCOUNTS["eve"])]
 
 
+def test_what_is_proved_merges_itself_where_every_scope_says_so_and_nothing_vouched_for_does(town: Town) -> None:
+    path = town.checkout / "scopes" / "default.yaml"
+    path.write_text(path.read_text("utf-8") + "merge_bindings: self_proved\n", "utf-8")
+    git(town.checkout, "commit", "--quiet", "-am", "What is proved needs no click")
+    town.hub.push_main(town.checkout)
+    first = claim(town, "eve")
+    sync(town, SOON)
+    assert town.hub.thread(first).state == "closed" and "Everything here is on the record" in said(town, first)[-1]
+    assert ("github", str(ACCOUNTS["eve"])) in on_branch(town, "origin/main")
+    assert "origin/bindings" not in git(town.checkout, "branch", "--remotes")
+    second = claim(town, "dan")
+    town.hub.comment(second, "ann", "/bind file:carol @carol")
+    sync(town, LATER)
+    assert not town.hub.pull(bindings_pull(town)).merged and town.hub.thread(second).state == "open"
+    assert ("file", "carol") not in on_branch(town, "origin/main")
+
+
 def test_what_somebody_else_edited_is_not_taken(town: Town) -> None:
     number = claim(town, "eve")
     town.hub.edit_thread(number, "ann", body=form(WALLETS["ann"]))
