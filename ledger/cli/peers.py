@@ -65,14 +65,15 @@ def status(node_dir: Path | None, now: str | None, as_json: bool) -> None:
 
     Example: ledger peers status
     """
-    from ledger.flows.peers import read_peers
+    from ledger.flows.peers import known_peers
 
     with session(node_dir, now) as run:
-        found = read_peers(run)
+        known = known_peers(run)
     if as_json:
-        emit("peers/1", {"peers": found})
+        emit("peers/1", {"last": {peer.name: found for peer, found in known}, "peers": [peer for peer, _ in known]})
         return
-    table(("peer", "node", "scopes", "clone"), [(p.name, p.node_id, ", ".join(p.roots), p.where) for p in found])
+    rows = [(p.name, p.node_id, ", ".join(p.roots), last.verified_at if last else "", p.where) for p, last in known]
+    table(("peer", "node", "scopes", "verified", "clone"), rows)
 
 
 def _tell(found: Sequence[PeerCheck], as_json: bool) -> None:

@@ -5,43 +5,36 @@ Only facts cross: nothing of a peer enters this node's arithmetic, and what its 
 
 from __future__ import annotations
 
-import json
+import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from ledger.core.errors import ConfigError, DifferenceError, InputError, UsageError
+from ledger.core.errors import DifferenceError, InputError, UsageError
 from ledger.core.evaluate import Finding
-from ledger.core.records import explain
-from ledger.core.values import Credits, Node, Sha256, UserId
+from ledger.core.identity import AccountKey, resolve_accounts
+from ledger.core.merkle import merkle_root
+from ledger.core.values import Credits, ScopeId, UserId
 from ledger.flows.identity import display_names
 from ledger.flows.session import Session, find_node, open_session
 from ledger.flows.witness import Witnessed, witness
-from ledger.store.files import read_file, write_file, write_lock
+from ledger.store.files import write_file, write_lock
+from ledger.store.peers import (
+    FILE,
+    FOLDER,
+    NAME,
+    Checkpoint,
+    Found,
+    Peer,
+    SamePerson,
+    read_found,
+    read_peers,
+    write_form,
+)
 
-FILE = "peers.json"
-FOLDER = "peers"
-NAME = r"[a-z0-9][a-z0-9-]{0,62}"
-
-
-class Peer(BaseModel):
-    """One other ledger: its node, where its clone lies, and the root of each scope's approvers as it was first seen."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(pattern=f"^{NAME}$")]
-    node_id: Node
-    roots: dict[str, Sha256 | None]
-    where: str
-
-    @property
-    def memory(self) -> str:
-        """The file in which its finalized statements are remembered."""
-        return f"{FOLDER}/{self.name}.jsonl"
+EVERYWHERE = frozenset({"discord", "github", "wallet"})
+"""Providers whose accounts are the same in every ledger; a name in a file of one ledger says nothing in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +44,7 @@ class Theirs:
     user_id: UserId
     name: str
     credits: Credits
+    accounts: tuple[AccountKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,7 @@ class PeerCheck:
     new: int
     findings: tuple[Finding, ...]
     people: tuple[Theirs, ...]
+    checkpoints: tuple[Checkpoint, ...]
 
     @property
     def ok(self) -> bool:
@@ -69,18 +64,10 @@ class PeerCheck:
         return not self.findings
 
 
-def read_peers(session: Session) -> list[Peer]:
-    """All peers, by name; ConfigError names what is wrong in the file."""
-    data = read_file(session.node.root, FILE)
-    if data is None:
-        return []
-    try:
-        value: Any = json.loads(data)
-        return [Peer.model_validate(each) for each in value["peers"]]
-    except ValidationError as error:
-        raise ConfigError(explain(error), path=FILE) from None
-    except (ValueError, LookupError, TypeError):
-        raise ConfigError('is not {"peers":[…]}', path=FILE) from None
+def known_peers(session: Session) -> list[tuple[Peer, Found | None]]:
+    """All peers with what was found of each when it last verified; asks nobody."""
+    root = session.node.root
+    return [(peer, read_found(root, peer)) for peer in read_peers(root)]
 
 
 def add_peer(session: Session, name: str, clone: Path) -> PeerCheck:
@@ -90,7 +77,7 @@ def add_peer(session: Session, name: str, clone: Path) -> PeerCheck:
     with _other(session, clone) as there:
         if there.node.node_id == session.node.node_id:
             raise InputError("is a clone of this very node", path=str(clone))
-        peers = {peer.name: peer for peer in read_peers(session)}
+        peers = {peer.name: peer for peer in read_peers(session.node.root)}
         known = peers.get(name)
         if known is not None and known.node_id != there.node.node_id:
             raise InputError(
@@ -114,21 +101,43 @@ def add_peer(session: Session, name: str, clone: Path) -> PeerCheck:
     with write_lock(session.node.root):
         peers[name] = peer.model_copy(update={"where": str(clone)})
         value = {"peers": [peers[each].model_dump() for each in sorted(peers)]}
-        text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
-        write_file(session.node.root, FILE, text.encode() + b"\n")
+        write_file(session.node.root, FILE, write_form(value))
+        _remember(session, found)
     return found
 
 
 def verify_peers(session: Session, names: Sequence[str] = (), clone: Path | None = None) -> list[PeerCheck]:
     """Verify the peers asked for (none: all) and compare each with what is remembered. `clone`: instead of `where`."""
-    peers = read_peers(session)
+    peers = read_peers(session.node.root)
     unknown = set(names) - {peer.name for peer in peers}
     if unknown:
         raise InputError(f"there is no peer {min(unknown)!r}", path=FILE, hint="`ledger peers status` lists them.")
     chosen = [peer for peer in peers if not names or peer.name in names]
     if clone is not None and len(chosen) != 1:
         raise UsageError("--clone goes with one peer", hint="ledger peers verify NAME --clone DIR")
-    return [_verify(session, peer, clone or Path(peer.where)) for peer in chosen]
+    found = [_verify(session, peer, clone or Path(peer.where)) for peer in chosen]
+    with write_lock(session.node.root):
+        for each in found:
+            if each.ok:
+                _remember(session, each)
+    return found
+
+
+def _remember(session: Session, found: PeerCheck) -> None:
+    """Write down when it verified, how far it was, and those of its people who have an account that is ours too.
+
+    Nobody else of theirs gets into this node.
+    """
+    ours = resolve_accounts(session.node.bindings())
+    same = [
+        SamePerson(
+            credits=one.credits, external_id=external, name=one.name[:300], provider=provider, user_id=one.user_id
+        )
+        for one in found.people
+        for provider, external in [account for account in one.accounts if account in ours][:1]
+    ]
+    value = Found(checkpoints=list(found.checkpoints), people=same, verified_at=session.now)
+    write_file(session.node.root, found.peer.findings, write_form(value.model_dump()))
 
 
 def _verify(session: Session, peer: Peer, clone: Path) -> PeerCheck:
@@ -143,6 +152,7 @@ def _check(there: Session, peer: Peer, seen: Witnessed) -> PeerCheck:
         new=len(seen.new),
         findings=(*_changed(peer, there, seen), *seen.all_findings),
         people=tuple(_people(there)),
+        checkpoints=tuple(_checkpoints(there)),
     )
 
 
@@ -168,8 +178,22 @@ def _people(there: Session) -> Iterator[Theirs]:
             for line in statement.payouts if statement else ():
                 totals[line.user_id] = totals.get(line.user_id, 0) + line.amount_credits
     names = display_names(there)
+    accounts: dict[UserId, list[AccountKey]] = {}
+    for account, user in sorted(resolve_accounts(there.node.bindings()).items()):
+        if account[0] in EVERYWHERE:
+            accounts.setdefault(user, []).append(account)
     for user, amount in sorted(totals.items()):
-        yield Theirs(user, names.get(user, user), Credits(amount))
+        yield Theirs(user, names.get(user, user), Credits(amount), tuple(accounts.get(user, ())))
+
+
+def _checkpoints(there: Session) -> Iterator[Checkpoint]:
+    """Of each scope: size and root of its log of finalized statements, as its own site publishes them."""
+    for scope_id in there.node.scopes:
+        hashes = [
+            folder.hash_of("statement.json") for folder in there.node.epochs(scope_id) if folder.state() == "finalized"
+        ]
+        root = bytes.fromhex(merkle_root(text.encode() for text in hashes))
+        yield Checkpoint(root=base64.b64encode(root).decode(), scope_id=ScopeId(scope_id), size=len(hashes))
 
 
 class _other:

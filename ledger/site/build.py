@@ -29,6 +29,7 @@ from ledger.site.history import History
 from ledger.site.links import Repository
 from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
@@ -173,6 +174,7 @@ class _Pages:
         self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._receipts = Receipts(node)
+        self._peers: list[PeerView] = peer_views(node.root)
         self._bodies.mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
@@ -270,6 +272,7 @@ class _Pages:
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
                     node_id=self._node.node_id, known=known, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
+                    elsewhere=theirs_of(self._peers, person.accounts),
                 )  # fmt: skip
                 for money in in_use:
                     for name, data in money.files(person.user_id, person.name).items():
@@ -300,6 +303,8 @@ class _Pages:
         self._page("late", "Late events", "late.html", depth=1, late=self._late, **common)
         if self._kpis:
             self._page("kpi", "Figures behind pools", "kpi.html", depth=1, kpis=self._kpis[::-1])
+        if self._peers:
+            self._page("peers", "Other ledgers", "peers.html", depth=1, peers=self._peers)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
         for shell in SHELLS.values():
@@ -312,6 +317,7 @@ class _Pages:
             {"Paid?": "paid.md"},
             {"Policy": "policy.md"},
             *([{"Figures": "kpi.md"}] if self._kpis else []),
+            *([{"Other ledgers": "peers.md"}] if self._peers else []),
             {"How to check": "check.md"},
             {"Late events": "late.md"},
             {"Glossary": "glossary.md"},

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from ledger.cli import main
-from tests.nodes import golden_copy, make_node
+from ledger.flows.identity import bind
+from ledger.site.build import build_site
+from ledger.site.checkpoint import checkpoint
+from tests.nodes import WALLETS, at, golden_copy, make_node
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -54,6 +57,39 @@ def test_a_peer_is_remembered_and_every_change_of_its_past_is_told(tmp_path: Pat
     code, out, _ = call("verify", "--json")
     assert code == 1
     assert not json.loads(out)["ok"]
+
+
+def test_the_site_tells_of_peers_and_what_the_same_people_got_there_as_theirs(tmp_path: Path, call: Call) -> None:
+    theirs, ours = golden_copy(tmp_path / "theirs"), tmp_path / "ours"
+    accounts = (("wallet", WALLETS["eve"]), ("file", "alice"))
+    with at(theirs, "2026-02-28", "ann") as session:
+        alice = next(line.user_id for line in session.node.bindings() if line.login == "alice")
+        bind(session, *accounts[0], user_id=alice, actor="ann")
+        folders = [folder for scope_id in session.node.scopes for folder in session.node.epochs(scope_id)]
+        final = [folder.statement() for folder in folders if folder.state() == "finalized"]
+        statements = [each for each in final if each is not None]
+    with at(ours, "2026-02-28", "ann") as session:
+        mine = {account: bind(session, *account, login="dora", actor="ann").user_id for account in accounts}
+    assert call("add", "garden", theirs)[0] == 0
+
+    (one,) = json.loads((ours / "peers/garden.json").read_text("utf-8"))["people"]
+    assert (one["user_id"], one["provider"], one["external_id"]) == (alice, "wallet", WALLETS["eve"])
+    paid = [line for each in statements for line in each.payouts if line.user_id == alice]
+    assert one["credits"] == sum(line.amount_credits for line in paid)
+    assert paid
+    point = checkpoint("", "default", [each.statement_hash for each in statements if each.scope_id == "default"])
+    site = tmp_path / "site"
+    with at(ours, "2026-03-01") as session:
+        build_site(session.node, session.engine, site, verification=None, commit=None)
+    page = (site / "peers/index.html").read_text("utf-8")
+    for words in ("2026-03-01", "garden", "Root of its approvers", point.decode().split()[-1]):
+        assert words in page
+    assert str(theirs) not in page
+    person = (site / f"contributors/{mine[accounts[0]]}/index.html").read_text("utf-8")
+    assert "never added to anything here" in person
+    assert f'<td class="num">{one["credits"]}</td>' in person
+    assert "No credits in a finalized epoch yet." in person
+    assert "In other ledgers" not in (site / f"contributors/{mine[accounts[1]]}/index.html").read_text("utf-8")
 
 
 def test_what_does_not_verify_or_is_ourselves_is_no_peer(tmp_path: Path, call: Call) -> None:

@@ -20,10 +20,10 @@ from ledger.credentials import status as lists
 from ledger.credentials.did import document_url, key_of
 from ledger.credentials.trust import SOURCE, Judged, Roots, TrustSettings, Verified, judge, merged, read_credential
 from ledger.flows.ingest import Ingest
-from ledger.flows.peers import read_peers
 from ledger.flows.session import Session
 from ledger.store.append import append_activity
 from ledger.store.files import write_lock
+from ledger.store.peers import read_peers
 from ledger.store.yamlfile import load_yaml
 
 TRUST = "trust.yaml"
@@ -125,7 +125,7 @@ def import_credentials(session: Session, scope_id: str, sources: Sequence[str], 
             except LedgerError as error:
                 lines.append(Line(where, "refused", None, None, str(error)))
         end = folder.window().end
-        peers = read_peers(session)
+        peers = read_peers(session.node.root)
         roots: Roots = {(str(peer.node_id), scope): root for peer in peers for scope, root in peer.roots.items()}
         judged = judge(trust, [found for _, found in verified], roots)
         places = {id(one): where for one, (where, _) in zip(judged, verified, strict=True)}
