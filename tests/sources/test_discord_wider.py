@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.core.errors import InputError, LedgerError
-from ledger.core.values import from_milliseconds
+from ledger.core.values import from_milliseconds, to_milliseconds
 from ledger.core.windows import Window
 from ledger.sources.discord import DiscordOptions
 from ledger.sources.keyed import keyed_account
@@ -75,6 +75,29 @@ def test_thanks_in_a_channel_for_that_are_events_for_those_who_are_thanked() -> 
         assert {event.metadata["channel_id"] for event in thanked} == {str(props.id)}
         with pytest.raises(InputError, match="go together"):
             DiscordOptions.load({"guild": "1", "kinds": ["props_received"]}, "scopes/default.yaml")
+
+
+def test_a_word_of_thanks_makes_a_mention_one_in_any_channel_and_is_not_kept() -> None:
+    said = (
+        ("THANKS <@1>", (BEN,), {BEN}),
+        ("mil Gracias, <@1> <@2>!", (BEN, CAT, ANNA), {BEN, CAT}),
+        ("thanksgiving with <@1>", (BEN,), set()),
+        ("thanks all", (), set()),
+        ("thanks <@3>", (ROBOT,), set()),
+        ("see <@1>", (BEN,), set()),
+    )
+    with served() as server:
+        channel = server.guild.channel("general")
+        for number, (text, mentions, _) in enumerate(said):
+            channel.say(ANNA, text, at_ms=MONDAY + number * 1000, mentions=mentions)
+        options = {"kinds": ["message_sent", "props_received"], "thanks": ["thanks", "gracias"]}
+        run = collect(server, **options)
+        bound = collect(server, consent="bound", bound=[key(ANNA), key(BEN)], **options)
+    wanted = sorted((MONDAY + number * 1000, key(who)) for number, (*_, whom) in enumerate(said) for who in whom)
+    found = of(run.events, "props_received")
+    assert sorted((to_milliseconds(event.event_time), event.platform_user_id) for event in found) == wanted
+    assert "racias" not in repr(run.events)
+    assert {event.platform_user_id for event in of(bound.events, "props_received")} == {key(BEN)}
 
 
 def test_roles_emoji_tags_and_channels_give_kinds_of_ones_own_and_a_poll_is_told() -> None:

@@ -8,6 +8,7 @@ permission bits are those of Discord's API version 10.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,16 @@ class Place:
 def is_binding_code(text: str) -> bool:
     """Whether a whole message is the code of a binding challenge: who posts it asks to be on the record."""
     return _BINDING_CODE.fullmatch(text) is not None
+
+
+def says(words: Iterable[str], text: str) -> bool:
+    """Whether one of these words stands in a text as a whole one, in upper or lower case."""
+    plain = _folded(text)
+    return any(re.search(rf"(?<!\w){re.escape(_folded(word))}(?!\w)", plain) for word in words)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def left_out(message: Mapping[str, Any]) -> str | None:
@@ -191,7 +202,7 @@ def _facets(raw: Raw, emoji: tuple[str, ...] = ()) -> Mapping[str, tuple[str, ..
 
 
 def thanks_of(raw: Raw, *, show_login: bool) -> Iterable[SourceEvent]:
-    """A `props_received` event for each person whom a message in a channel for thanks names."""
+    """A `props_received` event for each person whom a message that thanks names."""
     for person in raw.get("thanks", ()):
         yield _about(
             raw, "props_received", "props", person["account"], person["login"], person["account"], show_login, {}

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from ledger.core.canonical import clean_text
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, SourceError
-from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
+from ledger.core.values import Text, Timestamp, from_milliseconds, to_milliseconds
 from ledger.core.windows import Window, gaps
 from ledger.sources.discord import rules, walk
 from ledger.sources.discord.rules import Place
@@ -38,6 +38,7 @@ def _text(value: object) -> object:
 
 Kind = Literal["message_sent", "props_received", "reaction_given", "reaction_received"]
 REACTIONS = frozenset({"reaction_given", "reaction_received"})
+Word = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 Snowflake = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 
 
@@ -54,6 +55,7 @@ class DiscordOptions(Settings):
     channels: tuple[Snowflake, ...] = ()
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("message_sent",)
     props: tuple[Snowflake, ...] = ()
+    thanks: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
     private_threads: bool = False
     logins: Literal["hide", "show"] = "hide"
     ids: Literal["keyed", "plain"] = "keyed"
@@ -64,8 +66,8 @@ class DiscordOptions(Settings):
     @model_validator(mode="after")
     def _answerable(self) -> DiscordOptions:
         answerable(self.kinds_as, DiscordSource.facets(self))
-        if ("props_received" in self.kinds) != bool(self.props):
-            raise ValueError("the kind props_received and the channels under props go together")
+        if ("props_received" in self.kinds) != bool(self.props or self.thanks):
+            raise ValueError("the kind props_received and channels under props or words under thanks go together")
         return self
 
 
@@ -86,7 +88,7 @@ class _Snapshot:
 
 
 class DiscordSource:
-    """Messages of people in one guild; where asked for, reactions to them and thanks in channels for that."""
+    """Messages of people in one guild; where asked for, reactions to them and thanks."""
 
     kind: ClassVar[str] = "discord"
     version: ClassVar[str] = "2"
@@ -350,13 +352,16 @@ class DiscordSource:
         return keyed_account(secret, account) if self._options.ids == "keyed" else account
 
     def _more(self, message: Mapping[str, Any], place: Place, time: Timestamp) -> dict[str, Any]:
-        """The roles of a message's author, where a rule asks for them, and whom it thanks in a channel for that."""
+        """The roles of a message's author, where a rule asks for them, and whom it thanks, by channel or word."""
         more: dict[str, Any] = {}
         if any(rule.role is not None for rule in self._options.kinds_as):
             more["roles"] = self._roles_of(message["author"]["id"])
-        if {str(place.id), str(place.parent_id)}.isdisjoint(self._options.props):
+        named, words = message.get("mentions") or (), self._options.thanks
+        if {str(place.id), str(place.parent_id)}.isdisjoint(self._options.props) and not (
+            named and rules.says(words, message["content"])
+        ):
             return more
-        people = {each["id"]: each for each in message.get("mentions") or () if not each.get("bot")}
+        people = {each["id"]: each for each in named if not each.get("bot")}
         people.pop(message["author"]["id"], None)
         thanked = [(self._account(number), clean_text(each.get("username") or "") or None)
                    for number, each in sorted(people.items())]  # fmt: skip
