@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from ledger.cli.init_people import Ground, ask, ask_approvers, people_of, proved, tell_text
 from ledger.cli.init_sources import planned_sources, source_options, tell_needs
 from ledger.cli.options import json_option, moment, now_option, options
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
-_APPROVER = re.compile(
-    r"(?P<id>[^=]+)=(?P<wallet>[^=@]+)(?:@(?P<account>[1-9][0-9]{0,18}|(?=[0-9-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9-]{0,38}))?",
-    re.ASCII,
-)
 _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 """What still means something where there is a node already."""
 _IN_A_TEMPLATE = _ON_A_NODE - {"code_owners"} | {
@@ -39,6 +36,14 @@ _IN_A_TEMPLATE = _ON_A_NODE - {"code_owners"} | {
     metavar="ID=0x…[@ACCOUNT]",
     help="Someone who signs: wallet, and the GitHub account that reviews (its number, or its name); repeatable.",
 )
+@click.option(
+    "--approver-proof",
+    "proofs",
+    multiple=True,
+    metavar="ID=0xSIGNATURE[@ACCOUNT]",
+    help="The same, with a signature over the text of --approver-text in the place of the wallet; repeatable.",
+)
+@click.option("--approver-text", metavar="ID", help="Print what ID signs for --approver-proof; write nothing.")
 @click.option("--threshold", type=click.IntRange(1, 999), default=1, show_default=True, help="How many must sign.")
 @click.option("--base-issuance", metavar="CREDITS", default="10000", show_default=True, help="Credits of every epoch.")
 @click.option(
@@ -89,6 +94,8 @@ def init(
     name: str | None,
     scope_id: str,
     approvers: tuple[str, ...],
+    proofs: tuple[str, ...],
+    approver_text: str | None,
     threshold: int,
     base_issuance: str,
     repositories: tuple[str, ...],
@@ -121,20 +128,25 @@ def init(
     from ledger.flows.start import ACTION, NodePlan, first_windows, init_node, is_node
 
     fresh = not is_node(target)
-    ask = fresh and not as_json and not template
+    asking = fresh and not as_json and not template
     if not fresh:
         _refuse_settings(target)
     if template:
         _refuse_people()
-    if ask and sys.stdin.isatty():
-        name = name or _ask("The node's name", default=target.resolve().name)
-        node_repository = node_repository or _ask("Its repository on GitHub (OWNER/NAME, empty for none)")
-        approvers = approvers or tuple(_ask_approvers())
+    ground = Ground(node_repository or name or target.resolve().name, scope_id)
+    if approver_text is not None:
+        tell_text(approver_text, ground)
+        return
+    approvers += tuple(proved(proofs, approvers, ground))
+    if asking and sys.stdin.isatty():
+        name = name or ask("The node's name", default=target.resolve().name)
+        node_repository = node_repository or ask("Its repository on GitHub (OWNER/NAME, empty for none)")
+        approvers = approvers or tuple(ask_approvers(Ground(node_repository or name, scope_id)))
         if len(approvers) > 1 and _left_open("threshold"):
             most = click.IntRange(1, len(approvers))
             threshold = click.prompt("How many of them must sign", type=most, default=len(approvers) // 2 + 1, err=True)
         code_owners = code_owners or tuple(
-            _ask("Who reviews changes of settings on GitHub (LOGIN or ORG/TEAM …)").split()
+            ask("Who reviews changes of settings on GitHub (LOGIN or ORG/TEAM …)").split()
         )
         if not solo and len(approvers) == 1 and len(code_owners) < 2:
             solo = click.confirm(
@@ -144,14 +156,14 @@ def init(
             note("Until people have bound their accounts: `hold` keeps their shares for them, `share` pays the others.")
             choice = click.Choice(("hold", "share"))
             unresolved = click.prompt("Shares of accounts that nobody bound", type=choice, default="hold", err=True)
-    people, accounts = _people(approvers)
+    people, accounts = people_of(approvers)
     _check_local(target, repositories)
     try:
         first = parse_time(start) if start else moment(now)
         aligned = parse_time(anchor) if anchor else first if start else None
     except ValueError as error:
         raise UsageError(f"--start or --anchor: {error}") from None
-    sources = planned_sources(repositories, github, discord, consent, ask=ask)
+    sources = planned_sources(repositories, github, discord, consent, ask=asking)
     plan = NodePlan(
         name=name or ("A ledger" if template else target.resolve().name),
         start=first,
@@ -200,43 +212,6 @@ def init(
     if not code_owners:
         note("nobody owns the settings yet: see .github/CODEOWNERS")
     note("next: look at scopes/ and weights/, then `ledger setup --dry-run` in it, or follow docs/operate.md")
-
-
-def _people(approvers: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """Ids with wallets, and the GitHub numbers of those that have one. UsageError for what is neither."""
-    from ledger.core.values import checksummed
-
-    people, accounts = [], {}
-    for text in approvers:
-        match = _APPROVER.fullmatch(text)
-        if match is None:
-            raise UsageError(
-                f"--approver {text}: write it as ID=0x… or ID=0x…@ACCOUNT",
-                hint="For example alice=0x2c75…@alice-on-github, or the account's number.",
-            )
-        if not match["wallet"].startswith("0x"):
-            raise UsageError(
-                f"--approver {text}: {match['wallet']} is no address",
-                hint="Names (ENS) are not looked up, since they may point elsewhere tomorrow: give 0x and 40 digits.",
-            )
-        try:
-            people.append((match["id"], str(checksummed(match["wallet"]))))
-        except ValueError as error:
-            raise UsageError(f"--approver {text}: {error}") from None
-        if match["account"]:
-            accounts[match["id"]] = _account_number(match["account"])
-    return people, accounts
-
-
-def _account_number(account: str) -> int:
-    """The number of a GitHub account: as given, or looked up by its name once and for all."""
-    if account.isdigit():
-        return int(account)
-    from ledger.forge.github import account_number
-
-    number = account_number(dict(os.environ), account)
-    note(f"{account} on GitHub is account {number}")
-    return number
 
 
 def _refuse_settings(target: Path) -> None:
@@ -292,18 +267,3 @@ def _left_open(option: str) -> bool:
     """Whether the command line said nothing about an option."""
     source = click.get_current_context().get_parameter_source(option)
     return source is click.core.ParameterSource.DEFAULT
-
-
-def _ask(question: str, default: str = "") -> str:
-    return str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip()
-
-
-def _ask_approvers() -> Iterator[str]:
-    """Approvers until an empty line; one that is not understood is asked for again."""
-    while answer := _ask("An approver (ID=0x…@GITHUB_NAME, empty for no more)"):
-        try:
-            _people([answer])
-        except UsageError as error:
-            note(str(error))
-        else:
-            yield answer

@@ -49,6 +49,14 @@ class Challenge:
         return CODE_PREFIX + sha256_hex(self.text.encode())[:CODE_DIGITS]
 
 
+def approver_text(place: str, scope_id: str, person: str) -> str:
+    """What somebody signs who is to be an approver of a ledger that is only being made, so that it takes his wallet.
+
+    `place` is the ledger's repository, or its name where it has none. Four lines, no line end after the last.
+    """
+    return f"Contribution Ledger Approver Proof\nLedger: {place}\nScope: {scope_id}\nApprover: {person}"
+
+
 def nonce_of(bindings: list[Binding], account: AccountKey) -> int:
     """How many lines of the log are about `account`."""
     return sum((line.provider, line.external_id) == account for line in bindings)

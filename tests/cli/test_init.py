@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from eth_account import Account
+from eth_account.messages import encode_defunct
 from syrupy.assertion import SnapshotAssertion
 
 from ledger.cli import init as init_module
@@ -18,7 +20,7 @@ from ledger.cli.app import ledger
 from ledger.core.errors import InputError, LedgerError, UsageError
 from ledger.flows.start import ACTION
 from ledger.store.node import load_node
-from tests.nodes import NODE_ID, WALLETS
+from tests.nodes import KEYS, NODE_ID, WALLETS
 
 FLAGS = (
     "--name", "The Acme ledger", "--node-repository", "acme/led", "--node-id", NODE_ID,
@@ -73,7 +75,7 @@ def test_what_is_asked_for_stands_in_the_settings(tmp_path: Path) -> None:
 
 
 def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: None) -> None:
-    people = f"ann\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\n"
+    people = f"ann\n\na b\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\n"
     result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\n\n\n")
     assert result.exception is None
     node = load_node(tmp_path / "node")
@@ -83,6 +85,48 @@ def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: 
     assert "3 is not in the range" in result.stderr + result.stdout
     assert scope.threshold == 2
     assert "* @acme/stewards @ann\n" in (tmp_path / "node/.github/CODEOWNERS").read_text("utf-8")
+
+
+def signed(text: str, name: str) -> str:
+    return "0x" + Account.sign_message(encode_defunct(text=text), KEYS[name]).signature.hex().removeprefix("0x")
+
+
+ASKED = "Contribution Ledger Approver Proof\nLedger: acme/led\nScope: default\nApprover: ann"
+
+
+def test_an_approver_signs_instead_of_typing_a_wallet(tmp_path: Path) -> None:
+    where = ("--node-repository", "acme/led")
+    told = init(tmp_path / "node", *where, "--approver-text", "ann")
+    assert told.stdout == f"{ASKED}\n" and not (tmp_path / "node").exists()
+    made = init(tmp_path / "node", *where, "--approver-proof", f"ann={signed(ASKED, 'ann')}@101")
+    assert made.exception is None and f"ann signed with {WALLETS['ann']}" in made.stderr
+    (ann,) = load_node(tmp_path / "node").scope("default").approvers
+    assert (ann.id, ann.wallets, ann.github_id) == ("ann", (WALLETS["ann"],), 101)
+
+
+def test_a_signature_over_another_text_or_by_another_wallet_is_seen(tmp_path: Path) -> None:
+    typed = ("--approver", f"ann={WALLETS['ann']}@101", "--node-repository", "acme/led")
+    for signature, word in (
+        (signed(ASKED, "ben"), f"by {WALLETS['ben']}, not by {WALLETS['ann']}"),
+        (signed(ASKED.replace("acme/led", "acme/other"), "ann"), f"not by {WALLETS['ann']}"),
+        ("0x12", "signature of ann"),
+    ):
+        result = init(tmp_path / "node", *typed, "--approver-proof", f"ann={signature}")
+        assert isinstance(result.exception, UsageError) and word in str(result.exception)
+    for flags in (("--approver-proof", "ann"), ("--approver-text", "a\nb"), ("--approver-text", "a", "--name", "a\nb")):
+        assert isinstance(init(tmp_path / "node", *flags).exception, UsageError)
+    assert not (tmp_path / "node").exists()
+    init(tmp_path / "node", *typed, "--approver-proof", f"ann={signed(ASKED, 'ann')}")
+    assert len(load_node(tmp_path / "node").scope("default").approvers) == 1
+
+
+def test_on_a_terminal_the_wallet_that_signed_is_taken_once_it_is_recognised(tmp_path: Path, terminal: None) -> None:
+    signature = signed(ASKED, "ann")
+    people = f"ann\n{signature}\nn\nann\n{signature}\ny\n101\n\n"
+    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}ann\n\n\n\n\n")
+    assert result.exception is None and ASKED in result.stderr
+    (ann,) = load_node(tmp_path / "node").scope("default").approvers
+    assert (ann.wallets, ann.github_id) == ((WALLETS["ann"],), 101)
 
 
 def test_without_a_terminal_it_asks_nothing(tmp_path: Path) -> None:
