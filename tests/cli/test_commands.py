@@ -296,3 +296,19 @@ def test_the_version_answers_without_loading_anything() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert not {"click", "pydantic", "duckdb", "yaml"} & set(done.stdout.replace("'", " ").replace(",", " ").split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_documented_line_of_each_shell_prints_what_completes(shell: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
+    assert f"_LEDGER_COMPLETE={shell}_source ledger" in page
+
+    def told(**environ: str) -> str:
+        command = [sys.executable, str(Path(sys.executable).parent / "ledger")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environ})
+        return done.stdout
+
+    if shell == "bash":  # which click asks for its version: where there is none, completing works all the same
+        assert "plain,init\n" in told(_LEDGER_COMPLETE="bash_complete", COMP_WORDS="ledger ini", COMP_CWORD="1")
+    else:
+        assert f"_LEDGER_COMPLETE={shell}_complete" in told(_LEDGER_COMPLETE=f"{shell}_source")
