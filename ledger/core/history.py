@@ -179,7 +179,12 @@ class Totals:
         if who not in self.users:
             raise FormatError(f"{who!r} is nobody whom a line before this names", rule=RULE)
         user = self.users[who]
-        return self.nobody if user is None else self.people.setdefault(user, Figures())
+        if user is None:
+            return self.nobody
+        figures = self.people.get(user)
+        if figures is None:
+            figures = self.people[user] = Figures()
+        return figures
 
 
 def total_of(lines: Iterable[HistoryLine]) -> Totals:

@@ -274,6 +274,8 @@ def _bindings(
         for alias in (*own, *each.aliases):
             account = alias.account or told.get((alias.provider, alias.name.lower()))
             why = "the file does not tell its number"
+            if alias.provider == "wallet":
+                why = "the file states it without a proof; a wallet proves itself (ledger identity prove)"
             if alias.provider == "discord" and "discord" not in collected:
                 why = "no scope collects from Discord, so it could match nothing; add the source and import again"
             elif alias.provider == "discord" and account is None:

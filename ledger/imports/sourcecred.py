@@ -216,14 +216,17 @@ class Replay:
         for each in distribution["allocations"]:
             policy, receipts = each["policy"], []
             budget = _grain(policy["budget"])
+            total = 0
             for receipt in each["receipts"]:
-                account, amount = self._of(line, receipt["id"]), _grain(receipt["amount"])
+                own, amount = receipt["id"], _grain(receipt["amount"])
+                account = self._accounts.get(own) or self._of(line, own)
                 if not account.active:
                     raise _wrong(line, f"gives grain to {account.identity.name}, who is not active")
                 if self._accounting:
                     account.balance += amount
-                receipts.append((self._own[receipt["id"]], amount))
-            if sum(amount for _, amount in receipts) != budget:
+                total += amount
+                receipts.append((self._own[own], amount))
+            if total != budget:
                 self.off_budget.append(line)
             self.allocations += 1
             self.receipts += len(receipts)
@@ -315,15 +318,15 @@ def alias_of(address: str, line: int) -> Alias | None:
         case ["sourcecred", "discourse", "user", forum, name]:
             return Alias("discourse", clean_text(f"{name} at {forum}")[:200], None, line)
         case ["sourcecred", "ethereum", *_, wallet] if _ADDRESS.fullmatch(wallet):
-            return Alias("wallet", wallet, wallet, line)
+            return Alias("wallet", wallet, None, line)  # stated by whoever could write the file, not proved
         case ["sourcecred", "core", "IDENTITY", _]:
             return None
     return Alias("other", clean_text("/".join(parts))[:200], None, line)
 
 
 def _grain(value: Any) -> int:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or _GRAIN.fullmatch(text) is None:
+    text = str(value) if type(value) is int else value
+    if type(text) is not str or _GRAIN.fullmatch(text) is None:
         raise ValueError(f"{str(value)[:60]!r} is no whole amount of grain from 0 to 10^38-1")
     return int(text)
 

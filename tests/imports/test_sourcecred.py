@@ -210,6 +210,26 @@ def test_nobody_is_guessed_and_who_is_known_here_already_is_the_same_person(root
         bring(root, leave_out=("zoe",))
 
 
+def test_a_wallet_that_the_file_states_is_bound_only_where_somebody_vouches_for_it(root: Path, instance: Path) -> None:
+    wallet = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
+    alias = {"address": f"N\0sourcecred\0ethereum\0{wallet}\0", "description": "a wallet"}
+    action = {"alias": alias, "identityId": "KhG4Lenkbd5h2NXiKECmXA", "type": "ADD_ALIAS"}
+    last = json.loads(LINES[-1])["ledgerTimestamp"]
+    line = {"action": action, "ledgerTimestamp": last, "uuid": "oX09dI6kBhKbsEc9P0lSpQ", "version": "1"}
+    with (instance / "data/ledger.json").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+    def wallets() -> list[str]:
+        with at(root, "2026-01-06T01:00:00Z") as session:
+            return [each.external_id for each in session.node.bindings() if each.provider == "wallet"]
+
+    stated = bring(root, instance)
+    assert any(name == f"wallet {wallet}" and "proves itself" in why for _, name, why in stated.unbound)
+    assert stated.wallets == 1 and wallets() == []
+    bring(root, instance, accounts=f"provider,name,account\nwallet,{wallet},{wallet}\n".encode())
+    assert wallets() == [wallet]
+
+
 def test_addresses_of_the_graph_tell_an_account_only_where_they_hold_its_number() -> None:
     def found(*parts: str) -> tuple[str, str | None] | None:
         alias = alias_of("\0".join(("N", *parts, "")), 1)
@@ -219,7 +239,7 @@ def test_addresses_of_the_graph_tell_an_account_only_where_they_hold_its_number(
     assert found("sourcecred", "discord", "MEMBER", "bot", "300000000000000001") == ("discord", None)
     assert found("sourcecred", "github", "USERLIKE", "USER", "ann") == ("github", None)
     assert found("sourcecred", "discourse", "user", "https://forum.example.org", "ann") == ("discourse", None)
-    assert found("sourcecred", "ethereum", "0x" + "ab" * 20) == ("wallet", "0x" + "ab" * 20)
+    assert found("sourcecred", "ethereum", "0x" + "ab" * 20) == ("wallet", None)
     assert found("sourcecred", "core", "IDENTITY", "x") is None
     assert found("acme", "forum", "7") == ("other", None)
 
