@@ -70,11 +70,14 @@ def draft_receipts(session: Session, wanted: Sequence[Receipt]) -> list[Draft]:
     """The unsigned acts that would issue these receipts; the first one that the rules refuse raises."""
     node, receipts = session.node, load_receipts(session)
     users, held, drafts = known_users(node.bindings()), event_places(session), list[Draft]()
+    roles: set[tuple[str, str]] = set()
     for receipt in wanted:
         if receipt.user_id not in users:
             hint = "`ledger identity bind` makes a user; `ledger identity list` shows all."
             raise InputError(f"no user {receipt.user_id} in the bindings log", path=layout.IDENTITIES, hint=hint)
-        _require_role(session, receipt)
+        if (receipt.scope_id, receipt.role) not in roles:  # the scope's files are read once a role, not once a receipt
+            _require_role(session, receipt)
+            roles.add((receipt.scope_id, receipt.role))
         _require_new_event(receipt, held)
         name = receipt_hash(node.node_id, receipt)
         drafts.append(Draft("issued", receipt.scope_id, receipt, name, 0, None, receipt_text(node.node_id, receipt)))
@@ -163,18 +166,18 @@ def _same(act: ReceiptAct, draft: Draft) -> bool:
 def _match(receipts: Receipts, session: Session, draft: Draft, signatures: Sequence[str]) -> tuple[str, Address]:
     """The signature that an issuer of the scope made over this draft; else the first, told what it is over."""
     rights = receipts.chains[draft.scope_id].counted_at(_moment(session, receipts))
-    found = [(one, recover_signer(draft.text, one)) for one in signatures]
-    for signature, wallet in found:
+    for signature in signatures:  # mostly in the drafts' order, so that the first one is it
+        wallet = recover_signer(draft.text, signature)
         if rights is not None and issuer_of(rights, wallet) is not None:
             return signature, wallet
-    for signature, _ in found:
+    for signature in signatures:
         if (older := _older(receipts, draft, signature)) is not None:
             raise SignatureError(
                 f"the signature is over an older act on this receipt (number {older}), not over number {draft.number}",
                 rule=LATEST,
                 hint=_HINTS[LATEST],
             )
-    return found[0]
+    return signatures[0], recover_signer(draft.text, signatures[0])
 
 
 def _older(receipts: Receipts, draft: Draft, signature: str) -> int | None:
