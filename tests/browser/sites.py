@@ -12,15 +12,20 @@ from pathlib import Path
 import yaml
 
 from ledger.cli import main
+from ledger.core.receipts import Decision, Receipt, receipt_hash
 from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.values import UserId
+from ledger.flows.approvers import propose
 from ledger.flows.budget import add_component
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.identity import bind
 from ledger.flows.questions import answer, ask
+from ledger.flows.receipts.acts import draft_decisions, draft_receipts, take
+from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.node import EpochFolder
-from tests.nodes import at, make_node, sign_as
+from tests.nodes import WALLETS, at, make_node, sign_as, sign_sets, signature
 
 HOSTILE = [
     "<script>window.hacked=1</script>",
@@ -88,7 +93,11 @@ def hostile_node(root: Path) -> Path:
     (root / "work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     rewrite(root / "ledger.yaml", name=HOSTILE[1], repository="example/ledger")
     source = {"source": "file", "name": "work", "options": {"path": "work.jsonl"}}
-    rewrite(root / "scopes/default.yaml", name=HOSTILE[0], sources=[source])
+    issuers = [{"id": who, "wallets": [WALLETS[who]], "can_approve": True} for who in ("ann", "ben")]
+    rewrite(root / "scopes/default.yaml", name=HOSTILE[0], sources=[source], issuers=issuers)
+    with at(root, "2026-01-05T01:00:00Z", "ann") as session:
+        propose(session, "default")
+        sign_sets(session, "default", "ann", "ben")
     with at(root, "2026-01-13T12:00:00Z", "ann") as session:
         people = [
             bind(session, "file", f"acct{number}", login=text, evidence=text, actor=text).user_id
@@ -105,6 +114,7 @@ def hostile_node(root: Path) -> Path:
         ask(session, folder, 3, actor=HOSTILE[0], evidence=HOSTILE[7], person=people[0])
         answer(session, folder, 3, HOSTILE[1], evidence=HOSTILE[7])
         ask(session, folder, 4, actor=HOSTILE[4], evidence=HOSTILE[2])
+        _vouched(session, people)
     with at(root, "2026-01-14T00:00:00Z", "ann") as session:
         collect(session)
         sign_as(session, session.node.epoch("default", 1), "ann")
@@ -113,6 +123,21 @@ def hostile_node(root: Path) -> Path:
     rewrite(weights, weights={**yaml.safe_load(weights.read_text("utf-8"))["weights"], "file:design": 7000})
     commit(root, HOSTILE[1], author=HOSTILE[3], committer=HOSTILE[2])
     return root
+
+
+def _vouched(session: Session, people: list[UserId]) -> None:
+    """Receipts of each state, about people and with links, evidence and reasons that are attacks."""
+    decided: list[tuple[Decision, str | None]] = [("approved", None), ("revoked", f"gone: {HOSTILE[2]}")]
+    for number, text in enumerate((HOSTILE[1], HOSTILE[0], HOSTILE[7])):
+        fields = {"role": "author", "scope_id": "default", "work_item_id": f"task.{number}", "work_points": 5}
+        receipt = Receipt.read(
+            fields | {"artifact_url": text, "estimate": 5, "issued_at": session.now, "user_id": people[number]}
+        )
+        drafts = draft_receipts(session, [receipt])
+        take(session, drafts, [signature(drafts[0].text, "ann")], HOSTILE[number])
+        for decision, reason in decided[:number]:
+            drafts = draft_decisions(session, [receipt_hash(session.node.node_id, receipt)], decision, reason)
+            take(session, drafts, [signature(drafts[0].text, "ben")], HOSTILE[7])
 
 
 def _foreign_events(folder: EpochFolder) -> Iterator[ActivityEvent]:

@@ -41,7 +41,7 @@ def test_every_page_and_every_tool_shows_attacks_as_text(browser: Any, sites: di
             unfold(seen.page)
             inert(seen, origin)
             shown += seen.page.inner_text("body")
-    for text in (*HOSTILE[:5], "file:work:x0", "file:design: 4.000 → 7.000"):
+    for text in (*HOSTILE[:5], "file:work:x0", "file:design: 4.000 → 7.000", f"gone: {HOSTILE[2]}"):
         assert text in shown, f"{text} is nowhere to be seen, so nothing was tried"
 
 
