@@ -99,10 +99,6 @@ class Engine:
         self._loaded = batch = Batch(self, wanted)
         return [LoadedEpoch(self, batch, each) for each in wanted]
 
-    def known_ids(self, shards: Sequence[Path]) -> dict[str, str]:
-        """Event id to payload hash over the given logs, for collecting. The logs are not checked here."""
-        return dict(self.rows("known_ids", shards=self.paths(shards)))
-
     def holds(self, batch: Batch) -> bool:
         """Whether the tables are those of `batch`."""
         return self._loaded is batch

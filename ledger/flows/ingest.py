@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ledger.compute.held import Held
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.identity import bound_since
@@ -54,12 +55,11 @@ class Ingest:
         """Every event of the node so far."""
         if self._known is None:
             node, engine = self._session.node, self._session.engine
-            self._known = Known(
-                {
-                    scope_id: engine.known_ids([shard for folder in node.epochs(scope_id) for shard in folder.shards()])
-                    for scope_id in node.scopes
-                }
-            )
+            logs = {
+                scope_id: [shard for folder in node.epochs(scope_id) for shard in folder.shards()]
+                for scope_id in node.scopes
+            }
+            self._known = Known(Held(engine, logs), logs)
         return self._known
 
     def source(self, scope: ScopeSettings, entry: SourceSettings) -> Source:

@@ -7,11 +7,13 @@ stops no other. Holds ACTIVITY_IDEMPOTENT, PROVENANCE_REQUIRED and CURSOR_STATE_
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from ledger.compute.held import Held
 from ledger.core.canonical import clean_text
 from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
@@ -33,6 +35,8 @@ KEEP_EVERY = 20
 """Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
 
 
+ASK_AT_ONCE = 20_000
+"""Events of a page that the node is asked about together: bounds memory."""
 GONE_NAMED = 5
 """Events whose row is gone that a run's record names."""
 
@@ -59,25 +63,44 @@ class StreamReport:
 
 
 class Known:
-    """Every event of the node so far, by the scope that holds it: its id, and its payload's hash."""
+    """The events of the node so far, asked by the ids that come: the scope that holds each, and its payload's hash."""
 
-    def __init__(self, held: dict[str, dict[str, str]]) -> None:
-        self._held = held
+    def __init__(self, held: Held, scopes: Iterable[str]) -> None:
+        self._held, self._scopes = held, tuple(scopes)
+        self._asked: set[str] = set()
+        self._found: dict[str, dict[str, str]] = {scope_id: {} for scope_id in self._scopes}
+        self._added: dict[str, dict[str, str]] = {scope_id: {} for scope_id in self._scopes}
+
+    def look_up(self, scope_id: str, ids: Iterable[str]) -> None:
+        """Ask about all these at once, which is much faster than one by one, and forget what was found before."""
+        self._asked.clear()
+        for found in self._found.values():
+            found.clear()
+        several = len(self._scopes) > 1
+        self._ask({key for each in ids for key in ((each, f"{each}#{scope_id}") if several else (each,))})
+
+    def _ask(self, keys: Collection[str]) -> None:
+        self._asked.update(keys)
+        for scope_id, key, payload_hash in self._held.find(keys):
+            self._found[scope_id][key] = payload_hash
+
+    def _of(self, scope_id: str, key: str) -> str | None:
+        if key not in self._asked:
+            self._ask({key})
+        return self._added[scope_id].get(key) or self._found[scope_id].get(key)
 
     def get(self, key: str) -> str | None:
         """The payload's hash of an id that any scope holds."""
-        for ids in self._held.values():
-            if key in ids:
-                return ids[key]
-        return None
+        return next((found for scope_id in self._scopes if (found := self._of(scope_id, key)) is not None), None)
 
     def ids(self, scope_id: str, prefix: str) -> list[str]:
         """The ids that a scope holds and that begin so."""
-        return [key for key in self._held[scope_id] if key.startswith(prefix)]
+        added = (key for key in self._added[scope_id] if key.startswith(prefix))
+        return list(dict.fromkeys((*self._held.ids(scope_id, prefix), *added)))
 
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
         """Take an event for known from now on."""
-        self._held[scope_id][key] = payload_hash
+        self._added[scope_id][key] = payload_hash
 
     def key(self, event_id: str, scope_id: str, order: Sequence[str]) -> EventId:
         """The id under which a scope holds an event, or would.
@@ -86,12 +109,12 @@ class Known:
         twice; and where another one has the plain id, the scope's own goes with `#`, lest it hold it never.
         """
         key = scoped_id(event_id, scope_id, order)
-        if len(self._held) == 1:
+        if len(self._scopes) == 1:
             return key
-        mine, own = self._held[scope_id], EventId(f"{event_id}#{scope_id}")
-        if event_id in mine:
+        own = EventId(f"{event_id}#{scope_id}")
+        if self._of(scope_id, event_id) is not None:
             return EventId(event_id)
-        return own if own in mine or self.get(key) is not None else key
+        return own if self._of(scope_id, own) is not None or self.get(key) is not None else key
 
 
 class StreamRun:
@@ -207,6 +230,23 @@ class StreamRun:
         except Exception as error:
             raise failure(error) from None
 
+    def _looked_up(self, page: Page) -> Iterator[SourceEvent]:
+        """The page's events, each once the node was asked about it; what came before an error comes first."""
+        events = self._events(page)
+        error: LedgerError | None = None
+        while error is None:
+            some: list[SourceEvent] = []
+            try:
+                some.extend(islice(events, ASK_AT_ONCE))
+            except LedgerError as raised:
+                error = raised
+            if not some:
+                break
+            self.known.look_up(self.scope_id, (event.id for event in some))
+            yield from some
+        if error is not None:
+            raise error
+
     def _take(self, page: Page, start: Timestamp, end: Timestamp) -> None:
         provenance = Provenance(
             node_id=self.folder.node_id,
@@ -218,7 +258,7 @@ class StreamRun:
         )
         known, report, buffer, mine = self.known, self.report, self.buffer, self.scope_id
         first = self.epoch.period_start
-        for event in self._events(page):
+        for event in self._looked_up(page):
             url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
                 report.later += time >= end

@@ -141,8 +141,13 @@ def _read(session: Session, scope_id: str, entry: SourceSettings, window: Window
         counts: Mapping[str, int] = {}
         try:
             for page in source.fetch(stream, window, StreamCursor()):
-                for raw in page.items:
-                    for event in source.parse(raw):
+                events: list[SourceEvent] = []
+                try:
+                    for raw in page.items:
+                        events.extend(source.parse(raw))
+                finally:  # what came before an error counts
+                    known.look_up(scope_id, (event.id for event in events))
+                    for event in events:
                         take(event)
                 counts = page.counts or counts
                 trial.gaps += (f"{stream}: {gap}" for gap in page.gaps)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.compute import scan
 from ledger.compute.engine import Engine, query
+from ledger.compute.held import Held
 from ledger.core.errors import FormatError, LedgerError, StateError
 from ledger.core.merkle import EMPTY_ROOT, merkle_root
 from tests.compute.nodes import Case, event, line, write_log
@@ -31,7 +32,11 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ingested_after": {"epoch": 1, "closed": "", "most": 1},
     "repeated": {"epoch": 1, "most": 1},
     "seen_before": {"epoch": 1, "log": "", "most": 1},
-    "known_ids": {"shards": []},
+    "held": {"shards": []},
+    "held_logs": {"ids": [""], "read": [0]},
+    "held_exactly": {"shards": [], "scope": ""},
+    "held_rows": {"ids": [""]},
+    "ids_that_begin": {"shards": [], "prefix": ""},
     "ids_elsewhere": {"shards": [], "skip": 0},
     "same_work": {"shards": [], "here": []},
 }
@@ -46,7 +51,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def loaded(engine: Engine) -> Engine:
     case = Case(events=[event(1)])
-    engine.load(case.write(engine.root), case.epoch).evaluate()
+    folder = case.write(engine.root)
+    engine.load(folder, case.epoch).evaluate()
+    Held(engine, {"default": folder.shards()})
     return engine
 
 
@@ -62,7 +69,7 @@ def test_no_query_has_a_floating_column(loaded: Engine, name: str) -> None:
 def test_every_query_says_what_it_computes_and_in_which_order(name: str) -> None:
     text = query(name)
     assert re.match(r"-- \w.*\n(--.*\n)*-- Inputs .*\n(--.*\n)*-- (Output|Table) ", text)
-    assert ("\nORDER BY" in text) != ("-- Table" in text or name == "known_ids")  # the last fills a dictionary
+    assert ("\nORDER BY" in text) != ("-- Table" in text)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_nothing_outside_the_node_is_read_written_or_unlocked(loaded: Engine, te
 
 def test_a_path_that_climbs_out_of_the_node_is_refused(engine: Engine) -> None:
     with pytest.raises(LedgerError, match="disabled"):
-        list(engine.rows("known_ids", shards=[f"{engine.root}/../secret.jsonl"]))
+        list(engine.rows("ids_that_begin", prefix="", shards=[f"{engine.root}/../secret.jsonl"]))
 
 
 def test_a_log_that_is_a_link_is_refused(engine: Engine, tmp_path: Path) -> None:
@@ -148,16 +155,26 @@ def test_outcomes_that_are_being_read_survive_other_queries(engine: Engine, monk
     assert ids == [fields["id"] for fields in case.events]
 
 
-def test_known_ids_come_with_their_payload_hashes(engine: Engine) -> None:
-    events = [event(number) for number in range(1, 4)]
-    folder = write_log(engine.root, line(events[0]), line(events[1]) + line(events[2]))
-    assert engine.known_ids(folder.shards()) == {fields["id"]: fields["payload_hash"] for fields in events}
-    assert engine.known_ids([]) == {}
+def test_ids_that_come_are_found_with_scope_and_payload_hash_and_only_in_the_logs_that_may_hold_them(
+    engine: Engine,
+) -> None:
+    events = [event(number) for number in range(1, 5)]
+    one = write_log(engine.root, line(events[0]), line(events[1]) + line(events[2])).shards()
+    two = Case(events=[events[3]], epoch_id=2).write(engine.root).shards()
+    held = Held(engine, {"default": one, "design": two})
+    asked = [events[2]["id"], events[3]["id"], "github:nobody:has:it"]
+    of = {fields["id"]: fields["payload_hash"] for fields in events}
+    assert list(held.find(asked[:1])) == [("default", asked[0], of[asked[0]])]
+    assert engine.execute("SELECT count(*) FROM held_exactly", {}).fetchall() == [(2,)]  # the one log that may hold it
+    assert list(held.find(asked)) == [(s, key, of[key]) for s, key in zip(("default", "design"), asked, strict=False)]
+    assert list(held.find([])) == list(held.find(asked[2:])) == list(Held(engine, {"default": []}).find(asked)) == []
+    assert held.ids("design", events[3]["id"][:6]) == [events[3]["id"]]
+    assert held.ids("default", "nobody") == Held(engine, {}).ids("default", "") == []
 
 
-def test_known_ids_of_a_broken_log_are_refused(engine: Engine) -> None:
+def test_ids_of_a_broken_log_are_refused(engine: Engine) -> None:
     with pytest.raises(FormatError, match="DuckDB cannot read"):
-        engine.known_ids(write_log(engine.root, b"{torn").shards())
+        Held(engine, {"default": write_log(engine.root, b"{torn").shards()})
 
 
 def test_a_log_that_the_engine_saw_otherwise_than_the_hash_is_refused(

@@ -4,13 +4,25 @@
 --          $here     those of them that are the epoch's own
 -- Output   id, source, event_type, event_time, platform_user_id, artifact_url, title, number, repository_id (of the
 --          metadata, as text, NULL where there is none), here BOOLEAN; in the order in which they were recorded
--- Invariants  reads only; the logs are checked elsewhere
+-- Invariants  reads only; the logs are checked elsewhere. Of older lines only those of the epoch's own moments are parsed
 WITH lines AS (
     SELECT line, filename, row_number() OVER () AS place
     FROM read_csv(
         $shards,
         columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none', filename = true,
         hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
+    )
+),
+near AS (
+    SELECT line, filename, place
+    FROM lines
+    WHERE substr(line, strpos(line, '"event_time":"') + 14, 24) IN (
+        SELECT substr(line, strpos(line, '"event_time":"') + 14, 24)
+        FROM read_csv(
+            $here,
+            columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none',
+            hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
+        )
     )
 ),
 events AS (
@@ -21,7 +33,7 @@ events AS (
             "artifact_url": "VARCHAR", "event_time": "VARCHAR", "event_type": "VARCHAR", "id": "VARCHAR",
             "metadata": "JSON", "platform_user_id": "VARCHAR", "source": "VARCHAR"
         }') AS e
-    FROM lines
+    FROM near
 )
 SELECT
     e.id AS id,

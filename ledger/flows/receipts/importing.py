@@ -131,6 +131,7 @@ def import_credentials(session: Session, scope_id: str, sources: Sequence[str], 
         places = {id(one): where for one, (where, _) in zip(judged, verified, strict=True)}
         counting = {id(one): name for name, one in merged(trust, judged)}
         known = Ingest(session).known()
+        known.look_up(folder.scope_id, counting.values())
         provenance = Provenance(folder.node_id, folder.scope_id, SOURCE, __version__, session.now, session.now)
         sealed: list[bytes] = []
         for one in judged:
