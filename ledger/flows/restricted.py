@@ -61,7 +61,8 @@ def forget(session: Session, folder: EpochFolder, kind: str, present: Present) -
 
     Call inside the write lock, while the epoch is open.
     """
-    held = sorted(key for key in session.engine.known_ids(folder.shards()) if key.startswith(f"{kind}:"))
+    shards = session.engine.paths(folder.shards())
+    held = [key for (key,) in session.engine.rows("ids_that_begin", shards=shards, prefix=f"{kind}:")]
     lines = folder.curation()
     decided = {line.event_id for line in lines if line.action in ("include", "exclude")}
     there = set(present(kind, held)) if held else set()
