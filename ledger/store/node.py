@@ -462,7 +462,7 @@ class Node:
 def parse_bindings(data: bytes, node_id: str, size: int | None) -> tuple[bytes, tuple[Binding, ...]]:
     """The first `size` lines (None: all) of a bindings log and their records; FormatError names the line."""
     records, ends, error = _read_bindings(data, node_id)
-    if error is not None and (size is None or size >= len(records)):
+    if error is not None and (size is None or size > len(records)):
         raise FormatError(error.message, rule=error.rule, path=error.path, line=error.line, hint=error.hint)
     if size is not None and size > len(records):
         raise FormatError(f"log has {len(records)} lines, {size} are pinned", path=layout.IDENTITIES)

@@ -326,8 +326,8 @@ export function checkPlace(record, place) {
 /** All records of a log; `limit` stops after so many lines. */
 export function readLog(recordType, data, path, place, limit = Infinity) {
   const found = [];
+  if (limit === 0) return found;
   for (const [number, value] of readObjects(data, path)) {
-    if (number > limit) break;
     try {
       const record = checkPlace(read(recordType, value), place);
       if (recordType.names.has("seq") && record.seq !== number) throw new Refusal(`seq is ${record.seq}, expected ${number}`);
@@ -335,6 +335,7 @@ export function readLog(recordType, data, path, place, limit = Infinity) {
     } catch (error) {
       throw error instanceof Refusal ? error.at(path, number) : error;
     }
+    if (number === limit) break; // what lies behind is not looked at, whatever it is
   }
   return found;
 }
