@@ -35,7 +35,6 @@ from ledger.core.records import (
     Curation,
     Cursor,
     Epoch,
-    LogRecord,
     Objection,
     Override,
     PoolComponent,
@@ -52,6 +51,7 @@ from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.files import read_file
+from ledger.store.logs import check_place, read_log
 from ledger.store.paylayout import pay_kind
 from ledger.store.yamlfile import load_settings
 
@@ -163,17 +163,7 @@ class EpochFolder:
         return record
 
     def _log(self, name: str, model: type[R]) -> list[R]:
-        path, found = self.path(name), []
-        for number, value in read_objects(self.read(name), path):
-            try:
-                record = model.read(value)
-                check_place(record, self.node_id, self.scope_id, self.epoch_id)
-                if isinstance(record, LogRecord) and record.seq != number:
-                    raise FormatError(f"seq is {record.seq}, expected {number}")
-            except FormatError as error:
-                raise error.at(path, number) from None
-            found.append(record)
-        return found
+        return list(read_log(model, self.read(name), self.path(name), self.node_id, self.scope_id, self.epoch_id))
 
     def transitions(self) -> list[Transition]:
         """All steps, oldest first."""
@@ -346,27 +336,7 @@ def parse_chain(sets: bytes, signatures: bytes, node_id: str, scope_id: str) -> 
 
 def parse_scope_log(model: type[S], data: bytes, path: str, node_id: str, scope_id: str) -> tuple[S, ...]:
     """The records of a scope's numbered log; FormatError names file and line."""
-    found = []
-    for number, value in read_objects(data, path):
-        try:
-            record = model.read(value)
-            check_place(record, node_id, scope_id, None)
-            if record.seq != number:
-                raise FormatError(f"seq is {record.seq}, expected {number}")
-        except FormatError as error:
-            raise error.at(path, number) from None
-        found.append(record)
-    return tuple(found)
-
-
-def check_place(record: Record, node_id: str, scope_id: str | None, epoch_id: int | None) -> None:
-    """FormatError unless the record belongs to this node, scope and epoch (NODE_SCOPED, SCOPE_SCOPED)."""
-    if record.node_id != node_id:
-        raise FormatError(f"record of another node ({record.node_id})", rule="NODE_SCOPED")
-    if scope_id is not None and getattr(record, "scope_id", scope_id) != scope_id:
-        raise FormatError(f"record of another scope ({getattr(record, 'scope_id', '')})", rule="SCOPE_SCOPED")
-    if epoch_id is not None and getattr(record, "epoch_id", epoch_id) != epoch_id:
-        raise FormatError(f"record of another epoch ({getattr(record, 'epoch_id', '')})", rule="SCOPE_SCOPED")
+    return tuple(read_log(model, data, path, node_id, scope_id))
 
 
 @dataclass(frozen=True)
@@ -479,14 +449,7 @@ def _read_bindings(data: bytes, node_id: str) -> tuple[tuple[Binding, ...], tupl
     found: list[Binding] = []
     ends = [0]
     try:
-        for number, value in read_objects(data, layout.IDENTITIES):
-            try:
-                record = Binding.read(value)
-                check_place(record, node_id, None, None)
-                if record.seq != number:
-                    raise FormatError(f"seq is {record.seq}, expected {number}")
-            except FormatError as error:
-                raise error.at(layout.IDENTITIES, number) from None
+        for record in read_log(Binding, data, layout.IDENTITIES, node_id):
             found.append(record)
             ends.append(data.index(b"\n", ends[-1]) + 1)
     except FormatError as error:

@@ -32,7 +32,7 @@ from ledger.core.values import Hash
 from ledger.store import paylayout
 from ledger.store.files import read_file
 from ledger.store.layout import FOLDER_PATTERN, most_bytes
-from ledger.store.node import check_place
+from ledger.store.logs import check_place, read_log
 
 R = TypeVar("R", bound=ScopeRecord)
 Read = Callable[[str], bytes | None]
@@ -176,18 +176,7 @@ def parse_source(data: bytes, path: str, node_id: str, scope_id: str) -> Opening
 @lru_cache(maxsize=64)
 def parse_log(model: type[R], data: bytes, path: str, node_id: str, scope_id: str | None) -> tuple[R, ...]:
     """The records of a numbered log; FormatError names file and line. Remembered by its bytes."""
-    found = []
-    for number, value in read_objects(data, path):
-        try:
-            record = model.read(value)
-            check_place(record, node_id, scope_id, None)
-            seq = getattr(record, "seq", number)
-            if seq != number:
-                raise FormatError(f"seq is {seq}, expected {number}")
-        except FormatError as error:
-            raise error.at(path, number) from None
-        found.append(record)
-    return tuple(found)
+    return tuple(read_log(model, data, path, node_id, scope_id))
 
 
 def on_disk(root: Path, node_id: str) -> PayFiles:
