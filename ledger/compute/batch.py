@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ledger.compute.engine import Engine
 
 Row = tuple[Any, ...]
-OF_EVERY_EPOCH = ("allocations", "totals", "unresolved")
+OF_EVERY_EPOCH = ("totals", "allocations", "unresolved")
 """Queries whose first column is the epoch and whose other columns are its rows, in the query's order."""
 
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, starmap
 from typing import TYPE_CHECKING, Any
 
-from ledger.compute.batch import Batch, Wanted
+from ledger.compute.batch import OF_EVERY_EPOCH, Batch, Wanted
 from ledger.compute.inspect import judge
 from ledger.compute.scan import broken_lines, pick_lines
+from ledger.compute.sums import AccountSum, KindSum, Sums, UserSum, evaluation
 from ledger.core.bounds import FINDINGS
 from ledger.core.errors import FormatError
-from ledger.core.evaluate import Evaluation, EventOutcome, Finding, Total, UnresolvedAccount, event_units
+from ledger.core.evaluate import Evaluation, EventOutcome, Finding, event_units
 from ledger.core.findings import first_findings
-from ledger.core.payout import bounded_sum
-from ledger.core.records import Allocation, made
-from ledger.core.values import MAX_AMOUNT, Hash, Timestamp, Units
+from ledger.core.values import MAX_AMOUNT, Hash, Timestamp
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
@@ -71,44 +70,25 @@ class LoadedEpoch:
 
         Raises FormatError when a line cannot be read, InputError (ALL_MATH_BIGINT) when a total leaves 64 bits.
         """
+        sums = self.sums()
+        self.must_be_within(sums)
+        return evaluation(self._folder.place, self.activity_count, self.activity_root, sums)
+
+    def sums(self) -> Sums:
+        """What `evaluate` is made of. FormatError when a line or a decision cannot be read."""
         self._decide()
-        batch, place = self._batch, self._folder.place
-        kinds = batch.rows("totals", self._number)
-        if any(largest > MAX_AMOUNT for *_, largest in kinds):
+        self._batch.override()
+        kinds, users, accounts = (self._batch.rows(name, self._number) for name in OF_EVERY_EPOCH)
+        return Sums(
+            tuple(starmap(KindSum, kinds)), tuple(starmap(UserSum, users)), tuple(starmap(AccountSum, accounts))
+        )
+
+    def must_be_within(self, sums: Sums) -> None:
+        """InputError (ALL_MATH_BIGINT) that names the line of an event whose units leave 64 bits, where one's do."""
+        if any(kind.largest > MAX_AMOUNT for kind in sums.kinds):
+            self._decide()
             ((number, quantity, units),) = self._rows("overflow", most=MAX_AMOUNT)
             event_units(quantity, units // quantity, *self._where(number))  # raises, naming the line
-        totals = tuple(
-            Total(source, kind, count, counted, bounded_sum((units,), "units"), quantity)
-            for source, kind, count, counted, units, quantity, _ in kinds
-        )
-        batch.override()
-        allocations = tuple(
-            made(
-                Allocation,
-                {
-                    **place,
-                    "activity_count": count,
-                    "final_units": final,
-                    "override_reason": reason,
-                    "proposed_units": Units(bounded_sum((proposed,), "a user's units")),
-                    "user_id": user,
-                },
-            )
-            for user, count, proposed, final, reason in batch.rows("allocations", self._number)
-        )
-        bounded_sum((row.units for row in allocations), "units")
-        unresolved = tuple(
-            UnresolvedAccount(source, account, login, count, bounded_sum((units,), "an account's units"))
-            for source, account, login, count, units in batch.rows("unresolved", self._number)
-        )
-        return Evaluation(
-            activity_count=self.activity_count,
-            activity_root=self.activity_root,
-            allocations=allocations,
-            unresolved=unresolved,
-            unresolved_count=sum(account.event_count for account in unresolved),
-            totals=totals,
-        )
 
     def outcomes(self) -> Iterator[EventOutcome]:
         """What each event came to, in log order; `path` is the shard's name. Raises as `evaluate` does."""

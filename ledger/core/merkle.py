@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ledger.core.values import Hash
 
@@ -32,6 +33,44 @@ def root_of_hashes(leaves: Sequence[bytes]) -> Hash:
             above.append(level[-1])
         level = above
     return Hash(level[0].hex())
+
+
+class Subtree(NamedTuple):
+    """A complete subtree: `size` leaves (a power of two), the first at a place that `size` divides, and its root."""
+
+    size: int
+    root: bytes
+
+
+def subtrees(first: int, leaves: Sequence[bytes]) -> list[Subtree]:
+    """The complete subtrees over the leaf hashes at `first`, `first` + 1, …: fewer than two for each binary digit.
+
+    A *compact range*: whoever knows those of neighbouring ranges, and no leaf, knows the root over all of them.
+    """
+    found, at = [], 0
+    while at < len(leaves):
+        size = 1 << (len(leaves) - at).bit_length() - 1
+        while (first + at) % size:
+            size //= 2
+        found.append(Subtree(size, bytes.fromhex(root_of_hashes(leaves[at : at + size]))))
+        at += size
+    return found
+
+
+def root_of_subtrees(ranges: Iterable[Subtree]) -> Hash:
+    """The root over the subtrees of neighbouring ranges, in order, that cover all leaves from 0 on."""
+    open_: list[Subtree] = []
+    for size, root in ranges:
+        while open_ and open_[-1].size == size:  # the larger subtree that both halves now fill
+            root = hashlib.sha256(b"\x01" + open_.pop().root + root).digest()
+            size *= 2
+        open_.append(Subtree(size, root))
+    if not open_:
+        return EMPTY_ROOT
+    found = open_.pop().root
+    while open_:  # what is left over at the end goes to the right of what is complete
+        found = hashlib.sha256(b"\x01" + open_.pop().root + found).digest()
+    return Hash(found.hex())
 
 
 def merkle_root(lines: Iterable[bytes]) -> Hash:

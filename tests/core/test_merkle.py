@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.merkle import EMPTY_ROOT, leaf_hash, merkle_root, root_of_hashes
+from ledger.core.merkle import EMPTY_ROOT, leaf_hash, merkle_root, root_of_hashes, root_of_subtrees, subtrees
 
 # github.com/transparency-dev/merkle (Apache-2.0), testonly/constants.go: LeafInputs and RootHashes. The tree of size n
 # is over the first n inputs.
@@ -83,3 +84,19 @@ def test_order_and_every_byte_matter(lines: list[bytes], data: st.DataObject) ->
 def test_a_leaf_cannot_pass_for_a_node() -> None:
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
     assert merkle_root([left + right]) != merkle_root([b"a", b"b"])
+
+
+@given(count=st.integers(0, 200), cuts=st.lists(st.integers(0, 200), max_size=6))
+def test_ranges_hashed_apart_from_one_another_give_the_root_over_all_leaves(count: int, cuts: list[int]) -> None:
+    leaves = [leaf_hash(b"%d" % number) for number in range(count)]
+    edges = [0, *sorted(min(cut, count) for cut in cuts), count]
+    parts = [subtrees(first, leaves[first:after]) for first, after in itertools.pairwise(edges)]
+    assert all(len(part) <= 2 * count.bit_length() for part in parts)
+    assert root_of_subtrees(itertools.chain.from_iterable(parts)) == root_of_hashes(leaves)
+
+
+def test_a_range_that_is_told_at_another_place_gives_another_root() -> None:
+    leaves = [leaf_hash(b"%d" % number) for number in range(6)]
+    right = [*subtrees(0, leaves[:3]), *subtrees(3, leaves[3:])]
+    assert root_of_subtrees(right) == root_of_hashes(leaves)
+    assert root_of_subtrees([*subtrees(0, leaves[:3]), *subtrees(0, leaves[3:])]) != root_of_hashes(leaves)
