@@ -27,6 +27,7 @@ from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.links import Repository
+from ledger.site.lists import epoch_list, epochs_json, people_list
 from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
@@ -292,8 +293,7 @@ class _Pages:
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
         self._page("index", "Home", "home.html", depth=0, verified=verified, people=people, **common)
-        self._page("epochs/index", "Epochs", "epochs.html", depth=1, **common)
-        self._page("contributors/index", "Contributors", "contributors.html", people=people, depth=1)
+        self._lists(rows, people)
         policies = [
             scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
             for scope_id in node.scopes
@@ -324,6 +324,19 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+
+    def _lists(self, rows: list[EpochRow], people: list[Contributor]) -> None:
+        """The two long lists, and beside each page the file with all of it."""
+        names = {scope_id: scope.name or scope_id for scope_id, scope in self._node.scopes.items()}
+        epochs = [
+            epoch_list(scope_id, name, [row for row in rows if row.scope_id == scope_id])
+            for scope_id, name in names.items()
+        ]
+        everyone = people_list(people, names)
+        self._page("epochs/index", "Epochs", "epochs.html", depth=1, lists=epochs)
+        self._page("contributors/index", "Contributors", "contributors.html", depth=1, people=everyone)
+        for folder, data in (("epochs", epochs_json(rows)), ("contributors", everyone.json())):
+            (self._docs / folder / "list.json").write_bytes(data)
 
     def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
         """The page of all receipts with the tool that composes one, and how each stands as data."""

@@ -24,6 +24,7 @@ from ledger.core.values import UserId, units_text
 from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
+from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
@@ -52,7 +53,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         made.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
-        made.filters.update(inputs=inputs_in_words)
+        made.filters.update(inputs=inputs_in_words, number="{:,}".format, percent=percent)
         made.globals.update(chart=chart, repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)

@@ -394,7 +394,7 @@ def epoch_row(page: EpochPage) -> EpochRow:
         start=statement.period_start[:10],
         end=statement.period_end[:10],
         activity_count=statement.activity_count,
-        people=sum(payout.amount_credits > 0 for payout in statement.payouts),
+        people=len(page.people),
         pool=statement.pool_total_credits,
         allocated=page.pool.allocated,
         held=page.pool.held_credits,

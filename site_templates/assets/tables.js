@@ -1,21 +1,12 @@
-// Tables that sort, filter and grow: a page holds the first rows, the others come from the site's own API when somebody
-// asks for them. Everything from a file becomes text nodes; addresses become links only when their shape is harmless.
+// The tables of a page (`table.js`), and the rows that it did not come with: they are loaded from the site's own files
+// when somebody asks for them. All text from a file becomes text nodes; addresses become links only when harmless.
 "use strict";
 
-const STEP = 200; // rows that a table shows at once, and more with each press of its button
 const MOST_SHARDS = 5;
 const HARMLESS = /^https?:\/\/[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-;=?-_a-~]*)?$/;
 const LETTER = /[\p{L}\p{N}]/u;
 const STATES = { open: "open", review: "in review, not signed off", finalized: "finalized" };
-const collator = new Intl.Collator("en");
 const answers = new Map();
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 /** The text of a file, fetched once. */
 function fetched(url) {
@@ -29,17 +20,7 @@ function fetched(url) {
   return answers.get(url);
 }
 
-/** What a cell says, without the pictures in it: a name is sorted and found by itself. */
-function textOf(cell) {
-  const copy = cell.cloneNode(true);
-  copy.querySelectorAll("[aria-hidden]").forEach((picture) => picture.remove());
-  return copy.textContent.trim();
-}
-
 const fetchedJson = async (url) => JSON.parse(await fetched(url));
-
-const NUMBER = /^\d+(\.\d+)?$/;
-const compare = (a, b) => (NUMBER.test(a) && NUMBER.test(b) ? Number(a) - Number(b) : collator.compare(a, b));
 
 /** Milli-units as the pages write them: 8000 is 8.000. */
 function unitsText(milli) {
@@ -63,135 +44,50 @@ function avatar(name, user) {
   return element("span", { class: `avatar hue${parseInt(user.slice(0, 8), 16) % 8}`, "aria-hidden": "true" }, [...letters.toUpperCase()].slice(0, 2).join("") || "?");
 }
 
-/** The columns of a table by its data-kind, as the templates write them. */
-const COLUMNS = {
-  people: ["name", "activity_count", "units", "share", "amount_credits"],
-  people_paid: ["name", "activity_count", "units", "share", "amount_credits", "account"],
-  epochs: ["epoch", "period_start", "state", "activity_count", "units", "share", "amount_credits", "why"],
+const byCredits = (a, b) => Number(BigInt(b.amount_credits) - BigInt(a.amount_credits)) || Number(BigInt(b.units) - BigInt(a.units));
+const newestFirst = (a, b) => collator.compare(b.period_start, a.period_start) || collator.compare(b.scope_id, a.scope_id) || b.epoch_id - a.epoch_id;
+const PAYOUTS = ["name", "activity_count", "units", "share", "amount_credits"];
+
+/** Tables by their data-kind: the rows in what their file answers, in the page's order, and the columns of the template. */
+const KINDS = {
+  contributors: { rows: ({ rows }) => rows.map(([user_id, name, ...figures]) => ({ user_id, name, figures })), columns: ({ columns }) => ["name", ...columns.slice(2).map((_, index) => index)] },
+  epochs: { rows: ({ epochs }) => epochs.toSorted(newestFirst), columns: () => ["epoch", "period_start", "state", "activity_count", "units", "share", "amount_credits", "why"] },
+  people: { rows: ({ allocations }) => allocations.toSorted(byCredits), columns: () => PAYOUTS },
+  people_paid: { rows: ({ allocations }) => allocations.toSorted(byCredits), columns: () => [...PAYOUTS, "account"] },
 };
 
-/** What a column shows of a row of the API; `top` leads to the site's top. */
-const FIELDS = {
+/** What a column says of a row. */
+const TEXTS = {
+  account: () => "their account",
+  epoch: (row) => `${row.scope_id} ${row.epoch_id}`,
+  period_start: (row) => row.period_start.slice(0, 10),
+  share: (row) => row.share ?? "",
+  state: (row) => STATES[row.state],
+  units: (row) => unitsText(row.units),
+  why: () => "events and sum",
+};
+
+/** How a column shows it, where that is more than its text; `top` leads to the site's top. */
+const SHOWN = {
   account: (row, top) => link(`${top}contributors/${row.user_id}/#account`, "their account"),
-  activity_count: (row) => String(row.activity_count),
   amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, row.amount_credits)) : row.amount_credits),
   epoch: (row, top) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/`, `${row.scope_id} ${row.epoch_id}`),
   name: (row, top) => element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)),
-  period_start: (row) => row.period_start.slice(0, 10),
-  share: (row) => row.share ?? "",
   state: (row) => badge(row.state),
-  units: (row) => unitsText(row.units),
   why: (row, top, id) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/#why-${id}`, "events and sum"),
 };
 
-/** Each cell of a table that narrow screens show line by line says which column it belongs to. */
-function label(table, row) {
-  if (!table.classList.contains("stack")) return row;
-  const heads = table.tHead?.rows[0].cells ?? [];
-  [...row.cells].forEach((cell, column) => { if (cell.colSpan === 1) cell.dataset.label = heads[column].textContent; });
-  return row;
-}
-
-/** One table: its rows as text to sort and filter by, each with a way to its <tr>. */
-class Table {
-  constructor(table) {
-    this.table = table;
-    this.body = table.tBodies[0];
-    this.rows = [...this.body.rows].map((row) => ({ keys: [...row.cells].map(textOf), row }));
-    this.total = Number(table.dataset.total ?? this.rows.length);
-    this.limit = Math.max(STEP, this.rows.length);
-    this.wanted = "";
-    this.sorted = null;
-    this.complete = !table.dataset.rows || this.total <= this.rows.length;
-    this.frame = table.parentElement;
-    if (table.classList.contains("sortable") && this.total > 1) this.makeSortable();
-    if (table.classList.contains("filter") && this.total > 8) this.makeFilter();
-    if (!this.complete || this.rows.length > STEP) this.makeMore();
-  }
-
-  makeSortable() {
-    [...this.table.tHead.rows[0].cells].forEach((cell, column) => {
-      const button = element("button", { type: "button", title: "Sort by this" }, ...cell.childNodes);
-      cell.append(button);
-      button.addEventListener("click", () => this.act(() => {
-        const down = cell.getAttribute("aria-sort") !== "descending";
-        for (const other of this.table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-        cell.setAttribute("aria-sort", down ? "descending" : "ascending");
-        this.sorted = { column, sign: down ? -1 : 1 };
-      }));
-    });
-  }
-
-  makeFilter() {
-    const field = element("input", { type: "search", class: "find", placeholder: "Find a row…", "aria-label": "Show only rows that contain" });
-    this.frame.before(field);
-    field.addEventListener("input", () => this.act(() => { this.wanted = field.value.toLowerCase(); }));
-  }
-
-  makeMore() {
-    this.status = element("p", { class: "quiet", role: "status", tabindex: "-1" });
-    this.more = element("button", { type: "button", class: "md-button" });
-    this.frame.after(this.status);
-    this.more.addEventListener("click", () => this.act(() => { this.limit += STEP; }));
-    this.tell(this.rows.length, this.total);
-  }
-
-  tell(shown, of) {
-    if (!this.status) return;
-    this.status.textContent = `${shown} of ${of} rows are shown.`;
-    this.more.textContent = `Show ${Math.min(STEP, of - shown)} more`;
-    if (shown < of) {
-      this.status.after(this.more);
-    } else {
-      if (document.activeElement === this.more) this.status.focus(); // the reader's place is not lost with the button
-      this.more.remove();
-    }
-  }
-
-  /** Change what is shown, over all rows there are and not only over those that the page came with. */
-  async act(change) {
-    change();
-    try {
-      if (!this.complete) await this.load();
-    } catch (error) {
-      this.status.textContent = `The other rows could not be loaded: ${error.message}`;
-      return;
-    }
-    this.show();
-  }
-
-  async load() {
-    this.loading ??= fetchedJson(new URL(this.table.dataset.rows, location.href).href);
-    const answer = await this.loading.finally(() => { this.loading = undefined; });
-    if (this.complete) return;
-    const top = this.table.dataset.rows.replace(/api\/v1\/ledger\/.*$/, "");
-    const list = answer.allocations
-      ? answer.allocations.toSorted((a, b) => Number(BigInt(b.amount_credits) - BigInt(a.amount_credits)) || Number(BigInt(b.units) - BigInt(a.units)))
-      : answer.epochs.toSorted((a, b) => collator.compare(b.period_start, a.period_start) || collator.compare(b.scope_id, a.scope_id) || b.epoch_id - a.epoch_id);
-    const heads = [...this.table.tHead.rows[0].cells];
-    this.rows = list.map((one) => {
-      const cells = COLUMNS[this.table.dataset.kind].map((field) => FIELDS[field](one, top, answer.user_id));
-      const keys = cells.map((cell) => (cell instanceof Node ? textOf(cell) : cell));
-      const make = () => {
-        const id = one.user_id ? { id: `user-${one.user_id}` } : {};
-        return element("tr", id, ...cells.map((cell, column) => element("td", heads[column].className ? { class: heads[column].className } : {}, cell)));
-      };
-      return { keys, make };
-    });
-    this.total = this.rows.length;
-    this.complete = true;
-  }
-
-  show() {
-    let rows = this.wanted ? this.rows.filter((one) => one.keys.some((key) => key.toLowerCase().includes(this.wanted))) : this.rows;
-    if (this.sorted) {
-      const { column, sign } = this.sorted;
-      rows = rows.toSorted((a, b) => sign * compare(a.keys[column], b.keys[column]));
-    }
-    if (rows.length > this.limit && !this.more) this.makeMore();
-    this.body.replaceChildren(...rows.slice(0, this.limit).map((one) => (one.row ??= label(this.table, one.make()))));
-    this.tell(Math.min(rows.length, this.limit), rows.length);
-  }
+/** All rows of a table whose page came with the first ones only; no cell is made before it is shown. */
+async function rowsFromFile(table) {
+  const { rows: path, kind, top = path.replace(/api\/v1\/ledger\/.*$/, "") } = table.dataset;
+  const answer = await fetchedJson(new URL(path, location.href).href);
+  const classes = [...table.tHead.rows[0].cells].map((head) => (head.className ? { class: head.className } : {}));
+  const columns = KINDS[kind].columns(answer);
+  return KINDS[kind].rows(answer).map((row) => {
+    const keys = columns.map((name) => TEXTS[name]?.(row) ?? (typeof name === "number" ? counted(row.figures[name]) : String(row[name])));
+    const cells = () => columns.map((name, column) => element("td", classes[column], SHOWN[name]?.(row, top, answer.user_id) ?? keys[column]));
+    return { keys, make: () => element("tr", row.user_id ? { id: `user-${row.user_id}` } : {}, ...cells()) };
+  });
 }
 
 const titled = (title) => (typeof title === "string" && title ? [element("br"), element("span", { class: "quiet" }, short(title))] : []);
@@ -241,12 +137,11 @@ async function loadEvents(note) {
     const heads = ["Event", "Kind", "When", "Units", "Stored at"].map((text) => element("th", text === "Units" ? { class: "num" } : {}, text));
     const table = element("table", { class: "plain sortable stack" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody"));
     note.before(element("div", { class: "scroll", tabindex: "0" }, table));
-    const view = new Table(table);
-    view.rows = rows;
-    view.total = rows.length;
-    view.limit = STEP;
-    if (rows.length > 1) view.makeSortable();
-    view.show();
+    table.dataset.total = rows.length;
+    const view = new Table(table, document.querySelectorAll("table.sortable").length - 1, async () => rows);
+    await view.complete();
+    if (rows.length > 1) view.show();
+    else table.tBodies[0].append(...rows.map((one) => label(table, one.make())));
     note.textContent = rows.length ? "" : "No events of their own in this epoch.";
   } catch (error) {
     delete note.dataset.loading;
@@ -296,7 +191,9 @@ async function openTarget() {
 }
 
 document.querySelectorAll("table.stack").forEach((table) => { for (const row of table.tBodies[0]?.rows ?? []) label(table, row); });
-document.querySelectorAll("table.sortable, table.filter").forEach((table) => { if (table.tHead && table.tBodies[0]) new Table(table); });
+document.querySelectorAll("table.sortable").forEach((table, number) => {
+  if (table.tHead && table.tBodies[0]) new Table(table, number, table.dataset.rows ? () => rowsFromFile(table) : null);
+});
 document.querySelectorAll("details").forEach((details) => { if (details.querySelector("[data-events]")) watch(details); });
 openTarget();
 addEventListener("hashchange", openTarget);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,26 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+class _Sites(dict[str, Path]):
+    """Sites by name, each built when it is first asked for: who runs one file of tests waits for no other's site."""
+
+    def __init__(self, **makers: Callable[[], Path]) -> None:
+        self._makers = makers
+
+    def __missing__(self, name: str) -> Path:
+        self[name] = self._makers[name]()
+        return self[name]
+
+
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Built sites to look at, never to write into: "golden", "harbour" as life makes it, "hostile" all attacks."""
     root = tmp_path_factory.mktemp("sites")
-    return {
-        "golden": build(GOLDEN, root / "golden"),
-        "harbour": build(harbour_node(root / "harbour-node"), root / "harbour"),
-        "hostile": build(hostile_node(root / "node"), root / "hostile"),
-    }
+    return _Sites(
+        golden=lambda: build(GOLDEN, root / "golden"),
+        harbour=lambda: build(harbour_node(root / "harbour-node"), root / "harbour"),
+        hostile=lambda: build(hostile_node(root / "node"), root / "hostile"),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -236,7 +236,7 @@ def test_people_of_the_pinned_set_are_counted_as_signed_whatever_the_scopes_file
             build_site(session.node, session.engine, tmp_path / "site", verification=None, commit=None)
         page = (tmp_path / "site/epochs/default/1/index.html").read_text("utf-8")
         assert f"<dt>Signed by</dt><dd>{counted}</dd>" in page
-        assert "<td>not checked</td>" in (tmp_path / "site/epochs/index.html").read_text("utf-8")
+        assert "<strong>not checked</strong>" in (tmp_path / "site/epochs/index.html").read_text("utf-8")
 
 
 def test_dead_links_and_foreign_requests_are_found(golden: Path, tmp_path: Path) -> None:
