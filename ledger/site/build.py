@@ -29,6 +29,7 @@ from ledger.site.history import History
 from ledger.site.links import Repository
 from ledger.site.lists import epoch_list, epochs_json, people_list
 from ledger.site.money import Instructed, ScopeMoney, book_json
+from ledger.site.overview import Noted, overview
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
@@ -164,6 +165,7 @@ class _Pages:
         self._pins: dict[str, list[Pinned]] = {}
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
+        self._noted = Noted()
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
@@ -212,6 +214,7 @@ class _Pages:
     def _remember(self, page: EpochPage, corrected: Mapping[str, int] | None) -> None:
         """What other pages show of an epoch; its own view is laid aside. `corrected`: credits of another version."""
         row = epoch_row(page)
+        self._noted.saw(page)
         self._pins.setdefault(page.scope_id, []).append(pinned(page))
         self._late += page.late_lines
         self._kpis += kpi_lines(page)
@@ -292,8 +295,10 @@ class _Pages:
         node = self._node
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
-        self._page("index", "Home", "home.html", depth=0, verified=verified, people=people, **common)
-        self._lists(rows, people)
+        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+        over = overview(node.settings.epoch, names, rows, people, self._scopes_paid, self._noted, verified)
+        self._page("index", "Home", "home.html", depth=0, node=node.settings, over=over)
+        self._lists(rows, people, names)
         policies = [
             scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
             for scope_id in node.scopes
@@ -325,9 +330,8 @@ class _Pages:
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
 
-    def _lists(self, rows: list[EpochRow], people: list[Contributor]) -> None:
-        """The two long lists, and beside each page the file with all of it."""
-        names = {scope_id: scope.name or scope_id for scope_id, scope in self._node.scopes.items()}
+    def _lists(self, rows: list[EpochRow], people: list[Contributor], names: Mapping[str, str]) -> None:
+        """The two long lists, and beside each page the file with all of it. `names`: of the scopes."""
         epochs = [
             epoch_list(scope_id, name, [row for row in rows if row.scope_id == scope_id])
             for scope_id, name in names.items()
