@@ -41,11 +41,13 @@ class BigEpoch:
     """Bytes of all shards together."""
 
 
-def _line(value: object) -> str:
+def line_of(value: object) -> str:
+    """The canonical line of a value, with its line end."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
 
 
-def _time(moment: datetime) -> str:
+def time_of(moment: datetime) -> str:
+    """The canonical text of a moment in UTC."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
@@ -58,8 +60,8 @@ def activity_lines(events: int, users: int, epoch_id: int = 1, seed: int = 7) ->
     """`events` canonical activity lines of about 560 bytes, each with its line end."""
     pick = random.Random(f"{seed}/{epoch_id}")
     start = ANCHOR + timedelta(days=7 * (epoch_id - 1))
-    head = [f"{_time(start + timedelta(seconds=second))[:-4]}" for second in range(0, 7 * 86_400, 97)]
-    stop = _time(start + timedelta(days=7))
+    head = [f"{time_of(start + timedelta(seconds=second))[:-4]}" for second in range(0, 7 * 86_400, 97)]
+    stop = time_of(start + timedelta(days=7))
     for number in range(events):
         kind, short, page = TYPES[number % 3]
         repo = f"acme/widgets-{number % 17}"
@@ -109,11 +111,11 @@ def write_identities(root: Path, users: int) -> None:
     with (root / "data/identities.jsonl").open("w", encoding="utf-8", newline="\n") as out:
         for seq, account in enumerate(bound, start=1):
             out.write(
-                _line(
+                line_of(
                     {
                         "action": "bind",
                         "actor": "curator",
-                        "at": _time(ANCHOR),
+                        "at": time_of(ANCHOR),
                         "evidence": "https://example.org/bindings",
                         "external_id": str(account),
                         "login": f"user-{account}",
@@ -137,7 +139,7 @@ def _decisions(events: int, epoch_id: int) -> Iterator[dict[str, object]]:
             "user_id": None,
             **decision,
             "actor": "curator",
-            "at": _time(ANCHOR + timedelta(days=7 * epoch_id)),
+            "at": time_of(ANCHOR + timedelta(days=7 * epoch_id)),
             "epoch_id": epoch_id,
             "event_id": f"github:{short}:acme/widgets-{number % 17}:{epoch_id * 10_000_000 + number}{tail}",
             "evidence": "https://example.org/decisions",
@@ -155,32 +157,32 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
     start = ANCHOR + timedelta(days=7 * (epoch_id - 1))
     epoch = {
         "algorithm": "weight-sum-v1",
-        "anchor": _time(ANCHOR),
+        "anchor": time_of(ANCHOR),
         "epoch_id": epoch_id,
         "hold_epochs": None,
         "length": 7,
         "node_id": NODE,
-        "opened_at": _time(start),
-        "period_end": _time(start + timedelta(days=7)),
-        "period_start": _time(start),
+        "opened_at": time_of(start),
+        "period_end": time_of(start + timedelta(days=7)),
+        "period_start": time_of(start),
         "pool_rules": [{"amount_credits": "10000", "rule": "fixed-v1"}],
         "schema": "epoch/2",
         "scope_id": SCOPE,
         "unit": "days",
         "unresolved": "share",
         "weight_config": WEIGHTS,
-        "weight_config_hash": hashlib.sha256(_line(WEIGHTS)[:-1].encode()).hexdigest(),
+        "weight_config_hash": hashlib.sha256(line_of(WEIGHTS)[:-1].encode()).hexdigest(),
         "weight_policy": "weights/default.yaml",
         "windows": 1,
     }
-    (folder / "epoch.json").write_text(_line(epoch), encoding="utf-8", newline="\n")
+    (folder / "epoch.json").write_text(line_of(epoch), encoding="utf-8", newline="\n")
     (folder / "curation.jsonl").write_text(
-        "".join(_line(decision) for decision in _decisions(events, epoch_id)), encoding="utf-8", newline="\n"
+        "".join(line_of(decision) for decision in _decisions(events, epoch_id)), encoding="utf-8", newline="\n"
     )
     overrides = [
         {
             "actor": "curator",
-            "at": _time(start + timedelta(days=7)),
+            "at": time_of(start + timedelta(days=7)),
             "epoch_id": epoch_id,
             "evidence": "https://example.org/overrides",
             "final_units": str(1000 * seq),
@@ -192,7 +194,7 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
         }
         for seq in range(1, min(users, 50))
     ]
-    (folder / "overrides.jsonl").write_text("".join(map(_line, overrides)), encoding="utf-8", newline="\n")
+    (folder / "overrides.jsonl").write_text("".join(map(line_of, overrides)), encoding="utf-8", newline="\n")
     place = {"epoch_id": epoch_id, "node_id": NODE, "scope_id": SCOPE}
     issuance = {
         "action": "record",
@@ -200,7 +202,7 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
         "algorithm_version": "by-hand-v1",
         "amount_credits": "1000000",
         "component_id": "base_issuance",
-        "computed_at": _time(start),
+        "computed_at": time_of(start),
         "evidence_ref": None,
         "id": name_uuid(NODE, f"{SCOPE}/{epoch_id}/base_issuance"),
         "inputs": {},
@@ -208,15 +210,15 @@ def write_epoch(root: Path, *, events: int, users: int, epoch_id: int = 1) -> Bi
         "seq": 1,
         **place,
     }
-    opened = {"actor": "ledger", "at": _time(start), "from": None, "to": "open", **place}
+    opened = {"actor": "ledger", "at": time_of(start), "from": None, "to": "open", **place}
     for name, record in (("pool.jsonl", issuance), ("transitions.jsonl", opened)):
-        (folder / name).write_text(_line(record), encoding="utf-8", newline="\n")
+        (folder / name).write_text(line_of(record), encoding="utf-8", newline="\n")
     return BigEpoch(root, folder, shards, events, sum(shard.stat().st_size for shard in shards))
 
 
 def write_node(root: Path, *, events: int, users: int, epochs: int = 1) -> list[BigEpoch]:
     """A node with `epochs` open epochs of `events` events each, and the bindings log that they share."""
-    init_node(root, NodePlan(name="Benchmark", start=parse_time(_time(ANCHOR)), node_id=NODE))
+    init_node(root, NodePlan(name="Benchmark", start=parse_time(time_of(ANCHOR)), node_id=NODE))
     write_identities(root, users)
     return [write_epoch(root, events=events, users=users, epoch_id=number) for number in range(1, epochs + 1)]
 

@@ -12,11 +12,13 @@ from benchmarks.finished import write_finished
 from benchmarks.generate import BigEpoch, commit, write_contributions, write_node
 from benchmarks.measure import python, run
 from benchmarks.money import write_owed
+from benchmarks.vouched import write_vouched
 
 USERS = 10_000
 SMALL_EPOCHS = 520
 SMALL_EVENTS = 200
 CONTRIBUTORS = 2_000
+RECEIPTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,19 @@ def site(bench: Bench) -> Iterator[Row]:
     yield Row("site, peak memory of the largest of its processes", built.peak / 1e9, "GB", 2)
 
 
+def receipts(bench: Bench) -> Iterator[Row]:
+    """`ledger verify` of a log of receipts as long as a file may be, as a process."""
+    root = bench.scratch / "vouched"
+    log = write_vouched(root, receipts=RECEIPTS)
+    baseline = run(["sha256sum", str(log)], times=3)
+    whole = python("-m", "ledger", "verify", "--quiet", "--node", str(root), times=2)
+    name = f"verify, {RECEIPTS:,} receipts"
+    yield Row(name, whole.seconds, "s", 15)
+    yield Row(f"{name}, processor time of all its processes", whole.cpu, "s")
+    yield Row(f"{name}, processor time over that of sha256sum", whole.cpu / baseline.cpu, "×")
+    yield Row(f"{name}, peak memory", whole.peak / 1e9, "GB")
+
+
 def money(bench: Bench) -> Iterator[Row]:
     """The account book of ten years, a plan with its payment file, and one transaction that settles every line."""
     years, crowd = bench.scratch / "owed-years" / "node", bench.scratch / "owed-crowd" / "node"
@@ -189,6 +204,7 @@ ROWS: tuple[Callable[[Bench], Iterator[Row]], ...] = (
     small_epochs,
     years,
     growth,
+    receipts,
     money,
     site,
 )

@@ -7,7 +7,7 @@ RECEIPT_ROLE_BUDGET. Who may act is told by the scope's chain of approver sets, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -158,10 +158,7 @@ class ReceiptBook:
         if act.receipt is not None:
             return receipt_text(self.node_id, act.receipt)
         state = self.states.get(act.receipt_hash)
-        if state is None:
-            return None
-        decision: Decision = "approved" if act.act == "approved" else "revoked"
-        return decision_text(self.node_id, state.receipt.scope_id, act.receipt_hash, decision, act.number, act.reason)
+        return _decision_text(self.node_id, state.receipt.scope_id, act) if state is not None else None
 
     def problem(
         self,
@@ -276,6 +273,22 @@ def _signature(act: ReceiptAct, text: str) -> Problem | None:
     if signer != act.signer_wallet:
         return Problem(SIGNED, "is not signed by its signer over this text", act.signer_wallet, signer)
     return None
+
+
+def signed_texts(node_id: str, acts: Iterable[ReceiptAct]) -> Iterator[tuple[str, str]]:
+    """What each act's signature must be over, and the signature; nothing for a decision about no receipt."""
+    scopes: dict[str, str] = {}
+    for act in acts:
+        if act.receipt is not None:
+            scopes.setdefault(act.receipt_hash, act.receipt.scope_id)
+            yield receipt_text(node_id, act.receipt), act.signature
+        elif (scope_id := scopes.get(act.receipt_hash)) is not None:
+            yield _decision_text(node_id, scope_id, act), act.signature
+
+
+def _decision_text(node_id: str, scope_id: str, act: ReceiptAct) -> str:
+    decision: Decision = "approved" if act.act == "approved" else "revoked"
+    return decision_text(node_id, scope_id, act.receipt_hash, decision, act.number, act.reason)
 
 
 @dataclass(frozen=True, slots=True)

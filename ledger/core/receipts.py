@@ -7,6 +7,7 @@ are in `ledger.core.receiptlog`. Knows records, not files.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
@@ -41,14 +42,12 @@ ROLES = ("author", "reviewer", "approver")
 Action = Literal["issued", "approved", "revoked"]
 Decision = Literal["approved", "revoked"]
 
-_UNSEEN = frozenset(
-    {0x85, 0xAD, 0x61C, 0x2028, 0x2029, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)}
-)
+_UNSEEN = re.compile("[\x85\xad\u061c\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e\u2060-\u206f]")
 """Line ends that are not `\\n`, and marks that are not seen or turn text around: a wallet would show another text."""
 
 
 def _seen(value: str) -> str:
-    if hidden := [mark for mark in value if ord(mark) in _UNSEEN]:
+    if hidden := _UNSEEN.search(value):
         raise ValueError(f"holds U+{ord(hidden[0]):04X}, which nobody sees in a wallet")
     return value
 

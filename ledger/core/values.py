@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, NewType
 
 from pydantic import (
@@ -118,6 +119,7 @@ def checksummed(address: str) -> Address:
     return Address(right)
 
 
+@lru_cache(maxsize=4096)  # a long log names few wallets, and a checksum is a hash of keccak
 def _stored_address(value: str) -> str:
     if checksummed(value) != value:
         raise ValueError(f"address {value} is not written with its EIP-55 checksum ({checksummed(value)})")

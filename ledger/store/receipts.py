@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from ledger.core.receipts import ReceiptAct
@@ -19,4 +20,9 @@ def read_receipts(node: Node) -> tuple[ReceiptAct, ...]:
 @lru_cache(maxsize=4)
 def parse_receipts(data: bytes, node_id: str) -> tuple[ReceiptAct, ...]:
     """The acts of these bytes; remembered, since every epoch asks."""
-    return tuple(read_log(ReceiptAct, data, layout.RECEIPTS, node_id, rule="RECEIPT_SIGNED"))
+    return tuple(each_receipt(data, node_id))
+
+
+def each_receipt(data: bytes, node_id: str) -> Iterator[ReceiptAct]:
+    """The acts of these bytes, one by one."""
+    return read_log(ReceiptAct, data, layout.RECEIPTS, node_id, rule="RECEIPT_SIGNED")
