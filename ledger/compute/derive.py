@@ -19,7 +19,6 @@ from ledger.core.lifecycle import Pin, pin_to
 from ledger.core.pool import Computed
 from ledger.core.records import Award, Binding, Epoch, LogPin, PoolComponent, PrefixPin, Statement
 from ledger.core.statement import FileHashes, StatementInputs, build_statement
-from ledger.core.statementlog import log_pin
 from ledger.core.values import Hash
 from ledger.store import layout
 from ledger.store.node import EpochFolder, Node
@@ -168,15 +167,16 @@ def provisional_pin(chain: Chain, scope: ScopeSettings) -> Pin:
 def pinned_log(folder: EpochFolder, size: int | None) -> LogPin:
     """The prefix of the statement log that a statement pins; FormatError when the log is shorter than `size`."""
     own = folder.path("statement.json")
-    lines = folder.log()
-    before = next((line.seq - 1 for line in lines if line.ref == own), len(lines))
+    log = folder.statement_log()
+    before = log.before(own)
+    before = len(log.lines) if before is None else before
     if size is not None and size > before:
         raise FormatError(
             f"log has {before} lines before this epoch's, {size} are pinned",
             rule="STATEMENT_LOGGED",
             path=layout.log_path(folder.scope_id),
         )
-    return log_pin(lines[: before if size is None else size])
+    return log.pin(before if size is None else size)
 
 
 def _receipts_size(folder: EpochFolder, stated: Pinned | None) -> int | None:

@@ -127,9 +127,45 @@ def split_lines(data: bytes, path: str) -> list[bytes]:
 
 def read_objects(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each line's number (from 1) and object; FormatError names path and line."""
-    for number, raw in enumerate(split_lines(data, path), start=1):
-        try:
-            yield number, decode(raw)
-        except FormatError as error:
-            error.hint = error.hint or _HINT
-            raise error.at(path, number) from None
+    lines = split_lines(data, path)
+    for first in range(0, len(lines), _TOGETHER):
+        some = lines[first : first + _TOGETHER]
+        values = _decode_together(some)
+        if values is not None:
+            yield from enumerate(values, start=first + 1)
+            continue
+        for number, raw in enumerate(some, start=first + 1):
+            try:
+                yield number, decode(raw)
+            except FormatError as error:
+                error.hint = error.hint or _HINT
+                raise error.at(path, number) from None
+
+
+_TOGETHER = 256
+"""Lines that are decoded at once: a third of the time of one by one, and few enough to hold."""
+_MARK = "\x7f"
+"""Stands between lines that are decoded at once: `decode` refuses it, so no line can hold it."""
+_BETWEEN = f',"{_MARK}",'.encode()
+
+
+def _decode_together(lines: list[bytes]) -> list[dict[str, Any]] | None:
+    """What `decode` gives for each line where it refuses none of them, else None.
+
+    The lines are elements of one array with a text between each two that can stand in none of them. Where every other
+    element is that text, each line lies between two and is one element: nothing goes over from a line to the next.
+    """
+    for raw in lines:
+        if len(raw) > LINE_BYTES or (raw.count(b"{") + raw.count(b"[") > NESTING and nesting(raw) > NESTING):
+            return None
+    if not _PLAIN.fullmatch(b"".join(lines)):
+        return None
+    joined = b"[%b]" % _BETWEEN.join(lines)
+    try:
+        found = _DECODER.decode(joined.decode())
+    except (UnicodeDecodeError, json.JSONDecodeError, FormatError):
+        return None
+    values = found[::2]
+    if len(found) != 2 * len(lines) - 1 or any(mark != _MARK for mark in found[1::2]) or encode(found) != joined:
+        return None
+    return values if all(type(value) is dict for value in values) else None

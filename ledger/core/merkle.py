@@ -78,6 +78,26 @@ def merkle_root(lines: Iterable[bytes]) -> Hash:
     return root_of_hashes([leaf_hash(line) for line in lines])
 
 
+class Prefixes:
+    """The roots over the first 0, 1, 2, … of some log lines: whole subtrees are kept, a root joins a few of them."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._levels = [[leaf_hash(line) for line in lines]]
+        while len(self._levels[-1]) > 1:
+            pairs = iter(self._levels[-1])
+            above = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(pairs, pairs, strict=False)]
+            self._levels.append(above)
+
+    def root(self, size: int) -> Hash:
+        """The root over the first `size` lines, of which there must be as many."""
+        found = b""
+        for level, subtrees in enumerate(self._levels):
+            if size >> level & 1:
+                left = subtrees[(size >> level) - 1]
+                found = hashlib.sha256(b"\x01" + left + found).digest() if found else left
+        return Hash(found.hex()) if size else EMPTY_ROOT
+
+
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[str]:
     """The inclusion proof of one leaf (RFC 9162, section 2.1.3.1): hashes in hex, from the leaf upwards."""
     path, level = [], list(leaves)

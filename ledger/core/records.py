@@ -90,14 +90,14 @@ def made(model: type[M], values: dict[str, Any]) -> M:
     For the records of which there is one a person and epoch: it takes a tenth of the time. All fields must be given.
     """
     record = model.__new__(model)
-    for name, value in (
-        ("__dict__", values),
-        ("__pydantic_fields_set__", set(values)),
-        ("__pydantic_extra__", None),
-        ("__pydantic_private__", None),
-    ):
-        object.__setattr__(record, name, value)
+    _set(record, "__dict__", values)
+    _set(record, "__pydantic_fields_set__", set(values))
+    _set(record, "__pydantic_extra__", None)
+    _set(record, "__pydantic_private__", None)
     return record
+
+
+_set = object.__setattr__
 
 
 class Record(BaseModel):

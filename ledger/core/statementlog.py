@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from ledger.core.evaluate import Finding
-from ledger.core.merkle import merkle_root
+from ledger.core.merkle import Prefixes
 from ledger.core.records import LogPin, Record
 from ledger.core.values import Hash, NodeId, Number, Reason, Scope, ScopeId, Sha256
 
@@ -42,9 +43,27 @@ class Final:
     pinned: str | None = None
 
 
-def log_pin(lines: Sequence[LogLine]) -> LogPin:
-    """Size and RFC 9162 root of a prefix; a leaf is the 64 hex digits of a line's `hash`."""
-    return LogPin(root=merkle_root(line.hash.encode() for line in lines), size=len(lines))
+@dataclass(frozen=True)
+class StatementLog:
+    """The lines of a scope's statement log, oldest first, of which each epoch pins a prefix."""
+
+    lines: tuple[LogLine, ...]
+
+    @cached_property
+    def _before(self) -> dict[str, int]:
+        return {line.ref: place for place, line in reversed(list(enumerate(self.lines)))}
+
+    @cached_property
+    def _prefixes(self) -> Prefixes:
+        return Prefixes(line.hash.encode() for line in self.lines)
+
+    def before(self, ref: str) -> int | None:
+        """How many lines stand before the first that names `ref`; None where none does."""
+        return self._before.get(ref)
+
+    def pin(self, size: int) -> LogPin:
+        """Size and RFC 9162 root of the first `size` lines; a leaf is the 64 hex digits of a line's `hash`."""
+        return LogPin(root=self._prefixes.root(size), size=size)
 
 
 def to_log(lines: Sequence[LogLine], final: Sequence[Final], node_id: NodeId, scope_id: ScopeId) -> list[LogLine]:

@@ -33,7 +33,7 @@ from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder, walk
+from ledger.store.node import EpochFolder
 from ledger.store.once import FolderOnce
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ class EpochCheck:
 
     def _line_ends(self) -> None:
         """A checkout that altered line ends is told as such, before everything that follows from it."""
-        for path, _ in walk(self.node.root, self.folder.relative):
+        for path in self.folder.files():
             name = path.rpartition("/")[2]
             if layout.shard_number(name) is not None or layout.is_scratch(path):
                 continue
@@ -222,8 +222,9 @@ class EpochCheck:
         """
         if self.folder.epoch_id > 1:
             before = self.node.epoch(self.folder.scope_id, self.folder.epoch_id - 1).path("statement.json")
-            pinned = self._lines(self.folder.log)[: statement.log.size]
-            if all(line.ref != before for line in pinned):
+            log = self._one(self.folder.statement_log)
+            place = log.before(before) if log else None
+            if place is None or place >= statement.log.size:
                 message = "the pinned prefix of the statement log does not hold the statement before"
                 self._differ("STATEMENT_LOGGED", message, "statement.json", before, f"{statement.log.size} lines")
 

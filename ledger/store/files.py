@@ -23,11 +23,17 @@ def read_file(root: Path, relative: str, most: int | None = None) -> bytes | Non
     Raises InputError for a link anywhere on the way, for anything but a plain file, and for one past its bound.
     """
     check_no_link(root, relative)
+    return read_beside(root, relative, most)
+
+
+def read_beside(root: Path, relative: str, most: int | None = None) -> bytes | None:
+    """As `read_file`, of a file in a folder to which `check_no_link` found no link."""
     try:
-        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(f"{root}/{relative}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
+        check_no_link(root, relative)  # a link is told as one
         raise InputError(f"cannot be read: {error.strerror}", path=relative) from None
     facts = os.fstat(descriptor)
     try:
@@ -37,8 +43,8 @@ def read_file(root: Path, relative: str, most: int | None = None) -> bytes | Non
     except InputError:
         os.close(descriptor)
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read()
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        return file.readall()
 
 
 def check_no_link(root: Path, relative: str) -> None:

@@ -45,7 +45,7 @@ from ledger.core.records import (
     Statement,
     Transition,
 )
-from ledger.core.statementlog import LogLine
+from ledger.core.statementlog import LogLine, StatementLog
 from ledger.core.succession import EpochLife
 from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
@@ -197,8 +197,11 @@ class EpochFolder:
 
     def log(self) -> list[LogLine]:
         """The scope's statement log, oldest first."""
-        path = layout.log_path(self.scope_id)
-        return list(parse_scope_log(LogLine, self.beside(path) or b"", path, self.node_id, self.scope_id))
+        return list(self.statement_log().lines)
+
+    def statement_log(self) -> StatementLog:
+        """The same, with what is asked of it for each epoch."""
+        return parse_log(self.beside(layout.log_path(self.scope_id)) or b"", self.node_id, self.scope_id)
 
     def curation(self) -> list[Curation]:
         """All decisions on events, oldest first."""
@@ -260,8 +263,11 @@ class EpochFolder:
 
     def names(self) -> list[str]:
         """The names of everything in the folder."""
-        folder = self.root / self.relative
-        return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+        return list(entries(self.root / self.relative))
+
+    def files(self) -> Iterator[str]:
+        """The paths of all files in the folder and below, sorted, inside the node."""
+        return (path for path, _ in walk(self.root, self.relative))
 
     def size(self, name: str) -> int:
         """A file's bytes, counted without reading them."""
@@ -307,6 +313,14 @@ class EpochFolder:
         return Window(epoch.period_start, epoch.period_end)
 
 
+def entries(folder: Path) -> dict[str, bool]:
+    """The names of everything in a folder, and whether it is a folder itself; nothing where there is none."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as found:
+        return {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+
+
 def life_of(folder: EpochFolder) -> EpochLife:
     """Where an epoch stands, as far as its files tell."""
     state, window = None, None
@@ -332,6 +346,12 @@ def parse_chain(sets: bytes, signatures: bytes, node_id: str, scope_id: str) -> 
         parse_scope_log(ApproverSignature, signatures, paths[1], node_id, scope_id),
         paths,
     )
+
+
+@lru_cache(maxsize=4)
+def parse_log(data: bytes, node_id: str, scope_id: str) -> StatementLog:
+    """The statement log of these bytes; remembered, since every epoch pins a prefix of it."""
+    return StatementLog(parse_scope_log(LogLine, data, layout.log_path(scope_id), node_id, scope_id))
 
 
 def parse_scope_log(model: type[S], data: bytes, path: str, node_id: str, scope_id: str) -> tuple[S, ...]:

@@ -6,16 +6,17 @@ is held, those of files that all epochs share as long as the node is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ledger.core.canonical import sha256_hex
+from ledger.core.errors import FormatError
 from ledger.core.records import Record, Statement
-from ledger.core.statementlog import LogLine
 from ledger.core.values import Hash, ScopeId
 from ledger.store import layout
-from ledger.store.files import read_file
-from ledger.store.node import EpochFolder, Node
+from ledger.store.files import check_no_link, read_beside, read_file
+from ledger.store.node import EpochFolder, Node, entries, walk
 
 R = TypeVar("R", bound=Record)
 
@@ -27,7 +28,6 @@ class NodeOnce(Node):
     kept: dict[str, bytes | None] = field(default_factory=dict, compare=False, repr=False)
     proven: dict[str, tuple[int, bytes, Statement]] = field(default_factory=dict, compare=False, repr=False)
     holds: dict[tuple[str, int], int | None] = field(default_factory=dict, compare=False, repr=False)
-    logs: dict[str, list[LogLine]] = field(default_factory=dict, compare=False, repr=False)
 
     def stored(self, path: str) -> bytes | None:
         """The bytes of a file of the node, None when it does not exist."""
@@ -63,8 +63,25 @@ class FolderOnce(EpochFolder):
         if layout.shard_number(name) is not None:
             return super().stored(name)
         if name not in self.kept:
-            self.kept[name] = super().stored(name)
+            self.kept[name] = self._read(name)
         found: bytes | None = self.kept[name]
+        return found
+
+    def _read(self, name: str) -> bytes | None:
+        """As `EpochFolder.stored`: of the folder it is asked once whether a link leads to it, and what lies in it."""
+        self._check_no_link()
+        return read_beside(self.root, self.path(name)) if name in self._entries() else None
+
+    def _check_no_link(self) -> None:
+        if "checked" not in self.kept:
+            check_no_link(self.root, self.relative)
+            self.kept["checked"] = True
+
+    def _entries(self) -> dict[str, bool]:
+        """The names of everything in the folder, and whether it is a folder itself."""
+        if "" not in self.kept:
+            self.kept[""] = entries(self.root / self.relative)
+        found: dict[str, bool] = self.kept[""]
         return found
 
     def beside(self, path: str) -> bytes | None:
@@ -75,22 +92,27 @@ class FolderOnce(EpochFolder):
         """SHA-256 of a log's bytes."""
         key = ("hash", name)
         if key not in self.kept:
-            data = self.kept[name] if name in self.kept else super().stored(name)
+            data = self.kept[name] if name in self.kept else self._read(name)
             self.kept[key] = Hash(sha256_hex(data or b""))
         found: Hash = self.kept[key]
         return found
 
     def names(self) -> list[str]:
         """The names of everything in the folder."""
-        if "" not in self.kept:
-            self.kept[""] = super().names()
-        return list(self.kept[""])
+        return list(self._entries())
 
-    def log(self) -> list[LogLine]:
-        """The scope's statement log, oldest first."""
-        if self.scope_id not in self.node.logs:
-            self.node.logs[self.scope_id] = super().log()
-        return self.node.logs[self.scope_id]
+    def files(self) -> Iterator[str]:
+        """The paths of all files in the folder and below, sorted, inside the node."""
+        try:
+            self._check_no_link()
+        except FormatError:
+            yield from super().files()
+            return
+        for name, is_folder in sorted(self._entries().items()):
+            if is_folder:
+                yield from (path for path, _ in walk(self.root, self.path(name)))
+            else:
+                yield self.path(name)
 
     def single(self, model: type[R], name: str, data: bytes) -> R:
         """The one record of a `.json` file of this epoch from its bytes."""

@@ -168,6 +168,41 @@ def test_lines_before_a_bad_one_are_still_read() -> None:
         next(lines)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b'{"a":1', b'"b":2}', b'{"c":3},{"d":4}'),  # three objects in three lines, but none in its own
+        (b'{"a":[{}', b"{}]}", b"{},{}"),
+        (b'{"a":[{}', b"{}]}", b"{},1,{}"),
+        (b'{"a":"{}', b'{}"}', b"{},{}"),
+        (b'{"a":1', b'{"b":2}', b'"\x7f"}'),
+        (b'{"a":[1', b"2]}", b'{"a":1},"\x7f",{"b":2}'),
+    ],
+)
+def test_nothing_goes_over_from_one_line_to_the_next(lines: tuple[bytes, ...]) -> None:
+    with pytest.raises(FormatError, match="x:1: not JSON"):
+        list(read_objects(b"\n".join(lines) + b"\n", "x"))
+
+
+@given(st.lists(OBJECTS, min_size=1, max_size=9), st.data())
+def test_many_lines_are_read_as_each_of_them_alone(values: list[dict[str, Any]], data: st.DataObject) -> None:
+    lines = [encode(value) for value in values]
+    assert [value for _, value in read_objects(b"\n".join(lines) + b"\n", "x")] == [decode(raw) for raw in lines]
+    at = data.draw(st.integers(0, len(lines) - 1))
+    cut = data.draw(st.integers(0, len(lines[at])))
+    lines[at] = lines[at][:cut] + data.draw(st.binary(max_size=3)).replace(b"\n", b"") + lines[at][cut:]
+    told = None
+    try:
+        decode(lines[at])
+    except FormatError as error:
+        told = f"x:{at + 1}: {error.message}"
+    try:
+        read = list(read_objects(b"\n".join(lines) + b"\n", "x"))
+        assert told is None and [value for _, value in read] == [decode(raw) for raw in lines]
+    except FormatError as error:
+        assert told is not None and str(error).startswith(told)
+
+
 def test_a_log_that_does_not_exist_and_one_without_lines_are_empty() -> None:
     assert split_lines(b"", "x") == []
     assert list(read_objects(b"", "x")) == []

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.merkle import EMPTY_ROOT, leaf_hash, merkle_root, root_of_hashes, root_of_subtrees, subtrees
+from ledger.core.merkle import (
+    EMPTY_ROOT,
+    Prefixes,
+    leaf_hash,
+    merkle_root,
+    root_of_hashes,
+    root_of_subtrees,
+    subtrees,
+)
 
 # github.com/transparency-dev/merkle (Apache-2.0), testonly/constants.go: LeafInputs and RootHashes. The tree of size n
 # is over the first n inputs.
@@ -66,6 +74,12 @@ def test_the_root_equals_the_recursive_definition(lines: list[bytes]) -> None:
 def test_sizes_around_powers_of_two_split_as_the_definition_does(size: int) -> None:
     lines = [str(number).encode() for number in range(size)]
     assert merkle_root(iter(lines)) == root_of_hashes([leaf_hash(line) for line in lines]) == mth(lines).hex()
+
+
+def test_every_prefix_has_the_root_that_it_has_alone() -> None:
+    lines = [str(number).encode() for number in range(70)]
+    prefixes = Prefixes(lines)
+    assert [prefixes.root(size) for size in range(71)] == [mth(lines[:size]).hex() for size in range(71)]
 
 
 def test_an_empty_log_has_the_hash_of_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ledger.core.conduct import binding_findings, coverage_findings, step_findings
 from ledger.core.identity import new_user_id
 from ledger.core.records import Collection, Cursor
-from ledger.core.statementlog import Final, log_findings, log_pin, to_log
+from ledger.core.statementlog import Final, StatementLog, log_findings, to_log
 from ledger.core.succession import EpochLife, scope_findings
 from ledger.core.values import Hash, NodeId, ScopeId, Timestamp
 from ledger.core.windows import Window
@@ -45,11 +45,13 @@ def told(final: list[Final], files: list[Final] = FINAL) -> list[str]:
 
 
 def test_the_root_is_that_of_rfc_9162_over_the_hex_digits() -> None:
-    assert log_pin([]).model_dump() == {"root": hashlib.sha256(b"").hexdigest(), "size": 0}
+    assert StatementLog(()).pin(0).model_dump() == {"root": hashlib.sha256(b"").hexdigest(), "size": 0}
     one, two = lines([approvers(1), statement(1)])
     leaves = [hashlib.sha256(b"\0" + line.hash.encode()).digest() for line in (one, two)]
-    assert log_pin([one]).root == leaves[0].hex()
-    assert log_pin([one, two]).root == hashlib.sha256(b"\1" + leaves[0] + leaves[1]).hexdigest()
+    log = StatementLog((one, two))
+    assert log.pin(0) == StatementLog(()).pin(0)
+    assert log.pin(1).root == leaves[0].hex()
+    assert log.pin(2).root == hashlib.sha256(b"\1" + leaves[0] + leaves[1]).hexdigest()
 
 
 def test_only_what_is_missing_is_added_and_twice_adds_nothing() -> None:

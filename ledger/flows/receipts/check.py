@@ -6,7 +6,7 @@ One check serves a whole run of `verify`: signers are recovered once. Reads only
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +17,11 @@ from ledger.core.evaluate import Finding
 from ledger.core.receiptevents import MARK, due, event_findings, missing_findings, states_by
 from ledger.core.receipts import SOURCE, ReceiptAct
 from ledger.core.records import ActivityEvent
-from ledger.flows.receipts.events import receipt_events
+from ledger.flows.receipts.events import ID, marked, receipt_events
 from ledger.flows.receipts.log import Receipts, load_receipts
 from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.node import EpochFolder
-
-_ID = b'"id":"receipt:'
-"""Where it stands in a line, the line may be an event with a receipt's id, or have such a field in its metadata."""
 
 
 class ReceiptCheck:
@@ -64,7 +61,10 @@ class ReceiptCheck:
         closed = next((step.at for step in folder.transitions() if step.to == "review"), None)
         states = states_by(acts, size, closed)
         decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
-        events = list(_events(folder))
+        found = list(marked(folder))
+        if not found:
+            self._before.setdefault(folder.scope_id, {}).setdefault(folder.epoch_id, frozenset())  # as `_in_others`
+        events = list(_events(folder, found))
         yield from event_findings(events, states, decided)
         if closed is not None:
             there = {event.id for _, _, event in events} | self._in_others(folder)
@@ -77,7 +77,7 @@ class ReceiptCheck:
         for number in range(1, folder.epoch_id):
             if number not in known:
                 known[number] = receipt_events(self.session.node.epoch(folder.scope_id, number))
-        return frozenset().union(*(ids for number, ids in known.items() if number < folder.epoch_id))
+        return frozenset().union(*(ids for number, ids in known.items() if ids and number < folder.epoch_id))
 
 
 def _pinned(folder: EpochFolder) -> int | None:
@@ -86,18 +86,15 @@ def _pinned(folder: EpochFolder) -> int | None:
     return statement.receipts.size if statement else None
 
 
-def _events(folder: EpochFolder) -> Iterator[tuple[str, int, ActivityEvent]]:
+def _events(folder: EpochFolder, found: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, int, ActivityEvent]]:
     """Events that are of receipts, or have the id of one; lines that cannot be read are told elsewhere."""
-    for shard in folder.shards():
-        data = folder.read(shard.name)
-        if MARK not in data and _ID not in data:
-            continue
+    for name, data in found:
         for number, raw in enumerate(data.split(b"\n"), start=1):
-            if raw.endswith(MARK) or _ID in raw:
+            if raw.endswith(MARK) or ID in raw:
                 with suppress(LedgerError):
                     event = ActivityEvent.read(decode(raw))
                     if event.source == SOURCE or event.id.startswith(f"{SOURCE}:"):
-                        yield folder.path(shard.name), number, event
+                        yield folder.path(name), number, event
 
 
 @dataclass(frozen=True, slots=True)

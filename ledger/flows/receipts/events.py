@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ledger.core.receiptevents import due
+from ledger.core.receiptevents import MARK, due
 from ledger.core.receiptlog import ReceiptState
 from ledger.core.receipts import PRODUCER_VERSION, SOURCE, event_payload
 from ledger.core.records import ActivityEvent
@@ -17,10 +17,11 @@ from ledger.core.sealing import Provenance, seal
 from ledger.core.values import EventId
 from ledger.flows.receipts.log import load_receipts
 from ledger.flows.session import Session
-from ledger.store import layout
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
+ID = b'"id":"%b:' % SOURCE.encode()
+"""Where it stands in a line, the line may be an event with a receipt's id, or have such a field in its metadata."""
 _TEXT = rb'"(?:[^"\\]|\\.)*"'
 _IDS = re.compile(
     rb'^\{"artifact_url":'
@@ -33,10 +34,17 @@ _IDS = re.compile(
 """The id of an event, by what a canonical line begins with: metadata may have a field of that name too."""
 
 
+def marked(folder: EpochFolder) -> Iterator[tuple[str, bytes]]:
+    """The name and bytes of each shard of an epoch's log that may hold an event of a receipt, or the id of one."""
+    for shard in folder.shards():
+        data = folder.read(shard.name)
+        if MARK in data or ID in data:
+            yield shard.name, data
+
+
 def receipt_events(folder: EpochFolder) -> frozenset[str]:
     """The ids of the events that receipts became in an epoch, by a look at the bytes of its log."""
-    names = (layout.shard_name(number) for number in range(1, len(folder.shards()) + 1))
-    return frozenset(found.decode() for name in names for found in _IDS.findall(folder.read(name)))
+    return frozenset(found.decode() for _, data in marked(folder) for found in _IDS.findall(data))
 
 
 def events_elsewhere(session: Session, folder: EpochFolder) -> frozenset[str]:
