@@ -31,6 +31,7 @@ from ledger.cli import (
     pr,
     receipt,
     review,
+    schema,
     setup,
     sign,
     site,
@@ -38,7 +39,7 @@ from ledger.cli import (
     status,
     verify,
 )
-from ledger.cli.output import emit, fail
+from ledger.cli.output import emit, error_data, fail
 from ledger.core.errors import LedgerError
 from ledger.core.install import ADDRESS, missing_extra
 
@@ -93,6 +94,7 @@ for _command in (
     attest.attest,
     attest.witness,
     site.site,
+    schema.schema,
 ):
     ledger.add_command(_command)
 
@@ -127,7 +129,7 @@ def _run() -> int:
         return 143 if isinstance(error.__context__, _Terminated) else 130
     except click.ClickException as error:
         if "--json" in sys.argv:
-            emit("error/1", {"message": error.format_message(), "exit_code": error.exit_code})
+            emit("error/1", {**error_data(LedgerError(error.format_message())), "exit_code": error.exit_code})
         error.show()
         return error.exit_code
     except BrokenPipeError:

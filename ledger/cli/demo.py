@@ -51,6 +51,8 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
     from ledger.flows.verify import verify
     from ledger.flows.views import head_commit
 
+    if with_site:
+        from ledger.site.build import build_site  # what is not installed is said before the work, not after it
     with _progress() as progress:
         made = run_demo(repo or _this_clone(), target, dict(os.environ), progress)
         run = open_session(made.root, made.clock, tell=lambda text: progress(1, 1, text))
@@ -58,8 +60,6 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
             checked = verify(run)
             site = made.root / "site"
             if with_site:
-                from ledger.site.build import build_site
-
                 build_site(
                     run.node,
                     run.engine,

@@ -42,9 +42,14 @@ def plain(value: Any) -> Any:
     return value
 
 
+def document(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a command prints with --json: the data, and the name under which its schema lies (`ledger schema`)."""
+    return {"schema": schema, **plain(data)}
+
+
 def emit(schema: str, data: Mapping[str, Any]) -> None:
     """One JSON object on stdout, with its schema's name; no text in it is one of Actions' commands (`##[`)."""
-    text = json.dumps({"schema": schema, **plain(data)}, ensure_ascii=True, indent=2, sort_keys=True)
+    text = json.dumps(document(schema, data), ensure_ascii=True, indent=2, sort_keys=True)
     click.echo(text.replace("##[", "##\\u005b"))
 
 
@@ -58,20 +63,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         out(line.rstrip())
 
 
+def error_data(error: LedgerError) -> dict[str, Any]:
+    """An error as data: what, where, which rule, what to do next, and how the command ends."""
+    return {name: getattr(error, name) for name in ("exit_code", "hint", "line", "message", "path", "rule")}
+
+
 def fail(error: LedgerError) -> int:
     """Tell an error: what, where, which rule, what to do next; as data too with --json. Returns its exit code."""
     if "--json" in sys.argv:
-        emit(
-            "error/1",
-            {
-                "message": error.message,
-                "path": error.path,
-                "line": error.line,
-                "rule": error.rule,
-                "hint": error.hint,
-                "exit_code": error.exit_code,
-            },
-        )
+        emit("error/1", error_data(error))
     note(f"error: {error}")
     if error.hint:
         note(f"  → {error.hint}")

@@ -50,7 +50,10 @@ def setup(node_dir: Path | None, now: str | None, as_json: bool, dry_run: bool, 
         ours = [change for change in plan.changes if not change.by_person]
         if dry_run:
             if as_json:
-                emit("setup/1", {"changes": plain(plan.changes), "there": plan.there, "made": [], "undo": []})
+                emit(
+                    "setup/1",
+                    {"changes": plain(plan.changes), "there": plan.there, "made": [], "undo": [], "doctor": None},
+                )
             return 0
         if ours and not yes:
             if not sys.stdin.isatty():

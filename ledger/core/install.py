@@ -17,7 +17,15 @@ ADDRESS = f"https://github.com/{PROJECT}"
 REGISTERED = False
 """Whether `PACKAGE` is ours at the package index."""
 
-_EXTRAS = {"discord": "discord", "github": "github", "requests": "github", "jinja2": "site", "mkdocs": "site"}
+_EXTRAS = {
+    "aiohttp": "discord",
+    "cryptography": "credentials",
+    "discord": "discord",
+    "github": "github",
+    "jinja2": "site",
+    "mkdocs": "site",
+    "requests": "github",
+}
 """The extra that brings a library, by the name under which Python imports it."""
 
 

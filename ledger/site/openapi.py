@@ -7,66 +7,28 @@ test holds every published file to its route.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ledger.core import records
 from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.config import EpochSettings, Route, SpamRule
 from ledger.core.invariants import INVARIANTS
+from ledger.core.shapes import AMOUNT, BOOLEAN, COUNT, HASH, NUMBER, SCOPE, SHARE, STATE, TEXT, TIME, USER, Schema
+from ledger.core.shapes import amounts_as_text as _amounts_as_text
+from ledger.core.shapes import array as _list
+from ledger.core.shapes import mapping as _map
+from ledger.core.shapes import obj as _object
+from ledger.core.shapes import or_null as _or_null
+from ledger.core.shapes import pattern as _pattern
 from ledger.core.statementlog import LogLine
 from ledger.core.values import (
     ADDRESS_PATTERN,
-    AMOUNT_PATTERN,
-    HASH_PATTERN,
     META_KEY_PATTERN,
     NAME_PATTERN,
     NUMBER_PATTERN,
     SCOPE_PATTERN,
-    TIMESTAMP_PATTERN,
     UUID_PATTERN,
 )
-
-Schema = dict[str, Any]
-
-TEXT: Schema = {"type": "string"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-BOOLEAN: Schema = {"type": "boolean"}
-
-
-def _pattern(pattern: str, description: str) -> Schema:
-    return {"description": description, "pattern": pattern, "type": "string"}
-
-
-AMOUNT = _pattern(AMOUNT_PATTERN, "Credits or milli-units: a decimal string, at most 2^63-1.")
-HASH = _pattern(HASH_PATTERN, "SHA-256 in lowercase hex.")
-USER = _pattern(UUID_PATTERN, "A UUID.")
-SCOPE = _pattern(SCOPE_PATTERN, "A scope's id.")
-NUMBER: Schema = {"maximum": 999_999_999, "minimum": 1, "type": "integer"}
-TIME = _pattern(TIMESTAMP_PATTERN, "UTC with milliseconds: text order is time order.")
-SHARE = _pattern(r"^(0\.[0-9]{6}|1\.000000)$", "Part of all units, cut to six decimals.")
-STATE: Schema = {"enum": list(records.STATES)}
-
-
-def _list(of: Schema) -> Schema:
-    return {"items": of, "type": "array"}
-
-
-def _map(of: Schema, keys: str = "") -> Schema:
-    return {"additionalProperties": of, "type": "object", **({"propertyNames": {"pattern": keys}} if keys else {})}
-
-
-def _or_null(of: Schema) -> Schema:
-    return {"anyOf": [of, {"type": "null"}]}
-
-
-def _object(**properties: Schema) -> Schema:
-    """An object with exactly these properties."""
-    return {
-        "additionalProperties": False,
-        "properties": properties,
-        "required": sorted(properties),
-        "type": "object",
-    }
 
 
 def _ref(name: str) -> Schema:
@@ -462,14 +424,3 @@ def _record_schemas() -> dict[str, Schema]:
     for settings in (EpochSettings, Route, SpamRule):
         found[settings.__name__] = settings.model_json_schema(mode="serialization")
     return {name: _amounts_as_text(schema) for name, schema in found.items()}
-
-
-def _amounts_as_text(schema: Any) -> Any:
-    """The bound of an amount is one of numbers, which says nothing of the text that amounts are written as."""
-    if isinstance(schema, list):
-        return [_amounts_as_text(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("type") == "string" and "le" in schema:
-        return {**{key: value for key, value in schema.items() if key not in ("ge", "le")}, "pattern": AMOUNT_PATTERN}
-    return {key: _amounts_as_text(value) for key, value in schema.items()}

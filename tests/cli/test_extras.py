@@ -18,7 +18,7 @@ BASE = (
 )
 """Runs a command as a base install would: `import x` of a library that is None in sys.modules raises what Python does
 for one that is not installed."""
-EXTRAS = "github,requests,discord,jinja2,mkdocs,coincurve"
+EXTRAS = "aiohttp,coincurve,cryptography,discord,github,jinja2,mkdocs,requests"
 
 
 def base(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +47,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("github", ("doctor",)),
         ("github", ("ci", "alarm", "collect")),
         ("site", ("site", "build", "--out", "site")),
+        ("site", ("demo", "--repo", ".", "--out", "demo")),
+        ("credentials", ("receipt", "key", "new", "../key.pem")),
     ],
 )
 def test_a_command_that_needs_an_extra_names_the_line_that_installs_it(
@@ -60,6 +62,9 @@ def test_a_command_that_needs_an_extra_names_the_line_that_installs_it(
 
 def test_the_base_is_enough_to_look_at_the_files_and_to_verify(node: Path) -> None:
     assert base(node, "verify").returncode == 0
+    assert base(node, "schema", "pulls").returncode == 0
+    for kind in ("discord", "github"):
+        assert install_line(kind) in base(node, "sources", "list", kind).stdout
     doctor = base(node, "doctor", "--offline")
     assert doctor.returncode == 1 and "MISSING repository named" in doctor.stdout
 

@@ -45,6 +45,12 @@ def on_branch(town: Town, ref: str = "origin/bindings") -> dict[tuple[str, str],
     return dict(resolve_accounts(session.node.bindings()))
 
 
+def save(town: Town, message: str) -> None:
+    git(town.checkout, "add", "--all")
+    git(town.checkout, "commit", "--quiet", "-m", message)
+    town.hub.push_main(town.checkout)
+
+
 def bindings_pull(town: Town) -> int:
     return next(
         n for n, one in town.hub.threads.items() if getattr(one, "head", "") == "bindings" and one.state == "open"
@@ -102,8 +108,7 @@ def test_a_wallet_joins_by_its_signature_over_the_text_in_the_answer(town: Town)
 def test_what_is_proved_merges_itself_where_every_scope_says_so_and_nothing_vouched_for_does(town: Town) -> None:
     path = town.checkout / "scopes" / "default.yaml"
     path.write_text(path.read_text("utf-8") + "merge_bindings: self_proved\n", "utf-8")
-    git(town.checkout, "commit", "--quiet", "-am", "What is proved needs no click")
-    town.hub.push_main(town.checkout)
+    save(town, "What is proved needs no click")
     first = claim(town, "eve")
     sync(town, SOON)
     assert town.hub.thread(first).state == "closed" and "Everything here is on the record" in said(town, first)[-1]
@@ -144,3 +149,21 @@ def test_a_claim_does_not_disturb_an_epoch_in_progress(town: Town, tmp_path: Pat
     claim(town, "eve")
     assert town.sync(SOON).errors == []
     assert town.hub.pull(number).draft and bindings_pull(town) != number
+
+
+def test_with_two_scopes_what_is_proved_merges_itself_only_where_both_say_so(town: Town) -> None:
+    first = town.checkout / "scopes" / "default.yaml"
+    second = first.with_name("garden.yaml")
+    text = first.read_text("utf-8")
+    second.write_text(text.replace("scope_id: default", "scope_id: garden") + "covers: false\n", "utf-8")
+    first.write_text(text + "merge_bindings: self_proved\n", "utf-8")
+    save(town, "A second scope, whose owners want to look")
+    number = claim(town, "eve")
+    sync(town, SOON)
+    pull = bindings_pull(town)
+    assert not town.hub.pull(pull).merged and f"#{pull}" in said(town, number)[-1]
+    second.write_text(second.read_text("utf-8") + "merge_bindings: self_proved\n", "utf-8")
+    save(town, "They need not")
+    sync(town, LATER)
+    assert town.hub.pull(pull).merged and town.hub.thread(number).state == "closed"
+    assert ("github", str(ACCOUNTS["eve"])) in on_branch(town, "origin/main")
