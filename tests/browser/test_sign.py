@@ -86,9 +86,14 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = publish(node, tmp_path_factory.mktemp("site"))
-    write_page(folder, "sign", "default", 1, f'data-review="{REVIEW}"')
+def folder(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = publish(node, tmp_path_factory.mktemp("site"))
+    write_page(out, "sign", "default", 1, f'data-review="{REVIEW}"')
+    return out
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
     with served(folder) as origin:
         yield origin
 
@@ -145,6 +150,29 @@ def test_a_signature_made_here_is_one_that_the_ledger_takes(
         sign(session, folder, line.removeprefix("/sign "))
         sign_as(session, folder, "ben")
         finalize(session, folder)
+
+
+def test_after_signing_the_page_leads_to_the_next_epoch_as_soon_as_one_waits(
+    browser: Any, site: str, folder: Path
+) -> None:
+    listed = folder / "api/v1/ledger/epochs.json"
+    before = listed.read_text("utf-8")
+    with opened(browser, site, Wallet()) as seen:
+        seen.page.get_by_role("button", name="Sign with").click()
+        seen.page.get_by_text("No other epoch waits for signatures").wait_for()
+        found = json.loads(before)
+        found["epochs"] += [
+            {**found["epochs"][0], "epoch_id": 2},
+            {**found["epochs"][0], "epoch_id": 3, "state": "open"},
+        ]
+        try:
+            listed.write_text(json.dumps(found), "utf-8")
+            seen.page.get_by_role("button", name="Look for the next epoch").click()
+            link = seen.page.get_by_role("link", name="Sign default/2 next")
+            assert link.evaluate("one => one.href") == f"{site}epochs/default/2/#sign"
+        finally:
+            listed.write_text(before, "utf-8")
+        assert seen.page.locator(".ledger-next a").count() == 1
 
 
 def test_a_wallet_that_does_not_announce_itself_is_found_too(browser: Any, site: str) -> None:

@@ -5,6 +5,7 @@ import { checksummed, hexOfText, normalizeSignature, recoverSigner } from "../ve
 import { placeOf, Verifier } from "./client.js";
 import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
 import { discoverWallets, walletError } from "./wallet.js";
+import { Others } from "./next.js";
 import { summary, verdictTable } from "./verdicts.js";
 
 const REVIEW = /^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/[!#-;=?-_a-~]*$/;
@@ -45,8 +46,9 @@ function statementView({ statement, names, approvers, people, signers }) {
 }
 
 class SignPage {
-  constructor(element, found) {
+  constructor(element, found, others) {
     this.element = element;
+    this.others = others;
     this.found = found;
     this.text = found.text;
     this.said = make("p", { role: "status", "aria-live": "assertive" });
@@ -170,7 +172,7 @@ class SignPage {
     if (!lines.length) return;
     const { review } = this.element.dataset;
     const link = review && REVIEW.test(review) ? make("p", {}, make("a", { href: review, rel: "noopener noreferrer" }, "Open the review")) : null;
-    this.answer.replaceChildren(copyable(lines.join("\n"), lines.length === 1 ? "Copy the line" : "Copy the lines", "ledger-sign-line"), link ?? make("p", { class: "quiet" }, "Paste it as a comment or review on the epoch's pull request, or run ", make("code", {}, lines.map((line) => `ledger sign --signature ${line.slice(6)}`).join("; ")), "."));
+    this.answer.replaceChildren(copyable(lines.join("\n"), lines.length === 1 ? "Copy the line" : "Copy the lines", "ledger-sign-line"), link ?? make("p", { class: "quiet" }, "Paste it as a comment or review on the epoch's pull request, or run ", make("code", {}, lines.map((line) => `ledger sign --signature ${line.slice(6)}`).join("; ")), "."), this.others.view());
   }
 }
 
@@ -182,7 +184,9 @@ export async function attachSign(element) {
   try {
     const found = await verifier.ask("recheck", place, (stage) => progress.show(stage));
     progress.say(summary(found.report), `notice ${found.report.ok ? "good" : "bad"}`);
-    if (found.report.ok) new SignPage(element, found).show();
+    const others = new Others(place);
+    await others.look().catch(() => {}); // asked again by its button
+    if (found.report.ok) new SignPage(element, found, others).show();
     else element.append(make("p", { class: "notice bad" }, "Signing is not offered, because the statement does not follow from its records."), verdictTable(found.report, place.base));
     element.dataset.verdict = found.report.ok ? "pass" : "fail";
   } catch (error) {
