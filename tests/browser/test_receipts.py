@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.receiptlog import RULES
@@ -20,6 +22,7 @@ from ledger.flows.receipts.check import ReceiptCheck
 from tests.browser.support import ASSETS, needs_browser, publish, served, watched
 from tests.browser.test_recheck import told
 from tests.flows.test_receipts import MONDAY, close, decide, issue, run
+from tests.flows.test_signers import NOBODY
 from tests.nodes import NODE_ID, WALLETS, at, signature
 from tests.receipt_nodes import receipt_node
 
@@ -38,6 +41,14 @@ RECHECK = """async ([copies, epoch]) => {
         };
         return (await checkEpoch(await loadEpoch(read, "default", epoch, () => {}))).report;
     }));
+}"""
+TOGETHER = """async (signed) => {
+    const { recoverSigner, Signers } = await import("/assets/verifier/signatures.js");
+    const told = (ask) => { try { return ask(); } catch (error) { return error.message; } };
+    const signers = new Signers(signed);
+    const together = signed.map(({ text, signature }) => told(() => signers.recover(text, signature)));
+    const alone = signed.map(({ text, signature }) => told(() => recoverSigner(text, signature)));
+    return [together, alone, signers.confirmed];
 }"""
 Lines = list[dict[str, Any]]
 Tamper = Callable[[Lines], Lines | None]
@@ -209,3 +220,38 @@ def test_what_was_changed_is_told_as_ledger_verify_tells_it(browser: Any, root: 
         mine = {told(one) for check in report["checks"] for one in check["findings"] if one["rule"] in RULES}
         assert {one for one in mine if not PIN.search(one[1])} == findings, name
     assert {rule for findings in wanted.values() for rule, *_ in findings} >= set(RULES)
+
+
+def test_signers_of_a_long_log_are_the_same_together_as_one_by_one(browser: Any, tmp_path: Path) -> None:
+    """Both keys are common; one is the curve's base point itself, whose sums meet their own points."""
+    signed = []
+    for key in ("0x" + "42" * 32, "0x" + "00" * 31 + "01"):
+        wallet = Account.from_key(key).address
+        for number in range(30):
+            text = f"text {number}"
+            made = Account.sign_message(encode_defunct(text=text), key).signature.hex().removeprefix("0x")
+            signed.append({"text": text, "signature": "0x" + made, "likely": wallet})
+    for place, change in enumerate(
+        (
+            {"text": "another text"},
+            {"likely": WALLETS["ann"]},
+            {"signature": NOBODY},
+            {"signature": signed[9]["signature"]},
+            {"signature": signed[4]["signature"][:-2] + ("1b" if signed[4]["signature"].endswith("1c") else "1c")},
+            {"signature": signed[5]["signature"].upper()},
+            {"signature": signed[6]["signature"][:-2] + "00"},
+            {"signature": "0x" + "00" * 64 + "1b"},
+        )
+    ):
+        signed[place] |= change
+    site = site_of(tmp_path / "site")
+    with served(site) as origin, watched(browser) as seen:
+        seen.page.goto(f"{origin}empty.html")
+        together, alone, confirmed = seen.page.evaluate(TOGETHER, signed)
+        assert seen.problems == []
+    assert together == alone
+    assert together[8:30] == [signed[8]["likely"]] * 22
+    assert together[30:] == [signed[30]["likely"]] * 30
+    wrong = [one["likely"] for one in signed[:8]]
+    assert not any(found == likely for found, likely in zip(together, wrong, strict=False))
+    assert confirmed >= 44, "they were recovered one by one"

@@ -50,8 +50,8 @@ class Book {
   #taken = new Map();
   #items = new Map();
 
-  constructor(nodeId, chains, wallets) {
-    Object.assign(this, { nodeId, chains, wallets, signers: new Signers() });
+  constructor(nodeId, chains, wallets, signers) {
+    Object.assign(this, { nodeId, chains, wallets, signers });
   }
 
   add(act) {
@@ -106,10 +106,9 @@ class Book {
   }
 
   #signature(act, receipt) {
-    const text = act.receipt ? receiptText(this.nodeId, receipt) : decisionText(this.nodeId, receipt.scope_id, act);
     let signer;
     try {
-      signer = this.signers.recover(text, act.signature, act.signer_wallet);
+      signer = this.signers.recover(textOf(this.nodeId, receipt.scope_id, act), act.signature);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       signer = error.message;
@@ -155,9 +154,21 @@ class Book {
   }
 }
 
+const textOf = (nodeId, scopeId, act) => (act.receipt ? receiptText(nodeId, act.receipt) : decisionText(nodeId, scopeId, act));
+
+/** What each act's signature must be over, and whose it should be; nothing for a decision about no receipt. */
+function signedTexts(nodeId, acts) {
+  const scopes = new Map();
+  return acts.flatMap((act) => {
+    if (act.receipt !== null && !scopes.has(act.receipt_hash)) scopes.set(act.receipt_hash, act.receipt.scope_id);
+    const scopeId = scopes.get(act.receipt_hash);
+    return scopeId === undefined ? [] : [{ text: textOf(nodeId, scopeId, act), signature: act.signature, likely: act.signer_wallet }];
+  });
+}
+
 /** What speaks against the log, line by line: `[line, rule, message, expected, actual]`. What follows a bad line is judged all the same. */
 export function* foldFindings(nodeId, acts, chains, bindings) {
-  const book = new Book(nodeId, chains, new Wallets(bindings));
+  const book = new Book(nodeId, chains, new Wallets(bindings), new Signers(signedTexts(nodeId, acts)));
   for (const [index, act] of acts.entries()) {
     const found = book.problem(act);
     if (found !== null) yield [index + 1, ...found];

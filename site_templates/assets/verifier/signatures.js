@@ -2,6 +2,7 @@
 import { keccak_256, secp256k1 } from "../vendor/noble.js";
 import { bytesOf, concat, fromHex, hex } from "./bytes.js";
 import { Refusal } from "./errors.js";
+import { areByTheirKeys } from "./manysigners.js";
 
 const { Point } = secp256k1;
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -88,6 +89,10 @@ export function checksummed(address) {
 
 const addressOf = (point) => checksummed(`0x${hex(keccak_256(point.toBytes(false).subarray(1)).subarray(12))}`);
 
+const STORED = /^0x[0-9a-f]{128}1[bc]$/;
+const partsOf = (signature) => ({ r: BigInt(signature.slice(0, 66)), s: BigInt(`0x${signature.slice(66, 130)}`), odd: signature.endsWith("1c") });
+const isInRange = (r, s) => r > 0n && r < ORDER && s > 0n && s <= ORDER / 2n;
+
 /** The one accepted form: 0x, 130 lowercase hex digits, v 27 or 28 (0/1 is put right), s in the lower half. */
 export function normalizeSignature(signature) {
   const text = signature.trim();
@@ -96,8 +101,8 @@ export function normalizeSignature(signature) {
   let v = Number.parseInt(text.slice(130), 16);
   if (v === 0 || v === 1) v += 27;
   if (v !== 27 && v !== 28) throw new Refusal(`the signature's last byte v is ${v}; it must be 27 or 28`);
-  const [r, s] = [BigInt(`0x${body.slice(0, 64)}`), BigInt(`0x${body.slice(64)}`)];
-  if (r === 0n || r >= ORDER || s === 0n || s > ORDER / 2n)
+  const { r, s } = partsOf(`0x${body}1b`);
+  if (!isInRange(r, s))
     throw new Refusal("the signature's r or s is out of range (s must lie in the lower half, EIP-2)");
   return `0x${body}${v.toString(16)}`;
 }
@@ -108,52 +113,68 @@ function digestOf(text) {
   return keccak_256(concat([bytesOf(`\x19Ethereum Signed Message:\n${message.length}`), message]));
 }
 
+/** The key that made `signature` over a digest; throws where there is none. */
+function recoverKey(digest, signature) {
+  const raw = fromHex(signature.slice(2));
+  return Point.fromBytes(secp256k1.recoverPublicKey(Uint8Array.of(raw[64] - 27, ...raw.subarray(0, 64)), digest, { prehash: false }));
+}
+
 /** The checksummed address whose key signed `text` by personal_sign; `signature` in its stored form. */
 export function recoverSigner(text, signature) {
   if (normalizeSignature(signature) !== signature) throw new Refusal("the signature is not in its stored form (lowercase, v 27 or 28)");
   const digest = digestOf(text);
-  const raw = fromHex(signature.slice(2));
   try {
-    const recovered = Uint8Array.of(raw[64] - 27, ...raw.subarray(0, 64));
-    return addressOf(Point.fromBytes(secp256k1.recoverPublicKey(recovered, digest, { prehash: false })));
+    return addressOf(recoverKey(digest, signature));
   } catch {
     throw new Refusal("no signer can be recovered from the signature (BadSignature)");
   }
 }
 
-const MANY = 8; // signatures of one wallet from which on a table of its key's multiples is worth its making
+const MANY = 24; // signatures of one wallet from which on tables of its key's multiples are worth their making
+const TRIES = 8; // signatures from which a wallet's key is sought: more that are not its own are not worth it
+
+/** The key of a wallet, from one of the signatures that should be its own; null where none of the first is. */
+function keyOf(wallet, signed) {
+  for (const { text, signature } of signed.slice(0, TRIES)) {
+    try {
+      const key = recoverKey(digestOf(text), signature);
+      if (addressOf(key) === wallet) return key;
+    } catch {
+      // told by whoever asks for this one's signer
+    }
+  }
+  return null;
+}
 
 /**
- * Recovers the signers of a long log of few wallets. A key that was recovered once is kept, and what follows is compared
- * with it: that the point R of the signature is (h·G + r·P)/s says the same as that P is recovered from it, and takes a
- * fraction of the time since the multiples of G and P are at hand.
+ * The signers of a long log of few wallets: all those that are as `signed` says are confirmed at once, at the beginning.
+ * @param signed  `{ text, signature, likely }`: what a signature should be over, and whose it should be
  */
 export class Signers {
-  #keys = new Map();
+  #known = new Map();
 
-  /** The checksummed address whose key signed `text`, where `likely` is whose it should be. */
-  recover(text, signature, likely) {
-    const key = this.#keys.get(likely);
-    if (key !== undefined && this.#isBy(key, text, signature)) return likely;
-    const signer = recoverSigner(text, signature);
-    if (key === undefined) {
-      const raw = fromHex(signature.slice(2));
-      const bytes = secp256k1.recoverPublicKey(Uint8Array.of(raw[64] - 27, ...raw.subarray(0, 64)), digestOf(text), { prehash: false });
-      this.#keys.set(signer, { point: Point.fromBytes(bytes), used: 0 });
+  constructor(signed) {
+    const wallets = new Map();
+    for (const one of signed) {
+      if (!STORED.test(one.signature)) continue;
+      if (!wallets.has(one.likely)) wallets.set(one.likely, []);
+      wallets.get(one.likely).push(one);
     }
-    return signer;
+    const many = [...wallets].filter(([, own]) => own.length >= MANY).flatMap(([wallet, own]) => {
+      const key = keyOf(wallet, own);
+      return key === null ? [] : own.map((one) => ({ ...one, key }));
+    }).map((one) => ({ ...one, ...partsOf(one.signature), digest: BigInt(`0x${hex(digestOf(one.text))}`) })).filter(({ r, s }) => isInRange(r, s));
+    if (!many.length) return;
+    for (const [index, right] of areByTheirKeys(many).entries()) if (right) this.#known.set(nameOf(many[index]), many[index].likely);
   }
 
-  #isBy(key, text, signature) {
-    if (normalizeSignature(signature) !== signature) return false;
-    if ((key.used += 1) === MANY) key.point.precompute(6, false);
-    const [r, s] = [BigInt(`0x${signature.slice(2, 66)}`), BigInt(`0x${signature.slice(66, 130)}`)];
-    const inverse = Point.Fn.inv(s);
-    const [one, two] = [BigInt(`0x${hex(digestOf(text))}`) % ORDER, r].map((factor) => Point.Fn.mul(factor, inverse));
-    if (one === 0n) return false;
-    const sum = Point.BASE.multiplyUnsafe(one).add(key.point.multiplyUnsafe(two));
-    if (sum.is0()) return false;
-    const { x, y } = sum.toAffine();
-    return x === r && Number(y & 1n) === Number(`0x${signature.slice(130)}`) - 27;
+  /** How many were confirmed at the beginning. */
+  get confirmed() { return this.#known.size; }
+
+  /** The checksummed address whose key signed `text`. */
+  recover(text, signature) {
+    return this.#known.get(nameOf({ text, signature })) ?? recoverSigner(text, signature);
   }
 }
+
+const nameOf = ({ text, signature }) => `${signature}\n${text}`;
