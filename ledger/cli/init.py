@@ -19,7 +19,7 @@ from ledger.core.errors import UsageError
 _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 """What still means something where there is a node already."""
 _IN_A_TEMPLATE = _ON_A_NODE - {"code_owners"} | {
-    "template", "scope_id", "base_issuance", "length_days", "unresolved", "solo",
+    "template", "scope_id", "base_issuance", "length_days", "unresolved", "solo", "data_license",
 }  # fmt: skip
 """What a template may say: rules, and nothing about whose ledger it will be."""
 
@@ -81,6 +81,13 @@ _IN_A_TEMPLATE = _ON_A_NODE - {"code_owners"} | {
     help="Shares of accounts that nobody bound: hold them for whoever they belong to, or share them among the others.",
 )
 @click.option("--solo", is_flag=True, help="One person does everything: no rule asks for a second one's review.")
+@click.option(
+    "--data-license",
+    metavar="SPDX",
+    default="CC-BY-4.0",
+    show_default=True,
+    help="Under which the site offers its data, by SPDX identifier; empty says nothing.",
+)
 @click.option("--node-id", help="A UUID of your own (default: a new one).")
 @click.option(
     "--template",
@@ -111,6 +118,7 @@ def init(
     action: str | None,
     unresolved: str,
     solo: bool,
+    data_license: str,
     node_id: str | None,
     template: bool,
 ) -> None:
@@ -156,6 +164,8 @@ def init(
             note("Until people have bound their accounts: `hold` keeps their shares for them, `share` pays the others.")
             choice = click.Choice(("hold", "share"))
             unresolved = click.prompt("Shares of accounts that nobody bound", type=choice, default="hold", err=True)
+        if _left_open("data_license"):
+            data_license = ask("Licence of the data on the site (SPDX identifier)", default=data_license)
     people, accounts = people_of(approvers)
     _check_local(target, repositories)
     try:
@@ -180,6 +190,7 @@ def init(
         scope_id=scope_id,
         unresolved=unresolved,
         solo=solo,
+        data_license=data_license,
         node_id=node_id,
         template=template,
         anchor=aligned[:10] if aligned else DEFAULT_ANCHOR,

@@ -48,7 +48,10 @@ PERSON_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 PersonId = Annotated[Text, Field(pattern=PERSON_PATTERN)]
 SITE_PATTERN = r"^(https?://[!-~]+)?$"
 REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
+LICENSE_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9.+-]{0,63})?$"
+DEFAULT_LICENSE = "CC-BY-4.0"
 _FORMS = {
+    LICENSE_PATTERN: "an SPDX identifier such as CC-BY-4.0 or CC0-1.0, or empty",
     PERSON_PATTERN: "a name of letters, digits and . _ - (at most 63)",
     SITE_PATTERN: "an address such as https://example.org/ledger/, or empty",
     REPOSITORY_PATTERN: "OWNER/NAME as on GitHub (no https://), or empty",
@@ -114,12 +117,16 @@ class ProposalSettings(Settings):
 
 
 class NodeSettings(Settings):
-    """`ledger.yaml`: the node itself. `repository` is its owner/name on GitHub, empty where it is not there."""
+    """`ledger.yaml`: the node itself. `repository` is its owner/name on GitHub, empty where it is not there.
+
+    `data_license`: under which the site offers its data, by SPDX identifier; empty says nothing.
+    """
 
     node_id: Node
     name: Text
     site_url: Annotated[Text, Field(pattern=SITE_PATTERN)] = ""
     repository: Annotated[Text, Field(pattern=REPOSITORY_PATTERN)] = ""
+    data_license: Annotated[Text, Field(pattern=LICENSE_PATTERN)] = ""
     epoch: EpochSettings = EpochSettings()
     proposals: ProposalSettings = ProposalSettings()
 

@@ -16,7 +16,14 @@ from string import Template
 from typing import Any
 
 from ledger import __version__
-from ledger.core.config import DEFAULT_ANCHOR, DEFAULT_SCOPE, EpochSettings, NodeSettings, ScopeSettings
+from ledger.core.config import (
+    DEFAULT_ANCHOR,
+    DEFAULT_LICENSE,
+    DEFAULT_SCOPE,
+    EpochSettings,
+    NodeSettings,
+    ScopeSettings,
+)
 from ledger.core.errors import InputError
 from ledger.core.install import PROJECT, install_line
 from ledger.core.values import Timestamp, checksummed
@@ -78,6 +85,7 @@ class NodePlan:
     unresolved: str = "share"
     solo: bool = False
     template: bool = False
+    data_license: str = DEFAULT_LICENSE
 
 
 def first_windows(plan: NodePlan, count: int = 3) -> list[Window]:
@@ -109,6 +117,7 @@ def render(plan: NodePlan) -> dict[str, str]:
         "plain_name": plan.name,
         "site_url": quoted(plan.site_url),
         "repository": quoted(plan.repository),
+        "data_license": quoted(plan.data_license),
         "length": str(plan.length),
         "unit": plan.unit,
         "anchor": plan.anchor,

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 import ledger
 from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Derived, derive
@@ -23,6 +25,7 @@ from ledger.core.evaluate import EventOutcome
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
+from ledger.site.dataset import Dataset, licence_address, linked_data
 from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
@@ -34,7 +37,7 @@ from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_sc
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
-from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row
+from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row, titles_of
 from ledger.site.views_amend import credits_in_force, joined_report
 from ledger.site.views_kpi import KpiLine, kpi_lines
 from ledger.site.views_people import Contributor, Share
@@ -166,6 +169,7 @@ class _Pages:
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
         self._noted = Noted()
+        self._data = Dataset(building)
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
@@ -197,7 +201,9 @@ class _Pages:
                 page = epoch_page(self._node, folder, derived, self._names, len(folders), None, self._commit, outcomes)
                 if page.state == "finalized":
                     last[scope_id] = (derived, outcomes)
-                titles = page.titles
+                titles = titles_of(folder)
+                corrected = credits_in_force(folder)
+                self._data.epoch(page, derived.evaluation.allocations, outcomes, titles, corrected)
                 for outcome in outcomes:
                     self._receipts.saw(scope_id, folder.epoch_id, outcome)
                     if outcome.user_id in self._contributors:
@@ -205,7 +211,7 @@ class _Pages:
                         self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
                 self._api.epoch(folder, derived, page.state, outcomes, self._names)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
-                self._remember(page, credits_in_force(folder))
+                self._remember(page, corrected)
                 if isinstance(folder, FolderOnce):
                     folder.forget()
             if scope_id in last:
@@ -299,6 +305,7 @@ class _Pages:
         over = overview(node.settings.epoch, names, rows, people, self._scopes_paid, self._noted, verified)
         self._page("index", "Home", "home.html", depth=0, node=node.settings, over=over)
         self._lists(rows, people, names)
+        self._tables(people)
         policies = [
             scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
             for scope_id in node.scopes
@@ -324,6 +331,7 @@ class _Pages:
             *([{"Figures": "kpi.md"}] if self._kpis else []),
             *([{"Other ledgers": "peers.md"}] if self._peers else []),
             {"How to check": "check.md"},
+            {"Data": "data/index.md"},
             {"Late events": "late.md"},
             {"Glossary": "glossary.md"},
         ]
@@ -341,6 +349,17 @@ class _Pages:
         self._page("contributors/index", "Contributors", "contributors.html", depth=1, people=everyone)
         for folder, data in (("epochs", epochs_json(rows)), ("contributors", everyone.json())):
             (self._docs / folder / "list.json").write_bytes(data)
+
+    def _tables(self, people: list[Contributor]) -> None:
+        """The record as tables, and the page about them."""
+        settings, as_of = self._node.settings, self._noted.as_of
+        tables = self._data.finish(people)
+        self._data.describe(settings, tables, as_of)
+        linked = Markup(linked_data(settings, tables, as_of))  # noqa: S704 - JSON in which no markup can begin
+        base = f"{settings.site_url.rstrip('/')}/" if settings.site_url else "https://YOUR-SITE/"
+        licence = licence_address(settings.data_license)
+        values = {"node": settings, "tables": tables, "as_of": as_of, "base": base, "linked": linked}
+        self._page("data/index", "Data", "data.html", depth=1, licence=licence, **values)
 
     def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
         """The page of all receipts with the tool that composes one, and how each stands as data."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.compute.derive import Derived
-from ledger.core.canonical import read_objects
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
 from ledger.core.receipts import SOURCE
 from ledger.core.records import (
@@ -44,6 +44,7 @@ MOST_LATE = 200
 Titles = Mapping[tuple[str, int], str]
 """The title of each event by its shard's name and its line."""
 NO_TITLES: Titles = {}
+_TITLE = b'"title":'
 
 
 @dataclass(frozen=True)
@@ -265,11 +266,14 @@ def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
 
 
 def titles_of(folder: EpochFolder) -> Titles:
-    """The title of each event of a small epoch, where its source stored one."""
+    """The title of each event, where its source stored one; lines that name none are not read."""
     found = {}
     for shard in folder.shards():
-        for number, value in read_objects(folder.read(shard.name), folder.path(shard.name)):
-            title = value["metadata"].get("title")
+        data = folder.read(shard.name)
+        if _TITLE not in data:
+            continue
+        for number, line in enumerate(data.split(b"\n"), start=1):
+            title = json.loads(line)["metadata"].get("title") if _TITLE in line else None
             if isinstance(title, str):
                 found[shard.name, number] = title
     return found

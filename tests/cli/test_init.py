@@ -26,6 +26,7 @@ FLAGS = (
     "--name", "The Acme ledger", "--node-repository", "acme/led", "--node-id", NODE_ID,
     "--approver", f"ann={WALLETS['ann']}@101", "--approver", f"ben={WALLETS['ben']}", "--threshold", "2",
     "--code-owner", "acme/stewards", "--code-owner", "@ann", "--github", "acme/project", "--unresolved", "hold",
+    "--data-license", "CC-BY-4.0",
 )  # fmt: skip
 
 
@@ -76,10 +77,11 @@ def test_what_is_asked_for_stands_in_the_settings(tmp_path: Path) -> None:
 
 def test_on_a_terminal_it_asks_for_what_was_left_open(tmp_path: Path, terminal: None) -> None:
     people = f"ann\n\na b\nann={WALLETS['ann']}@101\nben={WALLETS['ben']}@102\n\n"
-    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\n\n\n")
+    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}3\n2\nacme/stewards ann\n\nCC0-1.0\n\n\n")
     assert result.exception is None
     node = load_node(tmp_path / "node")
     assert (node.settings.name, node.settings.repository) == ("Our ledger", "acme/led")
+    assert node.settings.data_license == "CC0-1.0"
     scope = node.scope("default")
     assert [(person.id, person.github_id) for person in scope.approvers] == [("ann", 101), ("ben", 102)]
     assert "3 is not in the range" in result.stderr + result.stdout
@@ -123,7 +125,7 @@ def test_a_signature_over_another_text_or_by_another_wallet_is_seen(tmp_path: Pa
 def test_on_a_terminal_the_wallet_that_signed_is_taken_once_it_is_recognised(tmp_path: Path, terminal: None) -> None:
     signature = signed(ASKED, "ann")
     people = f"ann\n{signature}\nn\nann\n{signature}\ny\n101\n\n"
-    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}ann\n\n\n\n\n")
+    result = init(tmp_path / "node", typed=f"Our ledger\nacme/led\n{people}ann\n\n\n\n\n\n")
     assert result.exception is None and ASKED in result.stderr
     (ann,) = load_node(tmp_path / "node").scope("default").approvers
     assert (ann.wallets, ann.github_id) == ((WALLETS["ann"],), 101)

@@ -1,0 +1,238 @@
+"""`data/`: the record over all epochs as tables for spreadsheets and notebooks, described by a data package.
+
+A derived copy: the raw files and statements are the record, and a test holds the sums of both together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ledger.compute.export import Column, Exporter
+from ledger.core.canonical import encode, sha256_hex
+from ledger.core.config import NodeSettings
+from ledger.core.evaluate import EventOutcome
+from ledger.core.records import Allocation
+from ledger.site.datatables import FRICTIONLESS, TABLES
+from ledger.site.views import EpochPage, Titles
+from ledger.site.views_people import Contributor
+
+FOLDER = "data"
+ABOUT = (
+    "Who did what, how it was valued, what people decided and who gets which part of the pool, over all epochs; "
+    "derived from a contribution ledger that anyone can recompute."
+)
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One table as two files: their sizes (bytes) and SHA-256, by `csv` and `parquet`; `rows` of it."""
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    rows: int
+    files: Mapping[str, tuple[int, str]]
+
+
+class Dataset:
+    """Takes rows epoch by epoch, into a folder of its own, and makes the files of them at the end."""
+
+    def __init__(self, building: Path) -> None:
+        self._folder = building / "rows"
+        self._folder.mkdir()
+        self._out = building / "api" / FOLDER
+        self._open: dict[str, IO[bytes]] = {name: (self._folder / f"{name}.jsonl").open("wb") for name in TABLES}
+        self._rows = dict.fromkeys(TABLES, 0)
+
+    def _add(self, table: str, values: Sequence[object]) -> None:
+        names = (column.name for column in TABLES[table][1])
+        row = dict(zip(names, values, strict=True))
+        self._open[table].write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._rows[table] += 1
+
+    def epoch(
+        self,
+        page: EpochPage,
+        allocations: Iterable[Allocation],
+        outcomes: Iterable[EventOutcome],
+        titles: Titles,
+        corrected: Mapping[str, int] | None,
+    ) -> None:
+        """One epoch's part of every table. `corrected`: credits of another version in force than the first."""
+        statement = page.statement
+        head = (page.scope_id, page.epoch_id, page.state)
+        self._add(
+            "epochs",
+            (
+                *head, _time(statement.period_start), _time(statement.period_end), statement.activity_count,
+                len(page.people), statement.pool_total_credits, statement.awards_total_credits, page.pool.allocated,
+                page.pool.held_credits, statement.undistributed_credits,
+                None if page.state == "open" else statement.statement_hash,
+            ),
+        )  # fmt: skip
+        for payout in statement.payouts:
+            now = payout.amount_credits if corrected is None else corrected.get(payout.user_id, 0)
+            name = page.names.get(payout.user_id, payout.user_id[:8])
+            self._add(
+                "payouts",
+                (
+                    *head, payout.user_id, name, payout.total_units, payout.share, payout.share_credits,
+                    payout.award_credits, payout.amount_credits, now,
+                ),
+            )  # fmt: skip
+        for row in allocations:
+            name = page.names.get(row.user_id, row.user_id[:8])
+            values = row.user_id, name, row.activity_count, row.proposed_units, row.final_units, row.override_reason
+            self._add("allocations", (*head, *values))
+        for one in outcomes:
+            self._add(
+                "events",
+                (
+                    *head, one.id, _time(one.event_time), one.source, one.event_type,
+                    titles.get((one.path, one.line)), one.artifact_url, one.platform_user_id, one.platform_login,
+                    one.user_id, one.quantity, one.included, one.units, one.weight_source, one.late, one.path, one.line,
+                ),
+            )  # fmt: skip
+        self._decided(head, page)
+
+    def _decided(self, head: tuple[str, int, str], page: EpochPage) -> None:
+        for line in page.curation:
+            self._add(
+                "decisions",
+                (
+                    *head, "event", line.seq, _time(line.at), line.actor, line.action, line.event_id, line.user_id,
+                    line.weight_override_milli, line.note, line.evidence,
+                ),
+            )  # fmt: skip
+        for set_to in page.overrides:
+            self._add(
+                "decisions",
+                (
+                    *head, "units", set_to.seq, _time(set_to.at), set_to.actor, "override", None, set_to.user_id,
+                    set_to.final_units, set_to.reason, set_to.evidence,
+                ),
+            )  # fmt: skip
+        for signed in page.signatures:
+            current = signed.statement_hash == page.statement.statement_hash
+            signer = page.people_of.get(signed.signer_wallet)
+            self._add(
+                "signatures",
+                (
+                    *head, signed.statement_hash, current, signer, signed.signer_wallet, _time(signed.signed_at),
+                    signed.signature,
+                ),
+            )  # fmt: skip
+
+    def finish(self, people: Iterable[Contributor]) -> tuple[TableFile, ...]:
+        """Every table as CSV and Parquet under `data/` of the site."""
+        for person in people:
+            accounts = " ".join(f"{source}:{account}" for source, account, _ in person.accounts)
+            values = person.user_id, person.name, accounts, len(person.shares), person.event_count
+            self._add("people", values)
+        for file in self._open.values():
+            file.close()
+        self._out.mkdir(parents=True)
+        exporter = Exporter(self._folder.parent)
+        found = []
+        for name, (about, columns) in TABLES.items():
+            exporter.export(self._folder / f"{name}.jsonl", columns, self._out / name)
+            files = {}
+            for form in ("csv", "parquet"):
+                data = (self._out / f"{name}.{form}").read_bytes()
+                files[form] = (len(data), sha256_hex(data))
+            found.append(TableFile(name, about, columns, self._rows[name], files))
+        exporter.close()
+        return tuple(found)
+
+    def describe(self, settings: NodeSettings, tables: Sequence[TableFile], as_of: str) -> None:
+        """`datapackage.json`: the tables as a data package (Frictionless, Data Package 2)."""
+        (self._out / "datapackage.json").write_bytes(encode(package(settings, tables, as_of)) + b"\n")
+
+
+def _time(text: str) -> str:
+    """A time as a TIMESTAMP is read: UTC without saying so."""
+    return text.removesuffix("Z")
+
+
+def licence_address(licence: str) -> str:
+    """Where a licence's text stands, by its SPDX identifier."""
+    return f"https://spdx.org/licenses/{licence}.html"
+
+
+def package(settings: NodeSettings, tables: Sequence[TableFile], as_of: str) -> dict[str, Any]:
+    """The data package. Times are those of the record, so that the same node gives the same bytes."""
+    licence = settings.data_license
+    resources = [
+        {
+            "bytes": table.files[form][0],
+            "description": table.about,
+            "encoding": "utf-8",
+            "format": form,
+            "hash": f"sha256:{table.files[form][1]}",
+            "mediatype": {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}[form],
+            "name": table.name if form == "csv" else f"{table.name}-{form}",
+            "path": f"{table.name}.{form}",
+            "schema": {
+                "fields": [
+                    {"description": column.about, "name": column.name, "type": FRICTIONLESS[column.type]}
+                    for column in table.columns
+                ],
+                "missingValues": [""],
+            },
+            "type": "table",
+        }
+        for table in tables
+        for form in table.files
+    ]
+    found: dict[str, Any] = {
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "description": ABOUT,
+        "id": settings.node_id,
+        "name": "contribution-ledger",
+        "resources": resources,
+        "title": settings.name,
+    }
+    if as_of:
+        found["created"] = as_of
+    if licence:
+        found["licenses"] = [{"name": licence, "path": licence_address(licence)}]
+    if settings.site_url:
+        found["homepage"] = settings.site_url
+    return found
+
+
+def linked_data(settings: NodeSettings, tables: Sequence[TableFile], as_of: str) -> str:
+    """The same for search engines: schema.org/Dataset as JSON-LD that may stand inside a page."""
+    base = f"{settings.site_url.rstrip('/')}/{FOLDER}/" if settings.site_url else ""
+    found: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "description": ABOUT,
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "contentSize": f"{size} B",
+                "contentUrl": f"{base}{table.name}.{form}",
+                "encodingFormat": "text/csv" if form == "csv" else "application/vnd.apache.parquet",
+                "name": f"{table.name}.{form}",
+                "sha256": digest,
+            }
+            for table in tables
+            for form, (size, digest) in table.files.items()
+        ],
+        "identifier": settings.node_id,
+        "isAccessibleForFree": True,
+        "name": settings.name,
+    }
+    if as_of:
+        found["dateModified"] = as_of
+    if settings.data_license:
+        found["license"] = licence_address(settings.data_license)
+    if base:
+        found["url"] = base
+    # no markup can begin inside a script element whose text has no "<"
+    return encode(found).decode().replace("<", "\\u003c")
