@@ -56,10 +56,13 @@ def act(root: Path, time: str, step: Callable[[Session], object]) -> None:
         step(session)
 
 
+SMALL_SHARDS = (1_200,)
+"""Three events fill a shard, so that one append writes several files."""
+
+
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three events fill a shard, so that one append writes several files."""
-    monkeypatch.setattr(append.append_activity, "__defaults__", (1_200,))
+    monkeypatch.setattr(append.append_activity, "__defaults__", SMALL_SHARDS)
 
 
 def killed_at(monkeypatch: pytest.MonkeyPatch, call: str, number: int, run: Callable[[], None]) -> bool:
@@ -85,20 +88,28 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, call: str, number: int, run: Call
     return False
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The node before each step of the story, and at its end, as undisturbed commands leave it."""
+    folder = tmp_path_factory.mktemp("told")
+    nodes = [make_node(folder / "0")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(append.append_activity, "__defaults__", SMALL_SHARDS)
+        for number, (_, time, step) in enumerate(STORY, 1):
+            nodes.append(shutil.copytree(nodes[-1], folder / str(number)))
+            act(nodes[-1], time, step)
+            with at(nodes[-1], time) as session:
+                assert verify(session).ok
+    return nodes
+
+
 @pytest.mark.parametrize("call", ["replace", "after replace", "fsync"])
 @pytest.mark.parametrize("number", range(len(STORY)), ids=[name for name, _, _ in STORY])
 def test_a_killed_command_is_completed_by_the_next_run(
-    number: int, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, call: str, told: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = make_node(tmp_path / "start")
-    for _, time, step in STORY[:number]:
-        act(start, time, step)
+    start, wanted = told[number], digest(told[number + 1])
     _, time, step = STORY[number]
-    undisturbed = shutil.copytree(start, tmp_path / "undisturbed")
-    act(undisturbed, time, step)
-    wanted = digest(undisturbed)
-    with at(undisturbed, time) as session:
-        assert verify(session).ok
     for kill in range(1, 60):
         root = shutil.copytree(start, tmp_path / f"killed-{kill}")
         if not killed_at(monkeypatch, call, kill, lambda root=root: act(root, time, step)):  # type: ignore[misc]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,38 @@ class Town:
         return git(self.checkout, "ls-tree", "-r", "--name-only", "origin/main", "data").splitlines()
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    with Hub(tmp_path / "hub") as hub:
+@contextmanager
+def founded(folder: Path) -> Iterator[Town]:
+    """A town whose node is new."""
+    with Hub(folder / "hub") as hub:
         for name, number in ACCOUNTS.items():
             hub.account(name, number, permission="write" if name in ("ann", "ben", "cy") else "read")
-        root = forge_node(tmp_path / "node")
+        root = forge_node(folder / "node")
         git(root, "init", "--quiet", "--initial-branch=main")
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "-m", "A node")
         hub.push_main(root)
-        yield Town(hub, hub.clone(tmp_path / "checkout"))
+        yield Town(hub, hub.clone(folder / "checkout"))
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with founded(tmp_path) as town:
+        yield town
+
+
+@pytest.fixture(scope="module")
+def to_finalize(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], tuple[Town, int]]]:
+    """A town whose epoch has all its signatures, with its pull request; each call goes back to that moment."""
+    with founded(tmp_path_factory.mktemp("to-finalize")) as town:
+        number = town.open(REVIEW).pull
+        assert number is not None
+        town.hub.comment(number, "cy", "/exclude file:work:b1 counted elsewhere")
+        town.sync(REVIEW)
+        for name in ("ann", "ben"):
+            town.sign(name, number)
+        back = town.hub.kept(town.checkout)
+        yield lambda: (back(), (town, number))[1]
 
 
 def test_a_week_from_open_to_merged(town: Town) -> None:
@@ -302,16 +324,13 @@ CUTS = [
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("cut", CUTS)
-def test_a_run_that_is_cut_off_at_a_request_is_completed_by_the_next(town: Town, cut: str, done: bool) -> None:
+def test_a_run_that_is_cut_off_at_a_request_is_completed_by_the_next(
+    to_finalize: Callable[[], tuple[Town, int]], cut: str, done: bool
+) -> None:
     from ledger.core.errors import LedgerError
     from tests.servers.github.faults import Answer
 
-    number = town.open(REVIEW).pull
-    assert number is not None
-    town.hub.comment(number, "cy", "/exclude file:work:b1 counted elsewhere")
-    town.sync(REVIEW)
-    for name in ("ann", "ben"):
-        town.sign(name, number)
+    town, number = to_finalize()
     town.hub.fail(cut, lambda _: Answer(403, b'{"message": "cut off"}'), times=50, done=done)
     try:
         town.sync(SOON)

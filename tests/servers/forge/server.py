@@ -7,13 +7,14 @@ Runs in threads on a free port of 127.0.0.1. Requests are named `graphql <operat
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +127,24 @@ class Forge(World):
         `done`: whether what the request asks for is done before its answer is spoilt. Reading is always done.
         """
         self._served.plan.append(_Planned(re.compile(pattern), fault, skip, times, done))
+
+    def kept(self, *clones: Path) -> Callable[[], None]:
+        """Keep this moment, the working clones at `clones` too; calling what is returned goes back to it."""
+        own = {"lock", "api_url", "_served", "_http", "_thread", "_ended"}
+        world = copy.deepcopy({name: value for name, value in vars(self).items() if name not in own})
+        places = [(place, place.with_name(f"{place.name}.kept")) for place in (self.folder, *clones)]
+        for place, kept in places:
+            shutil.copytree(place, kept, symlinks=True)
+
+        def back() -> None:
+            with self.lock:
+                vars(self).update(copy.deepcopy(world))
+                self._served.plan.clear()
+                for place, kept in places:
+                    shutil.rmtree(place)
+                    shutil.copytree(kept, place, symlinks=True)
+
+        return back
 
     def heal(self) -> None:
         """Forget all faults that are still planned."""
