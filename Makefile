@@ -15,7 +15,7 @@ demo: $(STAMP)  ## the whole story on this clone's own history, without any acco
 	$(BIN)/ledger demo
 
 test: $(STAMP)  ## the test suite, on all cores
-	$(BIN)/pytest -n auto --dist loadfile -q
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -q
 
 mutants: $(STAMP)  ## take each defence of docs/security.md away in a copy: its tests must fail (some minutes)
 	$(BIN)/python -m tests.security.mutants $(ROW)

@@ -38,8 +38,6 @@ def safe_text(text: object, limit: int = 2000) -> str:
     whole = str(text)
     shown = whole[:limit]
     if not shown.isprintable():  # true of no text with an invisible character, and quickly asked
-        shown = "".join(
-            f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _INVISIBLE else char for char in shown
-        )
+        shown = "".join(f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _INVISIBLE else char for char in shown)
     shown = _COMMAND.sub(lambda mark: f"{mark[0][:-1]}\\u{{{ord(mark[0][-1]):x}}}", shown)
     return shown if len(whole) <= limit else shown + "…"

@@ -143,7 +143,7 @@ def test_no_page_runs_foreign_code_or_asks_a_third_party(served: str, request: p
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.on("console", lambda message: problems.append(f"{message.text} {message.location}") if message.type == "error" else None)
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
         page.on(
