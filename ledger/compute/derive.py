@@ -120,7 +120,7 @@ def derive(
     """
     epoch = folder.epoch()
     pin = pin or folder.pin() or provisional_pin(folder.chain(), node.scope(folder.scope_id))
-    prefix, bindings = node.bindings_prefix(stated.identities.size if stated else None)
+    bindings = node.bindings_prefix(stated.identities.size if stated else None)[1]
     loaded = engine.load(folder, epoch, len(bindings))
     evaluation = loaded.evaluate()
     pool, awards = tuple(folder.pool()), tuple(folder.awards())
@@ -146,7 +146,7 @@ def derive(
                 overrides=folder.hash_of("overrides.jsonl"),
                 pool=folder.hash_of("pool.jsonl"),
             ),
-            identities=PrefixPin.of(prefix),
+            identities=node.prefix_pin(layout.IDENTITIES, len(bindings)),
             log=pinned_log(folder, stated.log.size if stated else log_size),
             receipts=node.prefix_pin(layout.RECEIPTS, _receipts_size(folder, stated)),
             previous_statement_hash=previous_statement_hash(node, folder),

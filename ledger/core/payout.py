@@ -68,39 +68,44 @@ def payout_table(
             hint="Cancel or lower an award, or record a top_up with evidence.",
         )
     held = {f"{source}:{account}": (source, account, owed) for (source, account), owed in accounts.items()}
-    users = sorted(units)
-    takers = [*((False, user, units[user]) for user in users), *((True, key, held[key][2]) for key in sorted(held))]
-    total = bounded_sum((owed for _, _, owed in takers), "units")
+    users, keys = sorted(units), sorted(held)
+    owed = [*map(units.__getitem__, users), *(held[key][2] for key in keys)]  # users first, each sorted: so ties go
+    total = bounded_sum(owed, "units")
     rest = pool - awarded
-    shares = [owed * rest // total if total else 0 for _, _, owed in takers]
+    shares = [0] * len(owed)
     if total:
-        ranked = sorted(range(len(takers)), key=lambda n: (-(takers[n][2] * rest % total), takers[n][:2]))
+        shares = [each * rest // total for each in owed]
+        remainders = [each * rest % total for each in owed]
+        ranked = sorted(range(len(owed)), key=remainders.__getitem__, reverse=True)  # stable: equal ones stay in order
         for number in ranked[: rest - sum(shares)]:
             shares[number] += 1
-    got = {(taker[0], taker[1]): share for taker, share in zip(takers, shares, strict=True)}
+    got = dict(zip(users, shares, strict=False))
     payouts = tuple(
-        made(
-            Payout,
-            {
-                "amount_credits": Credits(got.get((False, user), 0) + awards.get(user, 0)),
-                "award_credits": Credits(awards.get(user, 0)),
-                "share": share_text(units.get(user, 0), total),
-                "share_credits": Credits(got.get((False, user), 0)),
-                "total_units": Units(units.get(user, 0)),
-                "user_id": user,
-            },
-        )
-        for user in sorted(units.keys() | awards.keys())
+        [
+            made(
+                Payout,
+                {
+                    "amount_credits": got.get(user, 0) + awards.get(user, 0),
+                    "award_credits": awards.get(user, 0),
+                    "share": share_text(units.get(user, 0), total),
+                    "share_credits": got.get(user, 0),
+                    "total_units": units.get(user, 0),
+                    "user_id": user,
+                },
+            )
+            for user in (sorted(units.keys() | awards.keys()) if awards else users)
+        ]
     )
+    kept = dict(zip(keys, shares[len(users) :], strict=True))
     waiting = tuple(
         Held(
-            amount_credits=Credits(got[True, key]),
+            amount_credits=Credits(kept[key]),
             platform_user_id=held[key][1],
             share=share_text(held[key][2], total),
             source=held[key][0],
             total_units=Units(held[key][2]),
         )
-        for key in sorted(held)
+        for key in keys
     )
     return PayoutTable(payouts, waiting, Credits(rest - sum(shares)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -47,11 +48,25 @@ def _impure() -> Iterator[tuple[str, str]]:
     for module in sorted(files("ledger.core").iterdir(), key=lambda path: path.name):
         if not module.name.endswith(".py"):
             continue
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        text = module.read_text("utf-8")
+        plain = [found[1] or found[2] for found in _PLAIN.finditer(text)]
+        if "\\\n" not in text and len(plain) == len(_WORD.findall(text)) and all(map(_is_pure, plain)):
+            continue
+        for node in ast.walk(ast.parse(text)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             for name in names:
-                top = name.partition(".")[0]
-                if top not in PURE or (top == "ledger" and not name.startswith("ledger.core")):
+                if not _is_pure(name):
                     yield f"ledger/core/{module.name}", name
+
+
+_WORD = re.compile(r"\bimport\b")
+_PLAIN = re.compile(r"^ *(?:from ([\w.]+) import .*|import ([\w.]+))$", re.MULTILINE)
+"""Where every `import` of a module stands in such a line of its own, its syntax tree need not be made: that takes as
+long as all else that verifies a small node."""
+
+
+def _is_pure(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top in PURE and (top != "ledger" or name.startswith("ledger.core"))

@@ -92,10 +92,11 @@ def _verified(
     same = _known_epochs(node, session.scope_ids(scope_id), known) if known else set()
     result.findings += _ids_elsewhere(session, scope_id, epoch_id, same)
     for scope in session.scope_ids(scope_id):
-        result.findings += _scope_findings(node, scope)
+        folders = _folders(node, scope)
+        result.findings += _scope_findings(node, scope, folders)
         with suppress(LedgerError):  # one of the findings
             result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
-        folders = [folder for folder in _folders(node, scope) if epoch_id in (None, folder.epoch_id)]
+        folders = [folder for folder in folders if epoch_id in (None, folder.epoch_id)]
         ahead = Ahead(session.engine, node, [each for each in folders if (scope, each.epoch_id) not in same])
         for folder in folders:
             if (scope, folder.epoch_id) in same:
@@ -194,9 +195,9 @@ def _ids_elsewhere(
     return []
 
 
-def _scope_findings(node: Node, scope_id: str) -> Iterator[Finding]:
+def _scope_findings(node: Node, scope_id: str, folders: Sequence[EpochFolder]) -> Iterator[Finding]:
     """The scope's epochs together, its chain of approver sets and its statement log."""
-    folders, settings = _folders(node, scope_id), node.settings.epoch
+    settings = node.settings.epoch
     lives = [life_of(folder) for folder in folders]
     yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=node.scope(scope_id).overlap)
     for folder in folders:

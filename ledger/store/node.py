@@ -271,7 +271,7 @@ class EpochFolder:
 
     def size(self, name: str) -> int:
         """A file's bytes, counted without reading them."""
-        return (self.root / self.path(name)).lstat().st_size
+        return os.lstat(f"{self.root}/{self.path(name)}").st_size
 
     def log_shards(self) -> list[str]:
         """The activity log's files by name, in order; empty when nothing was collected.

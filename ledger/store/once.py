@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import Record, Statement
+from ledger.core.records import PrefixPin, Record, Statement
 from ledger.core.values import Hash, ScopeId
 from ledger.store import layout
 from ledger.store.files import check_no_link, read_beside, read_file
@@ -26,7 +26,8 @@ class NodeOnce(Node):
     """A node whose shared files are read once. Made by `read_once`."""
 
     kept: dict[str, bytes | None] = field(default_factory=dict, compare=False, repr=False)
-    proven: dict[str, tuple[int, bytes, Statement]] = field(default_factory=dict, compare=False, repr=False)
+    proven: dict[str, tuple[int, Statement]] = field(default_factory=dict, compare=False, repr=False)
+    pins: dict[tuple[str, int | None], PrefixPin] = field(default_factory=dict, compare=False, repr=False)
     holds: dict[tuple[str, int], int | None] = field(default_factory=dict, compare=False, repr=False)
 
     def stored(self, path: str) -> bytes | None:
@@ -34,6 +35,13 @@ class NodeOnce(Node):
         if path not in self.kept:
             self.kept[path] = read_file(self.root, path)
         return self.kept[path]
+
+    def prefix_pin(self, path: str, size: int | None) -> PrefixPin:
+        """The pin of a node-wide log's first `size` lines (None: all); FormatError when there are fewer."""
+        key = (path, size)
+        if key not in self.pins:
+            self.pins[key] = super().prefix_pin(path, size)
+        return self.pins[key]
 
     def hold_epochs(self, scope_id: str, epoch_id: int) -> int | None:
         """For how many epochs the unclaimed shares of an epoch are held."""
@@ -117,17 +125,25 @@ class FolderOnce(EpochFolder):
     def single(self, model: type[R], name: str, data: bytes) -> R:
         """The one record of a `.json` file of this epoch from its bytes."""
         key = ("single", name, data)
-        last = self.node.proven.get(self.scope_id)
-        if name == "statement.json" and last is not None and last[:2] == (self.epoch_id, data):
-            self.kept[key] = last[2]
         if key not in self.kept:
             self.kept[key] = super().single(model, name, data)
         found: R = self.kept[key]
         return found
 
+    def statement(self) -> Statement | None:
+        """The drafted or final statement, None before review."""
+        last = self.node.proven.get(self.scope_id)
+        return last[1] if last is not None and last[0] == self.epoch_id else super().statement()
+
     def prove(self, statement: Statement) -> None:
-        """Take `statement` for the one of these bytes, here and for the epoch after: it was recomputed to each byte."""
-        self.node.proven[self.scope_id] = (self.epoch_id, statement.file_bytes(), statement)
+        """Take `statement` for the stored one, here and for the epoch after: it was recomputed to each byte."""
+        self.node.proven[self.scope_id] = (self.epoch_id, statement)
+
+    def log_shards(self) -> list[str]:
+        """The activity log's files by name, in order; see `EpochFolder.log_shards`."""
+        if "shards" not in self.kept:
+            self.kept["shards"] = super().log_shards()
+        return list(self.kept["shards"])
 
     def _log(self, name: str, model: type[R]) -> list[R]:
         key = ("log", name)
