@@ -19,6 +19,8 @@ from ledger.core.errors import ConfigError, CredentialsError, InputError, Source
 
 TIMEOUT_SECONDS = 30
 RETRIES = 4
+LONGEST_WAIT_SECONDS = 60
+"""How long a rate limit is waited for within a run."""
 PAGE = 100
 
 
@@ -144,7 +146,8 @@ def _requester(token: str, base: str) -> Any:
         base_url=base,
         timeout=TIMEOUT_SECONDS,
         user_agent="contribution-ledger",
-        retry=github.GithubRetry(total=RETRIES, backoff_factor=0.5),
+        # a job that sleeps until the hour's requests come back is billed for it; the next run goes on anyway
+        retry=github.GithubRetry(total=RETRIES, backoff_factor=0.5, max_rate_limit_wait=LONGEST_WAIT_SECONDS),
         seconds_between_requests=0,
         seconds_between_writes=0,
     ).requester
@@ -191,6 +194,8 @@ def _refused(status: int, text: str, what: str) -> Exception:
     message = f"GitHub refused {what} (HTTP {status}): {said[:200]}".rstrip(": ")
     if status == 401:
         return CredentialsError(message, hint="The token is wrong or has expired.")
+    if status in (403, 429) and "rate limit" in said:
+        return SourceError(message, hint="This hour's requests are used up; nothing is lost, the next run goes on.")
     if status == 403:
         return CredentialsError(message, hint="The token may not do this; see docs/operate.md for its permissions.")
     if status == 404:

@@ -66,11 +66,16 @@ class Loop(Run):
         self._issues(failed)  # which may begin an amendment
         for place in [one for one in self.clone.branches() if one.version > 1 and one.scope_id in scopes]:
             self._turn(place.scope_id, place, collecting, found, failed)
-        if any(outcome.changed or outcome.merged for outcome in found):
+        if any(self._shows(outcome) for outcome in found):
             self._start(merged=any(outcome.merged for outcome in found), collecting=collecting)
         if failed:
             raise failed[0]
         return found
+
+    def _shows(self, outcome: Outcome) -> bool:
+        """Whether the site is built anew: after any change; where minutes are billed, of what is signed alone."""
+        sparing = bool(self.environ.get("LEDGER_SPARING"))
+        return outcome.merged or (outcome.changed and not (sparing and outcome.state == "open"))
 
     def _turn(
         self, scope_id: str, place: Place | None, collecting: bool, found: list[Outcome], failed: list[LedgerError]

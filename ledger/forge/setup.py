@@ -80,7 +80,20 @@ def make_plan(session: Session, forge: Forge, environ: Mapping[str, str]) -> Pla
         raise ConfigError("node_id is still the template's, which is nobody's", path="ledger.yaml", hint=hint)
     plan = Plan()
     about = _get(forge, "")
-    for step in (_push, _actions, _token, _labels, _environments, _secrets, _pages, _people, _rules, _variable, _run):
+    for step in (
+        _push,
+        _actions,
+        _token,
+        _labels,
+        _environments,
+        _secrets,
+        _pages,
+        _people,
+        _rules,
+        _minutes,
+        _variable,
+        _run,
+    ):
         before = len(plan.changes)
         plan.changes += step(session, forge, about, environ)
         if len(plan.changes) == before:
@@ -320,6 +333,17 @@ def _variable(
         yield Change(
             "switched on", value or "no", "set LEDGER_REPOSITORY, which the workflows wait for", undo, calls=(call,)
         )
+
+
+def _minutes(
+    _session: Session, forge: Forge, about: Mapping[str, Any] | None, _environ: Mapping[str, str]
+) -> Iterator[Change]:
+    """Jobs of a private repository are billed: what the daily run does too rests then."""
+    if about and about.get("private") and _get(forge, "actions/variables/LEDGER_SPARING") is None:
+        undo = f"gh variable delete LEDGER_SPARING --repo {forge.name}"
+        call = Call("POST", "actions/variables", {"name": "LEDGER_SPARING", "value": "yes"})
+        will = "set LEDGER_SPARING: jobs of a private repository are billed, so hourly runs and daily builds rest"
+        yield Change("billed minutes", "every run", will, undo, calls=(call,))
 
 
 def _run(

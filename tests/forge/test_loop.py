@@ -133,6 +133,16 @@ def test_a_week_from_open_to_merged(town: Town) -> None:
     session.close()
 
 
+def test_where_minutes_are_billed_the_site_is_built_for_what_is_signed_alone(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_SPARING", "yes")
+    town.open(OPEN)
+    assert town.hub.dispatches == []
+    town.open(REVIEW)
+    assert [one.workflow for one in town.hub.dispatches] == ["publish.yml"]
+
+
 def test_running_everything_again_changes_nothing(town: Town) -> None:
     number = town.open(OPEN).pull
     assert number is not None

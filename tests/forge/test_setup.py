@@ -82,6 +82,12 @@ def test_after_the_plan_is_carried_out_the_doctor_finds_nothing_missing(owner: O
     assert all(one.undo or one.name in ("main", "first run") for one in plan.changes)
 
 
+def test_a_private_repository_spares_the_minutes_that_it_is_billed_for(owner: Owner) -> None:
+    owner.hub.settings.private = True
+    assert "billed minutes" in owner.carry_out(owner.plan())
+    assert owner.hub.settings.variables["LEDGER_SPARING"] == "yes" and owner.plan().changes == []
+
+
 def test_a_step_that_fails_is_named_and_the_next_run_goes_on_from_there(owner: Owner) -> None:
     owner.hub.fail("POST .*/rulesets", lambda _: Answer(422, b"{}"), times=9)
     with pytest.raises(Exception, match="rulesets") as caught:

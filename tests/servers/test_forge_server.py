@@ -10,6 +10,7 @@ import github
 import pytest
 import requests
 
+from ledger.core.errors import SourceError
 from ledger.forge.github import Forge as Client
 from tests.servers.forge import Environment, Forge, Refused, openapi
 from tests.servers.forge.paths import ROUTES
@@ -386,3 +387,22 @@ def test_unknown_tokens_paths_and_fields_are_refused(forge: Forge) -> None:
     ):
         found = requests.post(f"{forge.api_url}/graphql", json={"query": query}, headers=bearer(forge), timeout=10)
         assert said in found.json()["errors"][0]["message"]
+
+
+def test_a_job_has_a_thousand_requests_an_hour_and_then_says_so_at_once(forge: Forge) -> None:
+    forge.now = "2099-01-05T06:10:00Z"  # whoever waited for the limit to end would never come back
+    jobs, person = (requests.Session() for _ in range(2))
+    jobs.headers.update(bearer(forge))
+    person.headers.update(bearer(forge, "ann"))
+    url = f"{forge.api_url}/repos/team/ledger"
+    forge.hours["2099-01-05T06"] = 998
+    assert [jobs.get(url, timeout=10).status_code for _ in range(2)] == [200, 200]
+    refused = jobs.get(url, timeout=10)
+    assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (403, "0")
+    with pytest.raises(SourceError, match="rate limit exceeded") as told:
+        Client(forge.environ()).rest("GET", "")
+    assert "the next run goes on" in told.value.hint
+    assert person.get(url, timeout=10).status_code == 200
+    forge.now = "2099-01-05T07:00:00Z"
+    assert jobs.get(url, timeout=10).status_code == 200
+    assert forge.hours == {"2099-01-05T06": 1002, "2099-01-05T07": 1}, "the client asked once and did not wait"

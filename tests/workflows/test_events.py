@@ -118,6 +118,13 @@ def test_the_hourly_clock_and_a_change_of_main_keep_the_statements(node: Node) -
     assert set(said(runs)) == {"guard", "publish", "statement"}
 
 
+def test_where_minutes_are_billed_what_the_daily_run_does_too_rests(node: Node) -> None:
+    actions = node.actions(OURS, {"LEDGER_REPOSITORY": OURS, "LEDGER_SPARING": "yes"})
+    for cron, wanted in (("47 * * * *", set()), ("37 7 * * *", set()), ("17 6 * * *", {"collect"})):
+        assert set(said(actions.deliver("schedule", {"schedule": cron}))) == wanted
+    assert set(said(actions.deliver("push", {**PUSH, "after": node.main}))) == {"guard", "publish", "statement"}
+
+
 def test_main_is_verified_before_it_is_built_and_compared_after_it_is_deployed(node: Node) -> None:
     actions = node.actions()
     runs = actions.deliver("workflow_dispatch", {"workflow": ".github/workflows/publish.yml"})

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -157,22 +158,30 @@ class Town:
         return found
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
+@contextmanager
+def a_town(folder: Path, *, warm: bool = True) -> Iterator[Town]:
+    """The town with an empty repository. `warm`: commands without the second that each start costs."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    handler = partial(Quiet, directory=str(tmp_path / "actions" / "pages"))
+    handler = partial(Quiet, directory=str(folder / "actions" / "pages"))
     with (
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-        Forge(tmp_path / "hub") as hub,
-        warm_ledger(tmp_path / "warm") as command,
+        Forge(folder / "hub") as hub,
+        warm_ledger(folder / "warm") if warm else nullcontext(Path(LEDGER)) as command,
     ):
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         for name, number in ACCOUNTS.items():
             hub.account(name, number, permission="write" if name in ("ann", "ben", "cy") else "read")
-        yield Town(tmp_path, hub, f"http://127.0.0.1:{server.server_address[1]}/", command)
+        yield Town(folder, hub, f"http://127.0.0.1:{server.server_address[1]}/", command)
         server.shutdown()
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with a_town(tmp_path) as made:
+        yield made
 
 
 def by_wallet(text: str, name: str) -> str:
@@ -221,6 +230,7 @@ def test_four_weeks(town: Town) -> None:
     third_week(town)
     fourth_week(town)
     the_end(town)
+    assert max(town.hub.hours.values()) < 500, "GitHub gives the jobs of a repository 1,000 requests an hour"
 
 
 def first_week(town: Town) -> None:

@@ -14,8 +14,10 @@ import re
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +30,10 @@ from tests.servers.github.schema import operation_of
 from . import graphql, openapi, paths
 from .actions import World
 from .bare import DOOR, MAIN, Bare
-from .world import Account, Refused, Repository, Token
+from .world import ACTIONS, Account, Refused, Repository, Token
 
+HOURLY = 1000
+"""Requests that the jobs' token of a repository may make in an hour, as in GitHub's documentation."""
 _GIT = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
 
 
@@ -59,6 +63,7 @@ class _Served:
     requests: list[Request] = field(default_factory=list)
     plan: list[_Planned] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    hours: Counter[str] = field(default_factory=Counter)
 
 
 class Forge(World):
@@ -155,6 +160,11 @@ class Forge(World):
         """Everything that was asked, oldest first."""
         return self._served.requests
 
+    @property
+    def hours(self) -> Counter[str]:
+        """How many requests the jobs' token made, by hour (`2026-01-05T06`)."""
+        return self._served.hours
+
     def count(self, pattern: str = "") -> int:
         """How many requests matched `pattern`, failed ones included."""
         return sum(1 for request in self.requests if re.search(pattern, request.line))
@@ -215,6 +225,11 @@ class Forge(World):
     def _healthy(self, token: Token | None, method: str, target: str, body: Any) -> Answer:
         if token is None or token.account.deleted:
             return _json(paths.refusal(Refused(401, "Bad credentials")))
+        if token.account.login == ACTIONS:
+            hour = self.now[:13]
+            self._served.hours[hour] += 1
+            if self._served.hours[hour] > HOURLY:
+                return self._used_up(hour)
         if urlsplit(target).path.rstrip("/").endswith("/graphql"):
             found = graphql.run(self, token, str(body.get("query", "")), body.get("variables") or {})
             return Answer(200, json.dumps(found).encode())
@@ -223,6 +238,14 @@ class Forge(World):
             operation = f"{route.method} {route.template}"
             self._served.problems += openapi.wrong_answer(operation, reply.status, reply.body)
         return _json(reply)
+
+    def _used_up(self, hour: str) -> Answer:
+        refused = _json(
+            paths.refusal(Refused(403, f"API rate limit exceeded for installation ID {self.repository.id}."))
+        )
+        ends = datetime.fromisoformat(f"{hour}:00:00+00:00") + timedelta(hours=1)
+        limit = {"X-RateLimit-Limit": str(HOURLY), "X-RateLimit-Remaining": "0"}
+        return Answer(403, refused.body, {**limit, "X-RateLimit-Reset": str(int(ends.timestamp()))})
 
     def git_environ(self, headers: Mapping[str, str], service: str, full_name: str) -> dict[str, str]:
         """What `git http-backend` needs to serve a request; Refused (401, 403, 404)."""
