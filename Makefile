@@ -40,7 +40,7 @@ bench: $(STAMP)  ## benchmarks, as a table of ratios
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
 	$(UV) lock
 	$(UV) export --quiet --locked --format requirements-txt --all-extras --all-groups --no-emit-project -o requirements.lock
-	$(UV) export --quiet --locked --format requirements-txt --all-extras --no-default-groups --group build --no-emit-project -o .github/requirements.lock
+	$(UV) export --quiet --locked --format requirements-txt --all-extras --no-extra spark --no-default-groups --group build --no-emit-project -o .github/requirements.lock
 
 dist: $(STAMP)  ## wheel and source package into dist/, each built twice to the same bytes
 	rm -rf dist build/dist

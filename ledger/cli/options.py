@@ -63,11 +63,27 @@ actor_option = click.option(
 )
 
 
+_engine_options = (
+    click.option(
+        "--engine",
+        type=click.Choice(("duckdb", "spark")),
+        default="duckdb",
+        help="What makes sums and hashes: DuckDB, or whatever speaks Spark's protocol (extra [spark]).",
+    ),
+    click.option("--remote", metavar="sc://HOST", help="Spark Connect's address (default: Sail, inside this process)."),
+    click.option(
+        "--shared", metavar="LOCAL=THERE", help="Where that cluster sees this machine's folder LOCAL, e.g. s3://…."
+    ),
+)
+
+
 def options(*shared: Callable[[F], F]) -> Callable[[F], F]:
     """Several shared options at once, in reading order."""
     return lambda function: functools.reduce(lambda f, option: option(f), reversed(shared), function)
 
 
+engine_options = options(*_engine_options)
+"""Which engine recomputes sums and hashes."""
 scope_options = options(node_option, scope_option, now_option, json_option)
 """What a command over a scope takes."""
 epoch_options = options(node_option, scope_option, epoch_option, now_option, json_option)

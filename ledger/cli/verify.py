@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, scope_option, session
+from ledger.cli.options import (
+    NUMBER,
+    engine_options,
+    json_option,
+    node_option,
+    now_option,
+    options,
+    scope_option,
+    session,
+)
 from ledger.cli.output import emit, note, out, plain, safe_text
 from ledger.core.bounds import FINDINGS, FINDINGS_SHOWN
 from ledger.core.errors import UsageError
@@ -40,6 +49,7 @@ MARK = {"pass": "ok  ", "fail": "FAIL", "not yet": "-   "}
 )
 @click.option("--all", "every", is_flag=True, help="Recompute all that --known knows too, and write its file anew.")
 @click.option("--quiet", "-q", is_flag=True, help="One line per epoch; invariants only where they fail.")
+@engine_options
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -52,6 +62,9 @@ def verify(
     known: Path | None,
     every: bool,
     quiet: bool,
+    engine: str,
+    remote: str | None,
+    shared: str | None,
 ) -> int:
     """Recompute everything from stored data and print a verdict for each invariant and epoch.
 
@@ -61,17 +74,27 @@ def verify(
 
     Example: ledger verify --scope default --epoch 3
 
+    With --engine spark a second engine makes the sums and hashes anew; the spelling of lines stays with DuckDB.
+
     Every week, when only what changed is to be recomputed: ledger verify --known ~/my-node.known
     """
     from ledger.flows.known import Known
+    from ledger.flows.second import Asked, second_opinion
     from ledger.flows.verify import verify as flow
 
     for root in roots:
         if re.fullmatch("[0-9a-f]{64}", root) is None:
             raise UsageError(f"--root {root[:80]!r} is no SHA-256", hint="64 digits: `ledger approvers status` has it.")
     proved = Known.read(known, every=every) if known is not None else None
+    asked = Asked(engine, remote, shared)
     with session(node_dir, now, quiet=True) as run:
-        result = flow(run, scope_id, epoch_id, roots, proved)
+        if asked.engine == "duckdb":
+            result = flow(run, scope_id, epoch_id, roots, proved)
+        else:
+            figures, failed = second_opinion(run, scope_id, epoch_id, asked)
+            result = flow(run, scope_id, epoch_id, roots, proved if failed is None else None, figures)
+            if failed is not None and result.ok:
+                raise failed
     if proved is not None:
         proved.write()
     if as_json:

@@ -30,11 +30,15 @@ OF_EVERY_EPOCH = ("totals", "allocations", "unresolved")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An epoch to load: its folder, `epoch.json`, and how many lines of the bindings log count (None: all)."""
+    """An epoch to load: its folder, `epoch.json`, and how many lines of the bindings log count (None: all).
+
+    `first`: the place of the log's first line in the epoch's log, which only a worker's shard has after 0.
+    """
 
     folder: EpochFolder
     epoch: Epoch
     identities_size: int | None = None
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,9 @@ class Batch:
         refusal: FormatError | None = None
         rows: dict[int, Row] = {}
         with ThreadPoolExecutor(1) as beside:
-            hashing = beside.submit(lambda: [scan(shards) for shards in logs])  # DuckDB lets go of the GIL
+            hashing = beside.submit(  # DuckDB lets go of the GIL
+                lambda: [scan(shards, each.first) for each, shards in zip(wanted, logs, strict=True)]
+            )
             try:
                 engine.materialise(
                     "events",

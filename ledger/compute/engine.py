@@ -147,6 +147,13 @@ class Engine:
             values = {"shards": self.paths(shards), "skip": len(str(self.root)) + 1}
             self.execute(f"INSERT INTO seen {query('ids_elsewhere')}", values).fetchall()
 
+    def remember_apart(self, log: str, shards: Sequence[Path]) -> bool:
+        """As `remember` for a log proved elsewhere; whether each of its ids stands once, and in no log before."""
+        if log not in self._remembered:
+            self._remembered.add(log)
+            self.remember_elsewhere(shards)
+        return not next(self.rows("seen_twice", log=log))[0]
+
     def execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():

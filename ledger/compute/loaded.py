@@ -38,7 +38,13 @@ class LoadedEpoch:
         self._seen = batch.seen[self._number]
         self._shards = wanted.folder.shards()
         self._ends = tuple(accumulate(self._seen.extent.lines))
-        self.activity_root: Hash = self._seen.extent.root
+        self.extent = self._seen.extent
+        self.latest = self._seen.latest
+
+    @property
+    def activity_root(self) -> Hash:
+        """The root over the log's lines."""
+        return self.extent.root
 
     @property
     def activity_count(self) -> int:
@@ -71,7 +77,7 @@ class LoadedEpoch:
         Raises FormatError when a line cannot be read, InputError (ALL_MATH_BIGINT) when a total leaves 64 bits.
         """
         sums = self.sums()
-        self.must_be_within(sums)
+        self._must_be_within(sums)
         return evaluation(self._folder.place, self.activity_count, self.activity_root, sums)
 
     def sums(self) -> Sums:
@@ -83,10 +89,9 @@ class LoadedEpoch:
             tuple(starmap(KindSum, kinds)), tuple(starmap(UserSum, users)), tuple(starmap(AccountSum, accounts))
         )
 
-    def must_be_within(self, sums: Sums) -> None:
+    def _must_be_within(self, sums: Sums) -> None:
         """InputError (ALL_MATH_BIGINT) that names the line of an event whose units leave 64 bits, where one's do."""
         if any(kind.largest > MAX_AMOUNT for kind in sums.kinds):
-            self._decide()
             ((number, quantity, units),) = self._rows("overflow", most=MAX_AMOUNT)
             event_units(quantity, units // quantity, *self._where(number))  # raises, naming the line
 
@@ -113,10 +118,11 @@ class LoadedEpoch:
 
     def _decide(self) -> None:
         self._batch.must_be_loaded()
-        self._must_be_readable()
+        self.must_be_readable()
         self._batch.decide()
 
-    def _must_be_readable(self) -> None:
+    def must_be_readable(self) -> None:
+        """FormatError for the first line that core cannot read."""
         if self._seen.refusal is not None:
             raise self._error(next(self._broken()))
         for finding in self._judged(self._suspects()):

@@ -7,30 +7,34 @@ splits or decodes lines; the extent, held against what the engine saw, proves th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from ledger.core import canonical
 from ledger.core.bounds import LINE_BYTES, SHARD_LINES
 from ledger.core.errors import FormatError
-from ledger.core.merkle import leaf_hash, root_of_hashes
+from ledger.core.merkle import Subtree, leaf_hash, root_of_subtrees, subtrees
 from ledger.core.values import Hash
 
 BLOCK = 1 << 18
 """Bytes read at a time: small enough that the allocator reuses them (a large block costs a page fault a page)."""
 SUBTREE = 1 << 16
-"""Leaves folded at a time: a power of two, so that each fold is a whole subtree of the RFC's tree."""
+"""Leaves that are folded at a time, at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a log's bytes came to: root over all shards, lines and bytes of each, whether a last line end is missing."""
+    """What a log's bytes came to: root over all shards, lines and bytes of each, whether a last line end is missing.
+
+    `ranges`: the complete subtrees under the root, in order. Of a log that does not begin at leaf 0 only they count.
+    """
 
     root: Hash
     lines: tuple[int, ...]
     octets: tuple[int, ...]
     torn: bool
+    ranges: tuple[Subtree, ...] = field(default=(), compare=False)
 
 
 def line_blocks(shard: Path) -> Iterator[list[bytes]]:
@@ -48,32 +52,38 @@ def line_blocks(shard: Path) -> Iterator[list[bytes]]:
         yield [last]
 
 
+def count_lines(shard: Path) -> int:
+    """The line ends of a shard."""
+    with shard.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(partial(file.read, BLOCK), b""))
+
+
 def check_lines(shard: Path, path: str) -> None:
     """FormatError for more lines than events could fill: said before anything is made of each of them."""
-    with shard.open("rb") as file:
-        count = sum(block.count(b"\n") for block in iter(partial(file.read, BLOCK), b""))
+    count = count_lines(shard)
     if count > SHARD_LINES:
         raise FormatError(f"has {count} lines; at most {SHARD_LINES} are read (specification, Bounds)", path=path)
 
 
-def scan(shards: Sequence[Path]) -> Extent:
-    """Hash and measure a log (RFC 9162, section 2.1: a leaf is a line without its line end)."""
+def scan(shards: Sequence[Path], first: int = 0) -> Extent:
+    """Hash and measure a log (RFC 9162, section 2.1: a leaf is a line without its line end) from leaf `first` on."""
     leaves: list[bytes] = []
-    subtrees: list[bytes] = []
+    ranges: list[Subtree] = []
     counts = []
     for shard in shards:
         count = 0
         for lines in line_blocks(shard):
             count += len(lines)
             leaves.extend(map(leaf_hash, lines))
-            while len(leaves) >= SUBTREE:
-                subtrees.append(bytes.fromhex(root_of_hashes(leaves[:SUBTREE])))
-                del leaves[:SUBTREE]
+            if len(leaves) >= SUBTREE:
+                ranges += subtrees(first, leaves)
+                first += len(leaves)
+                leaves.clear()
         counts.append(count)
-    if leaves:
-        subtrees.append(bytes.fromhex(root_of_hashes(leaves)))
+    ranges += subtrees(first, leaves)
     octets = tuple(shard.stat().st_size for shard in shards)
-    return Extent(root_of_hashes(subtrees), tuple(counts), octets, any(map(_is_torn, shards)))
+    torn = any(map(_is_torn, shards))
+    return Extent(root_of_subtrees(ranges), tuple(counts), octets, torn, tuple(ranges))
 
 
 def _is_torn(shard: Path) -> bool:

@@ -24,6 +24,8 @@ _EXTRAS = {
     "github": "github",
     "jinja2": "site",
     "mkdocs": "site",
+    "pysail": "spark",
+    "pyspark": "spark",
     "requests": "github",
 }
 """The extra that brings a library, by the name under which Python imports it."""

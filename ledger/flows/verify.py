@@ -5,7 +5,7 @@ Reads only; needs no network and no key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,13 @@ from ledger.core.place import Place
 from ledger.core.settling import approvers_of
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
+from ledger.engines.recompute import Figures
 from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
 from ledger.flows.known import Known
 from ledger.flows.paying.check import money_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
+from ledger.flows.second import SecondOpinion
 from ledger.flows.session import Session, reading
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
@@ -66,18 +68,25 @@ def verify(
     epoch_id: int | None = None,
     roots: Sequence[str] = (),
     known: Known | None = None,
+    second: Mapping[Place, Figures] | None = None,
 ) -> Verification:
     """Check the node: all scopes and epochs, or those asked for.
 
     `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
     `known`: what the caller proved before; epochs that are the same still are told as known, what passes is added.
+    `second`: sums and roots that another engine made (`flows.second`), to which the statements are held instead.
     """
     with reading(session):
-        return _verified(session, scope_id, epoch_id, roots, known)
+        return _verified(session, scope_id, epoch_id, roots, known, second)
 
 
 def _verified(
-    session: Session, scope_id: str | None, epoch_id: int | None, roots: Sequence[str], known: Known | None
+    session: Session,
+    scope_id: str | None,
+    epoch_id: int | None,
+    roots: Sequence[str],
+    known: Known | None,
+    second: Mapping[Place, Figures] | None,
 ) -> Verification:
     node = session.node
     if not (node.root / "data").exists():
@@ -98,6 +107,7 @@ def _verified(
             result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
         folders = [folder for folder in folders if epoch_id in (None, folder.epoch_id)]
         ahead = Ahead(session.engine, node, [each for each in folders if (scope, each.epoch_id) not in same])
+        loads = ahead if second is None else SecondOpinion(ahead, second)
         for folder in folders:
             if (scope, folder.epoch_id) in same:
                 hash_ = folder.hash_of("statement.json")
@@ -105,7 +115,7 @@ def _verified(
                 result.known.append(f"{scope}/{folder.epoch_id}")
                 continue
             session.tell(f"verifying {scope}/{folder.epoch_id}")
-            reports = [EpochCheck(session, each, receipts, ahead).report() for each in (folder, *amendments(folder))]
+            reports = [EpochCheck(session, each, receipts, loads).report() for each in (folder, *amendments(folder))]
             result.epochs += reports
             if known is not None:
                 known.learn(folder, passed=all(each.ok and each.state == "finalized" for each in reports))
