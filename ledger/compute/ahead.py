@@ -33,6 +33,8 @@ class Ahead:
         if folder.version > 1 or folder.epoch_id not in self._places:
             self._loaded.clear()
             return self._engine.load(folder, epoch, identities_size=identities_size)
+        if folder.epoch_id in self._loaded and not self._loaded[folder.epoch_id][0].is_loaded:
+            self._loaded.clear()  # somebody looked at one of them by itself since
         if folder.epoch_id not in self._loaded:
             self._load_from(self._places[folder.epoch_id])
         loaded, size = self._loaded.get(folder.epoch_id, (None, -1))

@@ -42,6 +42,11 @@ class LoadedEpoch:
         self.latest = self._seen.latest
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether the engine holds the epoch still."""
+        return self._engine.holds(self._batch)
+
+    @property
     def activity_root(self) -> Hash:
         """The root over the log's lines."""
         return self.extent.root

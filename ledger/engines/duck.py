@@ -31,8 +31,8 @@ _EVENTS = """
 CREATE VIEW events AS
 SELECT log, place, e.*
 FROM (
-    SELECT log, place, from_json(line, '{"id": "VARCHAR", "source": "VARCHAR", "event_type": "VARCHAR",
-        "platform_user_id": "VARCHAR", "platform_login": "VARCHAR", "quantity": "BIGINT"}') AS e
+    SELECT log, place, try(from_json(line, '{"id": "VARCHAR", "source": "VARCHAR", "event_type": "VARCHAR",
+        "platform_user_id": "VARCHAR", "platform_login": "VARCHAR", "quantity": "BIGINT"}')) AS e
     FROM lines
 )
 """

@@ -93,7 +93,7 @@ def recompute(
         except LedgerError:
             continue
         readable.append((unit, logs[base], decided, overridden, weights))
-    counts = _open(engine, shards)
+    counts = _open(engine, shards) if shards else {}
     engine.table("units", [(n, log, unit.node, unit.size) for n, (unit, log, *_) in enumerate(readable)])
     engine.table("accounts", [row for number, node in enumerate(nodes) for row in _spans(number, node, units)])
     engine.table(
@@ -114,6 +114,8 @@ def recompute(
     found = {}
     for n, (unit, log, _, overridden, _) in enumerate(readable):
         standing = {user: line for user, line in overridden.items() if line.final_units is not None}
+        if any(None in (source, quantity) for source, *_, quantity, _, _, _ in tallies[n]):
+            continue  # a line that is no event: its log's own check tells it
         root = roots.get(log, EMPTY_ROOT)
         found[unit.key] = _figures(unit.size, counts.get(log, 0), root, tallies[n], standing)
     return found
@@ -200,10 +202,15 @@ def _figures(
                 else UserSum(user, events, milli, None, None)
                 for user, (events, milli) in sorted(users.items())
             ),
-            tuple(AccountSum(*key, last[key][16:] or None, *accounts[key]) for key in _sorted(accounts)),
+            tuple(AccountSum(*key, _login(last[key]), *accounts[key]) for key in _sorted(accounts)),
         ),
         {key: (row[0], row[1]) for key, row in sorted(earned.items())},
     )
+
+
+def _login(last: str) -> str | None:
+    """The login of an account's last event, from its place (15 digits) and, where there is one, `=` and the login."""
+    return last[16:] if len(last) > 15 else None
 
 
 def _add(row: list[int], events: int, milli: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from urllib.parse import unquote
 from ledger.core.errors import UsageError
 from ledger.engines.port import TABLES, EngineError, Opened, Row
 
+DEFAULT_PORT = 15002
+"""Spark Connect's own."""
 _FILES = """
 SELECT path, content
 FROM (SELECT path, content, ROW_NUMBER() OVER (PARTITION BY path ORDER BY length) AS copy FROM raw)
@@ -61,7 +64,7 @@ class SparkEngine:
         if shared is not None and not (local and mark and there):
             raise UsageError("--shared is LOCAL=THERE", hint="For example --shared /srv/ledgers=s3://bucket/ledgers.")
         self._local, self._there = local.rstrip("/"), there.rstrip("/")
-        self._remote = remote
+        self.remote = remote
         self._server: Any = None
         self._session: Any = None
 
@@ -69,15 +72,17 @@ class SparkEngine:
         from pyspark.sql import SparkSession
 
         with _in_our_words("cannot be reached"):
-            if self._remote is None:
+            if self.remote is not None:
+                _knock(self.remote)
+            else:
                 os.environ.setdefault("RUST_LOG", "off")
                 from pysail.spark import SparkConnectServer
 
                 self._server = SparkConnectServer("127.0.0.1", 0)
                 self._server.start(background=True)
                 host, port = self._server.listening_address
-                self._remote = f"sc://{host}:{port}"
-            self._session = SparkSession.builder.remote(self._remote).create()
+                self.remote = f"sc://{host}:{port}"
+            self._session = SparkSession.builder.remote(self.remote).create()
             for name in TABLES:
                 self.table(name, ())
         return self
@@ -91,8 +96,6 @@ class SparkEngine:
     def open(self, paths: Sequence[Path]) -> dict[Path, Opened]:
         """Makes these files the ones whose lines are asked about; a file that the engine does not find is left out."""
         asked = {_plain(self._address(path)): path for path in paths}
-        if not asked:
-            return {}
         with _in_our_words():
             raw = self._session.read.format("binaryFile").load([self._address(path) for path in paths])
             raw.createOrReplaceTempView("raw")
@@ -131,6 +134,13 @@ class SparkEngine:
     def _address(self, path: Path) -> str:
         text = str(path)
         return self._there + text.removeprefix(self._local) if self._there and text.startswith(self._local) else text
+
+
+def _knock(remote: str) -> None:
+    """Whether anybody is there at all: the client would go on trying for minutes. OSError where not."""
+    host, _, port = remote.removeprefix("sc://").split("/")[0].partition(":")
+    with socket.create_connection((host, int(port or DEFAULT_PORT)), timeout=10):
+        return
 
 
 def _plain(address: str) -> str:

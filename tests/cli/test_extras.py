@@ -18,7 +18,7 @@ BASE = (
 )
 """Runs a command as a base install would: `import x` of a library that is None in sys.modules raises what Python does
 for one that is not installed."""
-EXTRAS = "aiohttp,coincurve,cryptography,discord,github,jinja2,mkdocs,requests"
+EXTRAS = "aiohttp,coincurve,cryptography,discord,github,jinja2,mkdocs,pysail,pyspark,requests"
 
 
 def base(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +48,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("github", ("ci", "alarm", "collect")),
         ("site", ("site", "build", "--out", "site")),
         ("site", ("demo", "--repo", ".", "--out", "demo")),
+        ("spark", ("verify", "--engine", "spark")),
         ("credentials", ("receipt", "key", "new", "../key.pem")),
     ],
 )

@@ -3,7 +3,7 @@
 -- Inputs   events, units, decisions, accounts, weights
 -- Output   unit, place (of the line in its log), source, event_type, platform_user_id, platform_login, user_id (NULL:
 --          unresolved), included, quantity, milli DECIMAL(38,0) milli-units (quantity × weight)
--- Invariants  common subset of DuckDB and Spark. Both factors are below 10^16, so that no product is cut
+-- Invariants  common subset of DuckDB and Spark. The product of 19 and 18 digits has the 38 that a decimal can have
 SELECT
     units.unit,
     events.place,
@@ -17,7 +17,7 @@ SELECT
     COALESCE(decisions.included, TRUE) AS included,
     events.quantity,
     CAST(
-        CAST(events.quantity AS DECIMAL(16,0)) * CAST(COALESCE(decisions.weight, weights.weight, 0) AS DECIMAL(16,0))
+        CAST(events.quantity AS DECIMAL(19,0)) * CAST(COALESCE(decisions.weight, weights.weight, 0) AS DECIMAL(18,0))
         AS DECIMAL(38,0)
     ) AS milli
 FROM events

@@ -16,6 +16,6 @@ SELECT
     CAST(SUM(CAST(quantity AS DECIMAL(38,0))) AS STRING) AS quantity,
     CAST(SUM(CAST(milli AS DECIMAL(38,0))) AS STRING) AS milli,
     CAST(MAX(milli) AS STRING) AS largest,
-    MAX(CONCAT(LPAD(CAST(place AS STRING), 15, '0'), COALESCE(CONCAT('=', platform_login), ''))) AS last
+    MAX(CONCAT(LPAD(CAST(place AS STRING), 15, '0'), COALESCE('=' || platform_login, ''))) AS last
 FROM outcomes
 GROUP BY unit, source, event_type, platform_user_id, user_id, included

@@ -1,0 +1,1 @@
+"""The engines beside compute: one body of SQL, the same rows from each, and the same words where something is wrong."""
