@@ -58,7 +58,7 @@ def test_every_import_contract_breaks_when_a_room_does_what_it_forbids(tmp_path:
         "sources": "import ledger.store",
         "forge": "import ledger.compute",
         "site": "import ledger.sources",
-        "cli": "import ledger.store\nimport duckdb\nimport github",
+        "cli": "import ledger.store\nimport duckdb\nimport github\nimport pysail",
         "core": "import os",
         "rails": "import ledger.store",
         "chain": "import ledger.rails",

@@ -160,8 +160,6 @@ TAMPERS: dict[str, Callable[[Path], None]] = {
     "a line that is no JSON": lambda root: _line(root, lambda text: text[:-5]),
     "a byte that is no UTF-8": lambda root: _line(root, lambda text: text.replace(b'"source"', b'"sour\xffe"')),
     "a quantity": lambda root: _line(root, lambda text: text.replace(b'"quantity":1', b'"quantity":2')),
-        root, lambda text: text.replace(b'"platform_login":"', b'"platform_login":"x')
-    ),
     "the log is gone": lambda root: (root / FOLDER / "activity.jsonl").unlink(),
     "a decision that is no line": lambda root: (root / FOLDER / "curation.jsonl").write_bytes(b"{}\n"),
 }
