@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 import ledger
 from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Derived, derive
@@ -25,14 +23,12 @@ from ledger.core.evaluate import EventOutcome
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_page
-from ledger.site.dataset import Dataset, licence_address, linked_data
 from ledger.site.feeds import Entry, news, write_feeds
+from ledger.site.finding import Finding
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.links import Repository
-from ledger.site.lists import epoch_list, epochs_json, people_list
 from ledger.site.money import Instructed, ScopeMoney, book_json
-from ledger.site.overview import Noted, overview
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
@@ -109,7 +105,7 @@ def build_site(
     shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
     for framed in pages.framed:
         shells[framed.path.partition("/")[0]].fill(site, framed)
-    list_pages(site, node.settings.site_url, tuple(SHELLS.values()), pages.framed)
+    list_pages(site, node.settings.site_url)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
     if (document := issuer_document(node)) is not None:
@@ -168,8 +164,7 @@ class _Pages:
         self._pins: dict[str, list[Pinned]] = {}
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
-        self._noted = Noted()
-        self._data = Dataset(building)
+        self._finding = Finding(node, building)
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
@@ -203,7 +198,7 @@ class _Pages:
                     last[scope_id] = (derived, outcomes)
                 titles = titles_of(folder)
                 corrected = credits_in_force(folder)
-                self._data.epoch(page, derived.evaluation.allocations, outcomes, titles, corrected)
+                self._finding.saw(page, derived.evaluation.allocations, outcomes, titles, corrected)
                 for outcome in outcomes:
                     self._receipts.saw(scope_id, folder.epoch_id, outcome)
                     if outcome.user_id in self._contributors:
@@ -220,7 +215,6 @@ class _Pages:
     def _remember(self, page: EpochPage, corrected: Mapping[str, int] | None) -> None:
         """What other pages show of an epoch; its own view is laid aside. `corrected`: credits of another version."""
         row = epoch_row(page)
-        self._noted.saw(page)
         self._pins.setdefault(page.scope_id, []).append(pinned(page))
         self._late += page.late_lines
         self._kpis += kpi_lines(page)
@@ -301,11 +295,6 @@ class _Pages:
         node = self._node
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
-        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
-        over = overview(node.settings.epoch, names, rows, people, self._scopes_paid, self._noted, verified)
-        self._page("index", "Home", "home.html", depth=0, node=node.settings, over=over)
-        self._lists(rows, people, names)
-        self._tables(people)
         policies = [
             scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
             for scope_id in node.scopes
@@ -319,6 +308,10 @@ class _Pages:
             self._page("peers", "Other ledgers", "peers.html", depth=1, peers=self._peers)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
+        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self.framed):
+            self._page(made.path, made.title, made.template, depth=made.depth, **made.values)
+            for name, data in made.files.items():
+                (self._docs / made.path).with_name(name).write_bytes(data)
         for shell in SHELLS.values():
             write_shell(self._docs, shell)
         self.navigation = [
@@ -337,29 +330,6 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
-
-    def _lists(self, rows: list[EpochRow], people: list[Contributor], names: Mapping[str, str]) -> None:
-        """The two long lists, and beside each page the file with all of it. `names`: of the scopes."""
-        epochs = [
-            epoch_list(scope_id, name, [row for row in rows if row.scope_id == scope_id])
-            for scope_id, name in names.items()
-        ]
-        everyone = people_list(people, names)
-        self._page("epochs/index", "Epochs", "epochs.html", depth=1, lists=epochs)
-        self._page("contributors/index", "Contributors", "contributors.html", depth=1, people=everyone)
-        for folder, data in (("epochs", epochs_json(rows)), ("contributors", everyone.json())):
-            (self._docs / folder / "list.json").write_bytes(data)
-
-    def _tables(self, people: list[Contributor]) -> None:
-        """The record as tables, and the page about them."""
-        settings, as_of = self._node.settings, self._noted.as_of
-        tables = self._data.finish(people)
-        self._data.describe(settings, tables, as_of)
-        linked = Markup(linked_data(settings, tables, as_of))  # noqa: S704 - JSON in which no markup can begin
-        base = f"{settings.site_url.rstrip('/')}/" if settings.site_url else "https://YOUR-SITE/"
-        licence = licence_address(settings.data_license)
-        values = {"node": settings, "tables": tables, "as_of": as_of, "base": base, "linked": linked}
-        self._page("data/index", "Data", "data.html", depth=1, licence=licence, **values)
 
     def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
         """The page of all receipts with the tool that composes one, and how each stands as data."""
@@ -403,7 +373,9 @@ class _Pages:
 
     def _page(self, path: str, title: str, template: str, *, depth: int, **values: object) -> None:
         """A page that mkdocs builds: `title` is ours, never text from outside."""
-        write_source(self._docs, path, title, self._renderer.html(template, depth, values))
+        body = self._renderer.html(template, depth, values)
+        write_source(self._docs, path, title, body)
+        self._finding.wrote(path, title, body)
 
     def _body(self, path: str, title: str, words: str) -> Path:
         """Where the body of a page of a kind that there are many of goes; `words` are what the search finds it by."""

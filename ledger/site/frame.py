@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import html
-import json
 import os
 import subprocess
 import sys
@@ -108,18 +107,8 @@ class Shell:
         target.write_text(before + page.body.read_text("utf-8") + after, "utf-8")
 
 
-def list_pages(site: Path, site_url: str, shells: Sequence[str], pages: Sequence[Framed]) -> None:
-    """Put the filled pages into the search index, in place of the shells, and write the site map over all pages."""
-    index = site / "search/search_index.json"
-    found = json.loads(index.read_text("utf-8"))
-    hidden = tuple(f"{path}/" for path in shells)
-    found["docs"] = [entry for entry in found["docs"] if not entry["location"].startswith(hidden)]
-    found["docs"] += [
-        # the search shows these as HTML
-        {"location": f"{page.path}/", "text": html.escape(page.words), "title": html.escape(page.title)}
-        for page in pages
-    ]
-    index.write_text(json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True), "utf-8")
+def list_pages(site: Path, site_url: str) -> None:
+    """Write the site map over all pages."""
     paths = sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html")) if site_url else []
     addresses = [f"{site_url.rstrip('/')}/{'' if path == '.' else path + '/'}" for path in paths]
     text = _MAP.format("".join(f"<url><loc>{html.escape(address)}</loc></url>\n" for address in addresses))

@@ -7,3 +7,4 @@ if (document.querySelector("[data-instruct]")) import("./instruct.js");
 if (document.querySelector("[data-vouch], [data-decide]")) import("./vouch.js");
 if (document.querySelector(".ledger pre")) import("./commands.js");
 if (document.querySelector("[data-range]")) import("./range.js");
+if (document.querySelector("[data-search]")) import("./search.js");

@@ -1,0 +1,124 @@
+"""What readers find their way by: the first page, the two long lists, the tables under `data/`, and the search.
+
+Sees every epoch once while they are computed, and says at the end which pages there are to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from ledger.core.evaluate import EventOutcome
+from ledger.core.records import Allocation
+from ledger.site.dataset import Dataset, licence_address, linked_data
+from ledger.site.frame import Framed
+from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list
+from ledger.site.overview import Noted, overview
+from ledger.site.paid import PaidScope
+from ledger.site.search import FOLDER, Result, SearchIndex, page_result
+from ledger.site.views import EpochPage, EpochRow, Titles
+from ledger.site.views_people import Contributor
+from ledger.store.node import Node
+
+FOUND_AS = {"paid": "distribution", "receipts": "receipt"}
+"""What the search calls pages of a kind that it does not know by itself."""
+READ_PAGES = ("policy", "glossary", "check", "paid")
+"""Pages that the search finds by what they say."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page to write: its template's values, and files that lie beside it."""
+
+    path: str
+    title: str
+    template: str
+    depth: int
+    values: Mapping[str, object]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Finding:
+    """Collects while epochs are computed; `building` is the folder of the build."""
+
+    def __init__(self, node: Node, building: Path) -> None:
+        self._node = node
+        self._out = building / "api"
+        self._noted = Noted()
+        self._data = Dataset(building)
+        self._search = SearchIndex()
+        self._read: list[Result] = []
+
+    def saw(
+        self,
+        page: EpochPage,
+        allocations: Iterable[Allocation],
+        outcomes: Sequence[EventOutcome],
+        titles: Titles,
+        corrected: Mapping[str, int] | None,
+    ) -> None:
+        """One epoch. `corrected`: credits of another version in force than the first."""
+        self._noted.saw(page)
+        self._search.saw(page, outcomes, titles)
+        self._data.epoch(page, allocations, outcomes, titles, corrected)
+
+    def wrote(self, path: str, title: str, body: str) -> None:
+        """A page of which there is one."""
+        if path in READ_PAGES:
+            self._read.append(page_result(title, f"{path}/", body))
+
+    def pages(
+        self,
+        rows: Sequence[EpochRow],
+        people: Sequence[Contributor],
+        paid: Iterable[PaidScope],
+        verified: bool | None,
+        framed: Iterable[Framed],
+    ) -> Iterator[Made]:
+        """Every page of this room, once all others are written; the files of the search are written by the way."""
+        settings = self._node.settings
+        names = {scope_id: scope.name or scope_id for scope_id, scope in self._node.scopes.items()}
+        over = overview(settings.epoch, names, rows, people, paid, self._noted, verified)
+        yield Made("index", "Home", "home.html", 0, {"node": settings, "over": over})
+        epochs = [
+            epoch_list(scope_id, name, [row for row in rows if row.scope_id == scope_id])
+            for scope_id, name in names.items()
+        ]
+        yield Made("epochs/index", "Epochs", "epochs.html", 1, {"lists": epochs}, {"list.json": epochs_json(rows)})
+        everyone = people_list(people, names)
+        listed = {"list.json": everyone.json()}
+        yield Made("contributors/index", "Contributors", "contributors.html", 1, {"people": everyone}, listed)
+        yield self._tables(people)
+        self._searchable(everyone, people, framed)
+        yield Made("search/index", "Search", "search.html", 1, {})
+
+    def _tables(self, people: Sequence[Contributor]) -> Made:
+        """The record as tables, and the page about them."""
+        settings, as_of = self._node.settings, self._noted.as_of
+        tables = self._data.finish(people)
+        self._data.describe(settings, tables, as_of)
+        values = {
+            "node": settings,
+            "tables": tables,
+            "as_of": as_of,
+            "base": f"{settings.site_url.rstrip('/')}/" if settings.site_url else "https://YOUR-SITE/",
+            "licence": licence_address(settings.data_license),
+            "linked": Markup(linked_data(settings, tables, as_of)),  # noqa: S704 - JSON in which no markup can begin
+        }
+        return Made("data/index", "Data", "data.html", 1, values)
+
+    def _searchable(self, everyone: PeopleList, people: Sequence[Contributor], framed: Iterable[Framed]) -> None:
+        words = {
+            person.user_id: " ".join((person.user_id, *(text for account in person.accounts for text in account[1:])))
+            for person in people
+        }
+        bound = {account[:2] for person in people for account in person.accounts}
+        others = [
+            Result(kind, one.title, f"{one.path}/", one.words)
+            for one in framed
+            if (kind := FOUND_AS.get(one.path.partition("/")[0])) is not None
+        ]
+        self._search.write(self._out / FOLDER, everyone, words, bound, [*others, *self._read])
