@@ -1,4 +1,4 @@
-"""`ledger peers`: other ledgers, verified whole and remembered."""
+"""`ledger peers`: other ledgers, verified from a clone or by their site, and remembered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLONE = click.Path(path_type=Path, file_okay=False)
 
 @click.group()
 def peers() -> None:
-    """Other ledgers beside this one: each verified whole, its past remembered so that a rewritten one shows.
+    """Other ledgers beside this one: verified, and their past remembered so that a rewritten one shows.
 
     Only facts cross: nothing of a peer enters this node's arithmetic.
     """
@@ -28,16 +28,21 @@ def peers() -> None:
 @peers.command("add")
 @options(node_option, now_option, json_option)
 @click.argument("name")
-@click.argument("clone", type=CLONE)
-def add(node_dir: Path | None, now: str | None, as_json: bool, name: str, clone: Path) -> None:
-    """Verify the CLONE of another ledger and remember its roots and statements under NAME (peers.json, peers/).
+@click.argument("where")
+def add(node_dir: Path | None, now: str | None, as_json: bool, name: str, where: str) -> None:
+    """Verify another ledger and remember its roots and statements under NAME (peers.json, peers/).
+
+    WHERE is a clone, which is recomputed whole, or the address of its site: then checkpoint, statements, approvers and
+    signatures are checked, and nothing is recomputed from events.
 
     Example: ledger peers add garden-club ../garden-club
+
+    Example: ledger peers add garden-club https://garden.example/ledger/
     """
     from ledger.flows.peers import add_peer
 
     with session(node_dir, now) as run:
-        found = add_peer(run, name, clone.resolve())
+        found = add_peer(run, name, where if "://" in where else str(Path(where).resolve()))
     _tell([found], as_json)
 
 
@@ -45,15 +50,21 @@ def add(node_dir: Path | None, now: str | None, as_json: bool, name: str, clone:
 @options(node_option, now_option, json_option)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--clone", type=CLONE, help="Look at this clone of the peer instead.")
-def verify(node_dir: Path | None, now: str | None, as_json: bool, names: Sequence[str], clone: Path | None) -> int:
-    """Verify the peers as their clones stand now, and compare with what is remembered; exit code 1 where one differs.
+@click.option("--site", metavar="URL", help="Look at this published site of the peer instead.")
+def verify(
+    node_dir: Path | None, now: str | None, as_json: bool, names: Sequence[str], clone: Path | None, site: str | None
+) -> int:
+    """Verify the peers as they stand now, and compare with what is remembered; exit code 1 where one differs.
 
     Example: ledger peers verify garden-club
     """
+    from ledger.core.errors import UsageError
     from ledger.flows.peers import verify_peers
 
+    if clone is not None and site is not None:
+        raise UsageError("--clone and --site are two ways to look at a peer", hint="Give one of them.")
     with session(node_dir, now) as run:
-        found = verify_peers(run, names, clone.resolve() if clone else None)
+        found = verify_peers(run, names, str(clone.resolve()) if clone else site)
     _tell(found, as_json)
     return 0 if all(each.ok for each in found) else 1
 
@@ -61,7 +72,7 @@ def verify(node_dir: Path | None, now: str | None, as_json: bool, names: Sequenc
 @peers.command("status")
 @options(node_option, now_option, json_option)
 def status(node_dir: Path | None, now: str | None, as_json: bool) -> None:
-    """The peers that are known, and where their clones lie; asks nobody.
+    """The peers that are known, where they lie, and by what each last verified; asks nobody.
 
     Example: ledger peers status
     """
@@ -72,8 +83,11 @@ def status(node_dir: Path | None, now: str | None, as_json: bool) -> None:
     if as_json:
         emit("peers/1", {"last": {peer.name: found for peer, found in known}, "peers": [peer for peer, _ in known]})
         return
-    rows = [(p.name, p.node_id, ", ".join(p.roots), last.verified_at if last else "", p.where) for p, last in known]
-    table(("peer", "node", "scopes", "verified", "clone"), rows)
+    rows = [
+        (p.name, p.node_id, ", ".join(p.roots), last.verified_at if last else "", last.way if last else "", p.where)
+        for p, last in known
+    ]
+    table(("peer", "node", "scopes", "verified", "by", "where"), rows)
 
 
 def _tell(found: Sequence[PeerCheck], as_json: bool) -> None:
@@ -88,6 +102,7 @@ def _tell(found: Sequence[PeerCheck], as_json: bool) -> None:
                 out(safe_text(f"       expected {finding.expected}"))
                 out(safe_text(f"       actual   {finding.actual}"))
         verdict = "the same" if each.ok else "DIFFERENT"
-        out(safe_text(f"{verdict}: {each.peer.name}: {each.epochs} finalized epochs, {each.new} of them new"))
+        by = ", by its site" if each.way == "site" else ""
+        out(safe_text(f"{verdict}: {each.peer.name}: {each.epochs} finalized epochs, {each.new} of them new{by}"))
         for person in each.people:
             out(safe_text(f"  theirs: {person.name} got {person.credits} credits of {each.peer.name}"))

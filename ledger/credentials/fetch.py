@@ -20,19 +20,19 @@ class _NoRedirect(HTTPRedirectHandler):
         """None: what an address says elsewhere is not what it says."""
 
 
-def fetch(url: str) -> bytes:
-    """The bytes at an address; SourceError where it does not answer with them."""
+def fetch(url: str, most: int = MOST_BYTES) -> bytes:
+    """The bytes at an address, at most so many; SourceError where it does not answer with them."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
         raise SourceError(f"{url[:120]!r} is no https address", hint="Give a file, or an address that begins https://.")
     request = Request(url, headers={"Accept": "*/*", "User-Agent": "contribution-ledger"})  # noqa: S310 - checked above
     try:
         with build_opener(_NoRedirect).open(request, timeout=TIMEOUT) as answer:
-            data: bytes = answer.read(MOST_BYTES + 1)
+            data: bytes = answer.read(most + 1)
     except (URLError, OSError, ValueError) as error:
         raise SourceError(f"{url[:120]} cannot be read: {error}") from None
-    if len(data) > MOST_BYTES:
-        raise SourceError(f"{url[:120]} is larger than {MOST_BYTES} bytes")
+    if len(data) > most:
+        raise SourceError(f"{url[:120]} is larger than {most} bytes")
     return data
 
 

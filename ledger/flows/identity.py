@@ -249,8 +249,13 @@ def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal
 
 def display_names(session: Session) -> dict[UserId, str]:
     """A readable name per user: the last login that one of his bindings carries."""
+    return names_of(session.node.bindings())
+
+
+def names_of(bindings: Iterable[Binding]) -> dict[UserId, str]:
+    """The same by a bindings log."""
     names: dict[UserId, str] = {}
-    for line in session.node.bindings():
+    for line in bindings:
         if line.login and line.action == "bind":
             names[line.user_id] = line.login
     return names

@@ -1,4 +1,4 @@
-"""Other ledgers beside this one: each verified whole from its clone, its past remembered as a witness does.
+"""Other ledgers beside this one, verified from a clone or by their site; their past is remembered as a witness does.
 
 Only facts cross: nothing of a peer enters this node's arithmetic, and what its people got is told as theirs.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from ledger.core.errors import DifferenceError, InputError, UsageError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import AccountKey, resolve_accounts
 from ledger.core.merkle import merkle_root
-from ledger.core.values import Credits, ScopeId, UserId
-from ledger.flows.identity import display_names
+from ledger.core.records import Binding, Statement
+from ledger.core.values import Credits, Hash, NodeId, ScopeId, UserId
+from ledger.flows.identity import names_of
+from ledger.flows.peersite import look_at
 from ledger.flows.session import Session, find_node, open_session
-from ledger.flows.witness import Witnessed, witness
+from ledger.flows.witness import changed_past, memory_form, read_memory, root_of, seen_of, witness
 from ledger.store.files import write_file, write_lock
 from ledger.store.peers import (
     FILE,
@@ -28,6 +30,7 @@ from ledger.store.peers import (
     Found,
     Peer,
     SamePerson,
+    Way,
     read_found,
     read_peers,
     write_form,
@@ -49,9 +52,14 @@ class Theirs:
 
 @dataclass(frozen=True, slots=True)
 class PeerCheck:
-    """How a peer stands now: finalized epochs, those that are new since, and everything that does not hold."""
+    """How a peer stands now: finalized epochs, those that are new since, and everything that does not hold.
+
+    `way`: by what it was looked at; `where`: the clone, or the address of its site.
+    """
 
     peer: Peer
+    way: Way
+    where: str
     epochs: int
     new: int
     findings: tuple[Finding, ...]
@@ -64,70 +72,70 @@ class PeerCheck:
         return not self.findings
 
 
+Looked = tuple[PeerCheck, bytes | None]
+"""How a peer stands, and what is to be remembered of it as a witness does; None where that is done."""
+
+
 def known_peers(session: Session) -> list[tuple[Peer, Found | None]]:
     """All peers with what was found of each when it last verified; asks nobody."""
     root = session.node.root
     return [(peer, read_found(root, peer)) for peer in read_peers(root)]
 
 
-def add_peer(session: Session, name: str, clone: Path) -> PeerCheck:
-    """Verify another ledger's clone whole and remember it; DifferenceError, and nothing is written, where it fails."""
+def add_peer(session: Session, name: str, where: str) -> PeerCheck:
+    """Verify another ledger's clone or site and remember it; DifferenceError, and nothing is written, where it fails.
+
+    `where`: a folder, or the address of a published site.
+    """
     if re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a peer", hint="a-z, 0-9 and -, as in garden-club.")
-    with _other(session, clone) as there:
-        if there.node.node_id == session.node.node_id:
-            raise InputError("is a clone of this very node", path=str(clone))
-        peers = {peer.name: peer for peer in read_peers(session.node.root)}
-        known = peers.get(name)
-        if known is not None and known.node_id != there.node.node_id:
-            raise InputError(
-                f"{name} is node {known.node_id}, and this clone is of {there.node.node_id}",
-                path=FILE,
-                hint="Give the other ledger another name.",
-            )
-        seen = witness(there, [session.node.root / (known.memory if known else f"{FOLDER}/{name}.jsonl")])
-        roots = {trust.scope_id: trust.root for trust in seen.verification.trust}
-        peer = known or Peer(name=name, node_id=there.node.node_id, roots=dict(roots), where=str(clone))
-        found = _check(there, peer, seen)
-        if not found.ok:
-            first = found.findings[0]
-            raise DifferenceError(
-                f"{first.message}; nothing was remembered",
-                rule=first.rule,
-                path=first.path,
-                line=first.line,
-                hint="`ledger verify` in that clone shows all of it.",
-            )
+    peers = {peer.name: peer for peer in read_peers(session.node.root)}
+    found, memory = _look(session, name, where, peers.get(name))
+    if not found.ok:
+        first = found.findings[0]
+        hint = "" if found.way == "site" else "`ledger verify` in that clone shows all of it."
+        raise DifferenceError(
+            f"{first.message}; nothing was remembered",
+            rule=first.rule,
+            path=first.path,
+            line=first.line,
+            hint="Give the other ledger another name." if first.rule == "NODE_SCOPED" else hint,
+        )
     with write_lock(session.node.root):
-        peers[name] = peer.model_copy(update={"where": str(clone)})
+        peers[name] = found.peer.model_copy(update={"where": where})
         value = {"peers": [peers[each].model_dump() for each in sorted(peers)]}
         write_file(session.node.root, FILE, write_form(value))
-        _remember(session, found)
+        _remember(session, found, memory)
     return found
 
 
-def verify_peers(session: Session, names: Sequence[str] = (), clone: Path | None = None) -> list[PeerCheck]:
-    """Verify the peers asked for (none: all) and compare each with what is remembered. `clone`: instead of `where`."""
+def verify_peers(session: Session, names: Sequence[str] = (), where: str | None = None) -> list[PeerCheck]:
+    """Verify the peers asked for (none: all) and compare each with what is remembered.
+
+    `where`: a clone or a site to look at instead of the one that is remembered.
+    """
     peers = read_peers(session.node.root)
     unknown = set(names) - {peer.name for peer in peers}
     if unknown:
         raise InputError(f"there is no peer {min(unknown)!r}", path=FILE, hint="`ledger peers status` lists them.")
     chosen = [peer for peer in peers if not names or peer.name in names]
-    if clone is not None and len(chosen) != 1:
-        raise UsageError("--clone goes with one peer", hint="ledger peers verify NAME --clone DIR")
-    found = [_verify(session, peer, clone or Path(peer.where)) for peer in chosen]
+    if where is not None and len(chosen) != 1:
+        raise UsageError("--clone and --site go with one peer", hint="ledger peers verify NAME --clone DIR")
+    looked = [_look(session, peer.name, where or peer.where, peer) for peer in chosen]
     with write_lock(session.node.root):
-        for each in found:
-            if each.ok:
-                _remember(session, each)
-    return found
+        for found, memory in looked:
+            if found.ok:
+                _remember(session, found, memory)
+    return [found for found, _ in looked]
 
 
-def _remember(session: Session, found: PeerCheck) -> None:
+def _remember(session: Session, found: PeerCheck, memory: bytes | None) -> None:
     """Write down when it verified, how far it was, and those of its people who have an account that is ours too.
 
     Nobody else of theirs gets into this node.
     """
+    if memory is not None:
+        write_file(session.node.root, found.peer.memory, memory)
     ours = resolve_accounts(session.node.bindings())
     same = [
         SamePerson(
@@ -136,33 +144,71 @@ def _remember(session: Session, found: PeerCheck) -> None:
         for one in found.people
         for provider, external in [account for account in one.accounts if account in ours][:1]
     ]
-    value = Found(checkpoints=list(found.checkpoints), people=same, verified_at=session.now)
+    value = Found(checkpoints=list(found.checkpoints), people=same, verified_at=session.now, way=found.way)
     write_file(session.node.root, found.peer.findings, write_form(value.model_dump()))
 
 
-def _verify(session: Session, peer: Peer, clone: Path) -> PeerCheck:
-    with _other(session, clone) as there:
-        return _check(there, peer, witness(there, [session.node.root / peer.memory]))
+def _look(session: Session, name: str, where: str, known: Peer | None) -> Looked:
+    """How the ledger at `where` stands; `known`: the peer that it should be, where there is one of this name."""
+    return _by_site(session, name, where, known) if "://" in where else _by_clone(session, name, where, known)
 
 
-def _check(there: Session, peer: Peer, seen: Witnessed) -> PeerCheck:
-    return PeerCheck(
-        peer=peer,
-        epochs=sum(epoch.state == "finalized" for epoch in seen.verification.epochs),
-        new=len(seen.new),
-        findings=(*_changed(peer, there, seen), *seen.all_findings),
-        people=tuple(_people(there)),
-        checkpoints=tuple(_checkpoints(there)),
-    )
-
-
-def _changed(peer: Peer, there: Session, seen: Witnessed) -> Iterator[Finding]:
-    """Another node behind the name, or another root of a scope's approvers than was first seen."""
-    if there.node.node_id != peer.node_id:
-        yield Finding(
-            "NODE_SCOPED", "is another node than before", "ledger.yaml", None, peer.node_id, there.node.node_id
+def _by_clone(session: Session, name: str, where: str, known: Peer | None) -> Looked:
+    other = open_session(find_node(Path(where)), session.now)
+    try:
+        _is_another(session, where, other.node.node_id)
+        seen = witness(other, [session.node.root / (known.memory if known else f"{FOLDER}/{name}.jsonl")])
+        roots = {trust.scope_id: trust.root for trust in seen.verification.trust}
+        peer = known or Peer(name=name, node_id=other.node.node_id, roots=dict(roots), where=where)
+        folders = [folder for scope_id in other.node.scopes for folder in other.node.epochs(scope_id)]
+        statements = [folder.statement() for folder in folders if folder.state() == "finalized"]
+        found = PeerCheck(
+            peer=peer,
+            way="clone",
+            where=where,
+            epochs=sum(epoch.state == "finalized" for epoch in seen.verification.epochs),
+            new=len(seen.new),
+            findings=(*_changed(peer, other.node.node_id, roots), *seen.all_findings),
+            people=tuple(_people([each for each in statements if each is not None], other.node.bindings())),
+            checkpoints=tuple(_checkpoints(other)),
         )
-    now = {trust.scope_id: trust.root for trust in seen.verification.trust}
+        return found, None
+    finally:
+        other.close()
+
+
+def _by_site(session: Session, name: str, where: str, known: Peer | None) -> Looked:
+    last = read_found(session.node.root, known) if known else None
+    seen = look_at(where, last.checkpoints if last else ())
+    _is_another(session, where, seen.node_id)
+    peer = known or Peer(name=name, node_id=NodeId(seen.node_id), roots=dict(seen.roots), where=where)
+    before = list(read_memory(session.node.root / peer.memory))
+    now = [seen_of(seen.node_id, each.place, each.hash) for each in seen.published]
+    roots = [root_of(seen.node_id, scope_id, root) for scope_id, root in seen.roots.items() if root is not None]
+    keys = {line.key for line in before}
+    found = PeerCheck(
+        peer=peer,
+        way="site",
+        where=where,
+        epochs=len(now),
+        new=sum(each.key not in keys for each in now),
+        findings=(*_changed(peer, seen.node_id, seen.roots), *changed_past(before, now, roots), *seen.findings),
+        people=tuple(_people(seen.first_statements, seen.bindings)),
+        checkpoints=tuple(seen.checkpoints),
+    )
+    return found, memory_form(now, roots)
+
+
+def _is_another(session: Session, where: str, node_id: str) -> None:
+    """InputError for this very node."""
+    if node_id == session.node.node_id:
+        raise InputError("is this very node", path=where)
+
+
+def _changed(peer: Peer, node_id: str, now: Mapping[str, Hash | None]) -> Iterator[Finding]:
+    """Another node behind the name, or another root of a scope's approvers than was first seen."""
+    if node_id != peer.node_id:
+        yield Finding("NODE_SCOPED", "is another node than before", "ledger.yaml", None, peer.node_id, node_id)
     for scope_id, root in sorted(peer.roots.items()):
         if root is not None and now.get(scope_id) != root:
             message = f"the root of scope {scope_id}'s approvers is another than before"
@@ -170,16 +216,13 @@ def _changed(peer: Peer, there: Session, seen: Witnessed) -> Iterator[Finding]:
             yield Finding("APPROVERS_CHAINED", message, path, None, root, now.get(scope_id) or "none")
 
 
-def _people(there: Session) -> Iterator[Theirs]:
+def _people(statements: Iterable[Statement], bindings: Sequence[Binding]) -> Iterator[Theirs]:
     totals: dict[UserId, int] = {}
-    for scope_id in there.node.scopes:
-        for folder in there.node.epochs(scope_id):
-            statement = folder.statement() if folder.state() == "finalized" else None
-            for line in statement.payouts if statement else ():
-                totals[line.user_id] = totals.get(line.user_id, 0) + line.amount_credits
-    names = display_names(there)
+    for line in (line for statement in statements for line in statement.payouts):
+        totals[line.user_id] = totals.get(line.user_id, 0) + line.amount_credits
+    names = names_of(bindings)
     accounts: dict[UserId, list[AccountKey]] = {}
-    for account, user in sorted(resolve_accounts(there.node.bindings()).items()):
+    for account, user in sorted(resolve_accounts(bindings).items()):
         if account[0] in EVERYWHERE:
             accounts.setdefault(user, []).append(account)
     for user, amount in sorted(totals.items()):
@@ -194,16 +237,3 @@ def _checkpoints(there: Session) -> Iterator[Checkpoint]:
         ]
         root = bytes.fromhex(merkle_root(text.encode() for text in hashes))
         yield Checkpoint(root=base64.b64encode(root).decode(), scope_id=ScopeId(scope_id), size=len(hashes))
-
-
-class _other:
-    """A session over another ledger's clone, closed at the end."""
-
-    def __init__(self, session: Session, clone: Path) -> None:
-        self.session = open_session(find_node(clone), session.now)
-
-    def __enter__(self) -> Session:
-        return self.session
-
-    def __exit__(self, *_: object) -> None:
-        self.session.close()

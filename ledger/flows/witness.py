@@ -78,22 +78,38 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
     are only read. Raises FormatError for a memory that cannot be read, UsageError for one under the node's `data/`.
     """
     files = [path for path in against if not path.is_dir()]
-    memory = [line for path in against for line in (_clone(path) if path.is_dir() else _file(session, path))]
-    seen = [line for line in memory if isinstance(line, Seen)]
+    for path in files:
+        if path.resolve().is_relative_to(session.node.root.resolve() / "data"):
+            raise UsageError(
+                f"{path} lies in the ledger's own data",
+                hint="A witness keeps its memory where the ledger cannot write.",
+            )
+    memory = [line for path in against for line in (_clone(path) if path.is_dir() else read_memory(path))]
     verification = verify(session)
     now = [
-        _seen(verification.node_id, Place(epoch.scope_id, epoch.epoch_id, epoch.version), epoch.statement_hash)
+        seen_of(verification.node_id, Place(epoch.scope_id, epoch.epoch_id, epoch.version), epoch.statement_hash)
         for epoch in verification.epochs
         if epoch.state == "finalized" and epoch.statement_hash is not None
     ]
-    hashes = {each.key: each.statement_hash for each in now}
     roots = [
-        SeenRoot.read({"node_id": verification.node_id, "scope_id": one.scope_id, "root": one.root})
-        for one in verification.trust
-        if one.root is not None
+        root_of(verification.node_id, one.scope_id, one.root) for one in verification.trust if one.root is not None
     ]
-    findings = _other_roots(roots, [line for line in memory if isinstance(line, SeenRoot)])
-    findings += tuple(
+    known = {line.key for line in memory if isinstance(line, Seen)}
+    new = tuple(each for each in now if each.key not in known)
+    result = Witnessed(verification, changed_past(memory, now, roots), len(known), new)
+    if result.ok:
+        for path in files:
+            write_file(path.parent, path.name, memory_form(now, roots))
+    return result
+
+
+def changed_past(
+    memory: Sequence[Seen | SeenRoot], now: Sequence[Seen], roots: Sequence[SeenRoot]
+) -> tuple[Finding, ...]:
+    """What was seen before and is another now, or gone: roots first, then statements."""
+    hashes = {each.key: each.statement_hash for each in now}
+    seen = dict.fromkeys(line for line in memory if isinstance(line, Seen))
+    statements = tuple(
         Finding(
             "EPOCH_FINALIZE_IDEMPOTENT",
             "a finalized statement is another one than this witness saw before"
@@ -104,15 +120,16 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
             line.statement_hash,
             hashes.get(line.key, "none"),
         )
-        for line in dict.fromkeys(seen)
+        for line in seen
         if hashes.get(line.key) != line.statement_hash
     )
-    known = {line.key for line in seen}
-    result = Witnessed(verification, findings, len(known), tuple(each for each in now if each.key not in known))
-    if result.ok:
-        for path in files:
-            write_file(path.parent, path.name, b"".join(each.encode() + b"\n" for each in [*now, *roots]))
-    return result
+    begun = _other_roots(roots, [line for line in memory if isinstance(line, SeenRoot)])
+    return begun + statements
+
+
+def memory_form(now: Sequence[Seen], roots: Sequence[SeenRoot]) -> bytes:
+    """The bytes of a memory that holds these."""
+    return b"".join(each.encode() + b"\n" for each in [*now, *roots])
 
 
 def _other_roots(now: Sequence[SeenRoot], seen: Sequence[SeenRoot]) -> tuple[Finding, ...]:
@@ -132,8 +149,14 @@ def _other_roots(now: Sequence[SeenRoot], seen: Sequence[SeenRoot]) -> tuple[Fin
     )
 
 
-def _seen(node_id: str, place: Place, statement_hash: str) -> Seen:
+def seen_of(node_id: str, place: Place, statement_hash: str) -> Seen:
+    """The line of memory about one final statement."""
     return Seen.read({"node_id": node_id, **place._asdict(), "statement_hash": statement_hash})
+
+
+def root_of(node_id: str, scope_id: str, root: str) -> SeenRoot:
+    """The line of memory about the root of a scope's approvers."""
+    return SeenRoot.read({"node_id": node_id, "scope_id": scope_id, "root": root})
 
 
 def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
@@ -141,18 +164,14 @@ def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
     node = load_node(root)
     for scope_id in node.scopes:
         if (kept := node.chain(scope_id).root) is not None:
-            yield SeenRoot.read({"node_id": node.node_id, "scope_id": scope_id, "root": kept})
+            yield root_of(node.node_id, scope_id, kept)
         for folder in (each for base in node.epochs(scope_id) for each in (base, *amendments(base))):
             if folder.state() == "finalized":
-                yield _seen(node.node_id, folder.where, folder.hash_of("statement.json"))
+                yield seen_of(node.node_id, folder.where, folder.hash_of("statement.json"))
 
 
-def _file(session: Session, memory: Path) -> Iterator[Seen | SeenRoot]:
+def read_memory(memory: Path) -> Iterator[Seen | SeenRoot]:
     """The lines of a witness's own file; none where it does not exist yet."""
-    if memory.resolve().is_relative_to(session.node.root.resolve() / "data"):
-        raise UsageError(
-            f"{memory} lies in the ledger's own data", hint="A witness keeps its memory where the ledger cannot write."
-        )
     for number, value in read_objects(read_file(memory.parent, memory.name) or b"", str(memory)):
         try:
             yield SeenRoot.read(value) if "root" in value else Seen.read(value)

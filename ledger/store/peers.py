@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,9 @@ FILE = "peers.json"
 FOLDER = "peers"
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 
+Way = Literal["clone", "site"]
+"""How a peer was verified: recomputed whole from a clone, or by what its site publishes, up to the signatures."""
+
 
 class _Known(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -30,12 +33,17 @@ Model = TypeVar("Model", bound=_Known)
 
 
 class Peer(_Known):
-    """One other ledger: its node, where its clone lies, and the root of each scope's approvers as it was first seen."""
+    """One other ledger: its node, where its clone or its site lies, and each scope's root as it was first seen."""
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
     node_id: Node
     roots: dict[str, Sha256 | None]
     where: str
+
+    @property
+    def is_site(self) -> bool:
+        """Whether it is known by its published site and not by a clone."""
+        return "://" in self.where
 
     @property
     def memory(self) -> str:
@@ -67,11 +75,12 @@ class SamePerson(_Known):
 
 
 class Found(_Known):
-    """What was found when a peer was last verified whole: nothing is written where it does not verify."""
+    """What was found when a peer last verified: nothing is written where it does not. `way`: by what."""
 
     checkpoints: list[Checkpoint]
     people: list[SamePerson]
     verified_at: Timestamp
+    way: Way = "clone"
 
 
 def read_peers(root: Path) -> list[Peer]:
@@ -86,7 +95,7 @@ def read_peers(root: Path) -> list[Peer]:
 
 
 def read_found(root: Path, peer: Peer) -> Found | None:
-    """What was found of a peer; None where it was last verified by a version that did not keep it."""
+    """What was found of a peer; None where that was not kept."""
     value = _json(root, peer.findings)
     return None if value is None else _read(Found, value, peer.findings)
 
