@@ -103,6 +103,8 @@ def _settings(town: Town) -> list[Run]:
     number = town.hub.fork_pull("dan", "better", "A better README", files={"NOTES.md": "Hello\n"})
     town.remotes[f"dan/{town.hub.repository.name}"] = town.hub.forks[0].bare.url
     runs = town.pump()
+    for check in ("guard", "verify", "statement"):
+        town.hub.set_status(town.hub.pull(number).head_sha, "actions", f"ledger/{check}", "success")
     town.hub.review(number, "ben", "APPROVED", "fine")
     town.hub.merge(number, "ann")
     return [*runs, *town.pump()]

@@ -126,14 +126,15 @@ def _prove(session: Session, found: Answered, user_id: str, account: _Account, u
         found.said.append(f"{code(name)} is bound to you.")
         return True
     asked = challenge(session, account.provider, account.external_id, user_id)
+    site = session.node.settings.site_url
     if not account.proof:
-        found.said.append(_how(name, account, asked.text, asked.code))
+        found.said.append(_how(site, name, account, asked.text, asked.code))
         return False
     if account.provider == "wallet":
         stored = normalize_signature(account.proof)
         if recover_signer(asked.text, stored) != key[1]:
             found.said.append(
-                f"The signature is not by {code(name)} over this text. " + _how(name, account, asked.text, "")
+                f"The signature is not by {code(name)} over this text. " + _how(site, name, account, asked.text, "")
             )
             return False
         evidence = f"proof nonce={asked.nonce} eip191:{stored} {url}"
@@ -142,7 +143,7 @@ def _prove(session: Session, found: Answered, user_id: str, account: _Account, u
         if (event.source, event.platform_user_id) != key or not event_says(event, asked.code, secret_of(session)):
             found.said.append(
                 f"{code(account.proof)} is not by {code(name)}, or says more than the code. "
-                + _how(name, account, "", asked.code)
+                + _how(site, name, account, "", asked.code)
             )
             return False
         evidence = f"proof nonce={asked.nonce} event:{event.id} {url}"
@@ -151,10 +152,12 @@ def _prove(session: Session, found: Answered, user_id: str, account: _Account, u
     return True
 
 
-def _how(name: str, account: _Account, text: str, posted: str) -> str:
+def _how(site: str, name: str, account: _Account, text: str, posted: str) -> str:
     if account.provider == "wallet":
+        where = f" ([in the browser]({site.rstrip('/')}/contributors/#prove))" if site else ""
         return (
-            f"For {code(name)}, sign exactly this text with it and put the signature into the form:\n\n{block(text)}\n"
+            f"For {code(name)}, sign exactly this text with it{where} and put the signature into the form:\n\n"
+            f"{block(text)}\n"
         )
     return (
         f"For {code(name)}, post exactly this, alone, where the ledger collects: {code(posted)}. "

@@ -90,7 +90,8 @@ class Finding:
         yield Made("epochs/index", "Epochs", "epochs.html", 1, {"lists": epochs}, {"list.json": epochs_json(rows)})
         everyone = people_list(people, names)
         listed = {"list.json": everyone.json()}
-        yield Made("contributors/index", "Contributors", "contributors.html", 1, {"people": everyone}, listed)
+        values = {"people": everyone, "node_id": settings.node_id}
+        yield Made("contributors/index", "Contributors", "contributors.html", 1, values, listed)
         yield self._tables(people)
         self._searchable(everyone, people, framed)
         yield Made("search/index", "Search", "search.html", 1, {})

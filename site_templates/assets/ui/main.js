@@ -4,6 +4,7 @@ if (document.querySelector("[data-whatif]")) import("./whatif.js");
 if (document.querySelector("[data-sign]")) import("./sign.js");
 if (document.querySelector("[data-money]")) import("./money.js");
 if (document.querySelector("[data-instruct]")) import("./instruct.js");
+if (document.querySelector("[data-prove]")) import("./prove.js");
 if (document.querySelector("[data-vouch], [data-decide]")) import("./vouch.js");
 if (document.querySelector(".ledger pre")) import("./commands.js");
 if (document.querySelector("[data-range]")) import("./range.js");
