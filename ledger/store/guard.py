@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from ledger.core.conduct import binding_findings
 from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
@@ -20,8 +21,10 @@ from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.place import Place
-from ledger.core.succession import scope_findings
+from ledger.core.records import State
+from ledger.core.succession import EpochLife, scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
+from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.attributes import attribute_findings
 from ledger.store.guard_amendment import AmendmentChange
@@ -319,8 +322,27 @@ class _Guard:
             yield Finding("EPOCH_WINDOW_UNIQUE", "epochs are not numbered 1, 2, 3 …", f"{layout.EPOCHS}/{scope_id}")
             return
         place = (Path(), settings.node_id, ScopeId(scope_id))
-        lives = [life_of(TreeFolder(*place, number, self._read_after)) for number in ids]
+        touched = {int(match[2]) for path in self.changes if (match := _EPOCH.fullmatch(path)) and match[1] == scope_id}
+        folders = [TreeFolder(*place, number, self._read_after) for number in ids]
+        lives = [life_of(each) if each.epoch_id in touched else _glance(each) for each in folders]
         yield from scope_findings(f"{layout.EPOCHS}/{scope_id}", lives, overlap=scope.overlap)
+
+
+_LAST_STEP = re.compile(rb'"to":"(open|review|finalized)"\}\n\Z')
+_WINDOW = re.compile(rb'"period_end":"([0-9TZ:.-]{24})","period_start":"([0-9TZ:.-]{24})"')
+
+
+def _glance(folder: TreeFolder) -> EpochLife:
+    """The life of an epoch that the change leaves as it is: by the look of its canonical lines, which were read when
+    they came. Where those do not tell, it is read in full.
+    """
+    with suppress(LedgerError):
+        step = _LAST_STEP.search(folder.read("transitions.jsonl"))
+        window = _WINDOW.search(folder.read("epoch.json"))
+        if step and window:
+            end, start = (Timestamp(one.decode()) for one in window.groups())
+            return EpochLife(folder.epoch_id, folder.relative, cast("State", step[1].decode()), Window(start, end))
+    return life_of(folder)
 
 
 def _shard_of(path: str, place: tuple[str, int]) -> str | None:
