@@ -22,7 +22,7 @@ from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
-from ledger.site.csp import seal_page
+from ledger.site.csp import seal_alone, seal_page
 from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.finding import Finding
 from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shell, write_source
@@ -102,6 +102,8 @@ def build_site(
     for page in sorted(site.rglob("*.html")):
         if page.parent.relative_to(site).as_posix() not in SHELLS.values():
             page.write_text(seal_page(page.read_text("utf-8")), "utf-8")
+    if not node.settings.site_url:  # nobody knows at which address, so that the frame's own page would lead astray
+        (site / "404.html").write_text(seal_alone(pages.lost), "utf-8")
     shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
     for framed in pages.framed:
         shells[framed.path.partition("/")[0]].fill(site, framed)
@@ -330,6 +332,11 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+
+    @property
+    def lost(self) -> str:
+        """The page for lost readers of a site that lies nobody knows where."""
+        return self._renderer.html("lost.html", 0, {"name": self._node.settings.name})
 
     def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
         """The page of all receipts with the tool that composes one, and how each stands as data."""

@@ -69,9 +69,10 @@ class SearchIndex:
         title = f"{name} of {page.scope_name}"
         epoch = Result("epoch", title, f"{page.path}/", detail)
         self._epochs.append((start, epoch, f"{page.scope_id} {start}"))
-        anchors = page.anchors
+        anchors, shares = page.anchors, {person.user_id for person in page.people}
         for one in outcomes:
-            anchor = anchors.get(one.id) or (f"why-{one.user_id}" if one.user_id else "unresolved")
+            why = f"why-{one.user_id}" if one.user_id in shares else "decisions" if one.user_id else "unresolved"
+            anchor = anchors.get(one.id) or why
             who = page.names.get(one.user_id or "") or one.platform_login or one.platform_user_id
             worth = f"{one.source}:{one.event_type}, {one.event_time[:10]}, {who[:60]}, {page.scope_id} {page.epoch_id}"
             shown = titles.get((one.path, one.line)) or one.id

@@ -57,6 +57,11 @@ class Contributor:
         ]
 
     @property
+    def places(self) -> frozenset[tuple[str, int]]:
+        """The epochs in which this person has a sum of their own."""
+        return frozenset((share.epoch.scope_id, share.epoch.epoch_id) for share in self.shares)
+
+    @property
     def shown(self) -> list[Share]:
         """The epochs that the page renders: the last ones."""
         return self.shares[-MOST_EPOCHS:]
