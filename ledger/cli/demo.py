@@ -80,6 +80,8 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
         if with_site:
             out(f"site      {site}/index.html")
         out(f"history   {made.events} events, {made.epochs} epochs; the clock is at {made.clock}")
+        if made.left_out:
+            out(f"left out  {made.left_out} of these events: their dates lie too far from all the others to be shown")
         out(f"people    {made.people}")
         out(f"verify    {'everything recomputes' if checked.ok else 'DIFFERENT'}: {len(checked.epochs)} epochs")
         note("")

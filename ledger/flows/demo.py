@@ -51,13 +51,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The finished demonstration."""
+    """The finished demonstration. `left_out`: events of the history that lie too far from the rest to be shown."""
 
     root: Path
     epochs: int
     events: int
     people: int
     clock: Timestamp
+    left_out: int
 
 
 def run_demo(repository: Path, target: Path, environ: Mapping[str, str], progress: Progress) -> Demo:
@@ -77,7 +78,7 @@ def run_demo(repository: Path, target: Path, environ: Mapping[str, str], progres
     if target.exists():
         shutil.rmtree(target)
     building.rename(target)
-    return Demo(target, demo.epochs, demo.events, demo.people, demo.clock)
+    return replace(demo, root=target)
 
 
 def _build(repository: Path, root: Path, environ: Mapping[str, str], progress: Progress) -> Demo:
@@ -94,7 +95,9 @@ def _build(repository: Path, root: Path, environ: Mapping[str, str], progress: P
         overlap=True,
     )
     history = _history(repository, root.parent, environ)
-    length, windows, clock = _calendar([event.event_time for event in history])
+    times = [event.event_time for event in history]
+    length, windows, clock = _calendar(times)
+    left_out = sum(not windows[0].start <= time < clock for time in times)
     node_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"demonstration:{history[0].id}"))
     init_node(root, replace(plan, start=windows[0].start, length=length, node_id=node_id))
     (root / MARKER).write_text("This folder is rebuilt by every `ledger demo`.\n", "utf-8")
@@ -105,7 +108,7 @@ def _build(repository: Path, root: Path, environ: Mapping[str, str], progress: P
         epochs = session.node.epochs(SCOPE)
     finally:
         session.close()
-    return Demo(root, len(epochs), len(history), people, clock)
+    return Demo(root, len(epochs), len(history), people, clock, left_out)
 
 
 def _history(repository: Path, cache: Path, environ: Mapping[str, str]) -> list[SourceEvent]:
@@ -129,13 +132,10 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
     """Length of a window in days, the windows, and the moment at which the demonstration stands.
 
     Weeks, or days for a history of less than four weeks; at least three windows, so that every state can be seen.
-    Stray dates (clocks that were wrong: half a per cent at both ends, and whatever lies more than a year away from the
-    most of the history) do not stretch the calendar.
+    Stray dates (of clocks that were wrong) do not stretch the calendar.
     """
     anchor = parse_time(DEFAULT_ANCHOR)
-    times = _together(times)
-    stray = len(times) // 200
-    first, last = times[stray], times[-1 - stray]
+    first, last = _together(times)
     length = 7 if later(first, 28 * DAY) <= last else 1
     calendar = Calendar(anchor, length)
     windows = [calendar.holding(max(first, later(last, -MOST_WINDOWS * length * DAY)))]
@@ -145,14 +145,19 @@ def _calendar(times: Sequence[Timestamp]) -> tuple[int, list[Window], Timestamp]
     return length, windows, min(clock, windows[-1].end)
 
 
-def _together(times: Sequence[Timestamp]) -> Sequence[Timestamp]:
-    """The most of the sorted times that no pause of more than a year parts; the later ones where two are as many."""
+def _together(times: Sequence[Timestamp]) -> tuple[Timestamp, Timestamp]:
+    """The first and the last of the sorted times, without strays.
+
+    Stray is what a pause of more than a year parts from all the rest and is no more than two events or half a per cent
+    of them; where everything is, the largest part stays, and of two as large the later one.
+    """
     runs: list[list[Timestamp]] = [[]]
     for time in times:
         if runs[-1] and later(runs[-1][-1], PAUSE) < time:
             runs.append([])
         runs[-1].append(time)
-    return max(reversed(runs), key=len)
+    kept = [run for run in runs if len(run) > max(2, len(times) // 200)] or [max(reversed(runs), key=len)]
+    return kept[0][0], kept[-1][-1]
 
 
 def _bind_people(session: Session, history: Sequence[SourceEvent]) -> int:

@@ -46,7 +46,7 @@ def test_people_accounts_acts_epochs_and_hashes_are_found(seen: Watched, sites: 
     kind, _, address = found(seen, "w6")[0]
     assert (kind, address.partition("#")[0]) == ("event", "../epochs/default/2/")
     seen.page.locator(".results a").first.click()
-    assert seen.page.locator(address.rpartition("/")[2]).count() == 1
+    seen.page.locator(address.rpartition("/")[2]).wait_for(state="attached")
     assert found(seen, "epoch 3")[0][1] == "Epoch 3 of The cooperative"
     assert ("page", "Glossary", "../glossary/") in found(seen, "glossary")
 
@@ -55,7 +55,7 @@ def test_an_account_that_nobody_has_claimed_leads_to_what_waits_for_it(seen: Wat
     kind, _, address = found(seen, "heidi")[0]
     assert kind == "unclaimed account"
     seen.page.locator(".results a").first.click()
-    assert seen.page.locator("#unresolved").is_visible()
+    seen.page.locator("#unresolved").wait_for()
     assert address.endswith("#unresolved")
 
 

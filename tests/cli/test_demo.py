@@ -71,7 +71,7 @@ def test_a_history_of_weeks_shows_every_state_and_gives_the_same_bytes_twice(
 ) -> None:
     repo = repository(tmp_path / "repo", 30, 2 * 86_400)
     first = demo(monkeypatch, capsys, repo, tmp_path / "one")
-    assert first["ok"]
+    assert (first["ok"], first["left_out"]) == (True, 0)
     found = states(tmp_path / "one")
     assert (found[:-2], found[-2:]) == (["finalized"] * (len(found) - 2), ["review", "open"])
     assert len(found) >= 8
@@ -91,7 +91,8 @@ def test_a_young_history_is_shown_by_days(monkeypatch: pytest.MonkeyPatch, capsy
         person = ["-c", "user.name=Dev 0", "-c", "user.email=dev0@example.org"]
         line = ["git", "-C", str(repo), *person, "commit", "-q", "--allow-empty", "-m", "stray"]
         subprocess.run([*line, f"--date=@{second} +0000"], check=True)
-    assert demo(monkeypatch, capsys, repo, tmp_path / "out")["ok"]
+    made = demo(monkeypatch, capsys, repo, tmp_path / "out")
+    assert (made["ok"], made["left_out"]) == (True, 2)
     assert "length: 1 " in (tmp_path / "out/ledger.yaml").read_text("utf-8")
     assert states(tmp_path / "out")[-2:] == ["review", "open"]
     assert len(states(tmp_path / "out")) <= 4
@@ -115,6 +116,14 @@ def test_a_date_of_a_clock_that_was_wrong_makes_no_endless_calendar(stray: str) 
     _, windows, _ = _calendar(sorted([*days, parse_time(stray)]))
     assert (windows[0].start[:4], windows[-1].end[:4]) == ("2023", "2023")
     assert len(windows) < 40
+
+
+def test_the_newest_events_of_a_slow_history_are_shown_and_a_long_pause_parts_nothing() -> None:
+    busy = [parse_time(f"2023-{month:02d}-{day:02d}") for month in range(1, 13) for day in range(1, 28)] * 4
+    slow = [parse_time(f"2025-{month:02d}-01") for month in (6, 9, 12)]
+    _, windows, clock = _calendar(sorted([*busy, *slow * 3]))
+    assert windows[0].start <= busy[0]
+    assert clock > slow[-1]
 
 
 def test_a_calendar_has_no_more_windows_than_its_events_are_worth() -> None:
