@@ -46,9 +46,12 @@ def news(scope_name: str, statement: Statement, transitions: Sequence[Transition
     if closed is not None:
         people = sum(payout.amount_credits > 0 for payout in statement.payouts)
         credits = sum(payout.amount_credits for payout in statement.payouts)
+        who = f"{people} {'person' if people == 1 else 'people'}"
         text = (
-            f"{credits} credits for {people} {'person' if people == 1 else 'people'}, from {statement.activity_count} "
-            f"events of {window}. Statement {closed.statement_hash}."
+            f"Nothing was recorded from {window}, and nobody gets anything. Statement {closed.statement_hash}."
+            if not (statement.activity_count or credits)
+            else f"{credits} credits for {who}, from {statement.activity_count} events of {window}. "
+            f"Statement {closed.statement_hash}."
         )
         yield Entry(closed.at, statement.scope_id, statement.epoch_id, "finalized", f"{name} is finalized", text)
 
