@@ -86,6 +86,8 @@ def a_week(town: Town, meter: Meter) -> None:
         if day == 9:
             town.hub.open_issue("eve", "Bind my accounts", "### Wallet\n\n_No response_", ["ledger:bind"])
             meter.take(town.pump)
+            (number,) = [one.number for one in town.hub.pulls() if one.head == "bindings"]
+            meter.take(lambda: _merged(town, number))  # noqa: B023
         if day == 10:
             meter.take(lambda: _settings(town))
     town.at("2026-01-13T13:00:00Z")
@@ -105,9 +107,14 @@ def _settings(town: Town) -> list[Run]:
     runs = town.pump()
     for check in ("guard", "verify", "statement"):
         town.hub.set_status(town.hub.pull(number).head_sha, "actions", f"ledger/{check}", "success")
+    return [*runs, *_merged(town, number)]
+
+
+def _merged(town: Town, number: int) -> list[Run]:
     town.hub.review(number, "ben", "APPROVED", "fine")
+    town.hub.review(number, "ann", "APPROVED", "fine")
     town.hub.merge(number, "ann")
-    return [*runs, *town.pump()]
+    return town.pump()
 
 
 def main() -> int:

@@ -40,7 +40,8 @@ def add_component(
                         rule="POOL_UNIQUE_PER_TYPE",
                         path=folder.path("pool.jsonl"),
                         line=standing.seq,
-                        hint=f"Take it back with `ledger pool withdraw {component_id} --reason …`, then add it anew.",
+                        hint=f"An approver takes it back (`/pool withdraw {component_id} reason` in the pull request, "
+                        f"`ledger pool withdraw {component_id}` here); then add it anew.",
                     )
                 return Decided(standing, added=False, draft=redraft_if_reviewed(session, folder))
         by_hand: dict[str, object] = {

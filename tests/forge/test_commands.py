@@ -86,6 +86,7 @@ def test_the_last_decision_is_taken_back_and_stays_on_record(tmp_path: Path) -> 
 def test_a_pool_is_withdrawn_by_an_approver_and_an_award_reaches_one_person(tmp_path: Path) -> None:
     with in_review(forge_node(tmp_path / "n")) as (session, folder):
         assert "the pool: " in (say(session, folder, "/pool top_up 5,000,000 typo", "cy") or "")
+        assert "`/pool withdraw top_up reason`" in (say(session, folder, "/pool top_up 50 x", "cy", 9) or "")
         assert "only an approver" in (say(session, folder, "/pool withdraw top_up typo", "cy", 2) or "").lower()
         assert (say(session, folder, "/pool withdraw top_up typo", "ann", 3) or "").startswith("Recorded")
         assert "`bob`" in (say(session, folder, "/award @bob 500 thanks", "cy", 4) or "")
