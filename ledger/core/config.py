@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ledger.core.errors import ConfigError
 from ledger.core.explain import explain, place
 from ledger.core.pool import AnyRule, FixedV1, Rule
-from ledger.core.records import ALGORITHM, Length, Unit, Unresolved, WeightTable
+from ledger.core.records import ALGORITHM, KindKey, Length, Unit, Unresolved, WeightTable
 from ledger.core.values import (
     Address,
     AmountCredits,
@@ -34,6 +34,8 @@ DEFAULT_ANCHOR = "2026-01-05"
 MOST_HOLD_EPOCHS = 520
 """Ten years of weeks: what is held longer is held for ever."""
 
+KindName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,58}[^\s\x00-\x1f\x7f])?$")]
+"""What a kind of event is called where people read: 1 to 60 letters on one line."""
 ConfigTime = Annotated[Timestamp, BeforeValidator(lambda value: parse_time(value) if isinstance(value, str) else value)]
 
 
@@ -291,3 +293,5 @@ class WeightPolicy(Settings):
 
     algorithm: Literal["weight-sum-v1"] = ALGORITHM
     weights: WeightTable
+    names: dict[KindKey, KindName] = {}
+    """What kinds are called on pages; they need not have a weight here."""

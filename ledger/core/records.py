@@ -70,7 +70,9 @@ def _rule(value: Flat) -> Flat:
 
 PinnedRule = Annotated[Flat, AfterValidator(_rule)]
 """One rule of `pool_rules` as a flat object, with its `rule`; `ledger.core.pool` reads the rest."""
-WeightTable = dict[Annotated[str, Field(pattern=NAME_PATTERN[:-1] + ":" + META_KEY_PATTERN[1:])], Weight]
+KindKey = Annotated[str, Field(pattern=NAME_PATTERN[:-1] + ":" + META_KEY_PATTERN[1:])]
+"""`source:event_type`."""
+WeightTable = dict[KindKey, Weight]
 """`source:event_type` to milli-units."""
 
 

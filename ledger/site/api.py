@@ -19,6 +19,7 @@ from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.site.openapi import openapi
 from ledger.site.views_amend import amendment_views, credits_in_force
+from ledger.site.words import bound_names
 from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node, walk
@@ -72,7 +73,6 @@ class Api:
         derived: Derived,
         state: str,
         outcomes: Iterable[EventOutcome],
-        names: Mapping[str, str],
     ) -> None:
         """All files of one epoch as they are stored, and what follows from them."""
         place = f"epochs/{folder.scope_id}/{folder.epoch_id}"
@@ -107,7 +107,7 @@ class Api:
             "undistributed_credits": str(statement.undistributed_credits),
         }
         self._epochs.append(summary)
-        self._allocations(place, derived, state, names)
+        self._allocations(place, derived, state)
         self.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
         self.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards))
         epoch = derived.epoch
@@ -122,8 +122,9 @@ class Api:
             }
         )
 
-    def _allocations(self, place: str, derived: Derived, state: str, names: Mapping[str, str]) -> None:
+    def _allocations(self, place: str, derived: Derived, state: str) -> None:
         statement, corrected = derived.statement, credits_in_force(derived.folder)
+        then = bound_names(derived.bindings)
         epoch = {
             "epoch_id": statement.epoch_id,
             "period_start": statement.period_start,
@@ -136,7 +137,7 @@ class Api:
         for user_id in sorted(payouts.keys() | allocations.keys()):
             now = None if corrected is None else corrected.get(user_id, 0)
             share = _share(allocations.get(user_id), payouts.get(user_id), now)
-            rows.append({**share, "name": names.get(user_id, user_id[:8]), "user_id": user_id})
+            rows.append({**share, "name": then.get(user_id, user_id[:8]), "user_id": user_id})
             # kept without its names: ten years of a large node are a million of them
             self._shares.setdefault(user_id, []).append((epoch, tuple(share.values())))
             if state == "finalized":

@@ -20,6 +20,7 @@ from ledger.compute.engine import Engine
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
+from ledger.core.kinds import kind_names
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_alone, seal_page
@@ -49,6 +50,7 @@ SHELLS = {
     "epochs": "epochs/scope/shell",
     "paid": "paid/scope/shell",
     "receipts": "receipts/shell",
+    "sign": "sign/scope/shell",
 }
 """For each kind of page that there are many of, where its shell is built: as deep as the pages themselves."""
 
@@ -182,7 +184,11 @@ class _Pages:
         self._bodies.mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
-        self._renderer = Renderer(templates_folder() / "pages", repository, scope_names, self._names)
+        kinds = kind_names(node.weight_policy(scope.weights) for scope in node.scopes.values())
+        api.put_json("kinds.json", kinds)
+        self._renderer = Renderer(
+            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, {}
+        )
 
     def compute(self) -> None:
         """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
@@ -206,7 +212,7 @@ class _Pages:
                     if outcome.user_id in self._contributors:
                         title = titles.get((outcome.path, outcome.line), "")
                         self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
-                self._api.epoch(folder, derived, page.state, outcomes, self._names)
+                self._api.epoch(folder, derived, page.state, outcomes)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
                 self._remember(page, corrected)
                 if isinstance(folder, FolderOnce):
@@ -262,6 +268,9 @@ class _Pages:
                 final = row.state == "finalized" and money.in_use
                 press.epoch(body, view, report, money.marks(row.epoch_id, self._contributors) if final else None)
                 api.put_json(f"{path}/verify.json", versions[0])
+                if row.state == "review":
+                    body = self._body(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
+                    press.page(body, "sign.html", 3, row=row)
             for person in people:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))

@@ -291,6 +291,11 @@ ROUTES: tuple[Served, ...] = (
     _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", "LogLine"),
     _text("files/{hash}", "A reviewed file that a pool rule reads, under the SHA-256 of its path in the node.", ""),
     _json(
+        "kinds.json",
+        "What kinds of events are called where people read, by `source:event_type`; words only.",
+        {"additionalProperties": {"type": "string"}, "type": "object"},
+    ),
+    _json(
         "contributors/index.json",
         "Everyone whom a binding or an allocation names.",
         _object(contributors=_list(_object(**ABOUT_USER, epoch_count=COUNT)), node_id=USER),

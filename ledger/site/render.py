@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import ChainMap
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,8 @@ from typing import Any, Self
 import jinja2
 
 from ledger.core.install import install_line
-from ledger.core.values import UserId, units_text
+from ledger.core.kinds import kind_words
+from ledger.core.values import UserId
 from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
@@ -28,6 +30,7 @@ from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
+from ledger.site.words import number, share, units
 
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
@@ -36,12 +39,18 @@ MOST_PROCESSES = 8
 
 @dataclass(frozen=True)
 class Renderer:
-    """The templates, and what each of them may use. `names`: what users are called, by id."""
+    """The templates, and what each of them may use. `names`: what users are called, by id; `kinds`: kinds of events.
+
+    `odd_names`: names that are not what they look like, by user: a mark in a word or two, and what it says in full.
+    """
 
     templates: Path
     repository: Repository
     scope_names: Mapping[str, str]
     names: Mapping[str, str]
+    kinds: Mapping[str, str]
+    ledger_name: str
+    odd_names: Mapping[str, tuple[str, str]]
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
@@ -52,10 +61,11 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.filters.update(units=units_text, initials=initials, hue=hue, safe_link=safe_link)
-        made.filters.update(inputs=inputs_in_words, number="{:,}".format, percent=percent)
+        made.filters.update(units=units, number=number, share=share, kind=partial(kind_words, names=self.kinds))
+        made.filters.update(initials=initials, hue=hue, safe_link=safe_link)
+        made.filters.update(inputs=inputs_in_words, percent=percent)
         made.globals.update(chart=chart, repository=self.repository, scope_names=self.scope_names)
-        made.globals.update(install_line=install_line)
+        made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self.odd_names)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
         return made
 
@@ -77,7 +87,8 @@ class Renderer:
         """
         page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written by `lay_aside`, in this very build
         view.unlink()
-        self.write(target, "epoch.html", 3, {"page": replace(page, report=report, names=self.names), "marks": marks})
+        page = replace(page, report=report, names=ChainMap(dict(page.renamed), dict(self.names)))
+        self.write(target, "epoch.html", 3, {"page": page, "marks": marks})
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,11 +24,11 @@ from ledger.core.records import (
 )
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
-from ledger.core.values import units_text
 from ledger.core.weighing import unweighed
 from ledger.site.links import safe_link
 from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_pool import PoolView, pool_view
+from ledger.site.words import renamed, units
 from ledger.store.layout import epoch_path, shard_number
 from ledger.store.node import EpochFolder, Node
 
@@ -104,11 +105,23 @@ class PersonLine:
     terms: tuple[Term, ...] = ()
     whole: int = 0
     """Credits by share before those left over are given out."""
+    excluded: int = 0
+    """Events of theirs that were left out."""
 
     @property
     def extra(self) -> int:
         """One credit where a remainder was among the largest, else none."""
         return self.payout.share_credits - self.whole
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Somebody all of whose events were left out: in nobody's sum, but asked about all the same."""
+
+    user_id: str
+    name: str
+    event_count: int
+    events: tuple[EventLine, ...]
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,7 @@ class EpochPage:
     state: str
     statement: Statement
     people: tuple[PersonLine, ...]
+    left_out: tuple[LeftOut, ...]
     others: tuple[EventLine, ...]
     total_units: str
     pool: PoolView
@@ -140,6 +154,8 @@ class EpochPage:
     curation: tuple[Curation, ...]
     overrides: tuple[Override, ...]
     names: Mapping[str, str]
+    renamed: Mapping[str, str]
+    """Those whom the epoch's own bindings call otherwise than the bindings of today do, with both names."""
     unresolved: tuple[Unbound, ...]
     totals: tuple[Total, ...]
     collections: tuple[Collection, ...]
@@ -177,16 +193,26 @@ class EpochPage:
         ]
 
     @property
+    def _rows(self) -> list[EventLine]:
+        people: tuple[LeftOut | PersonLine, ...] = (*self.left_out, *self.shown)
+        return [*self.others, *(line for each in people for line in each.events)]
+
+    @property
     def anchors(self) -> dict[str, str]:
         """The row of each event that the page renders as one."""
-        rows = [*self.others, *(line for person in self.shown for line in person.events)]
-        return {line.outcome.id: line.anchor for line in rows}
+        return {line.outcome.id: line.anchor for line in self._rows}
 
     @property
     def titles(self) -> Titles:
         """The titles of the events that the page may render."""
-        rows = [*self.others, *(line for person in self.people for line in person.events)]
+        people: tuple[LeftOut | PersonLine, ...] = (*self.left_out, *self.people)
+        rows = [*self.others, *(line for each in people for line in each.events)]
         return {(line.outcome.path, line.outcome.line): line.title for line in rows if line.title}
+
+    @property
+    def event_titles(self) -> dict[str, str]:
+        """The title of each event that the page renders as a row, by its id."""
+        return {line.outcome.id: line.title for line in self._rows if line.title}
 
     @property
     def in_force(self) -> int:
@@ -214,6 +240,11 @@ class EpochPage:
     def path(self) -> str:
         """The page's place in the site."""
         return f"epochs/{self.scope_id}/{self.epoch_id}"
+
+    @property
+    def sign_path(self) -> str:
+        """The place of the page on which its approvers sign, while it is in review."""
+        return f"sign/{self.scope_id}/{self.epoch_id}"
 
     @property
     def folder(self) -> str:
@@ -261,8 +292,8 @@ class EpochRow:
 def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
     """An event as a row."""
     title = titles.get((outcome.path, outcome.line), "")
-    each = units_text(outcome.units // outcome.quantity) if outcome.quantity > 1 else ""
-    return EventLine(outcome, safe_link(outcome.artifact_url), units_text(outcome.units), title, each)
+    each = units(outcome.units // outcome.quantity) if outcome.quantity > 1 else ""
+    return EventLine(outcome, safe_link(outcome.artifact_url), units(outcome.units), title, each)
 
 
 def titles_of(folder: EpochFolder) -> Titles:
@@ -294,18 +325,24 @@ def epoch_page(
     rendered = statement.activity_count <= MOST_EVENTS
     titles = titles_of(folder) if rendered else NO_TITLES
     settings = node.scope(folder.scope_id)
+    changed = renamed(derived.bindings, names)
+    names = ChainMap(changed, dict(names))
     by_user: dict[str, list[EventLine]] = {}
     counted: dict[str, dict[tuple[str, int, bool], list[int]]] = {}
     late = []
     rows = {row.user_id: row for row in derived.evaluation.allocations}
     others = []
+    own: Counter[str] = Counter()
+    excluded: Counter[str] = Counter()
     for outcome in outcomes:
         if outcome.late:
             late.append(outcome)
-        if rendered and outcome.user_id not in rows:
-            others.append(event_line(outcome, titles))
         if outcome.user_id is None:
+            if rendered:
+                others.append(event_line(outcome, titles))
             continue
+        own[outcome.user_id] += 1
+        excluded[outcome.user_id] += not outcome.included
         if rendered:
             by_user.setdefault(outcome.user_id, []).append(event_line(outcome, titles))
         if outcome.included:
@@ -322,15 +359,20 @@ def epoch_page(
             user_id=payout.user_id,
             name=names.get(payout.user_id, payout.user_id[:8]),
             payout=payout,
-            units=units_text(payout.total_units),
-            proposed=units_text(rows[payout.user_id].proposed_units if payout.user_id in rows else 0),
+            units=units(payout.total_units),
+            proposed=units(rows[payout.user_id].proposed_units if payout.user_id in rows else 0),
             override_reason=rows[payout.user_id].override_reason if payout.user_id in rows else None,
             event_count=rows[payout.user_id].activity_count if payout.user_id in rows else 0,
             events=tuple(by_user.get(payout.user_id, ())),
             whole=payout.total_units * shared // (total or 1),
             terms=_terms(counted.get(payout.user_id, {})) if number < MOST_ROWS else (),
+            excluded=excluded[payout.user_id],
         )
         for number, payout in enumerate(ranked)
+    ]
+    left_out = [
+        LeftOut(user_id, names.get(user_id, user_id[:8]), own[user_id], tuple(by_user.get(user_id, ())))
+        for user_id in sorted(own.keys() - {payout.user_id for payout in ranked})
     ]
     owed = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
     pin = folder.pin()
@@ -345,14 +387,16 @@ def epoch_page(
         state=folder.state(),
         statement=statement,
         people=tuple(people),
+        left_out=tuple(left_out),
         others=tuple(others),
-        total_units=units_text(total),
+        total_units=units(total),
         pool=pool_view(node, folder, derived),
         amendments=amendment_views(folder, names),
         windows=epoch.windows,
         curation=tuple(folder.curation()),
         overrides=tuple(folder.overrides()),
         names=names,
+        renamed=changed,
         unresolved=tuple(
             Unbound(account, owed.get((account.source, account.platform_user_id)))
             for account in sorted(derived.evaluation.unresolved, key=lambda account: -account.units)
@@ -381,11 +425,11 @@ def epoch_page(
 def _terms(counted: Mapping[tuple[str, int, bool], list[int]]) -> tuple[Term, ...]:
     """A user's sum by kind and worth, the largest part first. `counted`: the quantities of the events of each."""
     found = [
-        (units * sum(quantities), Term(sum(quantities), len(quantities), kind, units_text(units), "", decided))
-        for (kind, units, decided), quantities in sorted(counted.items())
+        (each * sum(quantities), Term(sum(quantities), len(quantities), kind, units(each), "", decided))
+        for (kind, each, decided), quantities in sorted(counted.items())
     ]
     found.sort(key=lambda item: -item[0])
-    return tuple(replace(term, units=units_text(units)) for units, term in found)
+    return tuple(replace(term, units=units(total)) for total, term in found)
 
 
 def epoch_row(page: EpochPage) -> EpochRow:

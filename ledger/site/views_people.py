@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Binding
+from ledger.site.timeline import Span, Timeline, timeline
 from ledger.site.views import EpochRow, EventLine, event_line
 
 MOST_EPOCHS = 52
@@ -28,6 +30,36 @@ class Share:
     reason: str | None
     corrected: int | None = None
     """Credits by the version in force, where that is not the first."""
+
+    @property
+    def in_force(self) -> int:
+        """Credits by the version in force."""
+        return self.credits if self.corrected is None else self.corrected
+
+
+@dataclass(frozen=True)
+class Series:
+    """One person in one scope: credits of the finalized epochs, how many these are, all epochs on an axis of time."""
+
+    scope_id: str
+    credits: int
+    final: int
+    chart: Timeline | None
+
+
+def _series(scope_id: str, shares: list[Share]) -> Series:
+    spans = [
+        Span(
+            share.epoch.start,
+            share.epoch.end,
+            share.in_force,
+            share.epoch.state == "finalized",
+            f"epoch {share.epoch.epoch_id}, {share.epoch.start}",
+        )
+        for share in shares
+    ]
+    final = [share.in_force for share in shares if share.epoch.state == "finalized"]
+    return Series(scope_id, sum(final), len(final), timeline("Credits of this person", spans))
 
 
 @dataclass
@@ -67,13 +99,20 @@ class Contributor:
         return self.shares[-MOST_EPOCHS:]
 
     @property
+    def series(self) -> list[Series]:
+        """What they got by scope: the credits of two scopes are different money. Over all epochs, however many."""
+        return [
+            _series(scope_id, list(shares))
+            for scope_id, shares in groupby(
+                sorted(self.shares, key=lambda share: (share.epoch.scope_id, share.epoch.epoch_id)),
+                lambda share: share.epoch.scope_id,
+            )
+        ]
+
+    @property
     def final_credits(self) -> int:
         """Credits of finalized epochs."""
-        return sum(
-            share.credits if share.corrected is None else share.corrected
-            for share in self.shares
-            if share.epoch.state == "finalized"
-        )
+        return sum(share.in_force for share in self.shares if share.epoch.state == "finalized")
 
 
 def initials(name: str) -> str:

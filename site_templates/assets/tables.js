@@ -25,7 +25,13 @@ const fetchedJson = async (url) => JSON.parse(await fetched(url));
 /** Milli-units as the pages write them: 8000 is 8.000. */
 function unitsText(milli) {
   const digits = String(milli).padStart(4, "0");
-  return `${digits.slice(0, -3)}.${digits.slice(-3)}`;
+  return `${counted(digits.slice(0, -3))}.${digits.slice(-3)}`;
+}
+
+/** A share in percent, cut after two digits. */
+function shareText(share) {
+  const [whole, part] = (share ?? "0.000000").split(".");
+  return `${Number(whole + part.slice(0, 2))}.${part.slice(2, 4)} %`;
 }
 
 const badge = (state) => element("span", { class: `badge ${state}` }, STATES[state]);
@@ -34,7 +40,8 @@ const link = (href, ...children) => element("a", { href }, ...children);
 /** A name as the pages show it: turned by no mark of its own, and cut where it has no end. */
 function short(text) {
   const points = [...text];
-  return points.length > 80 ? element("bdi", { title: points.slice(0, 400).join("") }, `${points.slice(0, 80).join("")}…`) : element("bdi", {}, text);
+  const cut = points.length > 24 ? { class: "cut", title: points.slice(0, 400).join("") } : {};
+  return element("bdi", cut, points.length > 80 ? `${points.slice(0, 80).join("")}…` : text);
 }
 
 /** The picture that `initials` and `hue` of the site's builder make of a name. */
@@ -61,7 +68,9 @@ const TEXTS = {
   account: () => "their account",
   epoch: (row) => `${row.scope_id} ${row.epoch_id}`,
   period_start: (row) => row.period_start.slice(0, 10),
-  share: (row) => row.share ?? "",
+  activity_count: (row) => counted(row.activity_count),
+  amount_credits: (row) => counted(row.amount_credits),
+  share: (row) => shareText(row.share),
   state: (row) => STATES[row.state],
   units: (row) => unitsText(row.units),
   why: () => "events and sum",
@@ -70,7 +79,7 @@ const TEXTS = {
 /** How a column shows it, where that is more than its text; `top` leads to the site's top. */
 const SHOWN = {
   account: (row, top) => link(`${top}contributors/${row.user_id}/#account`, "their account"),
-  amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, row.amount_credits)) : row.amount_credits),
+  amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, counted(row.amount_credits))) : counted(row.amount_credits)),
   epoch: (row, top) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/`, `${row.scope_id} ${row.epoch_id}`),
   name: (row, top) => element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)),
   state: (row) => badge(row.state),
@@ -90,7 +99,13 @@ async function rowsFromFile(table) {
   });
 }
 
-const titled = (title) => (typeof title === "string" && title ? [element("br"), element("span", { class: "quiet" }, short(title))] : []);
+/** An event as the pages name it: by its title, with its id below, or by its id. */
+function titled({ artifact_url: address, id, metadata: { title } }) {
+  const named = typeof title === "string" && title !== "";
+  const name = named ? short(title) : element("span", { class: "id" }, id);
+  const shown = HARMLESS.test(address) ? element("a", { href: address, rel: "noopener nofollow ugc" }, name) : name;
+  return named ? [shown, element("br"), element("span", { class: "quiet id" }, id)] : [shown];
+}
 
 /** The events behind one user's units, from the rows of outcomes.json and the lines of the raw log that they name. */
 async function eventRows(base, outcomesPath, user) {
@@ -113,10 +128,8 @@ async function eventRows(base, outcomesPath, user) {
     const make = () => element(
       "tr",
       included ? {} : { class: "out" },
-      element("td", {}, HARMLESS.test(event.artifact_url)
-        ? element("a", { href: event.artifact_url, rel: "noopener nofollow ugc" }, event.id)
-        : element("span", { class: "id" }, event.id), ...titled(event.metadata.title)),
-      element("td", {}, event.event_type),
+      element("td", {}, ...titled(event)),
+      element("td", { title: `${event.source}:${event.event_type}` }, event.event_type.replaceAll("_", " ")),
       element("td", {}, event.event_time.slice(0, 16).replace("T", " "), ...(late ? [" ", element("span", { class: "badge late" }, "late")] : [])),
       element("td", { class: "num" }, worth, ...(source === "decision" ? [" ", element("span", { class: "quiet" }, "by decision")] : [])),
       element("td", {}, link(base + path, name), `, line ${line}`),
@@ -164,8 +177,8 @@ async function makeWhy(user) {
   const made = element(
     "details",
     { id: `why-${user}` },
-    element("summary", {}, `${row.name}: ${row.amount_credits} credits from ${row.activity_count} events`),
-    element("p", { class: "sum" }, `${why}${unitsText(row.units)} units are a share of ${row.share ?? "0"} (cut): ${row.amount_credits} credits.`),
+    element("summary", {}, `${[...row.name].slice(0, 80).join("")}: ${counted(row.amount_credits)} credits from ${counted(row.activity_count)} events`),
+    element("p", { class: "sum" }, `${why}${unitsText(row.units)} units are a share of ${row.share ?? "0"} (cut): ${counted(row.amount_credits)} credits.`),
     note,
   );
   place.after(made);

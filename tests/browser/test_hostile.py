@@ -19,6 +19,7 @@ from tests.browser.test_pages import unfold
 pytestmark = needs_browser
 
 EPOCH = "epochs/default/1/"
+SIGN = "sign/default/1/"
 FOREIGN = "img[src='x'], svg[onload], [onerror], [href^='javascript:' i], [href^='data:text' i], [href*='@evil']"
 
 
@@ -54,6 +55,9 @@ def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: 
         page.locator(".ledger-events li", has_text=HOSTILE[0]).locator("input").click()
         page.get_by_text("1 change moves").wait_for()
         assert HOSTILE[0] in page.locator(".ledger-trial").inner_text()
+        inert(seen, origin)
+        page.goto(origin + SIGN)
+        page.locator("[data-sign][data-verdict]").wait_for()
         assert HOSTILE[3] in page.locator("[data-sign]").inner_text()
         inert(seen, origin)
 
@@ -128,10 +132,12 @@ def test_what_a_failed_recheck_says_is_text(browser: Any, sites: dict[str, Path]
         page.goto(origin + EPOCH)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.locator("[data-recheck] > button").click()
-        for tool in ("recheck", "sign"):
-            page.locator(f"[data-{tool}]:is([data-verdict=fail], [data-verdict=error])").wait_for()
+        page.locator("[data-recheck]:is([data-verdict=fail], [data-verdict=error])").wait_for()
         page.locator("[data-whatif] > button").click()
         page.locator("[data-whatif] .bad").or_(page.locator("[data-whatif][data-ready]")).first.wait_for()
         told = page.locator("[data-recheck]").inner_text()
         assert any(text in told for text in HOSTILE) or "could not be made: epochs.json is no list of epochs" in told
+        inert(seen, origin)
+        page.goto(origin + SIGN)
+        page.locator("[data-sign]:is([data-verdict=fail], [data-verdict=error])").wait_for()
         inert(seen, origin)

@@ -41,8 +41,9 @@ PROVIDER = """
     const info = { uuid: "1", name: "Example <b>Wallet</b>", icon: "", rdns: "org.example" };
     const detail = Object.freeze({ info, provider });
     const announce = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
-    addEventListener("eip6963:requestProvider", announce);
-    announce();
+    if (ANNOUNCED !== "later") addEventListener("eip6963:requestProvider", announce);
+    if (ANNOUNCED === "later") setTimeout(announce, 300);
+    else for (let times = 0; times < (ANNOUNCED === "twice" ? 2 : 1); times += 1) announce();
   }
   window.ethereum = provider;
 })();
@@ -104,12 +105,12 @@ def text_of(node: Path) -> str:
 
 
 @contextmanager
-def opened(browser: Any, origin: str, wallet: Wallet | None, announced: bool = True) -> Iterator[Watched]:
+def opened(browser: Any, origin: str, wallet: Wallet | None, announced: str | None = "at once") -> Iterator[Watched]:
     """The signing page after its own recheck."""
     with watched(browser) as seen:
         if wallet is not None:
             seen.page.expose_function("__wallet", wallet)
-            seen.page.add_init_script(PROVIDER.replace("ANNOUNCED", "true" if announced else "false"))
+            seen.page.add_init_script(PROVIDER.replace("ANNOUNCED", json.dumps(announced)))
         seen.page.goto(f"{origin}sign-default-1.html")
         seen.page.locator("[data-sign][data-verdict]").wait_for()
         yield seen
@@ -130,7 +131,7 @@ def test_a_signature_made_here_is_one_that_the_ledger_takes(
         page = seen.page
         assert "Nothing differs" in page.locator(".ledger-progress").inner_text()
         assert page.locator("[data-sign] pre").first.inner_text() == text_of(node)
-        assert "people share a pool of 10000 credits" in page.locator("[data-sign]").inner_text()
+        assert "people share a pool of 10,000 credits" in page.locator("[data-sign]").inner_text()
         before = len(seen.requests)
         page.get_by_role("button", name="Sign with Example <b>Wallet</b>").click()
         page.get_by_text("a pinned approver").wait_for()
@@ -169,22 +170,43 @@ def test_after_signing_the_page_leads_to_the_next_epoch_as_soon_as_one_waits(
             listed.write_text(json.dumps(found), "utf-8")
             seen.page.get_by_role("button", name="Look for the next epoch").click()
             link = seen.page.get_by_role("link", name="Sign default/2 next")
-            assert link.evaluate("one => one.href") == f"{site}epochs/default/2/#sign"
+            assert link.evaluate("one => one.href") == f"{site}sign/default/2/"
         finally:
             listed.write_text(before, "utf-8")
         assert seen.page.locator(".ledger-next a").count() == 1
 
 
 def test_a_wallet_that_does_not_announce_itself_is_found_too(browser: Any, site: str) -> None:
-    with opened(browser, site, Wallet(), announced=False) as seen:
+    with opened(browser, site, Wallet(), announced=None) as seen:
         assert seen.page.locator(".ledger-wallets button").all_inner_texts() == ["Sign with Browser wallet"]
         seen.page.get_by_role("button", name="Sign with Browser wallet").click()
         seen.page.locator("#ledger-sign-line").wait_for()
 
 
-def test_an_announced_wallet_is_offered_once(browser: Any, site: str) -> None:
-    with opened(browser, site, Wallet()) as seen:
-        assert seen.page.locator(".ledger-wallets button").all_inner_texts() == ["Sign with Example <b>Wallet</b>"]
+@pytest.mark.parametrize("announced", ["at once", "later", "twice"])
+def test_an_announced_wallet_is_offered_once_and_nothing_says_that_there_is_none(
+    browser: Any, site: str, announced: str
+) -> None:
+    with opened(browser, site, Wallet(), announced) as seen:
+        wallet = "Browser wallet" if announced == "later" else "Example <b>Wallet</b>"
+        seen.page.get_by_role("button", name=f"Sign with {wallet}").wait_for()
+        assert seen.page.locator(".ledger-wallets button").all_inner_texts() == [f"Sign with {wallet}"]
+        assert seen.page.get_by_text("No wallet was found").count() == 0
+
+
+def test_a_wallet_that_comes_late_takes_the_place_of_the_note_that_there_is_none(browser: Any, site: str) -> None:
+    with opened(browser, site, None) as seen:
+        seen.page.get_by_text("No wallet was found").wait_for()
+        seen.page.evaluate(
+            """() => {
+              const provider = { request: async () => [], on() {} };
+              const detail = { info: { uuid: "9", name: "Late", icon: "", rdns: "org.example" }, provider };
+              for (let times = 0; times < 2; times += 1)
+                dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
+            }"""
+        )
+        assert seen.page.locator(".ledger-wallets button").all_inner_texts() == ["Sign with Late"]
+        assert seen.page.get_by_text("No wallet was found").count() == 0
 
 
 def test_without_a_wallet_the_page_says_how_to_go_on(browser: Any, site: str) -> None:
@@ -312,6 +334,8 @@ def test_a_built_page_leads_to_the_review_of_its_epoch(browser: Any, sites: dict
     with served(sites["hostile"]) as origin, watched(browser) as seen:
         page = seen.page
         page.goto(f"{origin}epochs/default/1/")
+        page.get_by_role("link", name="Sign, as an approver").click()
+        page.locator("[data-sign][data-verdict]").wait_for()
         page.get_by_label("Or check a signature").fill(signature(text_of(node), "ben"))
         before = len(seen.requests)
         page.get_by_role("button", name="Check the signature").click()

@@ -90,7 +90,8 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def shown(page: Any) -> list[list[str]]:
     rows: list[list[str]] = page.locator(".ledger-trial tbody tr").evaluate_all(
-        "rows => rows.map(row => [row.querySelector('[title]').title, ...[...row.cells].map(cell => cell.textContent)])"
+        "rows => rows.map(row => [row.querySelector('[title]').title,"
+        " ...[...row.cells].map(cell => cell.textContent.replaceAll(',', ''))])"
     )
     return sorted(rows)
 
@@ -98,6 +99,23 @@ def shown(page: Any) -> list[list[str]]:
 def milli(text: str) -> str:
     whole, _, part = text.partition(".")
     return str(int(whole) * 1000 + int(part))
+
+
+def test_what_a_field_does_not_take_is_said_with_what_was_likely_meant(browser: Any, golden: str) -> None:
+    with watched(browser) as seen:
+        page = seen.page
+        page.goto(f"{golden}whatif-default-1.html")
+        page.get_by_role("button", name="Try other weights").click()
+        field = page.get_by_role("textbox", name="file:design")
+        for text, words in (("1.5", "1.5 units are 1500"), ("abc", "Only whole numbers"), ("-1", "Only whole numbers")):
+            field.fill(text)
+            said = page.locator(f"#{field.get_attribute('aria-describedby')}")
+            assert words in said.inner_text()
+            assert field.get_attribute("aria-invalid") == "true"
+        field.fill("1500")
+        assert said.inner_text() == ""
+        assert field.get_attribute("aria-invalid") == "false"
+        assert seen.problems == []
 
 
 def test_the_table_moves_with_every_change_and_equals_the_rules(browser: Any, golden: str, tmp_path: Path) -> None:

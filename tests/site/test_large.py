@@ -162,10 +162,11 @@ def test_rows_from_the_api_look_like_those_that_the_page_came_with(page: Any, lo
     page.route("**/allocations.json", lambda route: route.fulfill(json=data))
     page.goto("epochs/default/1/")
     table = page.locator("table[data-rows]")
-    came = table.locator("tbody tr").evaluate_all("all => all.map((row) => row.outerHTML)")
+    rows = "all => all.map((row) => row.outerHTML.replace(/ <a class=\"flag\".*?<\\/a>/g, ''))"
+    came = table.locator("tbody tr").evaluate_all(rows)  # what was left out of a sum, its file does not say
     page.get_by_role("button", name="more").first.click()
     table.locator("tbody tr").nth(len(data["allocations"]) - 1).wait_for()
-    assert table.locator("tbody tr").evaluate_all("all => all.map((row) => row.outerHTML)")[: len(came)] == came
+    assert table.locator("tbody tr").evaluate_all(rows)[: len(came)] == came
     for row in data["allocations"]:
         picture = table.locator(f"#user-{row['user_id']} .avatar")
         assert picture.text_content() == views_people.initials(row["name"])
@@ -201,7 +202,7 @@ def test_a_link_to_anybodys_events_opens_them(page: Any, long: Path) -> None:
         assert events.count() == len(outcomes["users"][row["user_id"]])
         log = (long / "api/v1/ledger/epochs/default/2/activity.jsonl").read_text("utf-8").splitlines()
         ids = [json.loads(log[line - 1])["id"] for _, line, *_ in outcomes["users"][row["user_id"]]]
-        assert events.locator("td:first-child > :first-child").all_inner_texts() == ids
+        assert events.locator("td:first-child .id").all_inner_texts() == ids
 
 
 @needs_browser
@@ -217,7 +218,7 @@ def test_a_contributors_older_epochs_come_from_the_api(page: Any, long: Path) ->
     table.locator("tbody tr").nth(len(history) - 1).wait_for()
     assert table.locator("tbody tr").all_inner_texts()[:2] == before
     assert table.locator("tbody tr td:nth-child(7)").all_inner_texts() == [
-        row["amount_credits"] for row in reversed(history)
+        f"{int(row['amount_credits']):,}" for row in reversed(history)
     ]
 
 

@@ -1,4 +1,5 @@
 // Elements from plain values: every text is set as text, never as markup, so that hostile records stay inert.
+import { short } from "../verifier/words.js";
 
 /** `make("p", {class: "quiet"}, "text", element, …)`; attributes that are null or false are left out. */
 export function make(tag, attributes = {}, ...children) {
@@ -16,6 +17,12 @@ export const button = (text, click, attributes = {}) => make("button", { type: "
 /** A text from outside, kept apart: marks in it that turn the direction of writing end where it ends. */
 export const outside = (text, attributes = {}) => make("bdi", attributes, text);
 
+/** A name from outside on one line: cut where it has no end, whole to whoever points at it or opens the person's page. */
+export function named(text, attributes = {}) {
+  const long = [...text].length > 24;
+  return outside(short(text), { ...(long ? { class: "cut", title: text.slice(0, 400) } : {}), ...attributes });
+}
+
 /** `1 event`, `2 events`. */
 export const counted = (count, word) => `${count} ${word}${Number(count) === 1 ? "" : "s"}`;
 
@@ -25,12 +32,6 @@ export function table(caption, columns, rows) {
   const body = rows.map((cells) => make("tr", {}, ...cells.map((cell, index) => make("td", { class: columns[index][1] ?? null }, cell))));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     make("table", { class: "plain" }, make("caption", { class: "quiet" }, caption), make("thead", {}, head), make("tbody", {}, ...body)));
-}
-
-/** Milli-units as people read them: 8000 is `8.000`. */
-export function unitsText(milli) {
-  const units = BigInt(milli);
-  return `${units / 1000n}.${String(units % 1000n).padStart(3, "0")}`;
 }
 
 /** The button that copies a block's text, and says when it is done. */

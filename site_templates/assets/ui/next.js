@@ -21,7 +21,7 @@ export class Others {
 
   #links() {
     return this.#found.map(({ scope_id, epoch_id }) => {
-      const page = new URL(`../../../epochs/${encodeURIComponent(scope_id)}/${Number(epoch_id)}/#sign`, this.#place.base);
+      const page = new URL(`../../../sign/${encodeURIComponent(scope_id)}/${Number(epoch_id)}/`, this.#place.base);
       return make("li", {}, make("a", { href: page.href }, `Sign ${scope_id}/${epoch_id} next`));
     });
   }

@@ -3,7 +3,8 @@
 // Recomputes before it offers anything; what is shown and signed comes from that, never from the page. Sends nothing.
 import { checksummed, hexOfText, normalizeSignature, recoverSigner } from "../verifier/signatures.js";
 import { placeOf, Verifier } from "./client.js";
-import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
+import { number, share, short, units } from "../verifier/words.js";
+import { button, copyable, counted, make, named, outside, Progress, table } from "./dom.js";
 import { discoverWallets, walletError } from "./wallet.js";
 import { Others } from "./next.js";
 import { summary, verdictTable } from "./verdicts.js";
@@ -24,25 +25,45 @@ function setView({ seq, text, approvers, own, by, needed, unproved }) {
   ];
 }
 
+/** A payee's credits against the last epoch of the scope; null where there was none. */
+function changed(credits, before) {
+  if (before === undefined) return "new";
+  const more = BigInt(credits) - BigInt(before);
+  return more === 0n ? "same" : `${more > 0n ? "+" : "−"}${number(more > 0n ? more : -more)}`;
+}
+
+/** Who gets what, the largest part first, with what is unusual about it; and who is missing since the last epoch. */
+function payeesView({ statement, names, before }) {
+  const called = (user) => named(names[user] ?? user, { title: user });
+  const compared = before === null ? [] : [["Since last epoch", "num"]];
+  const sorted = [...statement.payouts].sort((a, b) => (BigInt(a.amount_credits) < BigInt(b.amount_credits) ? 1 : BigInt(a.amount_credits) > BigInt(b.amount_credits) ? -1 : a.user_id < b.user_id ? -1 : 1));
+  const rows = [
+    ...sorted.map((line) => [called(line.user_id), share(line.share), number(line.amount_credits), ...(before === null ? [] : [changed(line.amount_credits, before[line.user_id])]), line.award_credits === "0" ? units(line.total_units) : `${units(line.total_units)}, award ${number(line.award_credits)}`]),
+    ...statement.held.map((line) => [make("span", {}, "held for ", named(`${line.source}:${line.platform_user_id}`)), share(line.share), number(line.amount_credits), ...(before === null ? [] : [""]), units(line.total_units)]),
+  ];
+  const gone = before === null ? [] : Object.keys(before).filter((user) => before[user] !== "0" && !sorted.some((line) => line.user_id === user));
+  return [
+    table("What you would sign", [["Who"], ["Share", "num"], ["Credits", "num"], ...compared, ["Units", "num"]], rows),
+    gone.length ? make("p", {}, "Paid in the last epoch and not in this one: ", ...gone.slice(0, 20).flatMap((user, index) => [index ? ", " : "", called(user)]), gone.length > 20 ? ` and ${gone.length - 20} more.` : ".") : null,
+  ];
+}
+
 /** The statement in words and figures. */
-function statementView({ statement, names, approvers, people, signers }) {
-  const s = statement;
+function statementView(found) {
+  const { statement: s, approvers, people, signers } = found;
   const words = [
-    `From ${time(s.period_start)} up to ${time(s.period_end)}, ${counted(s.activity_count, "event")} ${s.activity_count === 1 ? "was" : "were"} recorded in epoch ${s.epoch_id} of ${s.scope_id}.`,
-    `${s.payouts.length === 1 ? "1 person shares" : `${s.payouts.length} people share`} a pool of ${counted(s.pool_total_credits, "credit")}; undistributed: ${counted(s.undistributed_credits, "credit")}.`
-      + (s.awards_total_credits === "0" ? "" : ` Awards, taken out first: ${counted(s.awards_total_credits, "credit")}.`),
-    s.unresolved_count ? `${counted(s.unresolved_count, "event")} of accounts that nobody has bound: ${s.unresolved === "hold" ? `${counted(heldCredits(s), "credit")} are held for them` : "nothing is allocated for them"}.` : "Every event that counts belongs to someone.",
+    `From ${time(s.period_start)} up to ${time(s.period_end)}, ${counted(number(s.activity_count), "event")} ${s.activity_count === 1 ? "was" : "were"} recorded in epoch ${s.epoch_id} of ${s.scope_id}.`,
+    `${s.payouts.length === 1 ? "1 person shares" : `${number(s.payouts.length)} people share`} a pool of ${counted(number(s.pool_total_credits), "credit")}; undistributed: ${counted(number(s.undistributed_credits), "credit")}.`
+      + (s.awards_total_credits === "0" ? "" : ` Awards, taken out first: ${counted(number(s.awards_total_credits), "credit")}.`),
+    s.unresolved_count ? `${counted(number(s.unresolved_count), "event")} of accounts that nobody has bound: ${s.unresolved === "hold" ? `${counted(number(heldCredits(s)), "credit")} are held for them` : "nothing is allocated for them"}.` : "Every event that counts belongs to someone.",
     s.gaps.length ? `Known to be missing: ${s.gaps.join("; ")}.` : "No source is known to be incomplete.",
     `${s.threshold} of the approvers pinned at review must sign. Signed so far: ${[...new Set(signers.map((wallet) => people[wallet]))].sort().join(", ") || "nobody"}.`,
   ];
   return make("section", {},
     make("h3", {}, "What you would sign"),
     ...words.map((text) => make("p", {}, outside(text))),
-    table("What you would sign", [["Who"], ["Units", "num"], ["Share", "num"], ["Award", "num"], ["Credits", "num"]], [
-      ...s.payouts.map((line) => [outside(names[line.user_id] ?? line.user_id, { title: line.user_id }), unitsText(line.total_units), line.share, line.award_credits, line.amount_credits]),
-      ...s.held.map((line) => [make("span", {}, "held for ", outside(`${line.source}:${line.platform_user_id}`)), unitsText(line.total_units), line.share, "0", line.amount_credits]),
-    ]),
-    make("p", {}, "Pinned approvers: ", ...approvers.flatMap((wallet, index) => [index ? ", " : "", make("span", { class: "id" }, wallet, signers.includes(wallet) ? " (has signed)" : "")]), "."));
+    ...payeesView(found),
+    make("p", {}, "Pinned approvers: ", ...approvers.flatMap((wallet, index) => [index ? ", " : "", outside(short(people[wallet] ?? "")), " ", make("span", { class: "id" }, wallet, signers.includes(wallet) ? " (has signed)" : "")]), "."));
 }
 
 class SignPage {
@@ -76,13 +97,15 @@ class SignPage {
   /** One button a wallet, as they are found. */
   walletPart() {
     const wallets = make("div", { class: "ledger-wallets" });
+    // In its place before anybody is asked: wallets answer at once, later, or never.
     const none = make("p", { class: "quiet" }, "No wallet was found in this browser. Sign the text elsewhere and paste the signature below.");
+    const part = make("div", {}, wallets, none);
     discoverWallets((wallet) => {
       none.remove();
       wallets.append(button(`Sign with ${wallet.name}`, () => this.signWith(wallet)));
       this.watch(wallet.provider);
     });
-    return [make("p", {}, "The wallet will show the text above. Nothing is sent anywhere: you paste the result into the review yourself."), wallets, none];
+    return [make("p", {}, "The wallet will show the text above. Nothing is sent anywhere: you paste the result into the review yourself."), part];
   }
 
   watch(provider) {

@@ -3,12 +3,12 @@
 /** Calls `found(wallet)` for each wallet `{name, provider}`, also for those that announce themselves later. */
 export function discoverWallets(found) {
   const known = new Set();
-  const add = (name, provider) => {
-    if (typeof provider?.request !== "function" || known.has(provider)) return;
-    known.add(provider);
+  const add = (name, provider, uuid = provider) => {
+    if (typeof provider?.request !== "function" || known.has(provider) || known.has(uuid)) return;
+    known.add(provider).add(uuid);
     found({ name, provider });
   };
-  addEventListener("eip6963:announceProvider", ({ detail }) => add(String(detail?.info?.name ?? "a wallet").slice(0, 60), detail?.provider));
+  addEventListener("eip6963:announceProvider", ({ detail }) => add(String(detail?.info?.name ?? "a wallet").slice(0, 60), detail?.provider, detail?.info?.uuid));
   dispatchEvent(new Event("eip6963:requestProvider"));
   // Wallets that announce themselves put the same provider under window.ethereum too: they were there first.
   setTimeout(() => { if (known.size === 0) add("Browser wallet", window.ethereum); }, 0);

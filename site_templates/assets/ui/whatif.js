@@ -1,26 +1,36 @@
 // The trial of other weights: <div data-whatif data-scope data-epoch data-base>. See README.md for the contract.
 import { spamFile, weightFile } from "../verifier/whatif.js";
 import { placeOf, Verifier } from "./client.js";
-import { button, copyable, counted, make, outside, Progress, table, unitsText } from "./dom.js";
+import { number, share, units } from "../verifier/words.js";
+import { button, copyable, counted, make, named, outside, Progress, table } from "./dom.js";
 
 const SHOWN = 100; // events listed at a time
 const MOST_ROWS = 300; // people in the table; of more, those whom the trial moves most
 const WHOLE = /^(0|[1-9][0-9]{0,15})$/;
 let serial = 0;
 
+/** What is wrong with a text that is no whole number, and what was likely meant. */
+function advice(text, empty) {
+  const parts = /^([0-9]{1,12})[.,]([0-9]{1,3})$/.exec(text);
+  const meant = parts ? ` ${text} units are ${BigInt(parts[1] + parts[2].padEnd(3, "0"))}.` : "";
+  return `Only whole numbers${empty ? ", or nothing" : ""} up to 2^53 − 1: 1000 milli-units are one unit.${meant} The table below is still the last trial.`;
+}
+
 /** A labelled number field that holds a whole number or, with `empty`, nothing. */
 function numberField(label, value, changed, empty = false) {
   const id = `ledger-trial-${(serial += 1)}`;
-  const field = make("input", { id, inputmode: "numeric", autocomplete: "off", size: "8", value: value ?? "", input: () => {
+  const said = make("span", { id: `${id}-said`, role: "status", class: "bad" });
+  const field = make("input", { id, inputmode: "numeric", autocomplete: "off", size: "8", value: value ?? "", "aria-describedby": said.id, input: () => {
     const text = field.value.trim();
     const right = (WHOLE.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER) || (empty && text === "");
     field.setAttribute("aria-invalid", String(!right));
+    said.textContent = right ? "" : advice(text, empty);
     if (right) changed(text === "" ? null : Number(text));
   } });
-  return make("p", { class: "ledger-field" }, make("label", { for: id }, label), field);
+  return make("p", { class: "ledger-field" }, make("label", { for: id }, label), field, said);
 }
 
-const signed = (text) => (text.startsWith("-") || text === "0" ? text : `+${text}`);
+const signed = (text) => (text.startsWith("-") ? `-${number(text.slice(1))}` : text === "0" ? text : `+${number(text)}`);
 
 const size = (text) => BigInt(text.replace("-", ""));
 const descending = (figure) => (a, b) => (figure(b) > figure(a) ? 1 : figure(b) < figure(a) ? -1 : 0);
@@ -119,8 +129,8 @@ class Trial {
     this.payouts.replaceChildren(table(this.caption,
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
       shownRows(rows).map((row) => [
-        make("span", { title: row.user_id }, outside(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
-        unitsText(row.units), row.share, row.credits, row.official, signed(row.difference),
+        make("span", { title: row.user_id }, named(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
+        units(row.units), share(row.share), number(row.credits), number(row.official), signed(row.difference),
       ])), rows.length > MOST_ROWS ? make("p", { class: "quiet" }, `The ${MOST_ROWS} of ${rows.length} people whom the trial moves most.`) : "");
     const kept = Object.fromEntries(Object.entries(weights).filter(([kind, weight]) => weight !== 0 || this.summary.kinds.some((one) => one.kind === kind && one.weight !== null)));
     this.file.replaceChildren(make("p", {}, "The weights as a file for a pull request (", make("code", {}, this.summary.weight_policy), "); they would hold for epochs opened after it is merged:"),

@@ -1,12 +1,14 @@
 // The verifier in a module worker, so that the page never freezes. Reads published files of the page's own origin only.
 //
-// In:  {id, act, base, scope, epoch, …}; act is "recheck", "prepare" (then "try" and "events") or "scan", see ACTS.
+// In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne", "prepare" (then "try" and "events") or "scan", see ACTS.
 // Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
 import { scanPart } from "./activity.js";
 import { progress as progressOf, setHash } from "./approvers.js";
 import { checkEpoch } from "./check.js";
 import { Refusal } from "./errors.js";
+import { pageFigures, shownNames } from "./figures.js";
 import { loadEpoch } from "./load.js";
+import { peopleRows, publishedFindings } from "./published.js";
 import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
 
@@ -25,9 +27,31 @@ function reader(base) {
   };
 }
 
+const shared = new Map(); // files that every epoch needs, fetched once while one worker rechecks many
+
+/** As `reader`, but what is no epoch's own is fetched once. */
+function sharing(base) {
+  const read = reader(base);
+  return (path) => {
+    if (path.startsWith("epochs/")) return read(path);
+    const key = `${base} ${path}`;
+    if (!shared.has(key)) shared.set(key, read(path));
+    return shared.get(key);
+  };
+}
+
 async function check({ base, scope, epoch }, progress) {
   const loaded = await loadEpoch(reader(base), scope, epoch, progress);
-  return { ...(await checkEpoch(loaded, progress, scanParts)), settings: loaded.settings ?? {} };
+  return { ...(await checkEpoch(loaded, progress, scanParts)), loaded, settings: loaded.settings ?? {} };
+}
+
+/** What the page and the published lists have to say, where the epoch could be recomputed at all. */
+async function reading({ base }, { loaded, report, found }, progress) {
+  if (!found.derived) return { published: { findings: [], unseen: [] }, figures: null };
+  const read = reader(base);
+  progress({ stage: "reading the page", done: 0, total: 1 });
+  const kinds = await read("kinds.json").then((data) => (data === null ? {} : JSON.parse(new TextDecoder().decode(data)))).catch(() => ({}));
+  return { published: await publishedFindings(read, loaded, report, found), figures: pageFigures(loaded, report, found, kinds) };
 }
 
 /** Scan the parts of a log on as many cores as there are, each a worker of this same module; a short log right here. */
@@ -55,13 +79,25 @@ async function scanParts(parts, epoch, beat) {
 
 const ACTS = {
   async recheck(asked, progress) {
-    const { report, found, settings } = await check(asked, progress);
-    return { report, ...(report.ok && found.derived ? forSigning(report, found, settings) : {}) };
+    const checked = await check(asked, progress);
+    const { report, found } = checked;
+    return { report, ...(asked.read ? await reading(asked, checked, progress) : {}), ...(report.ok && found.derived ? forSigning(checked) : {}) };
+  },
+  /** One of many: its verdict in short, with what its lists say, and each person's credits in force. */
+  async recheckOne({ base, scope, epoch }, progress) {
+    const read = sharing(base);
+    const loaded = await loadEpoch(read, scope, epoch, progress);
+    const { report, found } = await checkEpoch(loaded, progress, scanParts);
+    const { findings } = found.derived ? await publishedFindings(read, loaded, report, found, 0) : { findings: [] };
+    const failed = report.checks.filter(({ verdict }) => verdict === "fail").map(({ invariant, findings: [one] }) => `${invariant} (${one.path}: ${one.message})`);
+    const wrong = [...failed, ...findings.map(({ path, what }) => `${path}, ${what}`)].slice(0, 10);
+    const rows = found.derived ? peopleRows(found).map((row) => [row.user_id, row.corrected_credits ?? row.amount_credits]) : [];
+    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows };
   },
   async prepare(asked, progress) {
-    const { report, found, settings } = await check(asked, progress);
+    const { report, found, loaded, settings } = await check(asked, progress);
     if (!found.derived) throw new Refusal("this epoch cannot be recomputed; recheck it to see why");
-    prepared = prepare(report, found, settings.spam ?? []);
+    prepared = prepare(report, { ...found, derived: { ...found.derived, names: shownNames(loaded, found.derived.names).shown } }, settings.spam ?? []);
     return prepared.summary;
   },
   async try({ change }) { return trial(prepared, change); },
@@ -83,12 +119,14 @@ function setForSigning(chain, { approvers = [], issuers = [], covers, self_appro
 }
 
 /** What the signing page shows and needs: figures and text from the recomputed statement, never from the page. */
-function forSigning(report, { derived, statement, pin, chain, signers }, settings) {
+function forSigning({ report, found: { derived, statement, pin, chain, signers }, loaded, settings }) {
+  const before = loaded.previousStatement && JSON.parse(new TextDecoder().decode(loaded.previousStatement));
   return {
+    before: before && Object.fromEntries(before.payouts.map((line) => [line.user_id, line.amount_credits])),
     set: setForSigning(chain, settings),
     people: Object.fromEntries((pin?.set.approvers ?? []).flatMap(({ id, wallets }) => wallets.map((wallet) => [wallet, id]))),
     statement: derived.statement,
-    names: Object.fromEntries(derived.names),
+    names: Object.fromEntries(shownNames(loaded, derived.names).shown),
     text: statement && signedText(statement, report.statement_hash),
     approvers: pin?.approvers ?? [],
     signers,

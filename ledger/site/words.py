@@ -1,0 +1,43 @@
+"""Figures as people read them. `site_templates/assets/verifier/words.js` writes the same texts from the raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ledger.core.records import Binding
+
+
+def number(value: int | str) -> str:
+    """A whole number with its thousands apart: 1057737 is `1,057,737`."""
+    return f"{int(value):,}"
+
+
+def units(milli: int | str) -> str:
+    """Milli-units as units, thousands apart: 12345678 is `12,345.678`."""
+    value = int(milli)
+    return f"{value // 1000:,}.{value % 1000:03d}"
+
+
+def share(text: str | None) -> str:
+    """A share in percent, cut after two digits and never rounded: `0.547619` is `54.76 %`."""
+    whole, _, part = (text or "0.000000").partition(".")
+    return f"{int(whole + part[:2])}.{part[2:4]} %"
+
+
+def bound_names(bindings: Sequence[Binding]) -> dict[str, str]:
+    """What each user is called after these lines: the last login that a binding carries, else the id's first digits."""
+    found: dict[str, str] = {}
+    for line in bindings:
+        found.setdefault(line.user_id, line.user_id[:8])
+        if line.action == "bind" and line.login:
+            found[line.user_id] = line.login
+    return found
+
+
+def renamed(bindings: Sequence[Binding], now: Mapping[str, str]) -> dict[str, str]:
+    """The users whom these lines call otherwise than all lines do (`now`), as an epoch's page names them."""
+    return {
+        user: f"{then}, now {now[user]}"
+        for user, then in bound_names(bindings).items()
+        if user in now and now[user] != then
+    }
