@@ -18,6 +18,7 @@ from ledger.core.errors import DifferenceError
 
 if TYPE_CHECKING:
     from ledger.flows.demo import Progress
+    from ledger.flows.display import lookalike
 
 
 @click.command()
@@ -66,6 +67,7 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
                     site,
                     verification={"ok": checked.ok, **plain(checked)},
                     commit=head_commit(made.root),
+                    alike=lookalike,
                     tell=lambda text: progress(1, 1, text),
                 )
         finally:

@@ -60,12 +60,19 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
 
     Example: ledger site build --out public
     """
+    from ledger.flows.display import lookalike
     from ledger.flows.views import head_commit
     from ledger.site.build import build_site
 
     with session(node_dir, now) as run, _verifying(run.node.root, run.now) as verdicts:
         result = build_site(
-            run.node, run.engine, target, verification=verdicts, commit=head_commit(run.node.root), tell=note
+            run.node,
+            run.engine,
+            target,
+            verification=verdicts,
+            commit=head_commit(run.node.root),
+            alike=lookalike,
+            tell=note,
         )
     ok = bool(verdicts()["ok"])
     if not ok:

@@ -30,6 +30,7 @@ from ledger.site.frame import Framed, Shell, build_frame, list_pages, write_shel
 from ledger.site.history import History
 from ledger.site.links import Repository
 from ledger.site.money import Instructed, ScopeMoney, book_json
+from ledger.site.oddnames import odd_names
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
@@ -81,8 +82,10 @@ def build_site(
     verification: Verification,
     commit: str | None,
     tell: Callable[[str], None] = _silent,
+    alike: Callable[[str], str] = str.casefold,
 ) -> SiteResult:
-    """Build everything into `out`, which is replaced in one act.
+    """Build everything into `out`, which is replaced in one act. `alike`: what a name looks like, to mark those that
+    pass for others.
 
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
@@ -95,7 +98,7 @@ def build_site(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = _Pages(read_once(node), engine, building, api, commit, tell)
+    pages = _Pages(read_once(node), engine, building, api, commit, tell, alike)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
     pages.render(checked)
@@ -161,6 +164,7 @@ class _Pages:
         api: Api,
         commit: str | None,
         tell: Callable[[str], None],
+        alike: Callable[[str], str],
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
@@ -186,8 +190,9 @@ class _Pages:
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
         kinds = kind_names(node.weight_policy(scope.weights) for scope in node.scopes.values())
         api.put_json("kinds.json", kinds)
+        odd = odd_names(self._names, alike)
         self._renderer = Renderer(
-            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, {}
+            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, odd
         )
 
     def compute(self) -> None:
