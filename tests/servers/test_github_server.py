@@ -15,6 +15,8 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.servers.evm import npm_tools
+from tests.servers.forge import extract
 from tests.servers.github import (
     INSTALLATION,
     TOKEN,
@@ -72,6 +74,16 @@ def test_the_vendored_files_are_those_that_the_table_names() -> None:
         packed = (SCHEMAS / name).read_bytes()
         assert packed[3:8] == bytes(5), f"{name} holds a name or a time"
         assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == digest
+
+
+def test_github_is_described_by_the_very_packages_that_npm_pins(capsys: pytest.CaptureFixture[str]) -> None:
+    packages = npm_tools() / "@octokit"
+    kept = {
+        name: gzip.decompress((SCHEMAS / name).read_bytes()) for name in ("github.graphql.gz", "github-rest.json.gz")
+    }
+    assert (packages / "graphql-schema/schema.graphql").read_bytes() == kept["github.graphql.gz"]
+    extract.main(str(packages / "openapi/generated/api.github.com.json"))
+    assert capsys.readouterr().out.encode() == kept["github-rest.json.gz"], "run tests.servers.forge.extract again"
 
 
 def test_a_wrong_field_or_argument_fails_as_at_github(server: GitHubServer) -> None:

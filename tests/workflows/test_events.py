@@ -122,7 +122,11 @@ def test_where_minutes_are_billed_what_the_daily_run_does_too_rests(node: Node) 
     actions = node.actions(OURS, {"LEDGER_REPOSITORY": OURS, "LEDGER_SPARING": "yes"})
     for cron, wanted in (("47 * * * *", set()), ("37 7 * * *", set()), ("17 6 * * *", {"collect"})):
         assert set(said(actions.deliver("schedule", {"schedule": cron}))) == wanted
-    assert set(said(actions.deliver("push", {**PUSH, "after": node.main}))) == {"guard", "publish", "statement"}
+    pushed = said(actions.deliver("push", {**PUSH, "after": node.main}))
+    assert set(pushed) == {"guard", "publish", "statement"} and pushed["guard"] == ["ledger ci guard", "ledger verify"]
+    failing = node.actions(OURS, {"LEDGER_REPOSITORY": OURS, "LEDGER_SPARING": "yes"}, failing="verify-")
+    told = said(failing.deliver("push", {**PUSH, "after": node.main}))["guard"]
+    assert told == ["ledger ci guard", "ledger verify", alarm("guard", ok=False)], "bad news is worth its minute"
 
 
 def test_main_is_verified_before_it_is_built_and_compared_after_it_is_deployed(node: Node) -> None:
