@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from ledger.site.check import broken_links
 from tests.browser.sites import page_kinds
 from tests.browser.support import needs_browser, served, watched
 
-TOOLS = ("money", "instruct", "vouch", "decide", "search", "range")
+TOOLS = ("recheck", "recheck-all", "whatif", "sign", "money", "instruct", "vouch", "decide", "search", "range")
 
 
 class OwnLostPage(http.server.SimpleHTTPRequestHandler):
@@ -75,7 +76,7 @@ def test_where_a_tool_would_be_a_reader_without_scripts_is_told_what_to_do(sites
         for kind, path in page_kinds(sites[name]).items():
             html = (sites[name] / path).read_text("utf-8")
             for tool in TOOLS:
-                for part in html.split(f"<div data-{tool} ")[1:]:
+                for part in re.split(rf"<div [^>]*data-{tool} ", html)[1:]:
                     assert part.partition(">")[2].lstrip().startswith("<noscript>"), (kind, tool)
 
 
