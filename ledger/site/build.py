@@ -35,6 +35,7 @@ from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_sc
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
+from ledger.site.sharing import ABOUT, Shared, badges, epoch_words, write_favicon
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row, titles_of
 from ledger.site.views_amend import credits_in_force, joined_report
 from ledger.site.views_kpi import KpiLine, kpi_lines
@@ -104,14 +105,16 @@ def build_site(
     pages.render(checked)
     tell("building the frame")
     build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
+    shared = Shared(node.settings.name, node.settings.site_url)
     for page in sorted(site.rglob("*.html")):
         if page.parent.relative_to(site).as_posix() not in SHELLS.values():
-            page.write_text(seal_page(page.read_text("utf-8")), "utf-8")
+            text = shared.told(page.read_text("utf-8"), page.parent.relative_to(site).as_posix())
+            page.write_text(seal_page(text), "utf-8")
     if not node.settings.site_url:  # nobody knows at which address, so that the frame's own page would lead astray
         (site / "404.html").write_text(seal_alone(pages.lost), "utf-8")
     shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
     for framed in pages.framed:
-        shells[framed.path.partition("/")[0]].fill(site, framed)
+        shells[framed.path.partition("/")[0]].fill(site, framed, shared)
     list_pages(site, node.settings.site_url)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
@@ -172,6 +175,7 @@ class _Pages:
         self._pins: dict[str, list[Pinned]] = {}
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
+        self._witnesses: dict[str, set[str]] = {}
         self._finding = Finding(node, building)
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
@@ -231,6 +235,7 @@ class _Pages:
         self._pins.setdefault(page.scope_id, []).append(pinned(page))
         self._late += page.late_lines
         self._kpis += kpi_lines(page)
+        self._witnesses.setdefault(page.scope_id, set()).update(line.signer_wallet for line in page.attestations)
         for line in page.people:
             payout = line.payout
             share = Share(row, payout.amount_credits, payout.share, line.units, line.event_count, line.override_reason)
@@ -268,7 +273,7 @@ class _Pages:
                 row = replace(computed, ok=not failed if report else None)
                 rows.append(row)
                 title = f"Epoch {row.scope_id} {row.epoch_id}"
-                body = self._body(path, title, f"{row.start} {row.end} {row.state}")
+                body = self._body(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
                 press.epoch(body, view, report, money.marks(row.epoch_id, self._contributors) if final else None)
@@ -303,6 +308,13 @@ class _Pages:
                     body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
                     press.page(body, "distribution.html", 3, one=plan, known=known)
             self._vouched(vouched, known)
+            for scope_id in self._node.scopes:
+                mine = [row for row in rows if row.scope_id == scope_id]
+                for place, made in badges(scope_id, mine, len(self._witnesses.get(scope_id, ()))):
+                    if isinstance(made, bytes):
+                        api.put(place, made)
+                    else:
+                        api.put_json(place, made)
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
 
@@ -346,6 +358,7 @@ class _Pages:
         ]
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
         shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+        write_favicon(self._docs, self._node.settings.name, self._node.node_id)
 
     @property
     def lost(self) -> str:
@@ -398,10 +411,10 @@ class _Pages:
         write_source(self._docs, path, title, body)
         self._finding.wrote(path, title, body)
 
-    def _body(self, path: str, title: str, words: str) -> Path:
+    def _body(self, path: str, title: str, words: str, about: str = ABOUT) -> Path:
         """Where the body of a page of a kind that there are many of goes; `words` are what the search finds it by."""
         body = self._bodies / f"{path}.html"
-        self.framed.append(Framed(path, title, body, words))
+        self.framed.append(Framed(path, title, body, words, about))
         return body
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ledger.core.errors import InputError
 from ledger.site.csp import seal_page
+from ledger.site.sharing import ABOUT, PLACE, Shared
 
 _TITLE = "ledger-shell-title"
 _BODY = "<!--<h1 ledger-shell-body-->"
@@ -36,6 +37,8 @@ class Framed:
     title: str
     body: Path
     words: str = ""
+    about: str = ABOUT
+    """What the page tells, in a sentence: for those who see a link to it."""
 
 
 def write_source(docs: Path, path: str, title: str, body: str) -> None:
@@ -95,13 +98,15 @@ class Shell:
         built.unlink()
         built.parent.rmdir()
 
-    def fill(self, site: Path, page: Framed) -> None:
+    def fill(self, site: Path, page: Framed, shared: Shared) -> None:
         """Write one page."""
         title = html.escape(page.title)
+        tags = shared.tags(page.title, page.about, page.path)
         before, after = (
             part.replace(_TITLE, title).replace(f"{self._path}/", f"{page.path}/")
             for part in (self._before, self._after)
         )
+        before = before.replace(PLACE, tags, 1)
         target = site / page.path / "index.html"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(before + page.body.read_text("utf-8") + after, "utf-8")

@@ -210,6 +210,12 @@ ACCOUNT = _object(
     year={"type": "integer"},
 )  # fmt: skip
 
+BADGES = {
+    "allocated": "credits of the scope's finalized epochs",
+    "last-epoch": "the scope's newest epoch and its state",
+    "verified": "how many epochs recomputed when the site was built",
+    "witnesses": "wallets that attested an epoch of the scope",
+}
 ROUTES: tuple[Served, ...] = (
     _json("openapi.json", "This description.", {"required": ["openapi"], "type": "object"}),
     _json(
@@ -247,6 +253,23 @@ ROUTES: tuple[Served, ...] = (
         "paid.json",
         "What was earned, allocated and paid, and the files behind it.",
         {"required": ["scopes"], "type": "object"},
+    ),
+    *(
+        Served(
+            f"badges/{{scope_id}}/{name}.svg",
+            f"A badge: {about}.",
+            "image/svg+xml",
+            {"pattern": "^<svg ", "type": "string"},
+        )
+        for name, about in BADGES.items()
+    ),
+    *(
+        _json(
+            f"badges/{{scope_id}}/{name}.json",
+            f"For shields.io: {about}.",
+            {"required": ["schemaVersion"], "type": "object"},
+        )
+        for name, about in BADGES.items()
     ),
     Served(
         "badges/{scope_id}.svg",

@@ -188,6 +188,43 @@ def test_hostile_text_is_on_the_pages_as_text_only(hostile: Path) -> None:
     assert "[click](javascript:window.hacked=1)" in page
 
 
+def test_a_shared_link_tells_what_its_page_is_about(golden: Path, hostile: Path) -> None:
+    page = (golden / "epochs/default/1/index.html").read_text("utf-8")
+    about = "2026-01-05 to 2026-01-12: 5 events, 10,000 credits for 4 people; signed by 2 of 2 and final."
+    for name in ('name="description"', 'property="og:description"'):
+        assert f'<meta {name} content="{about}' in page
+    assert '<meta property="og:title" content="Epoch default 1">' in page
+    assert "og:url" not in page, "nobody knows the site's address"
+    for file in golden.rglob("*.html"):
+        text = file.read_text("utf-8")
+        assert "ledger-shared" not in text, file
+        assert 'name="description"' in text or file.name == "404.html", file
+    assert 'rel="icon" href="../../../assets/favicon.svg"' in page
+    assert (golden / "assets/favicon.svg").read_text("utf-8").startswith("<svg ")
+
+    page = (hostile / "epochs/default/1/index.html").read_text("utf-8")
+    assert '<meta property="og:url" content="https://acme.example/ledger/epochs/default/1/">' in page
+    assert '<link rel="canonical" href="https://acme.example/ledger/epochs/default/1/">' in page
+
+
+def test_badges_say_what_the_record_says(golden: Path) -> None:
+    api = golden / "api/v1/ledger"
+    epochs = [one for one in json.loads((api / "epochs.json").read_bytes())["epochs"] if one["scope_id"] == "default"]
+    for name, wanted in (("last-epoch", f"{epochs[-1]['epoch_id']}, "), ("allocated", " credits"), ("witnesses", "")):
+        told = json.loads((api / f"badges/default/{name}.json").read_bytes())
+        assert told["schemaVersion"] == 1
+        assert wanted in told["message"]
+        assert f"{told['label']}: {told['message']}" in (api / f"badges/default/{name}.svg").read_text("utf-8")
+    final = [one for one in epochs if one["state"] == "finalized"]
+    given = sum(
+        int(row["amount_credits"])
+        for one in final
+        for row in json.loads((api / f"epochs/default/{one['epoch_id']}/allocations.json").read_bytes())["allocations"]
+    )
+    allocated = json.loads((api / "badges/default/allocated.json").read_bytes())["message"]
+    assert allocated == f"{given:,} credits"
+
+
 def test_the_root_of_the_approvers_is_printed_for_whoever_wants_to_keep_it(golden: Path) -> None:
     page = (golden / "policy/index.html").read_text("utf-8")
     for scope_id in ("default", "design", "guild"):
