@@ -23,7 +23,6 @@ import jinja2
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
-from ledger.site.charts import chart
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.timeline import percent
@@ -64,7 +63,7 @@ class Renderer:
         made.filters.update(units=units, number=number, share=share, kind=partial(kind_words, names=self.kinds))
         made.filters.update(initials=initials, hue=hue, safe_link=safe_link)
         made.filters.update(inputs=inputs_in_words, percent=percent)
-        made.globals.update(chart=chart, repository=self.repository, scope_names=self.scope_names)
+        made.globals.update(repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self.odd_names)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
         return made

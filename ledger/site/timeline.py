@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from ledger.site.charts import HEIGHT, round_top
-
+HEIGHT = 100
 MOST_BARS = 110
 """More windows than this are drawn by month, more months by quarter: a bar that is no pixel wide says nothing."""
 FEW = 8
@@ -108,6 +107,14 @@ def timeline(label: str, spans: Sequence[Span]) -> Timeline | None:
     ticks = tuple(_ticks(first, last))
     total = sum(span.value for span in spans)
     return Timeline(label, by, tuple(marks), ticks, top, total, joined[0].start, date.fromordinal(last).isoformat())
+
+
+def round_top(most: int) -> int:
+    """The least of 2, 4, 6, 8, 10, 20, 40, … that is no less than `most`: an axis that is easy to read and to halve."""
+    power = 1
+    while most > 10 * power:
+        power *= 10
+    return next(step * power for step in (2, 4, 6, 8, 10) if step * power >= most)
 
 
 def _day(text: str) -> int:
