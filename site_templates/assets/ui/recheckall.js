@@ -44,7 +44,8 @@ async function spread(epochs, base, each, stop) {
 /** The list of contributors against the sum of all epochs. */
 async function listsOf(base, people) {
   const answer = await fetch(new URL("contributors/index.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
-  if (!answer.ok) return ["contributors/index.json is not published here"];
+  if (answer.status === 404) return []; // not published: nothing is believed because of it
+  if (!answer.ok) return [`contributors/index.json could not be read (status ${answer.status})`];
   const wrong = [];
   for (const { user_id: user, name, final_credits: credits, epoch_count: epochs } of (await answer.json()).contributors) {
     const due = people.get(user) ?? { credits: 0n, epochs: 0 };

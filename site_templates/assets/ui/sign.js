@@ -44,7 +44,7 @@ function payeesView({ statement, names, before }) {
   const gone = before === null ? [] : Object.keys(before).filter((user) => before[user] !== "0" && !sorted.some((line) => line.user_id === user));
   return [
     table("What you would sign", [["Who"], ["Share", "num"], ["Credits", "num"], ...compared, ["Units", "num"]], rows),
-    gone.length ? make("p", {}, "Paid in the last epoch and not in this one: ", ...gone.slice(0, 20).flatMap((user, index) => [index ? ", " : "", called(user)]), gone.length > 20 ? ` and ${gone.length - 20} more.` : ".") : null,
+    gone.length ? make("p", {}, "With credits in the last epoch and without any in this one: ", ...gone.slice(0, 20).flatMap((user, index) => [index ? ", " : "", called(user)]), gone.length > 20 ? ` and ${gone.length - 20} more.` : ".") : null,
   ];
 }
 
