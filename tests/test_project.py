@@ -86,6 +86,29 @@ def modules_of(folder: str) -> list[tuple[Path, ast.Module]]:
     return [(path, ast.parse(path.read_text(encoding="utf-8"), str(path))) for path in paths]
 
 
+def test_no_two_files_import_each_other() -> None:
+    """What only types need (`TYPE_CHECKING`) is no import of the program that runs."""
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in (ROOT / "ledger").rglob("*.py")}
+    imports: dict[str, set[str]] = {}
+    for name, path in files.items():
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        for_types = {
+            id(inner)
+            for node in nodes
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        imports[name] = {
+            named if (named := f"{node.module}.{alias.name}") in files else str(node.module)
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and id(node) not in for_types
+            for alias in node.names
+        }
+    assert imports["ledger.flows.verify"] >= {"ledger.compute.ahead", "ledger.flows.epochcheck"}  # they are seen
+    mutual = {(one, other) for one in files for other in imports[one] & files.keys() if one in imports[other]}
+    assert not mutual
+
+
 def test_core_calls_no_clock_no_chance_and_no_disk() -> None:
     """ADAPTERS_NOT_IN_CORE where imports do not show it: `datetime` and `uuid` are needed, their clocks are not."""
     banned = {"now", "today", "utcnow", "uuid1", "uuid4", "open", "print", "input", "breakpoint"}
