@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from ledger.cli.options import (
     actor_option,
-    json_option,
     scope_options,
     session,
 )
-from ledger.cli.output import emit, note, out, plain, safe_text, table
-from ledger.cli.verify import tell_finding
+from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 
 
@@ -208,42 +205,3 @@ def sign(
     else:
         out(safe_text(record.signer_wallet))
         note("signed" if added else "nothing changed: this person has signed already")
-
-
-@click.command()
-@json_option
-@click.argument("url")
-def audit(as_json: bool, url: str) -> int:
-    """Were they paid? A stranger's check of the ledger that is published at URL: no clone, no account.
-
-    URL may also be a file of `ledger book USER --year YEAR --format proof`, which is checked without a network.
-
-    Fetches statements, plans and settlements and checks sums and signatures here; with LEDGER_RPC_URL transactions too.
-    Ends with exit code 1 when anything does not hold.
-
-    Example: ledger audit https://acme.example.org/ledger/
-    """
-    from ledger.flows.paying.audit import audit as flow
-    from ledger.flows.paying.chains import chain_at
-
-    if Path(url).is_file():
-        from ledger.flows.paying.accountproof import check_account_proof
-
-        result = check_account_proof(Path(url).read_bytes(), url)
-    else:
-        result = flow(url, chain_at(os.environ.get("LEDGER_RPC_URL")))
-    if as_json:
-        emit("audit/1", {"ok": not result.findings, **plain(result)})
-        return 1 if result.findings else 0
-    rows = [(scope, *(one[name] for name in ("earned", "allocated", "paid", "outstanding")))
-            for scope, one in result.figures.items()]  # fmt: skip
-    if rows:
-        table(("scope", "earned", "allocated", "paid", "outstanding"), rows)
-    for words in result.checked:
-        out(safe_text(f"checked  {words}", 300))
-    for finding in result.findings:
-        tell_finding(finding)
-    for words in result.not_proved:
-        out(f"not proved here: {words}")
-    out("nothing speaks against it" if not result.findings else f"DIFFERENT: {len(result.findings)} findings")
-    return 1 if result.findings else 0

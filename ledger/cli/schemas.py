@@ -218,6 +218,7 @@ def _people() -> Named:
 def _money() -> Named:
     from ledger.core.book import Posting
     from ledger.core.distribution import Plan, PlanSignature, Settlement
+    from ledger.flows.many import Brought, Earned, Looked
     from ledger.flows.paying.audit import Audit
     from ledger.flows.paying.instruct import Instructed
     from ledger.flows.paying.opening import sign_openings, waive
@@ -243,6 +244,15 @@ def _money() -> Named:
     return {
         "account/1": ("ledger book USER", {"account": row, "postings": array(obj(**posting)), "scope_id": SCOPE}),
         "audit/1": ("ledger audit", {**_of(Audit), "ok": BOOLEAN}),
+        "audit-many/1": (
+            "ledger audit NODE...",
+            {
+                "brought": array(obj(**{**_of(Brought), "milli_units": AMOUNT})),
+                "earned": array(obj(**{**_of(Earned), "credits": AMOUNT})),
+                "nodes": array(obj(**_of(Looked), ok=BOOLEAN)),
+                "ok": BOOLEAN,
+            },
+        ),
         "book/1": ("ledger book", {**totals, "people": array(row), "scope_id": SCOPE, "until": or_null(TIME)}),
         "distribution-abandoned/1": (
             "ledger distribute abandon",

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 
 from ledger.compute.derive import peek
 from ledger.compute.engine import Engine, LoadedEpoch, Wanted
+from ledger.compute.shards import prove_by_shard
 from ledger.core.errors import LedgerError
 from ledger.core.records import Epoch
 from ledger.store.node import EpochFolder, Node
 
 BATCH_BYTES = 64_000_000
 """Bytes of activity logs that are loaded together: small beside the engine's memory, and thousands of quiet weeks."""
+
+BIG_BYTES = 1_000_000_000
+"""A log from which on workers prove its shards: DuckDB's memory ends here and it begins to write to the disk."""
 
 
 class Ahead:
@@ -36,6 +40,10 @@ class Ahead:
         if folder.epoch_id in self._loaded and not self._loaded[folder.epoch_id][0].is_loaded:
             self._loaded.clear()  # somebody looked at one of them by itself since
         if folder.epoch_id not in self._loaded:
+            if sum(folder.size(name) for name in folder.log_shards()) >= BIG_BYTES:
+                proved = prove_by_shard(self._engine, folder, epoch, identities_size)
+                if proved is not None:
+                    return proved
             self._load_from(self._places[folder.epoch_id])
         loaded, size = self._loaded.get(folder.epoch_id, (None, -1))
         if loaded is None or size != identities_size:

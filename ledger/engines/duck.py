@@ -95,6 +95,11 @@ class DuckEngine:
                 {column: list(value) for column, value in zip(columns, values, strict=True)},
             )
 
+    def parquet(self, name: str, path: Path) -> None:
+        """Makes a Parquet file's rows the table under that name."""
+        with _in_our_words():
+            self._database.execute(f"CREATE OR REPLACE TABLE {name} AS FROM read_parquet($path)", {"path": str(path)})
+
     def view(self, name: str, text: str) -> None:
         """Makes the query's rows known under a name."""
         with _in_our_words():

@@ -65,6 +65,9 @@ class Engine(Protocol):
     def table(self, name: str, rows: Iterable[Row]) -> None:
         """Makes the rows the table of `TABLES` under that name."""
 
+    def parquet(self, name: str, path: Path) -> None:
+        """Makes a Parquet file's rows the table under that name."""
+
     def view(self, name: str, text: str) -> None:
         """Makes the query's rows known under a name to the queries after it."""
 

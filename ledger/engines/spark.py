@@ -120,6 +120,11 @@ class SparkEngine:
         with _in_our_words():
             self._session.createDataFrame(list(rows), schema).createOrReplaceTempView(name)
 
+    def parquet(self, name: str, path: Path) -> None:
+        """Makes a Parquet file's rows the table under that name."""
+        with _in_our_words():
+            self._session.read.parquet(self._address(path)).createOrReplaceTempView(name)
+
     def view(self, name: str, text: str) -> None:
         """Makes the query's rows known under a name."""
         with _in_our_words():
