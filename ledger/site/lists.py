@@ -116,7 +116,13 @@ def charts_of(rows: Sequence[EpochRow]) -> tuple[Timeline, ...]:
         timeline(
             label,
             [
-                Span(row.start, row.end, getattr(row, field), row.state == "finalized", f"epoch {row.epoch_id}")
+                Span(
+                    row.start,
+                    row.end,
+                    getattr(row, field),
+                    row.state == "finalized",
+                    f"epoch {row.epoch_id}, {row.start}",
+                )
                 for row in rows
             ],
         )

@@ -162,7 +162,7 @@ class Ranged {
     const sums = [counted(rows.length, "epoch", "epochs"), counted(sum("events"), "event", "events"), counted(sum("allocated"), "credit", "credits")];
     section.querySelector("[data-sums]").replaceChildren(make("span", { class: "sums" }, sums.join(" · ")), " allocated");
     const oldest = rows.toReversed();
-    const charts = CHARTS.map(([label, name]) => drawn(label, oldest.map((row) => ({ start: row.from, end: row.to, value: BigInt(row[name]), final: row.state === "finalized", name: `epoch ${row.epoch}` }))));
+    const charts = CHARTS.map(([label, name]) => drawn(label, oldest.map((row) => ({ start: row.from, end: row.to, value: BigInt(row[name]), final: row.state === "finalized", name: `epoch ${row.epoch}, ${row.from}` }))));
     section.querySelector("[data-charts]").replaceChildren(...charts.filter(Boolean));
     for (const line of section.querySelectorAll("tr[data-from]")) line.hidden = !(this.has(line.dataset.from) || (line.querySelector("td[colspan]") && this.touches(line.dataset)));
     for (const fold of [...section.querySelectorAll("details")].toReversed()) {
