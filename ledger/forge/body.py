@@ -76,10 +76,11 @@ def _body(
 ) -> str:
     epoch, statement, site = digest.derived.epoch, digest.derived.statement, site_url.rstrip("/")
     page = f"{site}/epochs/{epoch.scope_id}/{epoch.epoch_id}/" if site else ""
+    signing = f"{site}/sign/{epoch.scope_id}/{epoch.epoch_id}/" if site and amended is None else ""
     preview = f"[the preview]({page})" if page else "`ledger show epoch`"
     by_hand = f"`ledger sign --pr {pull or 'N'}`"
     head = [_headline(digest), *_compared(digest)] if amended is None else [amended_head(amended, preview)]
-    parts = [*head, _next(digest, page, by_hand), checklist(conditions)]
+    parts = [*head, _next(digest, page, signing, by_hand), checklist(conditions)]
     if digest.notices:
         parts.append("### Look twice\n\n" + _rows([f"- {code(who)} {why}" for who, why in digest.notices], room))
     parts.append("### Who gets what, and why\n\n" + _people(digest, site, preview, room))
@@ -107,7 +108,7 @@ def _body(
     if digest.waits is not None:
         parts.append(_approver_set(digest.waits))
     if digest.state == "review":
-        sign = f" Or use [the signing page]({page}#sign), which recomputes it first." if page else ""
+        sign = f" Or use [the signing page]({signing}), which recomputes it first." if signing else ""
         parts.append(
             f"### Sign\n\nRecompute it on your own machine and sign: {by_hand}. Trust that, not this text of "
             f"a bot.{sign} Then submit an approving review with the one line `/sign 0x…`. The exact text:\n\n"
@@ -177,10 +178,10 @@ def _compared(digest: Digest) -> list[str]:
     return [said]
 
 
-def _next(digest: Digest, page: str, by_hand: str) -> str:
+def _next(digest: Digest, page: str, signing: str, by_hand: str) -> str:
     """What a reader does now."""
     if digest.state == "review":
-        ways = f"on [the signing page]({page}#sign) or by {by_hand}" if page else f"by {by_hand}"
+        ways = f"on [the signing page]({signing}) or by {by_hand}" if signing else f"by {by_hand}"
         return f"**Approvers:** look at what stands below, then sign {ways}."
     return f"[The preview]({page}) shows every event." if page else "`ledger show epoch` lists every event."
 

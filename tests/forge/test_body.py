@@ -62,7 +62,7 @@ def test_an_approver_is_told_at_the_top_where_to_sign(tmp_path: Path) -> None:
     with in_review(forge_node(tmp_path / "n")) as (session, folder):
         view = digest(session, folder)
         top = pull_body(view, view.conditions, "https://ledger.example.org/", ASK, 12).partition("- [x]")[0]
-        assert "[the signing page](https://ledger.example.org/epochs/default/1/#sign)" in top
+        assert "[the signing page](https://ledger.example.org/sign/default/1/)" in top
         assert "`ledger sign --pr 12`" in top
 
 

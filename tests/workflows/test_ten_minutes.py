@@ -142,14 +142,14 @@ def test_from_readme_to_three_signed_weeks_and_three_claimed_accounts(browser: A
         # the approver: three late weeks, each led to by the one before
         with visitor(browser, town, Wallet("ann")) as page:
             body = town.pull().body
-            link = re.search(rf"{re.escape(SITE)}epochs/default/1/[^)\s]*", body)
+            link = re.search(rf"\[the signing page\]\(({re.escape(SITE)}\S+)\)", body)
             assert link is not None, body
-            page.goto(link[0] if "#" in link[0] else link[0] + "#sign")
+            page.goto(link[1])
             sign(town, page)
             for number in (2, 3):
                 page.get_by_role("button", name="Look for the next epoch").click()
                 page.get_by_role("link", name=f"Sign default/{number} next").click()
-                page.wait_for_url(f"**/epochs/default/{number}/**")
+                page.wait_for_url(f"**/sign/default/{number}/")
                 sign(town, page)
             page.goto(f"{SITE}epochs/default/3/")
             assert "finalized" in page.locator("h1, .badge").all_inner_texts().__str__()
