@@ -16,7 +16,9 @@ from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.place import Place
+from ledger.core.recover import has_coincurve
 from ledger.core.settling import approvers_of
+from ledger.core.signing import signed_text
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.engines.recompute import Figures
@@ -27,6 +29,7 @@ from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.second import SecondOpinion
 from ledger.flows.session import Session, reading
+from ledger.flows.signers import Signed, recover_ahead
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
 from ledger.store.amendments import amendments, gap_findings
@@ -106,7 +109,10 @@ def _verified(
         with suppress(LedgerError):  # one of the findings
             result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
         folders = [folder for folder in folders if epoch_id in (None, folder.epoch_id)]
-        ahead = Ahead(session.engine, node, [each for each in folders if (scope, each.epoch_id) not in same])
+        new = [each for each in folders if (scope, each.epoch_id) not in same]
+        if not has_coincurve():
+            recover_ahead(_signed(new))
+        ahead = Ahead(session.engine, node, new)
         loads = ahead if second is None else SecondOpinion(ahead, second)
         for folder in folders:
             if (scope, folder.epoch_id) in same:
@@ -131,6 +137,17 @@ def _verified(
     told = set(result.all_findings)
     result.findings += [finding for finding in _of_receipts(receipts) if finding not in told]
     return result
+
+
+def _signed(folders: Sequence[EpochFolder]) -> Iterator[Signed]:
+    """What approvers signed of these epochs, by the stored statements: who checks a signature makes its text anew."""
+    for folder in folders:
+        with suppress(LedgerError):
+            statement = folder.statement()
+            text = signed_text(statement) if statement else ""
+            yield from ((text, line.signature) for line in folder.signatures() if statement)
+        if isinstance(folder, FolderOnce):
+            folder.forget()
 
 
 def _of_receipts(receipts: ReceiptCheck) -> Sequence[Finding]:

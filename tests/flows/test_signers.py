@@ -11,7 +11,7 @@ from ledger.core import recover
 from ledger.core.errors import SignatureError
 from ledger.core.receiptlog import Wallets, fold, signed_texts
 from ledger.core.recover import recover_signer
-from ledger.flows import signers
+from ledger.flows import signers, verify
 from ledger.flows.receipts.check import Checked, check_receipts
 from ledger.flows.signers import recover_ahead
 from tests.core.receipts import CHAINS, WALLETS, Log, receipt, sign
@@ -96,3 +96,16 @@ def test_a_long_log_is_held_to_the_same_rules_while_others_recover_its_signers(
             alone.setattr(signers, "FEW", 100)
             assert together == told()
         assert together.findings
+
+
+def test_without_coincurve_verify_has_approvers_recovered_in_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the committed example, whose signatures of each scope are asked for at once."""
+    monkeypatch.setattr(verify, "has_coincurve", lambda: False)
+    monkeypatch.setattr(signers, "has_coincurve", lambda: False)
+    with at(Path(__file__).parents[2], "2026-11-01T00:00:00Z") as session:
+        assert verify.verify(session, "default").ok
+        folders = session.node.epochs("default")
+    lines = [line.signature for folder in folders for line in folder.signatures()]
+    pairs = list(verify._signed(folders))
+    assert [signature for _, signature in pairs] == lines and len(lines) == 7
+    assert all(recover._name(*pair) in recover._AHEAD for pair in pairs)
