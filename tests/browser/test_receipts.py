@@ -255,3 +255,31 @@ def test_signers_of_a_long_log_are_the_same_together_as_one_by_one(browser: Any,
     wrong = [one["likely"] for one in signed[:8]]
     assert not any(found == likely for found, likely in zip(together, wrong, strict=False))
     assert confirmed >= 44, "they were recovered one by one"
+
+
+def test_a_receipt_taken_back_before_its_first_review_and_approved_anew_must_be_an_event_later(
+    browser: Any, tmp_path: Path
+) -> None:
+    node, site = receipt_node(tmp_path / "node"), site_of(tmp_path / "site")
+    issue(node, "care.1", "2026-01-06", "@dora")
+    decide(node, "care.1", "2026-01-07", "approved")
+    decide(node, "care.1", "2026-01-08", "revoked", "too early")
+    run(node, MONDAY)
+    close(node, "2026-01-13T02:00:00Z")
+    decide(node, "care.1", "2026-01-14", "approved")
+    folder = run(node, "2026-01-20T01:00:00Z")
+    publish(node, site / "right")
+    (node / folder.path("activity.jsonl")).unlink()
+    publish(node, site / "without")
+    right, without = rechecked(browser, site, 2, ["right", "without"])
+    told_missing = [
+        [
+            one["message"]
+            for check in report["checks"]
+            for one in check["findings"]
+            if one["rule"] == "LATEST_EVENT_WINS"
+        ]
+        for report in (right, without)
+    ]
+    assert told_missing[0] == []
+    assert any("was approved before review and is no event of the epoch" in message for message in told_missing[1])

@@ -357,16 +357,19 @@ class Check {
     for (const [rule, message, expected, actual] of missingFindings(states, scopeId, epoch.period_end, there)) this.add(rule, message, "activity.jsonl", null, expected, actual);
   }
 
-  /** Receipts that were approved before the epoch before this one closed: events of it, or of an earlier one. */
+  /** Receipts that stood approved when an epoch before this one was closed: events of it, or of an earlier one. */
   vouchedBefore(acts) {
-    const { epochId, nodeId, scopeId, previousEpoch, previousSteps, previousStatement } = this.loaded;
-    if (epochId === 1 || !previousEpoch || !previousSteps || !acts.length) return [];
-    const [place, folder] = [{ node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 }, folderOf(scopeId, epochId - 1)];
-    const before = records.readLog(records.Transition, previousSteps, `${folder}/transitions.jsonl`, place).find((step) => step.to === "review")?.at;
-    if (before === undefined) return [];
-    const end = records.readSingle(records.Epoch, previousEpoch, `${folder}/epoch.json`, place).period_end;
-    const size = previousStatement && records.readSingle(records.Statement, previousStatement, `${folder}/statement.json`, place).receipts.size;
-    return eventsBy(acts, scopeId, { size, before, end });
+    const { closed, nodeId, scopeId } = this.loaded;
+    if (!acts.length) return [];
+    return eventsBy(acts, scopeId, [...closed].flatMap(([number, [epoch, steps, statement]]) => {
+      if (!epoch || !steps) return [];
+      const [place, folder] = [{ node_id: nodeId, scope_id: scopeId, epoch_id: number }, folderOf(scopeId, number)];
+      const before = records.readLog(records.Transition, steps, `${folder}/transitions.jsonl`, place).find((step) => step.to === "review")?.at;
+      if (before === undefined) return [];
+      const end = records.readSingle(records.Epoch, epoch, `${folder}/epoch.json`, place).period_end;
+      const size = statement && records.readSingle(records.Statement, statement, `${folder}/statement.json`, place).receipts.size;
+      return [{ size, before, end }];
+    }));
   }
 
   /** The approver sets of every scope: a receipt's rights are those of its own. */

@@ -3,6 +3,7 @@ import { bytesOf, sha256Hex } from "./bytes.js";
 import { isNumber, isScope } from "./values.js";
 import { Refusal } from "./errors.js";
 import { amendedPath } from "./amendments.js";
+import { approvedAnew } from "./receipts.js";
 
 const SHARD = /^activity(?:-(?!000[01])[0-9]{4})?\.jsonl$/;
 const FILES = [
@@ -107,6 +108,14 @@ async function readAmendments(read, readOf, listed, missing, epoch, epochId) {
   return { amendments, following };
 }
 
+/** How the epochs before ended, by number; of a receipt that was approved anew, the last one does not tell whether it is an event. */
+async function readClosed(readOf, receipts, epochId) {
+  const first = approvedAnew(receipts) ? 1 : Math.max(1, epochId - 1);
+  const numbers = receipts.length ? Array.from({ length: epochId - first }, (_, index) => first + index) : [];
+  const names = ["epoch.json", "transitions.jsonl", "statement.json"];
+  return new Map(await Promise.all(numbers.map(async (number) => [number, await Promise.all(names.map((name) => readOf(number, name)))])));
+}
+
 /**
  * All that a check of one epoch needs. The lists are only a way to find the files: nothing is believed because of them.
  * @param {(path: string) => Promise<Uint8Array|null>} read
@@ -156,7 +165,7 @@ export async function loadEpoch(read, scope, epochText, progress) {
     approverSignatures: await shared(`approvers/${scope}.signatures.jsonl`),
     log: await shared(`log/${scope}.jsonl`),
     previousEpoch: await readOf(epochId - 1, "epoch.json"),
-    previousSteps: await readOf(epochId - 1, "transitions.jsonl"),
+    closed: await readClosed(readOf, receipts, epochId),
     previousStatement: await readOf(epochId - 1, "statement.json"),
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
     siblings: siblings.map(({ epoch_id: number, state, files: listed }) => ({ number, state, amended: closedVersions(listed) })).sort((a, b) => a.number - b.number),

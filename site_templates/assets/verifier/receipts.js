@@ -187,11 +187,21 @@ export function statesBy(acts, size, before) {
   return states;
 }
 
-/** The events of receipts that an earlier epoch, closed at `before` with the window's `end`, must hold: those ever approved by then. */
-export function eventsBy(acts, scopeId, { size, before, end }) {
-  const found = [...statesBy(acts, size, before).values()];
-  return new Set(found.filter(({ acts: own, receipt }) => own.some((act) => act.act === "approved") && receipt.scope_id === scopeId && receipt.issued_at < end)
-    .map(({ receipt }) => eventId(receipt)));
+/**
+ * The events of receipts that earlier epochs must hold: those that stood approved when one of them was closed.
+ * @param closed  of each epoch how much of the log its statement pins (null: all), when it was closed, and the end of its window
+ */
+export function eventsBy(acts, scopeId, closed) {
+  const found = closed.flatMap(({ size, before, end }) => [...statesBy(acts, size, before).values()]
+    .filter((state) => statusOf(state) === "approved" && state.receipt.scope_id === scopeId && state.receipt.issued_at < end));
+  return new Set(found.map(({ receipt }) => eventId(receipt)));
+}
+
+/** Whether some receipt of a log, in bytes as they come, was approved more than once. */
+export function approvedAnew(data) {
+  const approvals = new TextDecoder().decode(data).split("\n").filter((line) => line.startsWith('{"act":"approved"'));
+  const hashes = approvals.map((line) => /"receipt_hash":"([0-9a-f]{64})"/.exec(line)?.[1]);
+  return new Set(hashes).size < hashes.length;
 }
 
 function payloadHash(state) {
