@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants verify lint bench lock dist sbom release-check clean
+.PHONY: help demo test mutants verify lint bench bench-peers lock dist sbom release-check clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -36,6 +36,9 @@ lint: $(STAMP)  ## style, types, import rules, workflow security, documentation 
 
 bench: $(STAMP)  ## benchmarks, as a table of ratios
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 …")
+	$(BIN)/python -m benchmarks.peers $(SIZES)
 
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
 	$(UV) lock

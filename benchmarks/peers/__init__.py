@@ -1,0 +1,1 @@
+"""A comparison with other engines that anyone can repeat: `make bench-peers`."""
