@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants verify lint bench bench-peers lock dist sbom release-check clean
+.PHONY: help demo test mutants verify lint bench bench-peers test-spark lock dist sbom release-check clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,9 @@ bench: $(STAMP)  ## benchmarks, as a table of ratios
 
 bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 …")
 	$(BIN)/python -m benchmarks.peers $(SIZES)
+
+test-spark: $(STAMP)  ## the engines' tests on a Spark that runs somewhere: REMOTE=sc://HOST
+	LEDGER_SPARK_REMOTE=$(REMOTE) $(BIN)/pytest -q tests/engines
 
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
 	$(UV) lock
