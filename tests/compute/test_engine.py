@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -32,6 +33,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ingested_after": {"epoch": 1, "closed": "", "most": 1},
     "repeated": {"epoch": 1, "most": 1},
     "seen_before": {"epoch": 1, "log": "", "most": 1},
+    "seen_twice": {"log": ""},
     "held": {"shards": []},
     "held_logs": {"ids": [""], "read": [0]},
     "held_exactly": {"shards": [], "scope": ""},
@@ -180,8 +182,8 @@ def test_ids_of_a_broken_log_are_refused(engine: Engine) -> None:
 def test_a_log_that_the_engine_saw_otherwise_than_the_hash_is_refused(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other(shards: list[Path]) -> scan.Extent:
-        extent = scan.scan(shards)
+    def other(shards: list[Path], *more: Any) -> scan.Extent:
+        extent = scan.scan(shards, *more)
         return scan.Extent(extent.root, extent.lines, tuple(size + 1 for size in extent.octets), False)
 
     monkeypatch.setattr("ledger.compute.batch.scan", other)

@@ -10,3 +10,4 @@ FROM (
     GROUP BY id
     HAVING count(*) > 1
 )
+ORDER BY 1
