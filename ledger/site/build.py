@@ -176,7 +176,6 @@ class _Pages:
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
         self._witnesses: dict[str, set[str]] = {}
-        self._finding = Finding(node, building)
         self._commit, self._tell = commit, tell
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
@@ -185,6 +184,7 @@ class _Pages:
         self.news: list[Entry] = []
         self._contributors = self._everyone()
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
+        self._finding = Finding(node, building, self._names)
         self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._receipts = Receipts(node)

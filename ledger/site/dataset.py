@@ -39,9 +39,13 @@ class TableFile:
 
 
 class Dataset:
-    """Takes rows epoch by epoch, into a folder of its own, and makes the files of them at the end."""
+    """Takes rows epoch by epoch, into a folder of its own, and makes the files of them at the end.
 
-    def __init__(self, building: Path) -> None:
+    `names`: what each user is called now, so that a person is one person in every row.
+    """
+
+    def __init__(self, building: Path, names: Mapping[str, str]) -> None:
+        self._names = names
         self._folder = building / "rows"
         self._folder.mkdir()
         self._out = building / "api" / FOLDER
@@ -76,7 +80,7 @@ class Dataset:
         )  # fmt: skip
         for payout in statement.payouts:
             now = payout.amount_credits if corrected is None else corrected.get(payout.user_id, 0)
-            name = page.names.get(payout.user_id, payout.user_id[:8])
+            name = self._names.get(payout.user_id, payout.user_id[:8])
             self._add(
                 "payouts",
                 (
@@ -85,7 +89,7 @@ class Dataset:
                 ),
             )  # fmt: skip
         for row in allocations:
-            name = page.names.get(row.user_id, row.user_id[:8])
+            name = self._names.get(row.user_id, row.user_id[:8])
             values = row.user_id, name, row.activity_count, row.proposed_units, row.final_units, row.override_reason
             self._add("allocations", (*head, *values))
         for one in outcomes:

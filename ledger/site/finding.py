@@ -42,13 +42,13 @@ class Made:
 
 
 class Finding:
-    """Collects while epochs are computed; `building` is the folder of the build."""
+    """Collects while epochs are computed; `building` is the folder of the build, `names` what users are called now."""
 
-    def __init__(self, node: Node, building: Path) -> None:
+    def __init__(self, node: Node, building: Path, names: Mapping[str, str]) -> None:
         self._node = node
         self._out = building / "api"
         self._noted = Noted()
-        self._data = Dataset(building)
+        self._data = Dataset(building, names)
         self._search = SearchIndex()
         self._read: list[Result] = []
 

@@ -98,7 +98,7 @@ def test_what_is_due_says_for_how_long_and_why_it_was_left_out(sites: tuple[Path
     assert top.count('<td class="num">18</td>') == 1  # from the 12th to the 31st
     assert "due since" in bob
     assert "(18 days by the last entry of the record)" in bob
-    assert page_of(sites[1], "epochs/default/1").count("no proved wallet or account to pay to") == 1
+    assert page_of(sites[1], "epochs/default/1").count(">no proved wallet or account to pay to<") == 1
     assert page_of(sites[1], "paid/default/2").count("no proved wallet or account to pay to") == 1
 
 
