@@ -18,7 +18,6 @@ from ledger.core.errors import DifferenceError
 
 if TYPE_CHECKING:
     from ledger.flows.demo import Progress
-    from ledger.flows.display import lookalike
 
 
 @click.command()
@@ -48,6 +47,7 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
     Example: ledger demo --repo ../my-project
     """
     from ledger.flows.demo import run_demo
+    from ledger.flows.display import lookalike
     from ledger.flows.session import open_session
     from ledger.flows.verify import verify
     from ledger.flows.views import head_commit

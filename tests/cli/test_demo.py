@@ -33,8 +33,10 @@ def repository(root: Path, commits: int, seconds_apart: int, start: int = 1_700_
     return root
 
 
-def demo(monkeypatch: pytest.MonkeyPatch, capsys: Any, repo: Path, out: Path) -> dict[str, Any]:
-    monkeypatch.setattr(sys, "argv", ["ledger", "demo", "--repo", str(repo), "--out", str(out), "--no-site", "--json"])
+def demo(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, repo: Path, out: Path, site: str = "--no-site"
+) -> dict[str, Any]:
+    monkeypatch.setattr(sys, "argv", ["ledger", "demo", "--repo", str(repo), "--out", str(out), site, "--json"])
     assert main() == 0
     found = json.loads(capsys.readouterr().out)
     assert isinstance(found, dict)
@@ -91,8 +93,9 @@ def test_a_young_history_is_shown_by_days(monkeypatch: pytest.MonkeyPatch, capsy
         person = ["-c", "user.name=Dev 0", "-c", "user.email=dev0@example.org"]
         line = ["git", "-C", str(repo), *person, "commit", "-q", "--allow-empty", "-m", "stray"]
         subprocess.run([*line, f"--date=@{second} +0000"], check=True)
-    made = demo(monkeypatch, capsys, repo, tmp_path / "out")
+    made = demo(monkeypatch, capsys, repo, tmp_path / "out", site="--site")  # as README's first command runs it
     assert (made["ok"], made["left_out"]) == (True, 2)
+    assert "epoch" in (Path(made["site"]) / "index.html").read_text("utf-8")
     assert "length: 1 " in (tmp_path / "out/ledger.yaml").read_text("utf-8")
     assert states(tmp_path / "out")[-2:] == ["review", "open"]
     assert len(states(tmp_path / "out")) <= 4
