@@ -292,10 +292,15 @@ class _Pages:
                     for mark in money.marks(one.epoch.epoch_id, [person.user_id]).values()
                 }
                 accounts = [found for money in in_use if (found := money.person(person.user_id)) is not None]
+                unpaid = [
+                    (scope_id, owed)
+                    for scope_id, money in self._money.items()
+                    if not money.in_use and (owed := money.book.balances.get(person.user_id, 0)) > 0
+                ]
                 wishes = instructed.of(person.user_id) if in_use else None
                 press.page(
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
-                    node_id=self._node.node_id, known=known, became_of=became_of,
+                    unpaid=unpaid, node_id=self._node.node_id, known=known, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                     elsewhere=theirs_of(self._peers, person.accounts),
                 )  # fmt: skip

@@ -49,12 +49,13 @@ class Standing:
     """One scope in figures.
 
     `allocated`: credits in force of finalized epochs, with held shares that were claimed since and balances brought
-    along, which is what the account book owes or has paid.
+    along, which is what the account book owes or has paid. `claimed`: how much of it no statement of an epoch gave.
     """
 
     scope_id: str
     name: str
     allocated: int
+    claimed: int
     paid: int
     outstanding: int
     held: int
@@ -122,6 +123,7 @@ def _standing(
         scope_id=scope_id,
         name=name,
         allocated=book.earned if book else sum(credits),
+        claimed=book.earned - sum(credits) if book else 0,
         paid=book.paid if book else 0,
         outstanding=book.outstanding if book else sum(credits),
         held=book.held if book else sum(row.held for row in final),
