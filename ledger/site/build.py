@@ -21,6 +21,7 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.kinds import kind_names
+from ledger.core.values import UserId
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links
 from ledger.site.csp import seal_alone, seal_page
@@ -295,7 +296,7 @@ class _Pages:
                 unpaid = [
                     (scope_id, owed)
                     for scope_id, money in self._money.items()
-                    if not money.in_use and (owed := money.book.balances.get(person.user_id, 0)) > 0
+                    if not money.in_use and (owed := money.book.balances.get(UserId(person.user_id), 0)) > 0
                 ]
                 wishes = instructed.of(person.user_id) if in_use else None
                 press.page(
