@@ -41,6 +41,7 @@ bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the 
 	$(BIN)/python -m benchmarks.peers $(SIZES)
 
 test-spark: $(STAMP)  ## the engines' tests on a Spark that runs somewhere: REMOTE=sc://HOST
+	@test -n "$(REMOTE)" || { echo "make: say where Spark Connect answers: make test-spark REMOTE=sc://HOST" >&2; exit 1; }
 	LEDGER_SPARK_REMOTE=$(REMOTE) $(BIN)/pytest -q tests/engines
 
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)

@@ -200,6 +200,7 @@ def other_ledgers(told: Told, folder: Path) -> None:
     node = ("--node", root, "--now", "2026-03-01")
     told("peers", "add", "garden", theirs, *node)
     told("peers", "status", *node)
+    told("audit", theirs, "--now", "2026-03-01")
     bring = ("--credits-per-unit", "1000", "--origin", "https://example.org/cred", "--actor", "ann")
     told("import", "sourcecred", INSTANCE, *bring, *node)
     told("import", "undo", "sourcecred", "--actor", "ann", "--node", root)
