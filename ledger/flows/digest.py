@@ -22,7 +22,7 @@ from ledger.core.records import Objection
 from ledger.core.samework import SAME_WORK
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
-from ledger.core.values import Credits, Timestamp, UserId
+from ledger.core.values import Credits, Timestamp, UserId, units_text
 from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.display import lookalike
@@ -275,12 +275,14 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
             by_rule += not (line.note or "").startswith((SAME_WORK, SAME_PERSON))  # these have lines of their own
             continue
         what = {
-            "weight": "weighs" if line.weight_override_milli is None else f"weighs {line.weight_override_milli}",
+            "weight": "weighs"
+            if line.weight_override_milli is None
+            else f"weighs {units_text(line.weight_override_milli)} units",
             "resolve": f"gives to {called.get(line.user_id, line.user_id)}",
         }.get(line.action, f"{line.action}s")
         found.append(Decision(line.at, line.actor, what, line.event_id, line.note or "", line.evidence))
     for one in folder.overrides():
-        what = "lifts the override of" if one.final_units is None else f"sets {one.final_units} milli-units for"
+        what = "lifts the override of" if one.final_units is None else f"sets {units_text(one.final_units)} units for"
         found.append(
             Decision(one.at, one.actor, what, str(called.get(one.user_id, one.user_id)), one.reason, one.evidence)
         )

@@ -155,7 +155,8 @@ def _headline(digest: Digest) -> str:
     if statement.undistributed_credits:
         said += f" {statement.undistributed_credits} credits are **not distributed**."
     if statement.unresolved_count and not statement.held:
-        said += f" {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed pay nobody."
+        pay = "pays" if statement.unresolved_count == 1 else "pay"
+        said += f" {counted(statement.unresolved_count, 'event')} of accounts that nobody claimed {pay} nobody."
     return said
 
 

@@ -44,7 +44,7 @@ def test_awards_and_held_shares_are_told_at_the_top(tmp_path: Path) -> None:
         say(session, folder, "/award alice 10 hosted the call")
         top = body(digest(session, folder)).partition("- [x]")[0]
     assert "10 of them are **awards**" in top and "1998 credits are **held** for 1 account that nobody claimed" in top
-    assert "pay nobody" not in top
+    assert "pays nobody" not in top
 
 
 def test_what_changed_against_the_epoch_before_is_one_paragraph(tmp_path: Path) -> None:
