@@ -13,13 +13,26 @@ from ledger.core import records
 from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.config import EpochSettings, Route, SpamRule
 from ledger.core.invariants import INVARIANTS
-from ledger.core.shapes import AMOUNT, BOOLEAN, COUNT, HASH, NUMBER, SCOPE, SHARE, STATE, TEXT, TIME, USER, Schema
-from ledger.core.shapes import amounts_as_text as _amounts_as_text
-from ledger.core.shapes import array as _list
-from ledger.core.shapes import mapping as _map
-from ledger.core.shapes import obj as _object
-from ledger.core.shapes import or_null as _or_null
-from ledger.core.shapes import pattern as _pattern
+from ledger.core.shapes import (
+    AMOUNT,
+    BOOLEAN,
+    COUNT,
+    HASH,
+    NUMBER,
+    SCOPE,
+    SHARE,
+    STATE,
+    TEXT,
+    TIME,
+    USER,
+    Schema,
+    amounts_as_text,
+    array,
+    mapping,
+    obj,
+    or_null,
+    pattern,
+)
 from ledger.core.statementlog import LogLine
 from ledger.core.values import (
     ADDRESS_PATTERN,
@@ -35,17 +48,17 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-HEAD: dict[str, Schema] = {"commit": _or_null(TEXT), "node_id": USER}
-WEIGHTS = _map({"maximum": 2**53 - 1, "minimum": 0, "type": "integer"}, NAME_PATTERN[:-1] + ":")
+HEAD: dict[str, Schema] = {"commit": or_null(TEXT), "node_id": USER}
+WEIGHTS = mapping({"maximum": 2**53 - 1, "minimum": 0, "type": "integer"}, NAME_PATTERN[:-1] + ":")
 SHARE_FIELDS: dict[str, Schema] = {
     "activity_count": COUNT,
     "amount_credits": AMOUNT,
     "award_credits": AMOUNT,
-    "corrected_credits": _or_null(AMOUNT),
-    "final_units": _or_null(AMOUNT),
-    "override_reason": _or_null(TEXT),
+    "corrected_credits": or_null(AMOUNT),
+    "final_units": or_null(AMOUNT),
+    "override_reason": or_null(TEXT),
     "proposed_units": AMOUNT,
-    "share": _or_null(SHARE),
+    "share": or_null(SHARE),
     "share_credits": AMOUNT,
     "units": AMOUNT,
 }
@@ -63,77 +76,77 @@ OUTCOME: Schema = {
     "minItems": 6,
     "type": "array",
 }
-FINDING = _object(
+FINDING = obj(
     rule=TEXT,
     message=TEXT,
     path=TEXT,
-    line=_or_null({"type": "integer"}),
-    expected=_or_null(TEXT),
-    actual=_or_null(TEXT),
+    line=or_null({"type": "integer"}),
+    expected=or_null(TEXT),
+    actual=or_null(TEXT),
 )
-REPORT = _object(
+REPORT = obj(
     scope_id=SCOPE,
     epoch_id=NUMBER,
     state={"enum": [*records.STATES, "unreadable"]},
-    statement_hash=_or_null(HASH),
-    checks=_list(
-        _object(
+    statement_hash=or_null(HASH),
+    checks=array(
+        obj(
             invariant={"enum": sorted(INVARIANTS)},
             verdict={"enum": ["pass", "fail", "not yet"]},
-            findings=_list(FINDING),
+            findings=array(FINDING),
         )
     ),
     version=NUMBER,
 )
-WALLETS = _list(_pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum."))
-PERSON = _object(id=TEXT, wallets=WALLETS)
-ISSUER = _object(can_approve=BOOLEAN, can_close_epoch=BOOLEAN, can_issue=BOOLEAN, id=TEXT, wallets=WALLETS)
-FLAT = _map({"type": ["string", "integer", "boolean", "null"]}, META_KEY_PATTERN)
-SCOPE_SETTINGS = _object(
-    approvers=_list(PERSON),
-    base_issuance=_or_null(AMOUNT),
+WALLETS = array(pattern(ADDRESS_PATTERN, "An address with its EIP-55 checksum."))
+PERSON = obj(id=TEXT, wallets=WALLETS)
+ISSUER = obj(can_approve=BOOLEAN, can_close_epoch=BOOLEAN, can_issue=BOOLEAN, id=TEXT, wallets=WALLETS)
+FLAT = mapping({"type": ["string", "integer", "boolean", "null"]}, META_KEY_PATTERN)
+SCOPE_SETTINGS = obj(
+    approvers=array(PERSON),
+    base_issuance=or_null(AMOUNT),
     catch_up={"enum": ["each", "join"]},
     covers=BOOLEAN,
-    curators=_list(TEXT),
-    hold_epochs=_or_null(NUMBER),
-    issuers=_list(ISSUER),
+    curators=array(TEXT),
+    hold_epochs=or_null(NUMBER),
+    issuers=array(ISSUER),
     merge={"enum": ["auto", "manual"]},
     name=TEXT,
     objection_hours=COUNT,
     outlier_percent=COUNT,
     overlap=BOOLEAN,
-    pool_rules=_list(FLAT),
-    routing=_list(_ref("Route")),
+    pool_rules=array(FLAT),
+    routing=array(_ref("Route")),
     scope_id=SCOPE,
     self_approve=BOOLEAN,
-    sources=_list(_object(name=TEXT, source=TEXT)),
-    spam=_list(_ref("SpamRule")),
-    start=_or_null(TIME),
+    sources=array(obj(name=TEXT, source=TEXT)),
+    spam=array(_ref("SpamRule")),
+    start=or_null(TIME),
     threshold=NUMBER,
     unresolved={"enum": ["share", "hold"]},
     weight_policy=TEXT,
     weights=WEIGHTS,
 )
-EPOCH_ENTRY = _object(
+EPOCH_ENTRY = obj(
     activity_count=COUNT,
-    activity_files=_list(TEXT),
-    amendments=_list(_object(state=STATE, statement_hash=_or_null(HASH), version=NUMBER)),
+    activity_files=array(TEXT),
+    amendments=array(obj(state=STATE, statement_hash=or_null(HASH), version=NUMBER)),
     awards_total_credits=AMOUNT,
     epoch_id=NUMBER,
-    files=_list(TEXT),
+    files=array(TEXT),
     held_credits=AMOUNT,
     period_end=TIME,
     period_start=TIME,
     pool_total_credits=AMOUNT,
     scope_id=SCOPE,
     state=STATE,
-    statement_hash=_or_null(HASH),
+    statement_hash=or_null(HASH),
     undistributed_credits=AMOUNT,
 )
-PINNED = _object(epoch_id=NUMBER, period_start=TIME, weight_config_hash=HASH, weight_policy=TEXT)
-POLICY = _object(
+PINNED = obj(epoch_id=NUMBER, period_start=TIME, weight_config_hash=HASH, weight_policy=TEXT)
+POLICY = obj(
     algorithm=TEXT,
-    epochs=_list(PINNED),
+    epochs=array(PINNED),
     file_sha256=HASH,
     scope_id=SCOPE,
     weight_config_hash=HASH,
@@ -181,23 +194,23 @@ LOGS = {
 """Stored logs of an epoch by name: the record of a line and what it is about."""
 SCOPE_LOGS: tuple[type[records.Record], ...] = (ApproverSet, ApproverSignature, LogLine)
 
-SIGNED = _pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
-BOOK = _object(
+SIGNED = pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
+BOOK = obj(
     declined=SIGNED,
-    people=_list(
-        _object(allocated=SIGNED, earned=SIGNED, moved=SIGNED, name=TEXT, outstanding=SIGNED, paid=SIGNED, user_id=USER)
+    people=array(
+        obj(allocated=SIGNED, earned=SIGNED, moved=SIGNED, name=TEXT, outstanding=SIGNED, paid=SIGNED, user_id=USER)
     ),
     schema={"const": "book/1"},
     scope_id=SCOPE,
     to_pool=SIGNED,
-    until=_or_null(TIME),
+    until=or_null(TIME),
     waived=SIGNED,
     waiting=SIGNED,
 )
-ACCOUNT = _object(
+ACCOUNT = obj(
     closing_credits=SIGNED,
-    items=_list(
-        _object(
+    items=array(
+        obj(
             amount=TEXT, asset=TEXT, at=TIME, balance=SIGNED, credits=SIGNED, evidence=TEXT, hash=TEXT, reference=TEXT,
             source=TEXT, what=TEXT,
         )
@@ -221,27 +234,27 @@ ROUTES: tuple[Served, ...] = (
     _json(
         "index.json",
         "Every file of the site but this one, with size and SHA-256.",
-        _object(**HEAD, files=_list(_object(path=TEXT, sha256=HASH, size=COUNT))),
+        obj(**HEAD, files=array(obj(path=TEXT, sha256=HASH, size=COUNT))),
     ),
-    _json("epochs.json", "All epochs, oldest first within a scope.", _object(**HEAD, epochs=_list(EPOCH_ENTRY))),
+    _json("epochs.json", "All epochs, oldest first within a scope.", obj(**HEAD, epochs=array(EPOCH_ENTRY))),
     _json(
         "scopes.json",
         "Settings of the node and of its scopes as they are now.",
-        _object(**HEAD, epoch=_ref("EpochSettings"), scopes=_list(SCOPE_SETTINGS)),
+        obj(**HEAD, epoch=_ref("EpochSettings"), scopes=array(SCOPE_SETTINGS)),
     ),
     _lines("identities.jsonl", "The bindings log: which account belongs to which user.", "Binding"),
     Served("receipts.jsonl", "The receipts log.", "application/jsonl", {"type": "object"}),
     _json(
         "receipts.json",
         "How each receipt stands, and what its event counted.",
-        _object(
-            receipts=_list(
-                _object(
-                    epoch_id=_or_null(COUNT),
+        obj(
+            receipts=array(
+                obj(
+                    epoch_id=or_null(COUNT),
                     receipt={"type": "object"},
                     receipt_hash=HASH,
                     status={"enum": ["approved", "proposed", "revoked"]},
-                    units=_or_null(TEXT),
+                    units=or_null(TEXT),
                 )
             ),
             schema={"const": "receipts-standing/1"},
@@ -321,22 +334,22 @@ ROUTES: tuple[Served, ...] = (
     _json(
         "contributors/index.json",
         "Everyone whom a binding or an allocation names.",
-        _object(contributors=_list(_object(**ABOUT_USER, epoch_count=COUNT)), node_id=USER),
+        obj(contributors=array(obj(**ABOUT_USER, epoch_count=COUNT)), node_id=USER),
     ),
     _json(
         "contributors/{user_id}.json",
         "One contributor over all epochs, with the lines of the bindings log.",
-        _object(
+        obj(
             **ABOUT_USER,
-            bindings=_list(_ref("Binding")),
-            epochs=_list(_object(**SHARE_FIELDS, epoch_id=NUMBER, period_start=TIME, scope_id=SCOPE, state=STATE)),
+            bindings=array(_ref("Binding")),
+            epochs=array(obj(**SHARE_FIELDS, epoch_id=NUMBER, period_start=TIME, scope_id=SCOPE, state=STATE)),
             node_id=USER,
         ),
     ),
     _json(
         "weights/index.json",
         "What each scope's policy is now, and which weights each epoch pinned.",
-        _object(node_id=USER, scopes=_list(POLICY)),
+        obj(node_id=USER, scopes=array(POLICY)),
     ),
     _json("weights/{hash}.json", "A weight table, under the SHA-256 of its canonical form.", WEIGHTS),
     _text(
@@ -348,32 +361,32 @@ ROUTES: tuple[Served, ...] = (
     _lines(f"{EPOCH}/activity.jsonl", "The events, as stored.", "ActivityEvent"),
     _lines(f"{EPOCH}/activity-{{shard}}.jsonl", "More events: the log goes on past 40 MB.", "ActivityEvent"),
     *(_lines(f"{EPOCH}/{name}", f"{about} As stored.", record) for name, (record, about) in LOGS.items()),
-    _json(f"{EPOCH}/statement.json", "The statement; null while the epoch is open.", _or_null(_ref("Statement"))),
+    _json(f"{EPOCH}/statement.json", "The statement; null while the epoch is open.", or_null(_ref("Statement"))),
     _text(f"{EPOCH}/sha256sums.txt", "For sha256sum -c, once finalized.", r"^([0-9a-f]{64}  [a-z0-9._-]+\n)*$"),
     _json(
         f"{EPOCH}/allocations.json",
         "Everyone's part of the epoch, what is held, and what the pool's rules would add to an open one.",
-        _object(
-            allocations=_list(_object(**SHARE_FIELDS, name=TEXT, user_id=USER)),
-            held=_list(_ref("Held")),
-            projected=_list(_object(amount_credits=AMOUNT, component_id=TEXT, inputs=FLAT, rule=TEXT)),
+        obj(
+            allocations=array(obj(**SHARE_FIELDS, name=TEXT, user_id=USER)),
+            held=array(_ref("Held")),
+            projected=array(obj(amount_credits=AMOUNT, component_id=TEXT, inputs=FLAT, rule=TEXT)),
             state=STATE,
         ),
     ),
     _json(
         f"{EPOCH}/outcomes.json",
         "What each event came to, by user, as places in the raw log.",
-        _object(
-            activity_files=_list(TEXT),
-            columns=_list(TEXT),
-            unresolved=_list(OUTCOME),
-            users=_map(_list(OUTCOME), UUID_PATTERN),
+        obj(
+            activity_files=array(TEXT),
+            columns=array(TEXT),
+            unresolved=array(OUTCOME),
+            users=mapping(array(OUTCOME), UUID_PATTERN),
         ),
     ),
     _json(
         f"{EPOCH}/verify.json",
         "Verdicts of `ledger verify` when the site was built; empty when it did not run.",
-        {"anyOf": [REPORT, _object()]},
+        {"anyOf": [REPORT, obj()]},
     ),
 )
 AMENDMENT = f"{EPOCH}/amendments/{{version}}"
@@ -388,16 +401,16 @@ ROUTES += (
     ),
 )
 PARAMETERS = {
-    "account": _pattern(f"{SCOPE_PATTERN[:-1]}-[0-9]{{4}}$", "The scope's id and the year."),
-    "distribution": _pattern("^(?!0000$)[0-9]{4,9}$", "0001, 0002 … within the scope."),
-    "epoch_id": _pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
+    "account": pattern(f"{SCOPE_PATTERN[:-1]}-[0-9]{{4}}$", "The scope's id and the year."),
+    "distribution": pattern("^(?!0000$)[0-9]{4,9}$", "0001, 0002 … within the scope."),
+    "epoch_id": pattern(NUMBER_PATTERN, "1, 2, 3 … within the scope."),
     "hash": HASH,
     "scope_id": SCOPE,
-    "version": _pattern("^(0[2-9]|[1-9][0-9])$", "02, 03, …: the first correction of an epoch is its second version."),
-    "system": _pattern(
+    "version": pattern("^(0[2-9]|[1-9][0-9])$", "02, 03, …: the first correction of an epoch is its second version."),
+    "system": pattern(
         "^(all-contributors|csv|opencollective|sourcecred)(-(?!000[01])[0-9]{4})?$", "The older system; further files."
     ),
-    "shard": _pattern("^(?!000[01])[0-9]{4}$", "0002, 0003, …"),
+    "shard": pattern("^(?!000[01])[0-9]{4}$", "0002, 0003, …"),
     "user_id": USER,
 }
 
@@ -451,4 +464,4 @@ def _record_schemas() -> dict[str, Schema]:
         found[name] = schema
     for settings in (EpochSettings, Route, SpamRule):
         found[settings.__name__] = settings.model_json_schema(mode="serialization")
-    return {name: _amounts_as_text(schema) for name, schema in found.items()}
+    return {name: amounts_as_text(schema) for name, schema in found.items()}
