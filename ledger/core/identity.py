@@ -91,3 +91,8 @@ def new_user_id(node_id: str, provider: str, external_id: str, used: Collection[
         number += 1
         found = name_uuid(node_id, f"{name}#{number}")
     return UserId(found)
+
+
+def names_of(bindings: Iterable[Binding]) -> dict[UserId, str]:
+    """A readable name per user of a bindings log: the last login that one of his bindings carries."""
+    return {line.user_id: line.login for line in bindings if line.login and line.action == "bind"}

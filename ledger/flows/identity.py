@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
-from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
+from ledger.core.identity import AccountKey, known_users, names_of, new_user_id, resolve_accounts
 from ledger.core.records import Binding
 from ledger.core.statement import would_be_owed
 from ledger.core.values import UserId
@@ -250,15 +250,6 @@ def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal
 def display_names(session: Session) -> dict[UserId, str]:
     """A readable name per user: the last login that one of his bindings carries."""
     return names_of(session.node.bindings())
-
-
-def names_of(bindings: Iterable[Binding]) -> dict[UserId, str]:
-    """The same by a bindings log."""
-    names: dict[UserId, str] = {}
-    for line in bindings:
-        if line.login and line.action == "bind":
-            names[line.user_id] = line.login
-    return names
 
 
 @dataclass(frozen=True, slots=True)

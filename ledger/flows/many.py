@@ -18,6 +18,7 @@ from pathlib import Path
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
+from ledger.core.identity import names_of
 from ledger.core.place import Place
 from ledger.core.values import Timestamp, UserId
 from ledger.engines.port import Engine, EngineError, body
@@ -163,7 +164,7 @@ def _verify(path: Path, root: Path, figures: Mapping[Place, Figures] | None, now
 
 def _of_node(where: str, node: Node, figures: Mapping[Place, Figures], result: Many) -> None:
     """The node's answers: credits by its statements, events and units by the engine's figures."""
-    names = {line.user_id: line.login for line in node.bindings() if line.login and line.action == "bind"}
+    names = names_of(node.bindings())
     credits_: defaultdict[tuple[str, int, UserId], int] = defaultdict(int)
     kinds: defaultdict[tuple[str, int, UserId, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for scope_id in node.scopes:

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from ledger.core.errors import DifferenceError, InputError, UsageError
 from ledger.core.evaluate import Finding
-from ledger.core.identity import AccountKey, resolve_accounts
+from ledger.core.identity import AccountKey, names_of, resolve_accounts
 from ledger.core.merkle import merkle_root
 from ledger.core.records import Binding, Statement
 from ledger.core.values import Credits, Hash, NodeId, ScopeId, UserId
-from ledger.flows.identity import names_of
 from ledger.flows.peersite import look_at
 from ledger.flows.session import Session, find_node, open_session
 from ledger.flows.witness import changed_past, memory_form, read_memory, root_of, seen_of, witness

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ledger.core.identity import names_of
 from ledger.core.records import Binding
+from ledger.core.values import UserId
 
 
 def number(value: int | str) -> str:
@@ -24,14 +26,9 @@ def share(text: str | None) -> str:
     return f"{int(whole + part[:2])}.{part[2:4]} %"
 
 
-def bound_names(bindings: Sequence[Binding]) -> dict[str, str]:
+def bound_names(bindings: Sequence[Binding]) -> dict[UserId, str]:
     """What each user is called after these lines: the last login that a binding carries, else the id's first digits."""
-    found: dict[str, str] = {}
-    for line in bindings:
-        found.setdefault(line.user_id, line.user_id[:8])
-        if line.action == "bind" and line.login:
-            found[line.user_id] = line.login
-    return found
+    return {line.user_id: line.user_id[:8] for line in bindings} | names_of(bindings)
 
 
 def renamed(bindings: Sequence[Binding], now: Mapping[str, str]) -> dict[str, str]:
