@@ -7,7 +7,6 @@ engine, which tells it in the words that it always uses.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ledger.compute.batch import Wanted
 from ledger.compute.loaded import LoadedEpoch
+from ledger.compute.processes import processes
 from ledger.compute.scan import Extent, count_lines
 from ledger.compute.summed import SummedEpoch
 from ledger.compute.sums import Sums, merged
@@ -33,8 +33,6 @@ from ledger.store.node import EpochFolder
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
 
-MOST_WORKERS = 8
-"""Each takes up to WORKER_MEMORY."""
 WORKER_MEMORY = "512MB"
 
 
@@ -106,7 +104,7 @@ def prove_by_shard(engine: Engine, folder: EpochFolder, epoch: Epoch, identities
         Wanted(OneShard(*place, shard.name), epoch, identities_size, first)
         for shard, first in zip(shards, firsts, strict=False)
     ]
-    pool = ProcessPoolExecutor(workers(len(jobs)), get_context("spawn"))
+    pool = ProcessPoolExecutor(processes(len(jobs)), get_context("spawn"))
     try:
         asked = [pool.submit(prove, folder.root, job) for job in jobs]
         if not engine.remember_apart(folder.relative, shards):  # an amendment's events are the base's
@@ -121,10 +119,3 @@ def prove_by_shard(engine: Engine, folder: EpochFolder, epoch: Epoch, identities
     finally:
         pool.shutdown(cancel_futures=True)
     return ByShard(engine, Wanted(folder, epoch, identities_size), parts)
-
-
-def workers(shards: int) -> int:
-    """How many processes prove so many shards here."""
-    return min(
-        shards, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS
-    )

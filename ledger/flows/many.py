@@ -7,7 +7,6 @@ version in force; the year is that in which an epoch's window ends.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from ledger.compute.processes import processes
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
@@ -33,7 +33,6 @@ from ledger.store.node import Node, load_node
 
 TABLES = {"epochs": "epochs", "payouts": "payouts", "published": "events"}
 """The tables of a site that are read, by the names that the queries know."""
-MOST_PROCESSES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _verify_all(
     jobs = [(path, nodes[path].root, figures.get(path), now) for path in nodes]
     if len(jobs) < 2:
         return {job[0]: _verify(*job) for job in jobs}
-    with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1, MOST_PROCESSES), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes(len(jobs)), get_context("spawn")) as pool:
         asked = [(job[0], pool.submit(_verify, *job)) for job in jobs]
         return {path: answer.result() for path, answer in asked}
 

@@ -5,7 +5,6 @@ What is found is kept by `ledger.core.recover`, so that no rule knows of it and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ from itertools import chain, islice
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from ledger.compute.processes import processes
 from ledger.core.errors import SignatureError
 from ledger.core.recover import has_coincurve, recover_signer, remember
 
@@ -25,7 +25,6 @@ Signed = tuple[str, str]
 
 FEW, FEW_SLOW = 10_000, 100
 """Fewer signatures than this are recovered here: starting processes takes longer. The second, without coincurve."""
-MOST_PROCESSES = 8
 PARTS = 4
 """A process takes a part of this size of FEW at once."""
 
@@ -37,12 +36,12 @@ def recover_ahead(signed: Iterable[Signed]) -> int:
     untaken. One without a signer is left to whoever asks for it, who then raises what is wrong with it.
     """
     pairs, few = _distinct(signed), FEW if has_coincurve() else FEW_SLOW
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES)
-    first = list(islice(pairs, few)) if processes > 1 else []
-    if processes < 2 or len(first) < few:
+    cores = processes()
+    first = list(islice(pairs, few)) if cores > 1 else []
+    if cores < 2 or len(first) < few:
         return 0
     given = 0
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
         try:
             asked = [(part, _ask(pool, part)) for part in _parts(chain(first, pairs), -(-few // PARTS))]
         except BaseException:

@@ -6,7 +6,6 @@ many processes there are.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections import ChainMap
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from typing import Any, Self
 
 import jinja2
 
+from ledger.compute.processes import processes
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
@@ -33,7 +33,6 @@ from ledger.site.words import number, share, units
 
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
-MOST_PROCESSES = 8
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,7 @@ class Press:
         self._asked: list[Future[None]] = []
         self._pool: ProcessPoolExecutor | None = None
         if pages >= FEW:
-            processes = min(os.cpu_count() or 1, MOST_PROCESSES)
-            self._pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (renderer,))
+            self._pool = ProcessPoolExecutor(processes(), get_context("spawn"), _begin, (renderer,))
 
     def __enter__(self) -> Self:
         return self

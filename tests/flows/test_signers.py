@@ -27,7 +27,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recover, "_AHEAD", {})
     monkeypatch.setattr(signers, "FEW", 4)
     monkeypatch.setattr(signers, "FEW_SLOW", 4)
-    monkeypatch.setattr(signers.os, "cpu_count", lambda: 2)
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "2")
 
 
 def test_signers_are_the_same_whether_other_processes_recover_them_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
