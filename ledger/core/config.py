@@ -64,7 +64,7 @@ _FORMS = {
 class Settings(BaseModel):
     """Base of all settings: unknown keys and mistyped values are refused."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

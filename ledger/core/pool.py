@@ -64,7 +64,7 @@ class PoolFacts:
 class Rule(BaseModel, ABC):
     """Base of the rules as the scope's file writes them and `epoch.json` pins them."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
     @property
     def component(self) -> ComponentId:

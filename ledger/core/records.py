@@ -105,7 +105,7 @@ _set = object.__setattr__
 class Record(BaseModel):
     """Base of all records: strict types, no unknown fields, never changed once made."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True, populate_by_name=True)
 
     node_id: Node
 
@@ -351,7 +351,7 @@ class Transition(EpochRecord):
 class Interval(BaseModel):
     """A closed stretch of time `[from, to)` of a stream that was read in full."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True, populate_by_name=True)
 
     from_: Time = Field(alias="from")
     to: Time

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from ledger.core.errors import SignatureError
+from ledger.core.keccak import keccak, with_checksum
 
 if TYPE_CHECKING:
     from ledger.core.values import Address
@@ -94,9 +95,7 @@ def _recovery() -> Callable[[bytes, bytes], bytes]:
 @lru_cache(maxsize=1024)
 def _address_of(key: bytes) -> Address:
     """The checksummed address of a key (its 64 bytes); remembered, since a long log has few signers."""
-    from eth_keys.datatypes import PublicKey
-
-    return cast("Address", PublicKey(key).to_checksum_address())
+    return cast("Address", with_checksum(keccak(key)[-20:].hex()))
 
 
 def _name(text: str, signature: str) -> bytes:
@@ -117,8 +116,6 @@ def recover_signer(text: str, signature: str) -> Address:
         return known
     if normalize_signature(signature) != signature:
         raise SignatureError("the signature is not in its stored form (lowercase, v 27 or 28)")
-    from eth_utils.crypto import keccak
-
     body, raw = text.encode(), bytes.fromhex(signature[2:])
     try:
         digest = keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(body), body))  # EIP-191, version 0x45

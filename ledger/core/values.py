@@ -24,6 +24,7 @@ from pydantic import (
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, is_clean
 from ledger.core.errors import InputError
+from ledger.core.keccak import with_checksum
 
 MAX_AMOUNT = 2**63 - 1
 """Largest amount of units or credits, totals included: a signed 64-bit integer."""
@@ -108,11 +109,9 @@ def checksummed(address: str) -> Address:
 
     Raises ValueError for anything but 0x and 40 hex digits, and for mixed case with a wrong checksum.
     """
-    from eth_utils.address import to_checksum_address  # lazily: heavy, and most runs meet no address
-
     if re.fullmatch(ADDRESS_PATTERN, address) is None:
         raise ValueError(f"{address[:60]!r} is no address: 0x and 40 hex digits")
-    right = str(to_checksum_address(address))
+    right = with_checksum(address[2:])
     digits = address[2:]
     if address != right and digits not in (digits.lower(), digits.upper()):
         raise ValueError(f"address {address} has a wrong EIP-55 checksum; a typing mistake? expected {right}")

@@ -32,7 +32,7 @@ PURE = frozenset(
             "typing_extensions",
             "uuid",
         ),
-        *("coincurve", "eth_account", "eth_keys", "eth_utils", "ledger", "pydantic", "pydantic_core"),
+        *("coincurve", "eth_account", "eth_hash", "eth_keys", "ledger", "pydantic", "pydantic_core"),
     }
 )
 """What core may import: no client, no clock, no disk, no environment."""

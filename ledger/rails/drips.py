@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ledger.rails.merkle_oz import keccak
+from ledger.core.keccak import keccak
 from ledger.rails.port import Order, is_token
 from ledger.rails.splits import shares_of
 

@@ -9,14 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ledger.core.keccak import keccak
 from ledger.rails.port import Order, is_token
-
-
-def keccak(data: bytes) -> bytes:
-    """Keccak-256."""
-    from eth_utils.crypto import keccak as digest  # lazily: heavy
-
-    return digest(data)
 
 
 def leaf_of(address: str, amount: int) -> bytes:

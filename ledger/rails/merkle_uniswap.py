@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ledger.rails.merkle_oz import keccak
+from ledger.core.keccak import keccak
 from ledger.rails.port import Order, is_token
 
 

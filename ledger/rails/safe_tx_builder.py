@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from ledger.core.distribution import PlanLine
+from ledger.core.keccak import keccak
 from ledger.core.money import chain_of, token_of
 from ledger.core.values import to_milliseconds
 from ledger.rails.port import Order, in_parts, is_token
@@ -75,8 +76,6 @@ def _transaction(line: PlanLine, token: str | None) -> dict[str, Any]:
 
 def checksum(batch: dict[str, Any]) -> str:
     """The app's checksum over a batch: Keccak-256 of its own serialization, with `name` null and no `checksum`."""
-    from eth_utils.crypto import keccak
-
     meta = {key: value for key, value in batch["meta"].items() if key != "checksum"}
     return "0x" + keccak(_serialized({**batch, "meta": {**meta, "name": None}}).encode()).hex()
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 
 from ledger.core.errors import InputError
+from ledger.core.keccak import keccak
 from ledger.core.planning import split_minor
 from ledger.core.values import UserId
-from ledger.rails.merkle_oz import keccak
 from ledger.rails.port import Order, is_token
 
 WHOLE = 1_000_000
