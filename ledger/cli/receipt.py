@@ -189,8 +189,8 @@ def _finish(
     evidence: str,
 ) -> None:
     """Print the texts, or sign and record them all in one write."""
+    from ledger.flows.followup import follow_up
     from ledger.flows.receipts.acts import sign_with_keystore, take
-    from ledger.flows.receipts.follow import follow_up
 
     if signatures and keystore is not None:
         raise UsageError("give --signature or --keystore, not both")
@@ -248,7 +248,7 @@ def add(node_dir: Path | None, now: str | None, as_json: bool, file: Any, eviden
 
     Example: ledger receipt add signed.jsonl
     """
-    from ledger.flows.receipts.follow import follow_up
+    from ledger.flows.followup import follow_up
     from ledger.flows.receipts.offers import take_offers
 
     with session(node_dir, now) as run:

@@ -16,9 +16,9 @@ from ledger.core.values import Timestamp, parse_time
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate
 from ledger.flows.drafting import as_stated
+from ledger.flows.followup import follow_up
 from ledger.flows.receipts.acts import Draft, draft_decisions, draft_receipts, find_receipts, take
 from ledger.flows.receipts.events import receipt_events
-from ledger.flows.receipts.follow import follow_up
 from ledger.flows.receipts.table import part, receipts_of
 from ledger.flows.remarks import remarks
 from ledger.flows.session import Session

@@ -1,4 +1,4 @@
-"""What follows an act at once: a revocation leaves its event out while that can be, and else says what must come."""
+"""What follows an act on a receipt at once: a revocation leaves its event out, or else says what must come."""
 
 from __future__ import annotations
 
