@@ -120,6 +120,17 @@ def test_every_module_says_what_it_is_for() -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "ledger").rglob("*.sql")), ids=lambda path: path.stem)
+def test_the_header_of_a_query_says_what_it_takes_and_gives(path: Path) -> None:
+    """Every table that it reads and every value that it is given, by name."""
+    header, text = re.fullmatch(r"((?:--.*\n)+)((?:(?!--).*\n)+)", path.read_text("utf-8")).groups()  # type: ignore[union-attr]
+    inputs = re.match(r"-- \w[^$]*?\n-- Inputs +(\S(?:.*\n)+?)-- (?:Output|Table) +\S", header)
+    assert inputs, "first what it computes, then Inputs, then Output or Table"
+    own = set(re.findall(r"(?:WITH|,)\s+(\w+) AS \(", text))
+    read = set(re.findall(r"\b(?:FROM|JOIN) (\w+)\b(?! *\()", text)) - own
+    assert read | set(re.findall(r"\$\w+", text)) <= set(re.findall(r"\$?\w+", inputs[1]))
+
+
 def loaded_by(*argv: str) -> set[str]:
     """Top-level names of the modules that a fresh interpreter loads while it runs `argv`."""
     result = run(sys.executable, "-X", "importtime", *argv)

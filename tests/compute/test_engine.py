@@ -68,9 +68,8 @@ def test_no_query_has_a_floating_column(loaded: Engine, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SQL)
-def test_every_query_says_what_it_computes_and_in_which_order(name: str) -> None:
+def test_every_query_whose_rows_are_read_says_in_which_order(name: str) -> None:
     text = query(name)
-    assert re.match(r"-- \w.*\n(--.*\n)*-- Inputs .*\n(--.*\n)*-- (Output|Table) ", text)
     assert ("\nORDER BY" in text) != ("-- Table" in text)
 
 
