@@ -10,7 +10,7 @@ from typing import Self
 
 import duckdb
 
-from ledger.engines.port import TABLES, EngineError, Opened, Row
+from ledger.engines.port import TABLES, EngineError, Opened, Row, not_found
 
 ROWS_AT_A_TIME = 20_000
 _MACRO = "CREATE MACRO sha2(data, bits) AS sha256(data)"
@@ -73,8 +73,11 @@ class DuckEngine:
         self._spill.cleanup()
 
     def open(self, paths: Sequence[Path]) -> dict[Path, Opened]:
-        """Makes these files the ones whose lines are asked about; a file that is not there is left out."""
-        there = {str(path): path for path in paths if path.is_file()}
+        """Makes these files the ones whose lines are asked about. EngineError, naming it, for one that is not found."""
+        there = {str(path): path for path in paths}
+        for path in paths:
+            if not path.is_file():
+                raise not_found(path)
         with _in_our_words():
             self._database.execute("SET VARIABLE paths = $paths::VARCHAR[]", {"paths": list(there)})
             found = self._database.execute(_OPEN, {"paths": list(there)}).fetchall() if there else []

@@ -41,6 +41,12 @@ class EngineError(LedgerError):
     """The engine itself failed: not found, ended, or it cannot read what it was given."""
 
 
+def not_found(path: Path) -> EngineError:
+    """The error for a file that lies here, and that the engine does not see."""
+    hint = "A cluster must see the nodes' files: --shared LOCAL=THERE says under which address."
+    return EngineError("the engine does not find this file", path=str(path), hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A file as the engine sees it: the name that it has there, and its lines."""
@@ -57,7 +63,7 @@ class Engine(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def open(self, paths: Sequence[Path]) -> dict[Path, Opened]:
-        """Makes these files the ones whose lines are asked about; a file that the engine does not find is left out."""
+        """Makes these files the ones whose lines are asked about. EngineError, naming it, for one that is not found."""
 
     def load(self, shards: Iterable[Row]) -> None:
         """Makes `lines` and `events` those of these files: each one's name, its log, the place of its first line."""

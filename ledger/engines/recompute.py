@@ -19,7 +19,7 @@ from ledger.core.merkle import EMPTY_ROOT, root_of_hashes
 from ledger.core.place import Place
 from ledger.core.records import Binding, Override
 from ledger.core.values import Hash, UserId
-from ledger.engines.port import Engine, EngineError, Row, body
+from ledger.engines.port import Engine, Row, body
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
 
@@ -127,9 +127,6 @@ def _open(engine: Engine, shards: Sequence[tuple[int, Path]]) -> dict[int, int]:
     first: defaultdict[int, int] = defaultdict(int)
     rows = []
     for log, path in shards:
-        if path not in opened:
-            hint = "A cluster must see the nodes' files: --shared LOCAL=THERE says under which address."
-            raise EngineError("the engine does not find this file", path=str(path), hint=hint)
         rows.append((opened[path].name, log, first[log]))
         first[log] += opened[path].lines
     engine.load(rows)

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from ledger.core.errors import UsageError
-from ledger.engines.port import TABLES, EngineError, Opened, Row
+from ledger.engines.port import TABLES, EngineError, Opened, Row, not_found
 
 DEFAULT_PORT = 15002
 """Spark Connect's own."""
@@ -94,11 +94,19 @@ class SparkEngine:
             self._server.stop()
 
     def open(self, paths: Sequence[Path]) -> dict[Path, Opened]:
-        """Makes these files the ones whose lines are asked about; a file that the engine does not find is left out."""
+        """Makes these files the ones whose lines are asked about. EngineError, naming it, for one that is not found."""
+        from pyspark.errors import AnalysisException
+
         asked = {_plain(self._address(path)): path for path in paths}
         with _in_our_words():
             raw = self._session.read.format("binaryFile").load([self._address(path) for path in paths])
-            raw.createOrReplaceTempView("raw")
+            try:
+                raw.createOrReplaceTempView("raw")
+            except AnalysisException as error:  # Spark names it at once; Sail reads those that are there
+                lost = asked.get(_plain((error.getMessageParameters() or {}).get("path", "")))
+                if lost is None:
+                    raise
+                raise not_found(lost) from error
         found = {}
         for name, lines in self.rows(_OPEN):
             path = asked.get(_plain(name))
@@ -106,6 +114,9 @@ class SparkEngine:
                 path = next((one for there, one in asked.items() if there.endswith("/" + _plain(name))), None)
             if path is not None:
                 found[path] = Opened(name, lines)
+        for path in paths:
+            if path not in found:
+                raise not_found(path)
         return found
 
     def load(self, shards: Iterable[Row]) -> None:
