@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants verify lint bench bench-peers test-spark lock dist sbom release-check clean
+.PHONY: help demo test mutants verify lint bench bench-peers test-spark spark-server lock dist sbom release-check clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,9 +40,15 @@ bench: $(STAMP)  ## benchmarks, as a table of ratios
 bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 …")
 	$(BIN)/python -m benchmarks.peers $(SIZES)
 
-test-spark: $(STAMP)  ## the engines' tests on a Spark that runs somewhere: REMOTE=sc://HOST
-	@test -n "$(REMOTE)" || { echo "make: say where Spark Connect answers: make test-spark REMOTE=sc://HOST" >&2; exit 1; }
+test-spark: $(STAMP)  ## the engines' tests on a real Spark, started here (needs Java 17) or at REMOTE=sc://HOST
+ifdef REMOTE
 	LEDGER_SPARK_REMOTE=$(REMOTE) $(BIN)/pytest -q tests/engines
+else
+	$(BIN)/python -m tests.engines.sparkserver $(BIN)/pytest -q tests/engines
+endif
+
+spark-server: $(STAMP)  ## a real Spark on loopback until Ctrl-C, for `ledger … --engine spark --remote` (needs Java 17)
+	$(BIN)/python -m tests.engines.sparkserver
 
 lock:  ## after a change of dependencies: write both lock files anew (needs uv; UV=path)
 	$(UV) lock
