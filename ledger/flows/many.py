@@ -116,6 +116,7 @@ def audit_many(paths: Sequence[Path], now: Timestamp, asked: Asked) -> Many:
             figures, failed = _figures(engine, right)
             if failed is not None:
                 raise failed
+            looked |= _verify_all(right, figures, now)
         for path, one in figures.items():
             _of_node(str(path), nodes[path], one, result)
         for path in paths:

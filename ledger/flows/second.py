@@ -85,13 +85,25 @@ def _is_asked(unit: Unit, scopes: Sequence[str], epoch_id: int | None) -> bool:
 
 
 class SecondOpinion:
-    """Loads epochs by `loads`, and gives them the sums of the second engine where it has them."""
+    """Loads epochs by `loads`, and gives them the sums of the second engine where it has them.
+
+    `unheard`: those of which it has none, so that one that passes nevertheless is not taken for recomputed.
+    """
 
     def __init__(self, loads: Loads, figures: Mapping[Place, Figures]) -> None:
         self._loads, self._figures = loads, figures
+        self.unheard: list[Place] = []
 
     def load(self, folder: EpochFolder, epoch: Epoch, identities_size: int) -> LoadedEpoch:
         """The epoch in the engine."""
         loaded = self._loads.load(folder, epoch, identities_size)
         figures = self._figures.get(folder.where)
-        return loaded if figures is None or figures.bindings != identities_size else Recomputed(loaded, folder, figures)
+        if figures is None or figures.bindings != identities_size:
+            self.unheard.append(folder.where)
+            return loaded
+        return Recomputed(loaded, folder, figures)
+
+    def must_be_heard(self) -> None:
+        """EngineError where an epoch was loaded without the second engine's word."""
+        for place in self.unheard:
+            raise EngineError(f"the second engine made no figures of {place}")

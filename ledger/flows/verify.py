@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.compute.ahead import Ahead
+from ledger.compute.derive import Loads
 from ledger.core.conduct import binding_findings
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
@@ -77,7 +78,8 @@ def verify(
 
     `roots`: what an outsider kept, the hash of the line with which a scope's approvers began; another one differs.
     `known`: what the caller proved before; epochs that are the same still are told as known, what passes is added.
-    `second`: sums and roots that another engine made (`flows.second`), to which the statements are held instead.
+    `second`: sums and roots that another engine made (`flows.second`), to which the statements are held instead;
+    EngineError where all would pass and an epoch is not among them.
     """
     with reading(session):
         return _verified(session, scope_id, epoch_id, roots, known, second)
@@ -103,6 +105,7 @@ def _verified(
     receipts = ReceiptCheck(session)
     same = _known_epochs(node, session.scope_ids(scope_id), known) if known else set()
     result.findings += _ids_elsewhere(session, scope_id, epoch_id, same)
+    asked: list[SecondOpinion] = []
     for scope in session.scope_ids(scope_id):
         folders = _folders(node, scope)
         result.findings += _scope_findings(node, scope, folders)
@@ -113,7 +116,10 @@ def _verified(
         if not has_coincurve():
             recover_ahead(_signed(new))
         ahead = Ahead(session.engine, node, new)
-        loads = ahead if second is None else SecondOpinion(ahead, second)
+        loads: Loads = ahead
+        if second is not None:
+            loads = SecondOpinion(ahead, second)
+            asked.append(loads)
         for folder in folders:
             if (scope, folder.epoch_id) in same:
                 hash_ = folder.hash_of("statement.json")
@@ -136,6 +142,8 @@ def _verified(
     result.findings += _unknown_scopes(node)
     told = set(result.all_findings)
     result.findings += [finding for finding in _of_receipts(receipts) if finding not in told]
+    for opinion in asked if result.ok else ():
+        opinion.must_be_heard()
     return result
 
 

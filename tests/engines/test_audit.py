@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -11,10 +12,14 @@ from click.testing import CliRunner
 
 from ledger.cli.app import ledger
 from ledger.core.errors import InputError, UsageError
+from ledger.core.values import Timestamp
+from ledger.engines.recompute import recompute
+from ledger.flows import many
 from ledger.flows.many import TABLES, audit_many, year_of_end
 from ledger.flows.second import Asked
 from ledger.site.datatables import TABLES as PUBLISHED
 from ledger.store.node import load_node
+from tests.engines.test_engines import other
 from tests.nodes import NOW, golden_copy
 
 LOG = "data/epochs/default/0001/activity.jsonl"
@@ -89,6 +94,24 @@ def test_the_command_tells_both_tables_and_ends_with_one_where_a_node_differs(tm
     told = json.loads(as_json.stdout)
     assert as_json.return_value == 0 and told["schema"] == "audit-many/1" and told["ok"]
     assert told["brought"][0]["milli_units"] == str(2**63)
+
+
+def in_this_process(nodes: Any, figures: Any, now: Timestamp) -> Any:
+    """Without processes to start; they are another test's."""
+    return {path: many._verify(path, node.root, figures.get(path), now) for path, node in nodes.items()}
+
+
+def test_one_nodes_bytes_do_not_spare_another_the_second_engines_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No engine takes the first node's bytes; the second node is asked about again, and held to that."""
+    wrong, right = golden_copy(tmp_path / "wrong"), golden_copy(tmp_path / "right")
+    (wrong / LOG).write_bytes(b"\xff" + (wrong / LOG).read_bytes())
+    monkeypatch.setattr(many, "recompute", lambda *asked: {key: other(one) for key, one in recompute(*asked).items()})
+    monkeypatch.setattr(many, "_verify_all", in_this_process)
+    found = audit_many([wrong, right], NOW, Asked())
+    assert [node.ok for node in found.nodes] == [False, False]
+    assert {finding.rule for finding in found.nodes[1].findings} == {"ACTIVITY_APPEND_ONLY", "PAYOUT_DETERMINISTIC"}
 
 
 def test_what_is_no_node_is_refused_in_words(tmp_path: Path) -> None:

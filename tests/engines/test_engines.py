@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ledger.core.place import Place
 from ledger.core.values import MAX_AMOUNT
 from ledger.engines.duck import DuckEngine
 from ledger.engines.port import Engine, EngineError
-from ledger.engines.recompute import recompute
+from ledger.engines.recompute import Figures, recompute
 from ledger.engines.spark import SparkEngine
 from ledger.flows.second import Asked, second_opinion
 from ledger.flows.session import Session
@@ -178,14 +179,25 @@ def test_what_the_second_engine_finds_is_what_the_statement_is_held_to(tmp_path:
     with at(root, NOW) as session:
         figures, _ = second_opinion(session, "default", 1, Asked())
         assert figures is not None and list(figures) == [Place("default", 1)]
-        wrong = {key: _other(one) for key, one in figures.items()}
+        wrong = {key: other(one) for key, one in figures.items()}
         told = {finding.rule for finding in verify(session, "default", 1, second=wrong).all_findings}
     assert told == {"ACTIVITY_APPEND_ONLY", "PAYOUT_DETERMINISTIC"}
 
 
-def _other(figures: Any) -> Any:
-    from dataclasses import replace
+def test_an_epoch_that_the_second_engine_did_not_see_is_no_pass(tmp_path: Path) -> None:
+    root = golden_copy(tmp_path / "node")
+    with at(root, NOW) as session:
+        figures, _ = second_opinion(session, None, None, Asked())
+        assert figures is not None and verify(session, second=figures).ok
+        less = {key: one for key, one in figures.items() if key != Place("default", 1)}
+        fewer = {key: replace(one, bindings=one.bindings + 1) for key, one in figures.items()}
+        for partly in (less, fewer):
+            with pytest.raises(EngineError, match="made no figures of default/1"):
+                verify(session, second=partly)
 
+
+def other(figures: Figures) -> Figures:
+    """What an engine would say of a log and a sum that are not these."""
     first, *rest = figures.sums.users
     users = (first._replace(proposed_units=first.proposed_units + 1), *rest)
     return replace(figures, root=merkle_root([b"x"]), sums=replace(figures.sums, users=users))
