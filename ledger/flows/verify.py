@@ -23,17 +23,18 @@ from ledger.core.signing import signed_text
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.engines.recompute import Figures
-from ledger.flows.epochcheck import EpochCheck, EpochReport, as_finding
+from ledger.flows.epochcheck import EpochReport, as_finding
 from ledger.flows.known import Known
 from ledger.flows.paying.check import money_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.second import SecondOpinion
 from ledger.flows.session import Session, reading
+from ledger.flows.sidebyside import SideBySide, reports_of
 from ledger.flows.signers import Signed, recover_ahead
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
-from ledger.store.amendments import amendments, gap_findings
+from ledger.store.amendments import gap_findings
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
 from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
@@ -105,21 +106,27 @@ def _verified(
     receipts = ReceiptCheck(session)
     same = _known_epochs(node, session.scope_ids(scope_id), known) if known else set()
     result.findings += _ids_elsewhere(session, scope_id, epoch_id, same)
-    asked: list[SecondOpinion] = []
-    for scope in session.scope_ids(scope_id):
-        folders = _folders(node, scope)
-        result.findings += _scope_findings(node, scope, folders)
-        with suppress(LedgerError):  # one of the findings
-            result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
-        folders = [folder for folder in folders if epoch_id in (None, folder.epoch_id)]
-        new = [each for each in folders if (scope, each.epoch_id) not in same]
-        if not has_coincurve():
-            recover_ahead(_signed(new))
-        ahead = Ahead(session.engine, node, new)
+    scopes = {scope: _folders(node, scope) for scope in session.scope_ids(scope_id)}
+    asked = {scope: [each for each in epochs if epoch_id in (None, each.epoch_id)] for scope, epochs in scopes.items()}
+    new = {scope: [each for each in asked[scope] if (scope, each.epoch_id) not in same] for scope in scopes}
+    with SideBySide(session, receipts, new if second is None else {}) as beside:
+        for scope, folders in scopes.items():
+            result.findings += _scope_findings(node, scope, folders)
+            with suppress(LedgerError):  # one of the findings
+                result.trust.append(trust_of(node.scope(scope), node.chain(scope)))
+        checked = beside.reports()
+    if beside.repeated:
+        session.engine.forget_ids()
+        _ids_elsewhere(session, scope_id, epoch_id, same)
+    opinions: list[SecondOpinion] = []
+    for scope, folders in asked.items():
+        if not checked and not has_coincurve():
+            recover_ahead(_signed(new[scope]))
+        ahead = Ahead(session.engine, node, new[scope])
         loads: Loads = ahead
         if second is not None:
             loads = SecondOpinion(ahead, second)
-            asked.append(loads)
+            opinions.append(loads)
         for folder in folders:
             if (scope, folder.epoch_id) in same:
                 hash_ = folder.hash_of("statement.json")
@@ -127,12 +134,10 @@ def _verified(
                 result.known.append(f"{scope}/{folder.epoch_id}")
                 continue
             session.tell(f"verifying {scope}/{folder.epoch_id}")
-            reports = [EpochCheck(session, each, receipts, loads).report() for each in (folder, *amendments(folder))]
+            reports = checked.get((scope, folder.epoch_id)) or reports_of(session, folder, receipts, loads)
             result.epochs += reports
             if known is not None:
                 known.learn(folder, passed=all(each.ok and each.state == "finalized" for each in reports))
-            if isinstance(folder, FolderOnce):
-                folder.forget()
     result.findings += _binding_findings(node)
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:
@@ -142,7 +147,7 @@ def _verified(
     result.findings += _unknown_scopes(node)
     told = set(result.all_findings)
     result.findings += [finding for finding in _of_receipts(receipts) if finding not in told]
-    for opinion in asked if result.ok else ():
+    for opinion in opinions if result.ok else ():
         opinion.must_be_heard()
     return result
 
