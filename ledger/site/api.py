@@ -18,6 +18,7 @@ from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.site.openapi import openapi
+from ledger.site.person_events import PersonFile
 from ledger.site.views_amend import amendment_views, credits_in_force
 from ledger.site.words import bound_names
 from ledger.store import layout
@@ -55,6 +56,8 @@ class Api:
         self._shares: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {}
         self._credits: dict[str, int] = {}
         self._reviewed: set[str] = set()
+        self.event_files: dict[str, tuple[PersonFile, ...]] = {}
+        """The files with a person's events (`person_events.py`), by user."""
 
     def put(self, path: str, data: bytes) -> None:
         """Write one file under the API's root."""
@@ -198,7 +201,15 @@ class Api:
             listed.append({**about, "epoch_count": len(shares)})
             bindings = [line.fields() for line in bound.get(user_id, [])]
             epochs = [{**epoch, **dict(zip(SHARE_NAMES, share, strict=True))} for epoch, share in shares]
-            full = {**about, "bindings": bindings, "epochs": epochs, "node_id": self._node.node_id}
+            files = self.event_files.get(user_id, ())
+            full = {
+                **about,
+                "bindings": bindings,
+                "epochs": epochs,
+                "event_count": sum(file.event_count for file in files),
+                "event_files": [{"event_count": file.event_count, "path": file.path} for file in files],
+                "node_id": self._node.node_id,
+            }
             self.put_json(f"contributors/{user_id}.json", full)
         self.put_json("contributors/index.json", {"contributors": listed, "node_id": self._node.node_id})
 

@@ -34,6 +34,7 @@ from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.oddnames import odd_names
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
+from ledger.site.person_events import PersonEvents
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
 from ledger.site.sharing import ABOUT, Shared, badges, epoch_words, write_favicon
@@ -186,6 +187,7 @@ class _Pages:
         self._contributors = self._everyone()
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
         self._finding = Finding(node, building, self._names)
+        self._events = PersonEvents(building / "person_events")
         self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._receipts = Receipts(node)
@@ -219,9 +221,7 @@ class _Pages:
                 self._finding.saw(page, derived.evaluation.allocations, outcomes, titles, corrected)
                 for outcome in outcomes:
                     self._receipts.saw(scope_id, folder.epoch_id, outcome)
-                    if outcome.user_id in self._contributors:
-                        title = titles.get((outcome.path, outcome.line), "")
-                        self._contributors[outcome.user_id].saw(scope_id, folder.epoch_id, outcome, title)
+                self._events.saw(scope_id, folder.epoch_id, page.statement.period_start, outcomes, titles)
                 self._api.epoch(folder, derived, page.state, outcomes)
                 self.news += news(page.scope_name, page.statement, folder.transitions())
                 self._remember(page, corrected)
@@ -229,6 +229,8 @@ class _Pages:
                     folder.forget()
             if scope_id in last:
                 self._profiles[scope_id] = Profile.of(*last.pop(scope_id))
+        for person in self._contributors.values():
+            person.event_count = self._events.count(person.user_id)
 
     def _remember(self, page: EpochPage, corrected: Mapping[str, int] | None) -> None:
         """What other pages show of an epoch; its own view is laid aside. `corrected`: credits of another version."""
@@ -299,11 +301,13 @@ class _Pages:
                     if not money.in_use and (owed := money.book.balances.get(UserId(person.user_id), 0)) > 0
                 ]
                 wishes = instructed.of(person.user_id) if in_use else None
+                events = self._events.write(person.user_id, api.put)
+                api.event_files[person.user_id] = events.files
                 press.page(
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
                     unpaid=unpaid, node_id=self._node.node_id, known=known, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
-                    elsewhere=theirs_of(self._peers, person.accounts),
+                    elsewhere=theirs_of(self._peers, person.accounts), events=events,
                 )  # fmt: skip
                 for money in in_use:
                     for name, data in money.files(person.user_id, person.name).items():
@@ -321,6 +325,7 @@ class _Pages:
                         api.put(place, made)
                     else:
                         api.put_json(place, made)
+            self._events.close()
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from ledger.core.canonical import encode
 from ledger.site.timeline import Span, Timeline, timeline
 from ledger.site.views import EpochRow
-from ledger.site.views_people import Contributor
+from ledger.site.views_people import MONTHS, Contributor
 
 MOST_UNFOLDED = 8
 """Lines of a year that stand there without months to unfold."""
@@ -20,10 +20,6 @@ FIRST_PEOPLE = 100
 """Contributors that the page renders, those with most credits."""
 MOST_SCOPES = 4
 """Scopes that have a column among the contributors; each person's own page has all."""
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 EPOCH_COLUMNS = (
     "epoch", "from", "to", "state", "events", "people", "pool", "allocated", "held", "late", "unbound", "recomputes",
 )  # fmt: skip

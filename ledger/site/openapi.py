@@ -76,6 +76,23 @@ OUTCOME: Schema = {
     "minItems": 6,
     "type": "array",
 }
+THEIR_EVENT = obj(
+    artifact_url=TEXT,
+    epoch_id=NUMBER,
+    event_time=TIME,
+    event_type=TEXT,
+    file=TEXT,
+    id=TEXT,
+    included=BOOLEAN,
+    late=BOOLEAN,
+    line={"minimum": 1, "type": "integer"},
+    milli_units=AMOUNT,
+    quantity=COUNT,
+    scope_id=SCOPE,
+    source=TEXT,
+    title=or_null(TEXT),
+    weight_source=OUTCOME["prefixItems"][3],
+)
 FINDING = obj(
     rule=TEXT,
     message=TEXT,
@@ -343,8 +360,22 @@ ROUTES: tuple[Served, ...] = (
             **ABOUT_USER,
             bindings=array(_ref("Binding")),
             epochs=array(obj(**SHARE_FIELDS, epoch_id=NUMBER, period_start=TIME, scope_id=SCOPE, state=STATE)),
+            event_count=COUNT,
+            event_files=array(obj(event_count=COUNT, path=TEXT)),
             node_id=USER,
         ),
+    ),
+    *(
+        Served(
+            f"contributors/{{user_id}}/{name}.jsonl",
+            f"{about}, each with what it came to.",
+            "application/jsonl",
+            THEIR_EVENT,
+        )
+        for name, about in (
+            ("events", "Everything that a person did, epoch by epoch, the oldest first"),
+            ("events-{shard}", "More events of a person: a file ends at half a megabyte"),
+        )
     ),
     _json(
         "weights/index.json",

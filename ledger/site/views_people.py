@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from ledger.core.evaluate import EventOutcome
 from ledger.core.records import Binding
 from ledger.site.timeline import Span, Timeline, timeline
-from ledger.site.views import EpochRow, EventLine, event_line
+from ledger.site.views import EpochRow
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 MOST_EPOCHS = 52
-"""Epochs that a contributor's page renders; the others as well."""
-MOST_RECENT = 50
-"""Events that a contributor's page renders, the last; each epoch's page has the others."""
+"""Epochs that a contributor's page renders, the last; its script brings the others."""
+MOST_MONTHS = 12
+"""Months, of each scope, that a contributor's page renders, the last; its script brings the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,32 @@ class Series:
     chart: Timeline | None
 
 
+@dataclass(frozen=True)
+class Month:
+    """One person in one scope: the epochs that begin in a month, the first first. Events are those that count.
+
+    `credits`: of the finalized ones, in force; `pending`: of the others, as they stand.
+    """
+
+    name: str
+    scope_id: str
+    shares: tuple[Share, ...]
+    events: int
+    credits: int
+    pending: int
+
+    @classmethod
+    def of(cls, month: str, scope_id: str, shares: Iterable[Share]) -> Month:
+        """`month`: year and month, `2026-03`."""
+        mine = tuple(shares)
+        final, other = (
+            sum(share.in_force for share in mine if (share.epoch.state == "finalized") is wanted)
+            for wanted in (True, False)
+        )
+        events = sum(share.event_count for share in mine)
+        return cls(f"{month} {MONTHS[int(month[5:]) - 1]}", scope_id, mine, events, final, other)
+
+
 def _series(scope_id: str, shares: list[Share]) -> Series:
     spans = [
         Span(
@@ -71,22 +100,7 @@ class Contributor:
     accounts: list[tuple[str, str, str]] = field(default_factory=list)
     shares: list[Share] = field(default_factory=list)
     bindings: list[Binding] = field(default_factory=list)
-    recent: deque[tuple[str, int, EventOutcome, str]] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     event_count: int = 0
-
-    def saw(self, scope_id: str, epoch_id: int, outcome: EventOutcome, title: str = "") -> None:
-        """One more event of this user."""
-        self.recent.append((scope_id, epoch_id, outcome, title))
-        self.event_count += 1
-
-    @property
-    def events(self) -> list[tuple[str, int, EventLine]]:
-        """The events that the page renders with the epoch of each, the last first."""
-        newest = sorted(self.recent, key=lambda item: item[2].event_time, reverse=True)
-        return [
-            (scope_id, epoch_id, event_line(outcome, {(outcome.path, outcome.line): title}))
-            for scope_id, epoch_id, outcome, title in newest
-        ]
 
     @property
     def places(self) -> frozenset[tuple[str, int]]:
@@ -97,6 +111,18 @@ class Contributor:
     def shown(self) -> list[Share]:
         """The epochs that the page renders: the last ones."""
         return self.shares[-MOST_EPOCHS:]
+
+    @property
+    def months(self) -> list[Month]:
+        """What they got in each month, the last first, by scope: the credits of two scopes are different money."""
+        by_month = sorted(self.shares, key=lambda share: (share.epoch.scope_id, share.epoch.epoch_id))
+        by_month.sort(key=_month_of, reverse=True)
+        return [Month.of(*key, found) for key, found in groupby(by_month, lambda one: (_month_of(one), _scope_of(one)))]
+
+    @property
+    def shown_months(self) -> list[Month]:
+        """The months that the page renders: the last ones."""
+        return self.months[: MOST_MONTHS * len({_scope_of(share) for share in self.shares})]
 
     @property
     def series(self) -> list[Series]:
@@ -113,6 +139,14 @@ class Contributor:
     def final_credits(self) -> int:
         """Credits of finalized epochs."""
         return sum(share.in_force for share in self.shares if share.epoch.state == "finalized")
+
+
+def _month_of(share: Share) -> str:
+    return share.epoch.start[:7]
+
+
+def _scope_of(share: Share) -> str:
+    return share.epoch.scope_id
 
 
 def initials(name: str) -> str:

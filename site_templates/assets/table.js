@@ -73,7 +73,10 @@ function label(table, row) {
 }
 
 class Table {
-  /** `load`: gives all rows as `{keys, make}`, where the page came with the first ones only; `number`: its place on the page. */
+  /**
+   * `load`: gives the rows as `{keys, make}`, where the page came with the first ones only; told which are wanted (from,
+   * up to) and how to say how far it is, it may leave others out. `number`: the table's place on the page.
+   */
   constructor(table, number, load = null) {
     this.table = table;
     this.body = table.tBodies[0];
@@ -177,23 +180,39 @@ class Table {
     remember({ [`find${this.suffix}`]: this.wanted, [`sort${this.suffix}`]: sort, [`page${this.suffix}`]: this.page > 1 ? String(this.page) : null });
   }
 
-  /** Whether all rows are there now. */
-  async complete() {
-    if (!this.loadAll) return true;
-    try {
-      this.rows = await (this.loading ??= this.loadAll());
-      this.loadAll = null;
-      return true;
-    } catch (error) {
-      this.status.hidden = false;
-      this.status.textContent = `The other rows could not be loaded: ${error.message}`;
-      return false;
-    } finally {
-      this.loading = undefined;
+  /** Which rows are wanted now: those of the page, or all where they are sorted or looked through. */
+  range(all) {
+    if (all || this.sorted || this.wanted) return [0, this.total];
+    const from = (Math.min(this.page, Math.ceil(this.total / PAGE)) - 1) * PAGE;
+    return [from, Math.min(from + PAGE, this.total)];
+  }
+
+  lacks([from, to]) {
+    for (let place = from; place < to; place++) if (!this.rows[place]) return true;
+    return false;
+  }
+
+  /** Whether the rows are there now that are wanted, or all; the reader may have asked for others meanwhile. */
+  async complete(all = false) {
+    while (this.loadAll && this.lacks(this.range(all))) {
+      try {
+        this.rows = await this.loadAll(...this.range(all), (text) => this.say(text));
+        if (!this.rows.includes(undefined)) this.loadAll = null;
+      } catch (error) {
+        this.say(`The other rows could not be loaded: ${error.message}`);
+        return false;
+      }
     }
+    return true;
+  }
+
+  say(text) {
+    this.status.hidden = false;
+    this.status.textContent = text;
   }
 
   found() {
+    if (!this.wanted && !this.sorted) return this.rows;
     for (const one of this.rows) one.keys ??= [...one.row.cells].map(textOf);
     const rows = this.wanted ? this.rows.filter((one) => one.keys.some((key) => key.toLowerCase().includes(this.wanted))) : this.rows;
     if (!this.sorted) return rows;
@@ -211,9 +230,10 @@ class Table {
   }
 
   async save() {
-    if (!(await this.complete())) return;
+    if (!(await this.complete(true))) return;
+    this.show();
     const title = `${document.title} ${this.table.caption?.textContent ?? ""}`;
     const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 80);
-    downloadCsv(name || "table", [this.headings, ...this.found().map((one) => one.keys)]);
+    downloadCsv(name || "table", [this.headings, ...this.found().map((one) => one.keys ?? [...one.row.cells].map(textOf))]);
   }
 }

@@ -5,7 +5,6 @@
 const MOST_SHARDS = 5;
 const HARMLESS = /^https?:\/\/[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-;=?-_a-~]*)?$/;
 const LETTER = /[\p{L}\p{N}]/u;
-const STATES = { open: "open", review: "in review, not signed off", finalized: "finalized" };
 const answers = new Map();
 
 /** The text of a file, fetched once. */
@@ -34,7 +33,6 @@ function shareText(share) {
   return `${Number(whole + part.slice(0, 2))}.${part.slice(2, 4)} %`;
 }
 
-const badge = (state) => element("span", { class: `badge ${state}` }, STATES[state]);
 const link = (href, ...children) => element("a", { href }, ...children);
 
 /** A name as the pages show it: turned by no mark of its own, and cut where it has no end. */
@@ -52,13 +50,11 @@ function avatar(name, user) {
 }
 
 const byCredits = (a, b) => Number(BigInt(b.amount_credits) - BigInt(a.amount_credits)) || Number(BigInt(b.units) - BigInt(a.units));
-const newestFirst = (a, b) => collator.compare(b.period_start, a.period_start) || collator.compare(b.scope_id, a.scope_id) || b.epoch_id - a.epoch_id;
 const PAYOUTS = ["name", "activity_count", "units", "share", "amount_credits"];
 
 /** Tables by their data-kind: the rows in what their file answers, in the page's order, and the columns of the template. */
 const KINDS = {
   contributors: { rows: ({ rows }) => rows.map(([user_id, name, ...figures]) => ({ user_id, name, figures })), columns: ({ columns }) => ["name", ...columns.slice(2).map((_, index) => index)] },
-  epochs: { rows: ({ epochs }) => epochs.toSorted(newestFirst), columns: () => ["epoch", "period_start", "state", "activity_count", "units", "share", "amount_credits", "why"] },
   people: { rows: ({ allocations }) => allocations.toSorted(byCredits), columns: () => PAYOUTS },
   people_paid: { rows: ({ allocations }) => allocations.toSorted(byCredits), columns: () => [...PAYOUTS, "account"] },
 };
@@ -66,24 +62,17 @@ const KINDS = {
 /** What a column says of a row. */
 const TEXTS = {
   account: () => "their account",
-  epoch: (row) => `${row.scope_id} ${row.epoch_id}`,
-  period_start: (row) => row.period_start.slice(0, 10),
   activity_count: (row) => counted(row.activity_count),
   amount_credits: (row) => counted(row.amount_credits),
   share: (row) => shareText(row.share),
-  state: (row) => STATES[row.state],
   units: (row) => unitsText(row.units),
-  why: () => "events and sum",
 };
 
 /** How a column shows it, where that is more than its text; `top` leads to the site's top. */
 const SHOWN = {
   account: (row, top) => link(`${top}contributors/${row.user_id}/#account`, "their account"),
-  amount_credits: (row) => (row.user_id ? link(`#why-${row.user_id}`, element("strong", {}, counted(row.amount_credits))) : counted(row.amount_credits)),
-  epoch: (row, top) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/`, `${row.scope_id} ${row.epoch_id}`),
+  amount_credits: (row) => link(`#why-${row.user_id}`, element("strong", {}, counted(row.amount_credits))),
   name: (row, top) => element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)),
-  state: (row) => badge(row.state),
-  why: (row, top, id) => link(`${top}epochs/${row.scope_id}/${row.epoch_id}/#why-${id}`, "events and sum"),
 };
 
 /** All rows of a table whose page came with the first ones only; no cell is made before it is shown. */
@@ -94,13 +83,13 @@ async function rowsFromFile(table) {
   const columns = KINDS[kind].columns(answer);
   return KINDS[kind].rows(answer).map((row) => {
     const keys = columns.map((name) => TEXTS[name]?.(row) ?? (typeof name === "number" ? counted(row.figures[name]) : String(row[name])));
-    const cells = () => columns.map((name, column) => element("td", classes[column], SHOWN[name]?.(row, top, answer.user_id) ?? keys[column]));
-    return { keys, make: () => element("tr", row.user_id ? { id: `user-${row.user_id}` } : {}, ...cells()) };
+    const cells = () => columns.map((name, column) => element("td", classes[column], SHOWN[name]?.(row, top) ?? keys[column]));
+    return { keys, make: () => element("tr", { id: `user-${row.user_id}` }, ...cells()) };
   });
 }
 
 /** An event as the pages name it: by its title, with its id below, or by its id. */
-function titled({ artifact_url: address, id, metadata: { title } }) {
+function titled(address, title, id) {
   const named = typeof title === "string" && title !== "";
   const name = named ? short(title) : element("span", { class: "id" }, id);
   const shown = HARMLESS.test(address) ? element("a", { href: address, rel: "noopener nofollow ugc" }, name) : name;
@@ -128,7 +117,7 @@ async function eventRows(base, outcomesPath, user) {
     const make = () => element(
       "tr",
       included ? {} : { class: "out" },
-      element("td", {}, ...titled(event)),
+      element("td", {}, ...titled(event.artifact_url, event.metadata.title, event.id)),
       element("td", { title: `${event.source}:${event.event_type}` }, event.event_type.replaceAll("_", " ")),
       element("td", {}, event.event_time.slice(0, 16).replace("T", " "), ...(late ? [" ", element("span", { class: "badge late" }, "late")] : [])),
       element("td", { class: "num" }, worth, ...(source === "decision" ? [" ", element("span", { class: "quiet" }, "by decision")] : [])),
@@ -152,7 +141,7 @@ async function loadEvents(note) {
     note.before(element("div", { class: "scroll", tabindex: "0" }, table));
     table.dataset.total = rows.length;
     const view = new Table(table, document.querySelectorAll("table.sortable").length - 1, async () => rows);
-    await view.complete();
+    await view.complete(true);
     if (rows.length > 1) view.show();
     else table.tBodies[0].append(...rows.map((one) => label(table, one.make())));
     note.textContent = rows.length ? "" : "No events of their own in this epoch.";
@@ -205,7 +194,9 @@ async function openTarget() {
 
 document.querySelectorAll("table.stack").forEach((table) => { for (const row of table.tBodies[0]?.rows ?? []) label(table, row); });
 document.querySelectorAll("table.sortable").forEach((table, number) => {
-  if (table.tHead && table.tBodies[0]) new Table(table, number, table.dataset.rows ? () => rowsFromFile(table) : null);
+  const { rows, kind } = table.dataset;
+  const load = rows && (kind in KINDS ? () => rowsFromFile(table) : globalThis.PERSON_ROWS?.[kind](table));
+  if (table.tHead && table.tBodies[0]) new Table(table, number, load);
 });
 document.querySelectorAll("details").forEach((details) => { if (details.querySelector("[data-events]")) watch(details); });
 openTarget();

@@ -140,10 +140,11 @@ def test_every_published_file_has_one_route_and_is_as_its_schema_says(api: Path)
         else:
             validator(document, content["schema"]).validate((api / path).read_text("utf-8"))
     (more,) = route_of(document, "epochs/default/1/activity-0002.jsonl")  # no log here is as large as that
+    theirs = "/contributors/{user_id}/events-{shard}.jsonl"  # nor has anybody here so many events
     money = ("/accounts/", "/book/", "/distributions/", "/opening/", "/instructions.jsonl", "/waivers.jsonl")
     # this node pays nobody; tests/paying holds those files to their schemas
     unused = {path for path in document["paths"] if path.startswith(money)}
-    assert document["paths"].keys() == seen | {more} | unused
+    assert document["paths"].keys() == seen | {more, theirs} | unused
     assert document["paths"][more]["get"]["responses"] == {
         "200": {
             **document["paths"]["/epochs/{scope_id}/{epoch_id}/activity.jsonl"]["get"]["responses"]["200"],
@@ -264,6 +265,22 @@ def test_outcomes_point_at_the_lines_that_a_users_units_come_from(api: Path) -> 
             assert {lines[line - 1]["platform_login"] for _, line, *_ in mine} == {names[user_id]}
             found += [line for _, line, *_ in mine]
         assert sorted(found) == list(range(1, len(lines) + 1))
+
+
+def test_a_persons_events_are_those_of_all_epochs_with_what_each_came_to(api: Path) -> None:
+    for person in read(api / "contributors/index.json")["contributors"]:
+        full = read(api / f"contributors/{person['user_id']}.json")
+        due = []
+        for epoch in (1, 2, 3):
+            lines, outcomes = list(events(api, epoch)), read(api / f"epochs/default/{epoch}/outcomes.json")
+            rows = outcomes["users"].get(person["user_id"], [])
+            due += [(epoch, lines[row[1] - 1]["id"], str(row[2]), *row[3:]) for row in rows]
+        told = [
+            json.loads(line) for file in full["event_files"] for line in (api / file["path"]).open(encoding="utf-8")
+        ]
+        fields = ("epoch_id", "id", "milli_units", "weight_source", "included", "late")
+        assert sorted(tuple(one[name] for name in fields) for one in told) == sorted(due)
+        assert full["event_count"] == len(told) == sum(file["event_count"] for file in full["event_files"])
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,8 @@ def test_a_text_that_a_spreadsheet_would_compute_is_text_in_the_csv_and_itself_i
 
 def test_the_lines_of_the_data_page_run_as_they_stand(site: Path, tmp_path: Path) -> None:
     page = (site / "data/index.html").read_text("utf-8")
-    found = dict(re.findall(r'<pre data-lines="([a-z]+)"><code>(.*?)</code></pre>', page, re.DOTALL))
-    assert sorted(found) == ["curl", "duckdb", "pandas", "r"]
+    found = dict(re.findall(r'<pre data-lines="([a-z-]+)"><code>(.*?)</code></pre>', page, re.DOTALL))
+    assert sorted(found) == ["curl", "duckdb", "duckdb-person", "pandas", "r"]
     text = {name: html.unescape(line) for name, line in found.items()}
     with served(site) as origin:
         run(tmp_path, "bash", "-c", text["curl"].replace(ADDRESS, origin))
@@ -159,7 +160,17 @@ def test_the_lines_of_the_data_page_run_as_they_stand(site: Path, tmp_path: Path
         ("default", "alice", 7778), ("default", "bob", 8167), ("default", "dave", 1522), ("default", "erin", 12866),
         ("design", "alice", 50), ("design", "bob", 50), ("guild", "alice", 1056),
     ]  # fmt: skip
-    told = run(tmp_path, str(Path(sys.executable).with_name("duckdb")), "-csv", "-c", text["duckdb"])
+    duckdb = str(Path(sys.executable).with_name("duckdb"))
+    (events,) = (site / "api/v1/ledger/contributors").glob("7a921390-*/events.jsonl")
+    shutil.copy(events, tmp_path)
+    told = run(tmp_path, duckdb, "-csv", "-c", text["duckdb-person"])
+    counted: Counter[tuple[str, int]] = Counter()
+    for line in events.read_bytes().splitlines():
+        one = json.loads(line)
+        counted[one["scope_id"], one["epoch_id"]] += int(one["milli_units"]) * one["included"]
+    due = [(*place, units / 1000) for place, units in sorted(counted.items())]
+    assert [(scope, int(epoch), float(units)) for scope, epoch, units in map(words, told.splitlines()[1:])] == due
+    told = run(tmp_path, duckdb, "-csv", "-c", text["duckdb"])
     assert sorted((scope, name, int(credits)) for scope, name, credits in map(words, told.splitlines()[1:])) == wanted
     shown = run(tmp_path, sys.executable, "-c", text["pandas"])
     assert [int(line.split()[-1]) for line in shown.splitlines()[1:-1]] == [credits for *_, credits in wanted]
