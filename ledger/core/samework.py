@@ -49,6 +49,10 @@ class _Chain:
         self.first, self.last = work, work
 
 
+RECORDED_AGAIN = ("git", "github")
+"""The sources whose work may be recorded before: see `recorded_again`."""
+
+
 def recorded_again(works: Iterable[Work], present: Callable[[str], bool]) -> Iterator[Again]:
     """Events of the epoch at hand that are work which was recorded before.
 
@@ -57,7 +61,7 @@ def recorded_again(works: Iterable[Work], present: Callable[[str], bool]) -> Ite
     account is the same; or, where the account became another, if the commit is gone and the title is the same. A thing
     on GitHub is the same as one of its kind, number, title, account and moment in another repository.
     """
-    rule = {"git": _commits, "github": _things}
+    rule = dict(zip(RECORDED_AGAIN, (_commits, _things), strict=True))
     for (source, _, _), group in groupby(
         sorted(works, key=attrgetter("source", "event_type", "event_time")),
         key=attrgetter("source", "event_type", "event_time"),

@@ -67,6 +67,14 @@ def _lines(data: bytes, path: str, form: Form) -> Iterator[str]:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")  # as old programs on a Mac write
+    try:
+        whole = data.decode()
+    except UnicodeDecodeError:
+        pass  # the line where it is wrong is told below
+    else:
+        if "\0" not in whole:
+            yield from (f"{line}\n" for line in whole.removesuffix("\n").split("\n") if whole)
+            return
     parts = data.split(b"\n")
     for line, raw in enumerate(parts, start=1):
         if line == len(parts) and not raw:
@@ -150,7 +158,9 @@ def _csv_rows(lines: Iterator[str], path: str, form: Form) -> Iterator[tuple[int
     try:
         reader = csv.reader(_chain(first, lines), strict=True, delimiter=separator or _separator(first))
         for cells in reader:
-            if any(cell and not cell.isspace() for cell in cells):
+            if names is not None and len(cells) == len(names) and "" not in cells and "" not in names:
+                yield line, dict(zip(names, cells, strict=True))  # by far the most
+            elif any(cell and not cell.isspace() for cell in cells):
                 if names is None:
                     names = _header(cells, path, line, form)
                 else:

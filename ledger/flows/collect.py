@@ -15,6 +15,7 @@ from ledger.flows.ingest import Ingest
 from ledger.flows.opening import Waiting, first_window, open_epoch
 from ledger.flows.remarks import Remark, remarks
 from ledger.flows.review import due_for_review, review
+from ledger.flows.samework import kinds_of
 from ledger.flows.session import Session
 from ledger.flows.streamrun import StreamReport
 from ledger.store.files import write_lock
@@ -95,8 +96,15 @@ def remarks_after(session: Session, run: CollectRun) -> list[Remark]:
     for epoch in run.epochs:
         if any(report.added for report in epoch.reports):
             with suppress(LedgerError):  # what stands in the way of figures is for `status` and `verify` to tell
-                found += remarks(session, epoch.folder, as_stated(session, epoch.folder))
+                weighed = _all_weighed(session, epoch.folder)
+                found += remarks(session, epoch.folder, None if weighed else as_stated(session, epoch.folder))
     return found
+
+
+def _all_weighed(session: Session, folder: EpochFolder) -> bool:
+    """Whether every kind of the epoch has a weight: what its events count is then nothing to remark upon."""
+    weights = folder.epoch().weight_config
+    return all(f"{source}:{kind}" in weights for source, kind in kinds_of(session, folder))
 
 
 def backfill(session: Session, scope_id: str, window: Window, source: str | None = None) -> CollectRun:

@@ -25,9 +25,10 @@ Remark = tuple[str, str]
 """Whom or what it is about, and what there is to say."""
 
 
-def remarks(session: Session, folder: EpochFolder, derived: Derived) -> list[Remark]:
-    """All of an epoch's remarks, the ones about money first."""
-    return [*_weights(derived), *_again(session, folder), *_collected(folder)]
+def remarks(session: Session, folder: EpochFolder, derived: Derived | None) -> list[Remark]:
+    """All of an epoch's remarks, the ones about money first. `derived`: None where every kind has a weight."""
+    weights = () if derived is None else _weights(derived)
+    return [*weights, *_again(session, folder), *_collected(folder)]
 
 
 def _weights(derived: Derived) -> Iterator[Remark]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from ledger.core.records import Curation
-from ledger.core.samework import SAME_WORK, Again, Work, alike, recorded_again
+from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, recorded_again
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
 from ledger.flows.session import Session
@@ -21,7 +21,8 @@ Present = Callable[[str, Collection[str]], Collection[str]]
 
 def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     """Exclude the epoch's events that are work recorded before; how many. Call inside the write lock, while open."""
-    works = works_of(session, folder)
+    sources = {source for source, _ in kinds_of(session, folder)}
+    works = works_of(session, folder, RECORDED_AGAIN) if sources.intersection(RECORDED_AGAIN) else []
     asked = {work.id for work in works if work.source == "git"}
     there = set(present("git", asked)) if asked else set()
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
@@ -46,13 +47,21 @@ def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     return len(lines)
 
 
-def works_of(session: Session, folder: EpochFolder) -> list[Work]:
-    """Events that share kind and moment with one of this epoch, over the scope's epochs up to it, as recorded."""
+def kinds_of(session: Session, folder: EpochFolder) -> list[tuple[str, str]]:
+    """Source and type of the epoch's events, each once."""
+    engine = session.engine
+    return [(row[0], row[1]) for row in engine.rows("kinds", shards=engine.paths(folder.shards()))]
+
+
+def works_of(session: Session, folder: EpochFolder, sources: Sequence[str] | None = None) -> list[Work]:
+    """Events of some sources that share kind and moment with one of this epoch, over the scope's epochs up to it.
+
+    None: of all sources, but only those that share account and link as well. In the order in which they were recorded.
+    """
     engine, epochs = session.engine, session.node.epochs(folder.scope_id)
     shards = [shard for each in epochs if each.epoch_id <= folder.epoch_id for shard in each.shards()]
-    return [
-        Work(*row) for row in engine.rows("same_work", shards=engine.paths(shards), here=engine.paths(folder.shards()))
-    ]
+    places = {"shards": engine.paths(shards), "here": engine.paths(folder.shards())}
+    return [Work(*row) for row in engine.rows("same_work", **places, sources=sources)]
 
 
 def repeated(session: Session, folder: EpochFolder) -> list[Again]:

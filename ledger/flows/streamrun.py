@@ -29,7 +29,7 @@ from ledger.sources.port import Changeable, Page, Source, SourceEvent, StreamCur
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
-FLUSH_EVERY = 20_000
+FLUSH_EVERY = 50_000
 """Events held in memory before they are written: bounds memory."""
 KEEP_EVERY = 20
 """Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
@@ -91,7 +91,10 @@ class Known:
 
     def get(self, key: str) -> str | None:
         """The payload's hash of an id that any scope holds."""
-        return next((found for scope_id in self._scopes if (found := self._of(scope_id, key)) is not None), None)
+        for scope_id in self._scopes:
+            if (found := self._of(scope_id, key)) is not None:
+                return found
+        return None
 
     def ids(self, scope_id: str, prefix: str) -> list[str]:
         """The ids that a scope holds and that begin so."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Self
 
@@ -55,6 +56,11 @@ class FileOptions(Settings):
         if len(set(self.columns.values())) != len(self.columns):
             raise ValueError("columns: a column of the file is named twice")
         return self
+
+
+@lru_cache(maxsize=256)  # most rows of a file have the same fields
+def _metadata(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in FIELDS)
 
 
 class FileSource:
@@ -138,7 +144,7 @@ class FileSource:
                 raw["time"],
                 raw["event_type"],
                 f"file:{self.name}:{raw['id']}",
-                {name: raw[name] for name in raw if name not in FIELDS},
+                {name: raw[name] for name in _metadata(tuple(raw))},
                 raw.get("login") or None,
                 raw["account"],
                 "file",

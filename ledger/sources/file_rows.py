@@ -12,6 +12,7 @@ import stat
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, clean_text, is_clean, sha256_hex
@@ -92,7 +93,9 @@ def read_table(
             if shape not in further:  # most rows of a file have the same fields: their names are judged once
                 further[shape] = _further_fields(row)
             for name in further[shape]:
-                row[name] = _flat(name, row[name])
+                value = row[name]
+                if type(value) is not str or not value.isprintable():
+                    row[name] = _flat(name, value)
             first = places.setdefault(row["id"], len(rows))
             if first == len(rows):
                 rows.append(row)
@@ -103,12 +106,29 @@ def read_table(
                 raise ValueError(f"id {row['id']} is also that of line {numbers[first]}, whose content is another")
         except ValueError as error:
             raise form.bad(path, line, str(error)) from None
-    rows.sort(key=lambda row: (row["time"], row["id"]))
+    rows.sort(key=itemgetter("time", "id"))
     return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated, frozenset(places))
+
+
+_COMMON = re.compile("\n".join((*(pattern for pattern, _ in _TEXTS.values()), _PLAIN_TIME.pattern)))
+"""The fields that every row needs, as nearly all rows have them: nothing to strip, to fold or to complain about."""
+_needed = itemgetter("id", "event_type", "account", "evidence", "time")
 
 
 def _checked(row: Row, start: Timestamp) -> Timestamp:
     """The row's time in canonical form; ValueError says which field that every row needs is not as it must be."""
+    try:
+        common = _COMMON.fullmatch("\n".join(_needed(row))) is not None
+    except (KeyError, TypeError):
+        common = False
+    time = _plain(row["time"]) if common else _put_right(row)
+    if time < start:
+        raise ValueError(f"time: {time} lies outside every window: the scope's first one begins at {start}")
+    return time
+
+
+def _put_right(row: Row) -> Timestamp:
+    """As `_checked`, for a row of any form: spaces around fields and capitals of a kind mean nothing."""
     for name in SPACED:
         if type(value := row.get(name)) is str:
             row[name] = value.strip(" ")
@@ -120,9 +140,12 @@ def _checked(row: Row, start: Timestamp) -> Timestamp:
         fits = None
     if fits is None:
         raise ValueError(_complaint(row))
-    if time < start:
-        raise ValueError(f"time: {time} lies outside every window: the scope's first one begins at {start}")
     return time
+
+
+def _plain(text: str) -> Timestamp:
+    """A time of the form `_PLAIN_TIME`, with its milliseconds."""
+    return Timestamp(text if len(text) == 24 else f"{text[:19]}.000Z")
 
 
 def _complaint(row: Row) -> str:
@@ -150,7 +173,7 @@ def _quantity(value: object) -> int:
 def _time(text: str) -> Timestamp:
     """A time as people write it, in canonical form; ValueError (or TypeError, for what is no text) otherwise."""
     if _PLAIN_TIME.fullmatch(text):  # by far the most
-        return Timestamp(text if len(text) == 24 else f"{text[:19]}.000Z")
+        return _plain(text)
     if _TIME.fullmatch(text) is None:  # narrower than parse_time, which takes what the Python at hand takes
         raise ValueError("no such form")
     return parse_time(text)

@@ -28,10 +28,10 @@ def append_lines(root: Path, relative: str, lines: Iterable[bytes]) -> None:
     before = read_file(root, relative) or b""
     if before and not before.endswith(b"\n"):
         raise FormatError("last line has no line end (torn write?)", path=relative, hint="Restore the file from git.")
-    added = b"".join(line + b"\n" for line in lines)
-    if any(len(line) > LINE_BYTES for line in added.split(b"\n")):
+    added = list(lines)
+    if added and max(map(len, added)) > LINE_BYTES:
         raise InputError(f"a line may have {LINE_BYTES} bytes, and one would have more", path=relative)
-    write_file(root, relative, before + added)
+    write_file(root, relative, b"%b%b\n" % (before, b"\n".join(added)) if added else before)
 
 
 def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = SHARD_BYTES) -> None:

@@ -13,7 +13,7 @@ from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import FormatError
 from ledger.core.records import ActivityEvent, payload_hash
 from ledger.core.routing import claimants, scoped_id
-from ledger.core.sealing import Provenance, seal
+from ledger.core.sealing import _OF_SOURCE, Provenance, _check_source, _is_common, seal
 from ledger.core.values import EventId, Timestamp
 from tests.core.samples import NODE, RECORDS, TIME
 
@@ -159,3 +159,24 @@ def test_whatever_is_sealed_has_the_bytes_of_the_canonical_form(
     assert encode(value) == found.line
     assert (value["metadata"], value["artifact_url"], value["platform_login"]) == (metadata, url, login)
     assert payload_hash(value) == found.payload_hash == value["payload_hash"]
+
+
+NEAR = st.text(st.sampled_from('aZ09_:-.T \n\x00\x7f\ud800é"\\{}'), max_size=4)
+
+
+@given(data=st.data())
+def test_the_look_of_common_events_takes_nothing_that_the_types_of_the_record_refuse(data: st.DataObject) -> None:
+    fields = {name: RECORDS["event"][1][name] for name in _OF_SOURCE}
+    fields["event_time"] = data.draw(
+        st.sampled_from([TIME, "2026-02-28T23:59:59.999Z", "2026-02-30T00:00:00.000Z", "0000-01-01T00:00:00.000Z"])
+    )
+    for name in data.draw(st.sets(st.sampled_from(_OF_SOURCE), max_size=2)):
+        odd = (
+            NEAR.map(lambda text, name=name: f"{fields[name]}{text}") | NEAR | st.integers() | st.none() | st.booleans()
+        )
+        fields[name] = data.draw(st.dictionaries(NEAR, odd, max_size=2) if name == "metadata" else odd)
+    login = fields["platform_login"]
+    names = ("artifact_url", "event_time", "event_type", "id", "platform_user_id", "source")
+    texts = (*(fields[name] for name in names), "" if login is None else login)
+    if _is_common(texts, fields["metadata"], fields["quantity"]):
+        _check_source(fields)

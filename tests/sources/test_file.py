@@ -20,7 +20,7 @@ from ledger.core.errors import ConfigError, InputError, LedgerError, SourceError
 from ledger.core.windows import Window
 from ledger.sources import file as file_module
 from ledger.sources.file import FileOptions, FileSource
-from ledger.sources.file_rows import read_table
+from ledger.sources.file_rows import _checked, _put_right, read_table
 from ledger.sources.port import EARLIEST, Page, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
 from tests.sources.gitworld import at
@@ -427,3 +427,30 @@ def test_whatever_a_file_holds_it_is_read_or_a_line_is_named(rows: list[dict[str
             assert error.line is not None and 1 <= error.line <= len(rows)
         else:
             assert len(found.rows) + found.repeated == len(rows)
+
+
+@given(
+    time=st.sampled_from(
+        [
+            "2026-01-06",
+            "2026-01-06T10:00:00Z",
+            "2026-01-06T10:00:00.5Z",
+            "2026-01-06T10:00:00.500Z",
+            "2026-01-06T10:00:00+01:00",
+        ]
+    ),
+    around=st.lists(st.sampled_from(["", "", " ", "\n", "Ä", "\t"]), min_size=5, max_size=5),
+)
+def test_the_look_of_common_rows_changes_nothing_of_what_a_row_means(time: str, around: list[str]) -> None:
+    names = ("id", "event_type", "account", "evidence", "time")
+    texts = ("r1", "governance", "ann", "https://example.org/1", time)
+    row = {name: more + text for name, text, more in zip(names, texts, around, strict=True)}
+
+    def told(judge: Callable[[dict[str, Any]], Any]) -> tuple[object, ...]:
+        read = dict(row)
+        try:
+            return judge(read), read
+        except ValueError as error:
+            return str(error), None
+
+    assert told(lambda read: _checked(read, at("2026-01-05"))) == told(_put_right)

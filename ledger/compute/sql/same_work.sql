@@ -1,10 +1,13 @@
--- Events that share source, kind and moment with another one, where at least one of them lies in the epoch at hand.
+-- Events that share source, kind and moment with another one, where at least one of them lies in the epoch at hand;
+-- of some sources, or those that share account and link too.
 --
 -- Inputs   $shards   paths of activity logs, in the order of their epochs
 --          $here     those of them that are the epoch's own
+--          $sources  of these alone; NULL: of all, but only what shares platform_user_id and artifact_url as well
 -- Output   id, source, event_type, event_time, platform_user_id, artifact_url, title, number, repository_id (of the
 --          metadata, as text, NULL where there is none), here BOOLEAN; in the order in which they were recorded
--- Invariants  reads only; the logs are checked elsewhere. Of older lines only those of the epoch's own moments are parsed
+-- Invariants  reads only; the logs are checked elsewhere. Of older lines only those of the epoch's own moments are parsed,
+--          and a line's source is the last text in it
 WITH lines AS (
     SELECT line, filename, row_number() OVER () AS place
     FROM read_csv(
@@ -24,6 +27,7 @@ near AS (
             hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
         )
     )
+    AND ($sources::VARCHAR[] IS NULL OR list_contains($sources::VARCHAR[], split_part(right(line, 80), '"', -2)))
 ),
 events AS (
     SELECT
@@ -47,6 +51,10 @@ SELECT
     e.metadata ->> '$.repository_id' AS repository_id,
     here
 FROM events
-WINDOW same AS (PARTITION BY e.source, e.event_type, e.event_time)
+WINDOW same AS (
+    PARTITION BY
+        e.source, e.event_type, e.event_time,
+        CASE WHEN $sources::VARCHAR[] IS NULL THEN (e.platform_user_id, e.artifact_url) END
+)
 QUALIFY count(*) OVER same > 1 AND bool_or(here) OVER same
 ORDER BY place

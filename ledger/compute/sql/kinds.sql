@@ -1,0 +1,15 @@
+-- The kinds of events in the given logs.
+--
+-- Inputs   $shards   paths of activity logs
+-- Output   source, event_type
+-- Invariants  reads only; the logs are checked elsewhere. By the look of canonical lines: nothing before the kind can hold
+--          a bare quote, and the source is the last text in a line
+SELECT DISTINCT
+    split_part(right(line, 80), '"', -2) AS source,
+    split_part(substr(line, strpos(line, '"event_type":"') + 14, 80), '"', 1) AS event_type
+FROM read_csv(
+    $shards,
+    columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none',
+    hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
+)
+ORDER BY source, event_type
