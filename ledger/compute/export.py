@@ -1,4 +1,4 @@
-"""Tables for spreadsheets and notebooks: rows go in as JSON lines, a CSV file and a typed Parquet file come out.
+"""Tables for spreadsheets and notebooks: rows go in as lines of JSON, a CSV file and a typed Parquet file come out.
 
 Both hold the same rows in the same order; their bytes depend on the rows and on DuckDB's version alone. In the CSV a
 text that a spreadsheet would compute begins with an apostrophe.
@@ -21,7 +21,7 @@ FORMULA = r"^[=+\-@\t\r\n]"
 """How a text begins that a spreadsheet computes or breaks at."""
 
 LONGEST = 64 << 20
-"""Bytes of one row."""
+"""Bytes of one line."""
 CSV = "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%gZ'"
 
 
@@ -57,14 +57,17 @@ class Exporter:
             self._database.execute(f"SET {name} = $value", {"value": value})
 
     def export(self, rows: Path, columns: Sequence[Column], target: Path) -> None:
-        """Write `target` with `.csv` and `.parquet`. `rows`: one JSON object a line, with exactly these columns."""
-        typed = ", ".join(f"\"{column.name}\": '{column.type}'" for column in columns)
-        names, safe = ", ".join(f'"{column.name}"' for column in columns), ", ".join(map(_safe, columns))
+        """Write `target` with `.csv` and `.parquet`. `rows`: a JSON object a line, which holds under each
+        column's name the values of as many rows as it likes.
+        """
+        typed = ", ".join(f"\"{column.name}\": '{column.type}[]'" for column in columns)
+        each = ", ".join(f'unnest("{column.name}") AS "{column.name}"' for column in columns)
+        safe = ", ".join(map(_safe, columns))
         form = f"format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {LONGEST}"
         whole, place = f"'{_quoted(rows)}', {form}", _quoted(target)
         # S608: every name here is ours; paths are quoted
         try:
-            self._database.execute(f"CREATE OR REPLACE TEMP VIEW lines AS SELECT {names} FROM read_json({whole})")  # noqa: S608
+            self._database.execute(f"CREATE OR REPLACE TEMP VIEW lines AS SELECT {each} FROM read_json({whole})")  # noqa: S608
             self._database.execute(f"COPY (FROM lines) TO '{place}.parquet' (FORMAT parquet, COMPRESSION zstd)")
             self._database.execute(f"COPY (SELECT {safe} FROM lines) TO '{place}.csv' ({CSV})")  # noqa: S608
         except duckdb.Error as error:

@@ -5,9 +5,11 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 
 from __future__ import annotations
 
+import gc
 import http.server
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from ledger.core.evaluate import EventOutcome
 from ledger.core.kinds import kind_names
 from ledger.core.values import UserId
 from ledger.site.api import ROOT, Api
-from ledger.site.check import broken_links
+from ledger.site.check import broken_links, files_below
 from ledger.site.csp import seal_alone, seal_page
 from ledger.site.feeds import Entry, news, write_feeds
 from ledger.site.finding import Finding
@@ -93,7 +95,31 @@ def build_site(
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
-    out = out.resolve()
+    with _no_collection():
+        return _build(node, engine, out.resolve(), verification, commit, tell, alike)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for garbage meanwhile: a site makes millions of records and no circles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _build(
+    node: Node,
+    engine: Engine,
+    out: Path,
+    verification: Verification,
+    commit: str | None,
+    tell: Callable[[str], None],
+    alike: Callable[[str], str],
+) -> SiteResult:
     if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("is not empty and no earlier build of the site", path=str(out), hint="Name another folder.")
     building = out.with_name(f".{out.name}.building")
@@ -124,7 +150,7 @@ def build_site(
         (site / document[0]).write_bytes(document[1])
     for name, feed in write_feeds(node.settings, pages.news).items():
         (site / name).write_bytes(feed)
-    shutil.copytree(building / "api", site, dirs_exist_ok=True, copy_function=shutil.move)
+    _move_below(building / "api", site)
     (site / MARKER).write_text("This folder is rebuilt by `ledger site build`.\n", "utf-8")
     sizes = _write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
     tell("checking links")
@@ -137,13 +163,22 @@ def build_site(
     return SiteResult(out, sum(path.endswith(".html") for path in sizes), len(sizes), sum(sizes.values()))
 
 
+def _move_below(source: Path, target: Path) -> None:
+    """Everything in `source` into `target`, a whole folder at a time where there is none of its name yet."""
+    for path in source.iterdir():
+        place = target / path.name
+        if place.is_dir():
+            _move_below(path, place)
+        else:
+            path.rename(place)
+
+
 def _write_index(site: Path, known: Mapping[str, tuple[int, str]], head: Mapping[str, Any]) -> dict[str, int]:
     """`index.json`: every file of the site but itself and our marker, with size and SHA-256; returns the sizes."""
     found = dict(known)
-    for path in site.rglob("*"):
-        name = path.relative_to(site).as_posix()
-        if path.is_file() and name != MARKER and name not in found:
-            data = path.read_bytes()
+    for name in files_below(site):
+        if name != MARKER and name not in found:
+            data = (site / name).read_bytes()
             found[name] = (len(data), sha256_hex(data))
     files = [{"path": name, "sha256": digest, "size": size} for name, (size, digest) in sorted(found.items())]
     data = encode({**head, "files": files}) + b"\n"

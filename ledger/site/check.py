@@ -7,11 +7,12 @@ tags and not by a parser: all of them are written by templates that quote every 
 from __future__ import annotations
 
 import html
+import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,8 @@ FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"
 _TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""")
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 """Any attribute, so that what another one's text holds (`title="src=x"`) is passed over."""
+_PLAIN = re.compile(r"[a-z0-9-][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+"""A path in which nothing is hidden: no step up, no escape, no query."""
 _SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
 
 Listed = Callable[[str, str], frozenset[str]]
@@ -28,10 +31,18 @@ Listed = Callable[[str, str], frozenset[str]]
 
 @dataclass
 class _Page:
-    links: list[tuple[str, str, str]] = field(default_factory=list)
+    links: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    """Each once, in order."""
     ids: set[str] = field(default_factory=set)
     loads: tuple[tuple[str, str], ...] = ()
     """How ids begin that a script of the page makes, each with the file that has what follows."""
+
+
+@lru_cache(maxsize=1 << 16)  # the frame's tags are the same on every page
+def _told(attributes: str) -> tuple[tuple[str, str], ...]:
+    """The attributes of a tag that matter here, by name, in order."""
+    found = [(name, html.unescape(one or two or three)) for name, one, two, three in _ATTRIBUTE.findall(attributes)]
+    return tuple(each for each in found if each[0] in ("id", "href", "src", "data-loads", "data-rows"))
 
 
 def _read(text: str) -> _Page:
@@ -39,18 +50,24 @@ def _read(text: str) -> _Page:
     for tag, attributes in _TAG.findall(_SKIPPED.sub(lambda match: match[1] or "", text)):
         if "=" not in attributes:
             continue
+        told = _told(attributes)
         if "data-loads=" in attributes:
-            told = {
-                name: html.unescape(one or two or three) for name, one, two, three in _ATTRIBUTE.findall(attributes)
-            }
-            page.loads += ((told["data-loads"], told["data-rows"]),)
-        for name, one, two, three in _ATTRIBUTE.findall(attributes):
-            value = html.unescape(one or two or three)
+            by_name = dict(told)
+            page.loads += ((by_name["data-loads"], by_name["data-rows"]),)
+        for name, value in told:
             if name == "id":
                 page.ids.add(value)
             elif name in ("href", "src"):
-                page.links.append((tag.lower(), name, value))
+                page.links[tag.lower(), name, value] = None
     return page
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Every file's path from `folder`, in no order."""
+    cut = len(str(folder)) + 1
+    for place, _, names in os.walk(folder):
+        at = f"{place[cut:]}/" if len(place) > cut else ""
+        yield from (at + name for name in names)
 
 
 def broken_links(site: Path) -> list[str]:
@@ -64,18 +81,25 @@ def broken_links(site: Path) -> list[str]:
         text = (site / posixpath.normpath(posixpath.join(posixpath.dirname(page), path))).read_text("utf-8")
         return frozenset(re.findall(r'"user_id":"([0-9a-f-]{36})"', text))
 
-    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    files = set(files_below(site))
     pages = {name: _read((site / name).read_text("utf-8")) for name in sorted(files) if name.endswith(".html")}
     return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, pages, files, listed)]
 
 
 def _broken(name: str, pages: dict[str, _Page], files: set[str], listed: Listed) -> Iterator[str]:
-    known: dict[tuple[str, str, str], bool] = {}
-    for link in pages[name].links:
-        if link not in known:
-            known[link] = _leads_somewhere(name, *link, pages, files, listed)
-        if not known[link]:
-            yield link[2]
+    above = "../" * name.count("/")
+    for tag, attribute, address in pages[name].links:
+        if address.startswith(above) and above:
+            place, _, fragment = address.removeprefix(above).partition("#")
+            target = place if place in files else f"{place}index.html"
+            if target in files and _PLAIN.fullmatch(place) and (not fragment or fragment in _ids(pages, target)):
+                continue  # from the site's top: nothing to work out, and most links are such
+        if not _leads_somewhere(name, tag, attribute, address, pages, files, listed):
+            yield address
+
+
+def _ids(pages: dict[str, _Page], target: str) -> set[str]:
+    return pages[target].ids if target in pages else set()
 
 
 def _leads_somewhere(

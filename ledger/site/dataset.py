@@ -21,6 +21,8 @@ from ledger.site.views import EpochPage, Titles
 from ledger.site.views_people import Contributor
 
 FOLDER = "data"
+ROWS = 50
+"""Rows that go into the exporter's file as one line: fifty events are far from what it takes as one."""
 ABOUT = (
     "Who did what, how it was valued, what people decided and who gets which part of the pool, over all epochs; "
     "derived from a contribution ledger that anyone can recompute."
@@ -51,12 +53,22 @@ class Dataset:
         self._out = building / "api" / FOLDER
         self._open: dict[str, IO[bytes]] = {name: (self._folder / f"{name}.jsonl").open("wb") for name in TABLES}
         self._rows = dict.fromkeys(TABLES, 0)
+        self._waiting: dict[str, list[Sequence[object]]] = {name: [] for name in TABLES}
 
     def _add(self, table: str, values: Sequence[object]) -> None:
-        names = (column.name for column in TABLES[table][1])
-        row = dict(zip(names, values, strict=True))
-        self._open[table].write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        self._rows[table] += 1
+        waiting = self._waiting[table]
+        waiting.append(values)
+        if len(waiting) == ROWS:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        if waiting := self._waiting[table]:
+            names = (column.name for column in TABLES[table][1])
+            by_column = dict(zip(names, zip(*waiting, strict=True), strict=True))
+            text = json.dumps(by_column, ensure_ascii=False, separators=(",", ":"))
+            self._open[table].write(text.encode() + b"\n")
+            self._rows[table] += len(waiting)
+            waiting.clear()
 
     def epoch(
         self,
@@ -137,7 +149,8 @@ class Dataset:
             accounts = " ".join(f"{source}:{account}" for source, account, _ in person.accounts)
             values = person.user_id, person.name, accounts, len(person.shares), person.event_count
             self._add("people", values)
-        for file in self._open.values():
+        for name, file in self._open.items():
+            self._flush(name)
             file.close()
         self._out.mkdir(parents=True)
         exporter = Exporter(self._folder.parent)

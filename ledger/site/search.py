@@ -43,11 +43,21 @@ class Result(NamedTuple):
     detail: str
 
 
+class _WithoutMarks(dict[int, int | None]):
+    """For `str.translate`: each character is asked about once, and marks and what is not seen go."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if unicodedata.category(chr(code)) in ("Mn", "Mc", "Me", "Cf") else code
+        return self[code]
+
+
+_MARKS = _WithoutMarks()
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text as they are looked up."""
     if not text.isascii():
-        apart = unicodedata.normalize("NFKD", text)
-        text = "".join(char for char in apart if unicodedata.category(char) not in ("Mn", "Mc", "Me", "Cf"))
+        text = unicodedata.normalize("NFKD", text).translate(_MARKS)
     return [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import groupby
 
 HEIGHT = 100
@@ -117,6 +118,7 @@ def round_top(most: int) -> int:
     return next(step * power for step in (2, 4, 6, 8, 10) if step * power >= most)
 
 
+@lru_cache(maxsize=8192)  # the same windows in everybody's chart
 def _day(text: str) -> int:
     return date.fromisoformat(text).toordinal()
 
@@ -125,6 +127,7 @@ def _month(text: str) -> int:
     return int(text[:4]) * 12 + int(text[5:7]) - 1
 
 
+@lru_cache(maxsize=8192)
 def _first_day(month: int) -> str:
     return f"{month // 12:04d}-{month % 12 + 1:02d}-01"
 

@@ -131,8 +131,11 @@ def test_a_licence_that_was_chosen_is_told_to_people_and_machines() -> None:
 
 def test_a_text_that_a_spreadsheet_would_compute_is_text_in_the_csv_and_itself_in_parquet(tmp_path: Path) -> None:
     texts = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", '"quoted", with\nlines', "", "\0", "plain", None]
-    rows = [{"text": text, "number": -5, "at": "2026-01-05T00:00:00.123"} for text in texts]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    lines = [
+        {"text": some, "number": [-5] * len(some), "at": ["2026-01-05T00:00:00.123"] * len(some)}
+        for some in (texts[:4], texts[4:5], texts[5:])
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     columns = [Column("text", "VARCHAR", ""), Column("number", "BIGINT", ""), Column("at", "TIMESTAMP", "")]
     exporter = Exporter(tmp_path)
     exporter.export(tmp_path / "rows.jsonl", columns, tmp_path / "out")
