@@ -232,9 +232,10 @@ class _Pages:
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
         kinds = kind_names(node.weight_policy(scope.weights) for scope in node.scopes.values())
         api.put_json("kinds.json", kinds)
-        odd = odd_names(self._names, alike)
+        self._odd = odd_names(self._names, alike)
+        api.put_json("odd-names.json", self._odd)
         self._renderer = Renderer(
-            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, odd
+            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, self._odd
         )
 
     def compute(self) -> None:
@@ -382,7 +383,7 @@ class _Pages:
             self._page("peers", "Other ledgers", "peers.html", depth=1, peers=self._peers)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
-        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self.framed):
+        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self.framed, self._odd):
             self._page(made.path, made.title, made.template, depth=made.depth, **made.values)
             for name, data in made.files.items():
                 (self._docs / made.path).with_name(name).write_bytes(data)

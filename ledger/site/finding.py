@@ -16,6 +16,7 @@ from ledger.core.records import Allocation
 from ledger.site.dataset import Dataset, licence_address, linked_data
 from ledger.site.frame import Framed
 from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list
+from ledger.site.oddnames import OddName
 from ledger.site.overview import Noted, overview
 from ledger.site.paid import PaidScope
 from ledger.site.search import FOLDER, Result, SearchIndex, page_result
@@ -77,8 +78,12 @@ class Finding:
         paid: Iterable[PaidScope],
         verified: bool | None,
         framed: Iterable[Framed],
+        odd: Mapping[str, OddName],
     ) -> Iterator[Made]:
-        """Every page of this room, once all others are written; the files of the search are written by the way."""
+        """Every page of this room, once all others are written; the files of the search are written by the way.
+
+        `odd`: names that are not what they look like, by user.
+        """
         settings = self._node.settings
         names = {scope_id: scope.name or scope_id for scope_id, scope in self._node.scopes.items()}
         over = overview(settings.epoch, names, rows, people, paid, self._noted, verified)
@@ -93,7 +98,7 @@ class Finding:
         values = {"people": everyone, "node_id": settings.node_id}
         yield Made("contributors/index", "Contributors", "contributors.html", 1, values, listed)
         yield self._tables(people)
-        self._searchable(everyone, people, framed)
+        self._searchable(everyone, people, framed, odd)
         yield Made("search/index", "Search", "search.html", 1, {})
 
     def _tables(self, people: Sequence[Contributor]) -> Made:
@@ -111,7 +116,13 @@ class Finding:
         }
         return Made("data/index", "Data", "data.html", 1, values)
 
-    def _searchable(self, everyone: PeopleList, people: Sequence[Contributor], framed: Iterable[Framed]) -> None:
+    def _searchable(
+        self,
+        everyone: PeopleList,
+        people: Sequence[Contributor],
+        framed: Iterable[Framed],
+        odd: Mapping[str, OddName],
+    ) -> None:
         words = {
             person.user_id: " ".join((person.user_id, *(text for account in person.accounts for text in account[1:])))
             for person in people
@@ -122,4 +133,4 @@ class Finding:
             for one in framed
             if (kind := FOUND_AS.get(one.path.partition("/")[0])) is not None
         ]
-        self._search.write(self._out / FOLDER, everyone, words, bound, [*others, *self._read])
+        self._search.write(self._out / FOLDER, everyone, words, bound, [*others, *self._read], odd)

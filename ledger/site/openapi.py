@@ -349,6 +349,11 @@ ROUTES: tuple[Served, ...] = (
         {"additionalProperties": {"type": "string"}, "type": "object"},
     ),
     _json(
+        "odd-names.json",
+        "Names that are not what they look like, by user: a mark, and what it says in full.",
+        mapping({"items": False, "minItems": 2, "prefixItems": [TEXT, TEXT], "type": "array"}, UUID_PATTERN),
+    ),
+    _json(
         "contributors/index.json",
         "Everyone whom a binding or an allocation names.",
         obj(contributors=array(obj(**ABOUT_USER, epoch_count=COUNT)), node_id=USER),

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ledger.core.canonical import encode
 from ledger.core.evaluate import EventOutcome
 from ledger.site.lists import PeopleList
+from ledger.site.oddnames import OddName
 from ledger.site.views import EpochPage, Titles
 
 FOLDER = "search"
@@ -104,7 +105,12 @@ class SearchIndex:
         del self._events[MOST_EVENTS:]
 
     def _all(
-        self, people: PeopleList, words: Mapping[str, str], bound: set[tuple[str, str]], pages: Iterable[Result]
+        self,
+        people: PeopleList,
+        words: Mapping[str, str],
+        bound: set[tuple[str, str]],
+        pages: Iterable[Result],
+        odd: Mapping[str, OddName],
     ) -> Iterator[tuple[Result, str]]:
         """Everything with the further words that find it; what comes first is shown first."""
         names = people.scopes.values()
@@ -115,6 +121,8 @@ class SearchIndex:
                 if amount
             ]
             detail = f"{', '.join(credits) or 'no credits yet'}; {_many(person.events, 'event')}"
+            if person.user_id in odd:
+                detail = f"{odd[person.user_id][0]}; {detail}"
             yield Result("person", person.name, f"contributors/{person.user_id}/", detail), words[person.user_id]
         for (source, account), (told, events, epochs, path, _) in sorted(self._waiting.items()):
             if (source, account) not in bound:
@@ -138,9 +146,13 @@ class SearchIndex:
         words: Mapping[str, str],
         bound: set[tuple[str, str]],
         pages: Iterable[Result],
+        odd: Mapping[str, OddName],
     ) -> None:
-        """All files below `out`. `words`: further words by person; `bound`: accounts that somebody has by now."""
-        write_files(out, self._all(people, words, bound, pages))
+        """All files below `out`. `words`: further words by person; `bound`: accounts that somebody has by now.
+
+        `odd`: marks of names that are not what they look like, by user.
+        """
+        write_files(out, self._all(people, words, bound, pages, odd))
 
 
 def write_files(out: Path, all_results: Iterable[tuple[Result, str]]) -> None:

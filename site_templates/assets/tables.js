@@ -49,6 +49,9 @@ function avatar(name, user) {
   return element("span", { class: `avatar hue${parseInt(user.slice(0, 8), 16) % 8}`, "aria-hidden": "true" }, [...letters.toUpperCase()].slice(0, 2).join("") || "?");
 }
 
+/** The mark of a name that is not what it looks like, as the builder writes it. */
+const marked = (user, odd) => (Object.hasOwn(odd, user) ? [" ", element("span", { class: "tag", title: odd[user][1] }, odd[user][0])] : []);
+
 const byCredits = (a, b) => Number(BigInt(b.amount_credits) - BigInt(a.amount_credits)) || Number(BigInt(b.units) - BigInt(a.units));
 const PAYOUTS = ["name", "activity_count", "units", "share", "amount_credits"];
 
@@ -62,6 +65,7 @@ const KINDS = {
 /** What a column says of a row. */
 const TEXTS = {
   account: () => "their account",
+  name: ({ name, user_id: user }, odd) => [name, ...(Object.hasOwn(odd, user) ? [odd[user][0]] : [])].join(" "),
   activity_count: (row) => counted(row.activity_count),
   amount_credits: (row) => counted(row.amount_credits),
   share: (row) => shareText(row.share),
@@ -70,20 +74,20 @@ const TEXTS = {
 
 /** How a column shows it, where that is more than its text; `top` leads to the site's top. */
 const SHOWN = {
-  account: (row, top) => link(`${top}contributors/${row.user_id}/#account`, "their account"),
-  amount_credits: (row) => link(`#why-${row.user_id}`, element("strong", {}, counted(row.amount_credits))),
-  name: (row, top) => element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)),
+  account: (row, top) => [link(`${top}contributors/${row.user_id}/#account`, "their account")],
+  amount_credits: (row) => [link(`#why-${row.user_id}`, element("strong", {}, counted(row.amount_credits)))],
+  name: (row, top, odd) => [element("a", { class: "who", href: `${top}contributors/${row.user_id}/` }, avatar(row.name, row.user_id), short(row.name)), ...marked(row.user_id, odd)],
 };
 
 /** All rows of a table whose page came with the first ones only; no cell is made before it is shown. */
 async function rowsFromFile(table) {
   const { rows: path, kind, top = path.replace(/api\/v1\/ledger\/.*$/, "") } = table.dataset;
-  const answer = await fetchedJson(new URL(path, location.href).href);
+  const [answer, odd] = await Promise.all([path, `${top}api/v1/ledger/odd-names.json`].map((file) => fetchedJson(new URL(file, location.href).href)));
   const classes = [...table.tHead.rows[0].cells].map((head) => (head.className ? { class: head.className } : {}));
   const columns = KINDS[kind].columns(answer);
   return KINDS[kind].rows(answer).map((row) => {
-    const keys = columns.map((name) => TEXTS[name]?.(row) ?? (typeof name === "number" ? counted(row.figures[name]) : String(row[name])));
-    const cells = () => columns.map((name, column) => element("td", classes[column], SHOWN[name]?.(row, top) ?? keys[column]));
+    const keys = columns.map((name) => TEXTS[name]?.(row, odd) ?? (typeof name === "number" ? counted(row.figures[name]) : String(row[name])));
+    const cells = () => columns.map((name, column) => element("td", classes[column], ...(SHOWN[name]?.(row, top, odd) ?? [keys[column]])));
     return { keys, make: () => element("tr", { id: `user-${row.user_id}` }, ...cells()) };
   });
 }

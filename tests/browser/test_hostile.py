@@ -46,6 +46,29 @@ def test_every_page_and_every_tool_shows_attacks_as_text(browser: Any, sites: di
         assert text in shown, f"{text} is nowhere to be seen, so nothing was tried"
 
 
+def test_a_name_that_is_not_what_it_looks_like_is_marked_also_where_a_script_shows_it(
+    browser: Any, sites: dict[str, Path]
+) -> None:
+    site = sites["hostile"]
+    odd = json.loads((site / "api/v1/ledger/odd-names.json").read_bytes())
+    ((user, (mark, words)),) = odd.items()
+    assert mark == "hidden letters"
+    compare = """async () => {
+      const table = document.querySelector("table[data-rows]");
+      const made = (await rowsFromFile(table)).map(({ make }) => label(table, make()).outerHTML);
+      return [made, [...table.tBodies[0].rows].map((row) => row.outerHTML.replace(/ <a class="flag".*?<\\/a>/g, ""))];
+    }"""
+    with served(site) as origin, watched(browser) as seen:
+        for path in ("contributors/", EPOCH):
+            seen.page.goto(origin + path)
+            made, came = seen.page.evaluate(compare)
+            assert made == came
+            assert sum(f'title="{words}">{mark}</span>' in row for row in made) == 1
+        seen.page.goto(f"{origin}search/?q={user}")
+        seen.page.get_by_text(f"{mark}; ").first.wait_for()
+        inert(seen, origin)
+
+
 def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: Any, sites: dict[str, Path]) -> None:
     with served(sites["hostile"]) as origin, watched(browser) as seen:
         page = seen.page
@@ -55,9 +78,11 @@ def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: 
         page.locator(".ledger-events li", has_text=HOSTILE[0]).locator("input").click()
         page.get_by_text("1 change moves").wait_for()
         assert HOSTILE[0] in page.locator(".ledger-trial").inner_text()
+        assert page.locator(".ledger-trial .tag").all_inner_texts() == ["hidden letters"]
         inert(seen, origin)
         page.goto(origin + SIGN)
         page.locator("[data-sign][data-verdict]").wait_for()
+        assert page.locator("[data-sign] .tag").all_inner_texts() == ["hidden letters"]
         assert HOSTILE[3] in page.locator("[data-sign]").inner_text()
         inert(seen, origin)
 

@@ -4,6 +4,7 @@
 import { checksummed, hexOfText, normalizeSignature, recoverSigner } from "../verifier/signatures.js";
 import { placeOf, Verifier } from "./client.js";
 import { number, share, short, units } from "../verifier/words.js";
+import { markOf, oddNames } from "./marks.js";
 import { button, copyable, counted, make, named, outside, Progress, table } from "./dom.js";
 import { discoverWallets, walletError } from "./wallet.js";
 import { Others } from "./next.js";
@@ -33,8 +34,8 @@ function changed(credits, before) {
 }
 
 /** Who gets what, the largest part first, with what is unusual about it; and who is missing since the last epoch. */
-function payeesView({ statement, names, before }) {
-  const called = (user) => named(names[user] ?? user, { title: user });
+function payeesView({ statement, names, before, odd }) {
+  const called = (user) => make("span", {}, named(names[user] ?? user, { title: user }), " ", markOf(odd, user));
   const compared = before === null ? [] : [["Since last epoch", "num"]];
   const sorted = [...statement.payouts].sort((a, b) => (BigInt(a.amount_credits) < BigInt(b.amount_credits) ? 1 : BigInt(a.amount_credits) > BigInt(b.amount_credits) ? -1 : a.user_id < b.user_id ? -1 : 1));
   const rows = [
@@ -44,6 +45,7 @@ function payeesView({ statement, names, before }) {
   const gone = before === null ? [] : Object.keys(before).filter((user) => before[user] !== "0" && !sorted.some((line) => line.user_id === user));
   return [
     table("What you would sign", [["Who"], ["Share", "num"], ["Credits", "num"], ...compared, ["Units", "num"]], rows),
+    odd === null ? make("p", { class: "quiet" }, "Whether a name looks like another's could not be looked up here.") : null,
     gone.length ? make("p", {}, "With credits in the last epoch and without any in this one: ", ...gone.slice(0, 20).flatMap((user, index) => [index ? ", " : "", called(user)]), gone.length > 20 ? ` and ${gone.length - 20} more.` : ".") : null,
   ];
 }
@@ -208,6 +210,7 @@ export async function attachSign(element) {
     const found = await verifier.ask("recheck", place, (stage) => progress.show(stage));
     progress.say(summary(found.report), `notice ${found.report.ok ? "good" : "bad"}`);
     const others = new Others(place);
+    found.odd = await oddNames(place.base);
     await others.look().catch(() => {}); // asked again by its button
     if (found.report.ok) new SignPage(element, found, others).show();
     else element.append(make("p", { class: "notice bad" }, "Signing is not offered, because the statement does not follow from its records."), verdictTable(found.report, place.base));

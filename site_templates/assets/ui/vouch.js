@@ -4,6 +4,7 @@
 // that brings the signature on record. Rights are looked up to warn early; the ledger decides. Sends nothing.
 import { Chain } from "../verifier/approvers.js";
 import { bytesOf, sha256Hex } from "../verifier/bytes.js";
+import { oddNames } from "./marks.js";
 import { knownUsers, namesOf } from "../verifier/identities.js";
 import * as records from "../verifier/records.js";
 import { statesBy } from "../verifier/receipts.js";
@@ -127,7 +128,7 @@ function mayAct({ rights, right, issuer }, wallet) {
 }
 
 async function attachVouch(element) {
-  const found = await new Published(element.dataset.base).load();
+  const [found, odd] = await Promise.all([new Published(element.dataset.base).load(), oddNames(new URL(element.dataset.base, document.baseURI))]);
   const { issue } = element.dataset;
   const names = namesOf(found.bindings);
   const rights = new Map();
@@ -138,7 +139,7 @@ async function attachVouch(element) {
     scope: choose("ledger-vouch-scope", found.scopes.map((one) => [one, one])),
     item: field("ledger-vouch-item"),
     points: field("ledger-vouch-points", "1"),
-    who: choose("ledger-vouch-who", [...knownUsers(found.bindings)].map((user) => [user, names.get(user)])),
+    who: choose("ledger-vouch-who", [...knownUsers(found.bindings)].map((user) => [user, odd?.[user] ? `${names.get(user)} (${odd[user][0]})` : names.get(user)])),
     role: field("ledger-vouch-role", "author"),
     estimate: field("ledger-vouch-estimate", "1"),
     artifact: field("ledger-vouch-artifact"),

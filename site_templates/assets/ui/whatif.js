@@ -2,6 +2,7 @@
 import { spamFile, weightFile } from "../verifier/whatif.js";
 import { placeOf, Verifier } from "./client.js";
 import { number, share, units } from "../verifier/words.js";
+import { markOf, oddNames } from "./marks.js";
 import { button, copyable, counted, make, named, outside, Progress, table } from "./dom.js";
 
 const SHOWN = 100; // events listed at a time
@@ -42,7 +43,8 @@ function shownRows(rows) {
 }
 
 class Trial {
-  constructor(element, verifier, summary) {
+  constructor(element, verifier, summary, odd) {
+    this.odd = odd;
     this.caption = `Trial: who would get what in epoch ${element.dataset.epoch} of ${element.dataset.scope}`;
     this.verifier = verifier;
     this.summary = summary;
@@ -129,7 +131,7 @@ class Trial {
     this.payouts.replaceChildren(table(this.caption,
       [["Who"], ["Units", "num"], ["Share", "num"], ["Credits in the trial", "num"], ["Official", "num"], ["Difference", "num"]],
       shownRows(rows).map((row) => [
-        make("span", { title: row.user_id }, named(row.name), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
+        make("span", { title: row.user_id }, named(row.name), " ", markOf(this.odd, row.user_id), row.decided ? make("span", { class: "quiet" }, " (units set by decision)") : null),
         units(row.units), share(row.share), number(row.credits), number(row.official), signed(row.difference),
       ])), rows.length > MOST_ROWS ? make("p", { class: "quiet" }, `The ${MOST_ROWS} of ${rows.length} people whom the trial moves most.`) : "");
     const kept = Object.fromEntries(Object.entries(weights).filter(([kind, weight]) => weight !== 0 || this.summary.kinds.some((one) => one.kind === kind && one.weight !== null)));
@@ -157,11 +159,11 @@ export function attachWhatIf(element) {
     start.setAttribute("aria-disabled", "true");
     const verifier = new Verifier();
     try {
-      const summary = await verifier.ask("prepare", placeOf(element), (stage) => progress.show(stage));
+      const [summary, odd] = await Promise.all([verifier.ask("prepare", placeOf(element), (stage) => progress.show(stage)), oddNames(placeOf(element).base)]);
       progress.say(summary.ok ? "" : "Warning: this epoch does not recompute; recheck it to see why.", summary.ok ? "" : "notice bad");
       start.remove();
       for (const one of choice) one.remove();
-      new Trial(element, verifier, summary);
+      new Trial(element, verifier, summary, odd);
       element.dataset.ready = "";
     } catch (error) {
       verifier.end();
