@@ -29,7 +29,7 @@ from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
-from ledger.site.words import number, share, units
+from ledger.site.words import MONEY, number, share, units
 
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
@@ -64,7 +64,7 @@ class Renderer:
         made.filters.update(inputs=inputs_in_words, percent=percent)
         made.globals.update(repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self.odd_names)
-        made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE)
+        made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE, money_words=MONEY)
         return made
 
     def html(self, template: str, depth: int, values: Mapping[str, object]) -> str:

@@ -8,6 +8,16 @@ from ledger.core.identity import names_of
 from ledger.core.records import Binding
 from ledger.core.values import UserId
 
+MONEY: Mapping[str, str] = {
+    "earned": "allocated",
+    "allocated": "in a plan",
+    "paid": "paid",
+    "outstanding": "outstanding",
+}
+"""What pages call the figures of an account book (`book/1`), the same on each: *allocated* is all that final statements
+gave; of it a signed plan that is not settled names what is *in a plan*, a settlement makes it *paid*, the rest is
+*outstanding*."""
+
 
 def number(value: int | str) -> str:
     """A whole number with its thousands apart: 1057737 is `1,057,737`."""
