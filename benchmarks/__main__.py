@@ -7,11 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.browser import recheck
 from benchmarks.moving import sourcecred, wider
 from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench
 
-ALL = (*ROWS, *PLATFORMS, sourcecred, wider)
+ALL = (*ROWS, recheck, *PLATFORMS, sourcecred, wider)
 
 
 def main() -> int:

@@ -1,9 +1,10 @@
 // The activity log: every line's form, place and payload hash, and the Merkle root over all lines.
-import { concat, hex, passingBytes, sha256Hex } from "./bytes.js";
+import { concat, hex, isHex, passingBytes } from "./bytes.js";
 import { isTorn, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { readEvent } from "./event.js";
 import { leafHash, rootOfHashes } from "./merkle.js";
+import { sha256 } from "./sha256.js";
 
 const MOST_FINDINGS = 100;
 const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
@@ -15,17 +16,19 @@ const OF_RECEIPT = /^receipt:/;
 
 const textIn = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 
+const digest = new Uint8Array(32);
 
-const payloadHash = (payload) => sha256Hex(passingBytes(payload));
+/** The payload's hash; the next call writes over it. */
+const payloadHash = (payload) => sha256(passingBytes(payload), digest);
 
-/** Everything that is wrong with one event of an epoch's log: `[rule, message, expected, actual]`. */
-function* wrongsOf({ event, payload }, epoch) {
-  if (event.node_id !== epoch.node_id) yield ["NODE_SCOPED", "record of another node", epoch.node_id, event.node_id];
-  if (event.scope_id !== epoch.scope_id) yield ["SCOPE_SCOPED", "record of another scope", epoch.scope_id, event.scope_id];
+/** Tells everything that is wrong with one event of an epoch's log, as `tell(rule, message, expected, actual)`. */
+function judgeEvent({ event, payload }, epoch, tell) {
+  if (event.node_id !== epoch.node_id) tell("NODE_SCOPED", "record of another node", epoch.node_id, event.node_id);
+  if (event.scope_id !== epoch.scope_id) tell("SCOPE_SCOPED", "record of another scope", epoch.scope_id, event.scope_id);
   if (event.event_time >= epoch.period_end)
-    yield ["EPOCH_WINDOW_UNIQUE", "the event belongs to a later window", `before ${epoch.period_end}`, event.event_time];
+    tell("EPOCH_WINDOW_UNIQUE", "the event belongs to a later window", `before ${epoch.period_end}`, event.event_time);
   const right = payloadHash(payload);
-  if (right !== event.payload_hash) yield ["PROVENANCE_REQUIRED", "wrong payload hash", right, event.payload_hash];
+  if (!isHex(right, event.payload_hash)) tell("PROVENANCE_REQUIRED", "wrong payload hash", hex(right), event.payload_hash);
 }
 
 /**
@@ -45,6 +48,16 @@ export function cutParts(shards) {
     }
   }
   return parts;
+}
+
+/** A column as one text, its values apart by line ends; one value where all are the same. */
+function asText(values) {
+  return values.length > 1 && values.every((value) => value === values[0]) ? String(values[0]) : values.join("\n");
+}
+
+/** The values of such a text, `count` of them. */
+function valuesOf(text, count) {
+  return count > 1 && !text.includes("\n") ? Array(count).fill(text) : text.split("\n");
 }
 
 /**
@@ -71,13 +84,13 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
     try {
       if (torn && end === data.length) throw new Refusal("last line has no line end (torn write?)");
       const found = readEvent(raw);
-      for (const wrong of wrongsOf(found, epoch)) tell(...wrong);
+      judgeEvent(found, epoch, tell);
       const { event } = found;
       columns.line.push(line);
       columns.quantity.push(event.quantity);
       if (event.source === "receipt" || OF_RECEIPT.test(event.id)) {
         const { id, source, producer, metadata, payload_hash: stated } = event;
-        receipts.push({ path, line, id, source, producer, receipt: metadata.receipt_hash, payload: payloadHash(found.payload), stated });
+        receipts.push({ path, line, id, source, producer, receipt: metadata.receipt_hash, payload: hex(payloadHash(found.payload)), stated });
       }
       const { title, length, channel_id, parent_id, reverts, empty } = event.metadata;
       columns.title.push(textIn(title));
@@ -93,7 +106,7 @@ export function scanPart({ path, data, line: before, torn }, epoch) {
       tell("PROVENANCE_REQUIRED", error.message);
     }
   }
-  for (const name of COLUMNS) columns[name] = columns[name].join("\n");
+  for (const name of COLUMNS) columns[name] = asText(columns[name]);
   return { findings, readable, leaves, columns, receipts };
 }
 
@@ -110,12 +123,16 @@ export function mergeParts(parts, scanned) {
     const part = scanned[index];
     findings.push(...part.findings);
     if (part.columns.line === "") continue;
-    const columns = COLUMNS.map((column) => part.columns[column].split("\n"));
-    for (const row of columns[0].keys()) {
-      const event = { shard: name, path };
-      for (const [place, column] of COLUMNS.entries()) event[column] = columns[place][row];
-      event.line = Number(event.line);
-      if (event.platform_login === NULL) event.platform_login = null;
+    const lines = part.columns.line.split("\n");
+    const [quantity, title, length, channel, thread, reverts, empty, event_time, event_type, id, ingested_at, login, platform_user_id, source] =
+      COLUMNS.slice(1).map((column) => valuesOf(part.columns[column], lines.length));
+    for (let row = 0; row < lines.length; row += 1) {
+      const event = {
+        shard: name, path, line: Number(lines[row]), quantity: quantity[row], title: title[row], length: length[row],
+        channel: channel[row], thread: thread[row], reverts: reverts[row], empty: empty[row], event_time: event_time[row],
+        event_type: event_type[row], id: id[row], ingested_at: ingested_at[row],
+        platform_login: login[row] === NULL ? null : login[row], platform_user_id: platform_user_id[row], source: source[row],
+      };
       const first = firsts.get(event.id);
       if (first === undefined) firsts.set(event.id, event);
       else repeated.push(finding("ACTIVITY_IDEMPOTENT", `event ${event.id} is in the log twice; first at ${first.path}:${first.line}`, path, event.line));

@@ -31,6 +31,16 @@ export function fromHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
+/** Whether bytes are what a text of lower-case hex digits says; no text is made of them. */
+export function isHex(bytes, text) {
+  if (text.length !== bytes.length * 2) return false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const pair = HEX[bytes[index]];
+    if (pair.charCodeAt(0) !== text.charCodeAt(2 * index) || pair.charCodeAt(1) !== text.charCodeAt(2 * index + 1)) return false;
+  }
+  return true;
+}
+
 export const sha256Hex = (bytes) => hex(sha256(bytes));
 
 export function sameBytes(a, b) {

@@ -9,7 +9,7 @@ let room = new Uint8Array(4096); // its first byte is never written: the 0x00 of
 export function leafHash(leaf, out = new Uint8Array(32), at = 0) {
   if (room.length <= leaf.length) room = new Uint8Array(leaf.length * 2);
   room.set(leaf, 1);
-  return sha256(room.subarray(0, leaf.length + 1), out, at);
+  return sha256(room, out, at, leaf.length + 1);
 }
 
 /** The root over leaf hashes, in order: neighbours pair level by level, an odd last one is carried upwards. */
@@ -21,7 +21,7 @@ export function rootOfHashes(leaves) {
     for (let at = 0; at < length; at += 64, above += 32) {
       if (at + 32 === length) level.copyWithin(above, at, length);
       else {
-        pair.set(level.subarray(at, at + 64), 1);
+        for (let index = 0; index < 64; index += 1) pair[index + 1] = level[at + index];
         sha256(pair, level, above);
       }
     }

@@ -84,6 +84,7 @@ function time(value) {
   const wrong = timePattern(value);
   if (wrong !== null) return wrong;
   if (value.startsWith("0000")) return "year 0 is out of range";
+  if (value.slice(8, 10) <= "28") return null;
   const [year, month, day] = [value.slice(0, 4), value.slice(5, 7), value.slice(8, 10)].map(Number);
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const days = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;

@@ -1,6 +1,6 @@
 // The verifier in a module worker, so that the page never freezes. Reads published files of the page's own origin only.
 //
-// In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne", "prepare" (then "try" and "events") or "scan", see ACTS.
+// In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne" or "prepare" (then "try" and "events"), see ACTS.
 // Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
 import { scanPart } from "./activity.js";
 import { progress as progressOf, setHash } from "./approvers.js";
@@ -54,21 +54,21 @@ async function reading({ base }, { loaded, report, found }, progress) {
   return { published: await publishedFindings(read, loaded, report, found), figures: pageFigures(loaded, report, found, kinds) };
 }
 
-/** Scan the parts of a log on as many cores as there are, each a worker of this same module; a short log right here. */
+/** Scan the parts of a log on as many cores as there are, each a worker (scanner.js); a short log right here. */
 async function scanParts(parts, epoch, beat) {
   const cores = Math.min(parts.length, navigator.hardwareConcurrency ?? 1, 8);
   if (cores < 2) return parts.map((part) => (beat(), scanPart(part, epoch)));
   const scanned = [];
   let next = 0;
   await Promise.all(Array.from({ length: cores }, async () => {
-    const helper = new Worker(import.meta.url, { type: "module" });
+    const helper = new Worker(new URL("scanner.js", import.meta.url), { type: "module" });
     while (next < parts.length) {
       const index = next++;
       scanned[index] = await new Promise((resolve, reject) => {
         helper.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.result));
         helper.onerror = () => reject(new Error("a worker of the check could not run"));
         const data = parts[index].data.slice();
-        helper.postMessage({ act: "scan", part: { ...parts[index], data }, epoch }, [data.buffer]);
+        helper.postMessage({ part: { ...parts[index], data }, epoch }, [data.buffer]);
       });
       beat();
     }
@@ -101,7 +101,6 @@ const ACTS = {
     return prepared.summary;
   },
   async try({ change }) { return trial(prepared, change); },
-  async scan({ part, epoch }) { return scanPart(part, epoch); },
   async events({ query, limit }) { return findEvents(prepared, query, limit); },
 };
 

@@ -1,0 +1,12 @@
+// A helper of the verifier, in a module worker of its own: scans parts of a log, and loads nothing that this does not need.
+//
+// In:  {part, epoch}, as `scanPart` takes them. Out: {result} or {error}.
+import { scanPart } from "./activity.js";
+
+self.addEventListener("message", ({ data: { part, epoch } }) => {
+  try {
+    self.postMessage({ result: scanPart(part, epoch) });
+  } catch (error) {
+    self.postMessage({ error: error.message });
+  }
+});
