@@ -21,6 +21,13 @@ PICTURES = Path(os.environ.get("LEDGER_PICTURES") or Path(__file__).parents[2] /
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+MOST_MOVED = 0.1
+"""Above this a page's layout counts as unstable (web.dev, Cumulative Layout Shift)."""
+SHIFTS = """window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => {
+    window.moved += one.value;
+})).observe({ type: 'layout-shift', buffered: true })"""
+CUT_OFF = """[...document.querySelectorAll('.ledger .scroll')].filter((one) => one.scrollWidth > one.clientWidth + 1)
+    .map((one) => `${one.querySelector('caption')?.textContent}: ${one.scrollWidth} of ${one.clientWidth}`)"""
 Scheme = Literal["light", "dark"]
 LOOKS: list[tuple[str, str, Scheme]] = [
     ("golden", "desktop", "light"),
@@ -36,6 +43,7 @@ def looked(browser: Any, width: str, scheme: Scheme) -> Iterator[Watched]:
     """A page as this reader has it, with nothing that moves."""
     size = {"width": WIDTHS[width], "height": 900}
     with watched(browser, viewport=size, color_scheme=scheme, reduced_motion="reduce") as seen:
+        seen.page.add_init_script(SHIFTS)
         yield seen
 
 
@@ -63,6 +71,9 @@ def test_no_kind_of_page_breaks_a_rule_of_axe(
         page = seen.page
         for kind, path in page_kinds(folder).items():
             page.goto(origin + path)
+            page.evaluate("new Promise((done) => { requestIdleCallback(done); })")
+            moved = page.evaluate("window.moved")
+            assert moved <= MOST_MOVED, f"{path} moves under its reader by {moved}"
             unfold(page)
             page.evaluate(axe)
             found = page.evaluate("(rules) => axe.run(document, rules)", RULES)
@@ -74,6 +85,8 @@ def test_no_kind_of_page_breaks_a_rule_of_axe(
             assert len(found["passes"]) > 10, f"axe looked at nothing on {path}"
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= WIDTHS[width], f"{path} is {wide} pixels wide"
+            if width == "phone":
+                assert page.evaluate(CUT_OFF) == [], f"a table of {path} is cut at the right"
             verdicts = page.locator("[data-verdict]").evaluate_all("all => all.map((one) => one.dataset.verdict)")
             assert set(verdicts) <= {"pass"}, f"{path} does not recheck"
             page.evaluate("scrollTo(0, 0)")

@@ -101,7 +101,7 @@ def test_sorting_and_finding_reach_everybody_in_a_large_epoch(page: Any, large: 
     page.goto("epochs/default/1/")
     table = page.locator("table[data-rows]")
     assert table.locator("tbody tr").count() == views.MOST_ROWS
-    status = page.locator("p[role=status]").first
+    status = page.locator(".table-foot p[role=status]").first
     assert status.inner_text() == f"Rows 1 to {views.MOST_ROWS} of {len(rows):,}."
     least = min(rows, key=lambda row: int(row["units"]))
     page.get_by_label("Show only rows that contain").first.fill(least["name"])

@@ -29,9 +29,9 @@ export const counted = (count, word) => `${count} ${word}${Number(count) === 1 ?
 /** A table of ready cells; `columns` are `[heading, class]`. */
 export function table(caption, columns, rows) {
   const head = make("tr", {}, ...columns.map(([heading, kind]) => make("th", { scope: "col", class: kind ?? null }, heading)));
-  const body = rows.map((cells) => make("tr", {}, ...cells.map((cell, index) => make("td", { class: columns[index][1] ?? null }, cell))));
+  const body = rows.map((cells) => make("tr", {}, ...cells.map((cell, index) => make("td", { class: columns[index][1] ?? null, "data-label": columns[index][0] }, cell))));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    make("table", { class: "plain" }, make("caption", { class: "quiet" }, caption), make("thead", {}, head), make("tbody", {}, ...body)));
+    make("table", { class: "plain stack" }, make("caption", { class: "quiet" }, caption), make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
 /** The button that copies a block's text, and says when it is done. */
