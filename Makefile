@@ -34,8 +34,8 @@ lint: $(STAMP)  ## style, types, import rules, workflow security, documentation 
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(STAMP)  ## benchmarks, as a table of ratios
-	$(BIN)/python -m benchmarks
+bench: $(STAMP)  ## benchmarks, as a table of ratios (one of them: ROW=NAME)
+	$(BIN)/python -m benchmarks $(ROW)
 
 bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 …")
 	$(BIN)/python -m benchmarks.peers $(SIZES)

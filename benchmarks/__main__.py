@@ -9,10 +9,11 @@ from pathlib import Path
 
 from benchmarks.browser import recheck
 from benchmarks.moving import sourcecred, wider
+from benchmarks.pages import PAGES
 from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench
 
-ALL = (*ROWS, recheck, *PLATFORMS, sourcecred, wider)
+ALL = (*ROWS, recheck, *PAGES, *PLATFORMS, sourcecred, wider)
 
 
 def main() -> int:

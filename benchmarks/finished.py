@@ -16,7 +16,7 @@ from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
 from ledger.core.approvers import set_text
 from ledger.core.lifecycle import pin_to
-from ledger.core.records import Signature, Transition
+from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, signed_text
 from ledger.core.statementlog import to_log
 from ledger.core.values import parse_time
@@ -33,8 +33,8 @@ KEY = "0x" + "42" * 32
 """The approver's key: known to everybody, worth nothing."""
 
 
-def write_finished(root: Path, *, events: int, users: int, epochs: int) -> Node:
-    """A node of `epochs` finalized epochs of `events` events each."""
+def write_finished(root: Path, *, events: int, users: int, epochs: int, reviewed: int = 0) -> Node:
+    """A node of `epochs` epochs of `events` events each: finalized, but the last `reviewed`, which nobody signed."""
     approver = Account.from_key(KEY)
     start = parse_time(f"{ANCHOR:%Y-%m-%d}")
     init_node(root, NodePlan(name="Benchmark", start=start, node_id=NODE, approvers=[("curator", approver.address)]))
@@ -48,11 +48,14 @@ def write_finished(root: Path, *, events: int, users: int, epochs: int) -> Node:
     with Engine(root) as engine:
         for number in range(1, epochs + 1):
             write_epoch(root, events=events, users=users, epoch_id=number)
-            _finish(engine, node, node.epoch(SCOPE, number))
+            folder = node.epoch(SCOPE, number)
+            statement = _review(engine, node, folder)
+            if number <= epochs - reviewed:
+                _close(node, folder, statement)
     return node
 
 
-def _finish(engine: Engine, node: Node, folder: EpochFolder) -> None:
+def _review(engine: Engine, node: Node, folder: EpochFolder) -> Statement:
     end = folder.epoch().period_end
     line = folder.chain().current
     assert line is not None
@@ -62,7 +65,11 @@ def _finish(engine: Engine, node: Node, folder: EpochFolder) -> None:
     derived = derive(engine, node, folder)
     for name, data in derived.files.items():
         _write(folder, name, data)
-    statement = derived.statement
+    return derived.statement
+
+
+def _close(node: Node, folder: EpochFolder, statement: Statement) -> None:
+    end = folder.epoch().period_end
     signature = {
         **folder.place,
         "evidence": "https://example.org/review",

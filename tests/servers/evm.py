@@ -6,13 +6,11 @@ fail: `.ci/run` installs npm where it is missing.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,9 +22,8 @@ from typing import Any
 import pytest
 
 from ledger.chain.rpc import ChainError, JsonRpc
+from tests.servers.npm import installed
 
-LOCK = Path(__file__).parents[1] / "npm"
-HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ledger-tests"
 PAYER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 SOURCE = """// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
@@ -48,26 +45,13 @@ contract Coin {
 """
 
 
-@cache
 def npm_tools() -> Path:
     """The folder `node_modules` with the pinned tools, installed once a lock file."""
     if shutil.which("npm") is None:
         if os.environ.get("CI"):
             pytest.fail("npm is missing; .ci/run installs it")
         pytest.skip("needs npm (Debian: apt-get install npm)")
-    name = hashlib.sha256((LOCK / "package-lock.json").read_bytes()).hexdigest()[:16]
-    HOME.mkdir(parents=True, exist_ok=True)
-    folder = HOME / f"npm-{name}"
-    with (HOME / f"npm-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            scratch = Path(tempfile.mkdtemp(dir=HOME))
-            for each in ("package.json", "package-lock.json"):
-                shutil.copy2(LOCK / each, scratch)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-            subprocess.run(command, cwd=scratch, check=True)
-            scratch.rename(folder)
-    return folder / "node_modules"
+    return installed()
 
 
 def node(script: str, *arguments: str) -> str:
