@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mailbox
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from email.header import decode_header, make_header
 from email.message import Message
@@ -45,6 +45,11 @@ class MboxSource:
     kind: ClassVar[str] = "mbox"  # `source` of its events, and the name in weights: `mbox:message_sent`
     version: ClassVar[str] = "1"  # stored with each event: change it when the same message would give another event
     Options: ClassVar[type[Settings]] = MboxOptions
+
+    @classmethod
+    def kind_names(cls) -> Mapping[str, str]:
+        """What one of its events is called on pages."""
+        return {"message_sent": "message on a list"}
 
     def __init__(self, name: str, options: MboxOptions, context: SourceContext) -> None:
         self.name = name

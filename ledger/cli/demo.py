@@ -50,7 +50,7 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
     from ledger.flows.display import lookalike
     from ledger.flows.session import open_session
     from ledger.flows.verify import verify
-    from ledger.flows.views import head_commit
+    from ledger.flows.views import head_commit, names_of_sources
 
     if with_site:
         from ledger.site.build import build_site  # what is not installed is said before the work, not after it
@@ -68,6 +68,7 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
                     verification={"ok": checked.ok, **plain(checked)},
                     commit=head_commit(made.root),
                     alike=lookalike,
+                    said=names_of_sources(run.node),
                     tell=lambda text: progress(1, 1, text),
                 )
         finally:

@@ -61,7 +61,7 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
     Example: ledger site build --out public
     """
     from ledger.flows.display import lookalike
-    from ledger.flows.views import head_commit
+    from ledger.flows.views import head_commit, names_of_sources
     from ledger.site.build import build_site
 
     with session(node_dir, now) as run, _verifying(run.node.root, run.now) as verdicts:
@@ -72,6 +72,7 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
             verification=verdicts,
             commit=head_commit(run.node.root),
             alike=lookalike,
+            said=names_of_sources(run.node),
             tell=note,
         )
     ok = bool(verdicts()["ok"])

@@ -1,4 +1,4 @@
-"""What kinds of events are called where people read: one table for all sources, which weight files extend.
+"""What kinds of events are called where people read: one table, which third parties' sources and weight files extend.
 
 Words only: nothing that is computed or hashed knows of them.
 """
@@ -6,6 +6,7 @@ Words only: nothing that is computed or hashed knows of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from ledger.core.config import WeightPolicy
 
@@ -42,9 +43,15 @@ COMMON_NAMES: Mapping[str, str] = {
 """One event of each kind that our own sources give, by `source:event_type`."""
 
 
-def kind_names(policies: Iterable[WeightPolicy]) -> dict[str, str]:
-    """The common names with those that weight files add or change."""
-    names = dict(COMMON_NAMES)
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
+
+
+def kind_names(policies: Iterable[WeightPolicy], said: Mapping[str, str] = NO_WORDS) -> dict[str, str]:
+    """The common names with those that sources of third parties say (`said`), and those that weight files set.
+
+    The weight file of the ledger has the last word, our own kinds' names are no third party's to change.
+    """
+    names = {**said, **COMMON_NAMES}
     for policy in policies:
         names |= policy.names
     return names

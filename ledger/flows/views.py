@@ -17,7 +17,8 @@ from ledger.flows.identity import display_names
 from ledger.flows.remarks import Remark, remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
-from ledger.store.node import EpochFolder
+from ledger.sources.registry import said_names
+from ledger.store.node import EpochFolder, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,11 @@ def show_event(session: Session, event_id: str) -> EventView:
                 decisions = tuple(line for line in folder.curation() if line.event_id == event_id)
                 return EventView(scope, folder.epoch_id, outcome, decisions)
     raise InputError(f"no epoch holds event {event_id}", hint="`ledger show epoch` lists an epoch's events.")
+
+
+def names_of_sources(node: Node) -> dict[str, str]:
+    """What the sources of a node's scopes call their kinds of events, where they are third parties'."""
+    return said_names(entry.source for scope in node.scopes.values() for entry in scope.sources)
 
 
 def head_commit(root: Path) -> str | None:

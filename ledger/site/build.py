@@ -22,7 +22,7 @@ from ledger.compute.engine import Engine
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
-from ledger.core.kinds import kind_names
+from ledger.core.kinds import NO_WORDS, kind_names
 from ledger.core.values import UserId
 from ledger.site.api import ROOT, Api
 from ledger.site.check import broken_links, files_below
@@ -88,15 +88,16 @@ def build_site(
     commit: str | None,
     tell: Callable[[str], None] = _silent,
     alike: Callable[[str], str] = str.casefold,
+    said: Mapping[str, str] = NO_WORDS,
 ) -> SiteResult:
     """Build everything into `out`, which is replaced in one act. `alike`: what a name looks like, to mark those that
-    pass for others.
+    pass for others; `said`: what third parties' sources call their kinds of events, by `source:event_type`.
 
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
     with _no_collection():
-        return _build(node, engine, out.resolve(), verification, commit, tell, alike)
+        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said)
 
 
 @contextmanager
@@ -119,6 +120,7 @@ def _build(
     commit: str | None,
     tell: Callable[[str], None],
     alike: Callable[[str], str],
+    said: Mapping[str, str],
 ) -> SiteResult:
     if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("is not empty and no earlier build of the site", path=str(out), hint="Name another folder.")
@@ -127,7 +129,7 @@ def _build(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = _Pages(read_once(node), engine, building, api, commit, tell, alike)
+    pages = _Pages(read_once(node), engine, building, api, commit, tell, alike, said)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
     pages.render(checked)
@@ -205,6 +207,7 @@ class _Pages:
         commit: str | None,
         tell: Callable[[str], None],
         alike: Callable[[str], str],
+        said: Mapping[str, str],
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
@@ -230,7 +233,7 @@ class _Pages:
         self._bodies.mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
-        kinds = kind_names(node.weight_policy(scope.weights) for scope in node.scopes.values())
+        kinds = kind_names((node.weight_policy(scope.weights) for scope in node.scopes.values()), said)
         api.put_json("kinds.json", kinds)
         self._odd = odd_names(self._names, alike)
         api.put_json("odd-names.json", self._odd)

@@ -181,6 +181,16 @@ class Restricted(Protocol):
 
 
 @runtime_checkable
+class Named(Protocol):
+    """A source that says what its kinds of events are called on pages; without, a kind is called by its own word."""
+
+    @classmethod
+    def kind_names(cls) -> Mapping[str, str]:
+        """One of each kind in lower case, by its `event_type`: `{"talk_given": "talk"}`."""
+        ...
+
+
+@runtime_checkable
 class Pushed(Protocol):
     """A source that can also be told what happened, instead of asking."""
 

@@ -5,12 +5,17 @@ Adapters are imported only when used, so that a node without Discord needs no Di
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from ledger.core.errors import ConfigError
+from pydantic import TypeAdapter, ValidationError
+
+from ledger.core.config import KindName
+from ledger.core.errors import ConfigError, LedgerError
 from ledger.core.install import missing_extra
-from ledger.sources.port import Source
+from ledger.core.records import KindKey
+from ledger.sources.port import Named, Source
 
 BUILT_IN = {
     "discord": "ledger.sources.discord:DiscordSource",
@@ -28,6 +33,9 @@ KEPT = {
     "receipt": "work that people vouch for (`ledger receipt`)",
 }
 """Names under which no source may report: what such events mean is fixed by the rules."""
+
+_KEY: TypeAdapter[str] = TypeAdapter(KindKey)
+_WORDS: TypeAdapter[str] = TypeAdapter(KindName)
 
 
 def available() -> list[str]:
@@ -51,3 +59,25 @@ def source_class(kind: str) -> type[Source]:
             raise ConfigError(f"the source `{kind}`: {known.message}", hint=known.hint) from None
         raise ConfigError(f"the source `{kind}` needs a library that is not installed ({error.name})") from None
     raise ConfigError(f"there is no source `{kind}`", hint=f"Available: {', '.join(available())}. See docs/sources.md.")
+
+
+def said_names(kinds: Iterable[str]) -> dict[str, str]:
+    """What the third parties' sources among `kinds` call their events, by `kind:event_type`; ours are in `core.kinds`.
+
+    They are words and nothing else: what cannot be had, or is no line of 1 to 60 letters, is passed over.
+    """
+    found: dict[str, str] = {}
+    for kind in sorted(set(kinds) - BUILT_IN.keys() - KEPT.keys()):
+        try:
+            source = source_class(kind)
+            names = dict(source.kind_names()) if issubclass(source, Named) else {}
+        except LedgerError:
+            continue
+        except Exception:  # noqa: S112 - a stranger's code; no page is worth less for want of a word
+            continue
+        for event_type, words in names.items():
+            try:
+                found[_KEY.validate_python(f"{kind}:{event_type}")] = _WORDS.validate_python(words)
+            except ValidationError:
+                continue
+    return found

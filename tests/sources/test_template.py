@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from ledger.core.config import DEFAULT_SCOPE
+from ledger.core.config import DEFAULT_SCOPE, WeightPolicy
 from ledger.core.errors import ConfigError, InputError
+from ledger.core.kinds import kind_names, kind_words
 from ledger.core.values import parse_time
 from ledger.core.windows import Window
 from ledger.flows.collect import collect
@@ -98,6 +99,28 @@ def test_the_template_is_found_by_its_entry_point_and_conforms(
     assert "mbox" in registry.available()
     assert registry.source_class("mbox") is installed.MboxSource
     assert failing(installed, tmp_path, registry.source_class("mbox"), monkeypatch) == set()
+
+
+def test_a_third_partys_source_says_what_its_events_are_called_and_nothing_else(
+    installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["mbox", "git", "receipt", "not_there"]
+    assert registry.said_names(asked) == {"mbox:message_sent": "message on a list"}
+    told = {"a": "x" * 61, "b": "two\nlines", "Not a word": "talk", "c": 7, "talk_given": "<b>talk</b>"}
+    monkeypatch.setattr(installed.MboxSource, "kind_names", lambda: told)
+    assert registry.said_names(asked) == {"mbox:talk_given": "<b>talk</b>"}
+    monkeypatch.setattr(installed.MboxSource, "kind_names", lambda: 1 / 0)
+    assert registry.said_names(asked) == {}
+    monkeypatch.delattr(installed.MboxSource, "kind_names")
+    assert registry.said_names(asked) == {}
+
+
+def test_a_weight_file_goes_before_a_source_and_a_source_renames_no_kind_of_ours() -> None:
+    said = {"mbox:message_sent": "message on a list", "mbox:other": "other", "github:pr_merged": "gift"}
+    policy = WeightPolicy(weights={}, names={"mbox:other": "letter"})
+    names = kind_names([policy, WeightPolicy(weights={})], said)
+    assert (names["mbox:message_sent"], names["mbox:other"]) == ("message on a list", "letter")
+    assert kind_words("github:pr_merged", names) == "merged pull request"
 
 
 def test_a_node_collects_from_the_template_like_from_any_source_of_ours(installed: Any, tmp_path: Path) -> None:
