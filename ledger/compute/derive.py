@@ -44,7 +44,7 @@ class Derived:
     @property
     def allocations_bytes(self) -> bytes:
         """The bytes of `allocations.jsonl`."""
-        return b"".join(row.encode() + b"\n" for row in self.evaluation.allocations)
+        return b"".join([row.encode() + b"\n" for row in self.evaluation.allocations])
 
     @property
     def files(self) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.payout import bounded_sum
 from ledger.core.records import Allocation, made
-from ledger.core.values import Hash, Units, UserId
+from ledger.core.values import MAX_AMOUNT, Hash, UserId
 from ledger.store.node import Place
 
 
@@ -106,19 +106,22 @@ def evaluation(place: Place, count: int, root: Hash, sums: Sums) -> Evaluation:
               kind.quantity)
         for kind in sums.kinds
     )  # fmt: skip
-    allocations = tuple(
-        made(
-            Allocation,
+    for user in sums.users:
+        if user.proposed_units > MAX_AMOUNT:
+            bounded_sum((user.proposed_units,), "a user's units")  # raises
+    allocations = made(
+        Allocation,
+        (
             {
                 **place,
-                "activity_count": user.activity_count,
-                "final_units": user.final_units,
-                "override_reason": user.reason,
-                "proposed_units": Units(bounded_sum((user.proposed_units,), "a user's units")),
-                "user_id": user.user_id,
-            },
-        )
-        for user in sums.users
+                "activity_count": count,
+                "final_units": final,
+                "override_reason": reason,
+                "proposed_units": proposed,
+                "user_id": user_id,
+            }
+            for user_id, count, proposed, final, reason in sums.users
+        ),
     )
     bounded_sum((row.units for row in allocations), "units")
     unresolved = tuple(

@@ -74,27 +74,29 @@ def payout_table(
     rest = pool - awarded
     shares = [0] * len(owed)
     if total:
-        shares = [each * rest // total for each in owed]
-        remainders = [each * rest % total for each in owed]
+        exact = [divmod(each * rest, total) for each in owed]
+        shares = [whole for whole, _ in exact]
+        remainders = [remainder for _, remainder in exact]
         ranked = sorted(range(len(owed)), key=remainders.__getitem__, reverse=True)  # stable: equal ones stay in order
         for number in ranked[: rest - sum(shares)]:
             shares[number] += 1
     got = dict(zip(users, shares, strict=False))
-    payouts = tuple(
+    paid = sorted(units.keys() | awards.keys()) if awards else users
+    payouts = made(
+        Payout,
         [
-            made(
-                Payout,
-                {
-                    "amount_credits": got.get(user, 0) + awards.get(user, 0),
-                    "award_credits": awards.get(user, 0),
-                    "share": share_text(units.get(user, 0), total),
-                    "share_credits": got.get(user, 0),
-                    "total_units": units.get(user, 0),
-                    "user_id": user,
-                },
+            {
+                "amount_credits": share + award,
+                "award_credits": award,
+                "share": share_text(each, total),
+                "share_credits": share,
+                "total_units": each,
+                "user_id": user,
+            }
+            for user, each, share, award in (
+                (user, units.get(user, 0), got.get(user, 0), awards.get(user, 0)) for user in paid
             )
-            for user in (sorted(units.keys() | awards.keys()) if awards else users)
-        ]
+        ],
     )
     kept = dict(zip(keys, shares[len(users) :], strict=True))
     waiting = tuple(

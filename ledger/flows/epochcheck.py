@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal, TypeVar
 
 from ledger.compute.amending import double_pay
@@ -458,13 +458,23 @@ class EpochCheck:
             )
 
     def _checks(self) -> tuple[Check, ...]:
-        checks = []
-        for name in INVARIANTS:
-            against = tuple(finding for finding in self.findings if finding.rule == name)
-            waiting = name in NOT_YET.get(self.state, ())
-            verdict: Verdict = "fail" if against else "not yet" if waiting else "pass"
-            checks.append(Check(name, verdict, against))
-        return tuple(checks)
+        against: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            against.setdefault(finding.rule, []).append(finding)
+        clean = _clean(self.state)
+        if not against:
+            return clean
+        return tuple(
+            Check(each.invariant, "fail", tuple(against[each.invariant])) if each.invariant in against else each
+            for each in clean
+        )
+
+
+@cache
+def _clean(state: str) -> tuple[Check, ...]:
+    """The verdicts on an epoch against which nothing speaks."""
+    waiting = NOT_YET.get(state, ())
+    return tuple(Check(name, "not yet" if name in waiting else "pass", ()) for name in INVARIANTS)
 
 
 STATEMENT_RULES = {

@@ -26,7 +26,7 @@ from ledger.core.errors import LedgerError
 from ledger.core.values import Timestamp
 from ledger.flows.epochcheck import EpochCheck, EpochReport
 from ledger.flows.receipts.check import ReceiptCheck
-from ledger.flows.session import Session
+from ledger.flows.session import Session, no_collection
 from ledger.store import layout
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
@@ -64,7 +64,8 @@ class Checked:
 
 def reports_of(session: Session, folder: EpochFolder, receipts: ReceiptCheck, loads: Loads) -> Reports:
     """One epoch and its amendments checked; what was read for it is let go."""
-    found = [EpochCheck(session, each, receipts, loads).report() for each in (folder, *amendments(folder))]
+    with no_collection():
+        found = [EpochCheck(session, each, receipts, loads).report() for each in (folder, *amendments(folder))]
     if isinstance(folder, FolderOnce):
         folder.forget()
     return found
@@ -166,7 +167,10 @@ def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[Ep
     receipts = len(node.stored(layout.RECEIPTS) or b"")
     if count < FEW or processes() < 2 or receipts > MOST_RECEIPTS:
         return []
-    sizes = {scope: [_size(folder) for folder in epochs] for scope, epochs in folders.items()}
+    try:
+        sizes = {scope: [_size(folder) for folder in epochs] for scope, epochs in folders.items()}
+    except (LedgerError, OSError):  # a log that has no right files is told by each epoch after it
+        return []
     total = sum(map(sum, sizes.values()))
     if total > LARGE * count:
         return []
@@ -185,6 +189,7 @@ def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[Ep
 
 
 def _size(folder: EpochFolder) -> int:
-    with suppress(LedgerError, OSError):  # its own check tells it
-        return sum(map(folder.size, folder.log_shards()))
-    return 0
+    """Bytes of the epoch's log; an error for one that cannot be read."""
+    for shard in folder.shards():
+        shard.open("rb").close()
+    return sum(map(folder.size, folder.log_shards()))

@@ -34,6 +34,8 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "repeated": {"epoch": 1, "most": 1},
     "seen_before": {"epoch": 1, "log": "", "most": 1},
     "seen_twice": {"log": ""},
+    "met_here": {"part": 1},
+    "met_part": {"part": 1},
     "held": {"shards": []},
     "held_logs": {"ids": [""], "read": [0]},
     "held_exactly": {"shards": [], "scope": ""},
@@ -55,6 +57,7 @@ def loaded(engine: Engine) -> Engine:
     case = Case(events=[event(1)])
     folder = case.write(engine.root)
     engine.load(folder, case.epoch).evaluate()
+    engine.begin_part(1)
     Held(engine, {"default": folder.shards()})
     return engine
 

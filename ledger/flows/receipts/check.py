@@ -30,6 +30,7 @@ class ReceiptCheck:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._before: dict[str, dict[int, frozenset[str]]] = {}
+        self._listed: dict[str, set[int]] = {}
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -67,16 +68,27 @@ class ReceiptCheck:
         events = list(_events(folder, found))
         yield from event_findings(events, states, decided)
         if closed is not None:
-            there = {event.id for _, _, event in events} | self._in_others(folder)
+            there = {event.id for _, _, event in events} | self._in_others(folder, any_due=bool(states))
             missing = due(states.values(), folder.scope_id, folder.window().end, there)
             yield from missing_findings(folder.path("activity.jsonl"), missing)
 
-    def _in_others(self, folder: EpochFolder) -> frozenset[str]:
-        """Events of receipts in the epochs before this one."""
+    def _in_others(self, folder: EpochFolder, *, any_due: bool) -> frozenset[str]:
+        """Events of receipts in the epochs before this one; of what cannot be due, only what is wrong with their logs.
+
+        FormatError for a log of theirs that has no right files.
+        """
         known = self._before.setdefault(folder.scope_id, {})
+        listed = self._listed.setdefault(folder.scope_id, set())
         for number in range(1, folder.epoch_id):
-            if number not in known:
-                known[number] = receipt_events(self.session.node.epoch(folder.scope_id, number))
+            if number not in known and (any_due or number not in listed):
+                other = self.session.node.epoch(folder.scope_id, number)
+                if any_due:
+                    known[number] = receipt_events(other)
+                else:
+                    other.shards()
+                    listed.add(number)
+        if not any_due:
+            return frozenset()
         return frozenset().union(*(ids for number, ids in known.items() if ids and number < folder.epoch_id))
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ledger.core.approvers import Chain
 from ledger.core.evaluate import Finding
 from ledger.core.receiptlog import ReceiptBook, Wallets, fold, signed_texts
 from ledger.core.receipts import ReceiptAct
-from ledger.flows.session import Session
+from ledger.flows.session import Session, no_collection
 from ledger.flows.signers import recover_ahead
 from ledger.store import layout
 from ledger.store.files import read_file
@@ -35,7 +33,7 @@ def load_receipts(session: Session, *, signatures: bool = False) -> Receipts:
 
     FormatError for a line that cannot be read.
     """
-    with _no_collection():
+    with no_collection():
         node = session.node
         acts, bindings = _with_signers(node) if signatures else read_receipts(node), tuple(node.bindings())
         chains = {scope: node.chain(scope) for scope in node.scopes}
@@ -56,15 +54,3 @@ def _with_signers(node: Node) -> tuple[ReceiptAct, ...]:
 
     recover_ahead(signed_texts(node.node_id, kept()))
     return (*acts, *lines)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: a log makes many records and no circles; the search took half of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
