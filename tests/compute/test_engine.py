@@ -42,7 +42,8 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "held_rows": {"ids": [""]},
     "ids_that_begin": {"shards": [], "prefix": ""},
     "ids_elsewhere": {"shards": [], "skip": 0},
-    "same_work": {"shards": [], "here": []},
+    "kinds": {"shards": []},
+    "same_work": {"shards": [], "here": [], "sources": None},
 }
 
 
