@@ -21,7 +21,7 @@ from benchmarks.generate import write_node
 from benchmarks.measure import python
 from benchmarks.rows import SMALL_EPOCHS, SMALL_EVENTS, Bench, Row
 from tests.browser.sites import page_kinds
-from tests.browser.support import CHROMIUM
+from tests.browser.support import CHROMIUM, Patient
 from tests.servers.npm import LOCKS, installed
 
 PEOPLE = 235
@@ -158,7 +158,7 @@ class _Compressed(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
     handler = functools.partial(_Compressed, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Patient(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()

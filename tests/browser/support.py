@@ -88,7 +88,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-class _Patient(http.server.ThreadingHTTPServer):
+class Patient(http.server.ThreadingHTTPServer):
+    """A server that takes it well when a browser hangs up."""
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that leaves a page hangs up on what it no longer needs; all else is told."""
         if not isinstance(sys.exception(), ConnectionError):
@@ -99,7 +101,7 @@ class _Patient(http.server.ThreadingHTTPServer):
 def served(folder: Path) -> Iterator[str]:
     """The folder on loopback; gives its address with a slash at the end."""
     handler = functools.partial(_Quiet, directory=str(folder))
-    with _Patient(("127.0.0.1", 0), handler) as server:
+    with Patient(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()

@@ -5,6 +5,7 @@ import { button, counted, make, outside, Progress, table } from "./dom.js";
 import { number } from "../verifier/words.js";
 
 const MOST_WORKERS = 4;
+const BLOCK = 8; // epochs that a worker takes at a time, one after the other: each looks at the one before it
 const MOST_SHOWN = 200; // lines of the table; all that differ are shown
 const keyOf = (base) => `ledger-recheck ${base}`;
 
@@ -23,18 +24,21 @@ function keep(base, found) {
   } catch { /* no room, or not allowed: it is shown all the same */ }
 }
 
-/** Give every epoch to whichever worker is free; `each(epoch, answer)` as they come. `stop.now` ends it. */
+/** Give the epochs, some at a time, to whichever worker is free; `each(epoch, answer)` as they come. `stop.now` ends it. */
 async function spread(epochs, base, each, stop) {
   let next = 0;
   const workers = Array.from({ length: Math.max(1, Math.min(navigator.hardwareConcurrency || 1, MOST_WORKERS, epochs.length)) }, () => new Verifier());
   await Promise.all(workers.map(async (verifier) => {
-    while (next < epochs.length && !stop.now) {
-      const one = epochs[next];
-      next += 1;
-      try {
-        each(one, await verifier.ask("recheckOne", { base, scope: one.scope_id, epoch: String(one.epoch_id) }));
-      } catch (error) {
-        each(one, { ok: false, events: 0, wrong: [error.message], rows: [] });
+    while (next < epochs.length) {
+      const block = epochs.slice(next, next + BLOCK);
+      next += BLOCK;
+      for (const one of block) {
+        if (stop.now) return verifier.end();
+        try {
+          each(one, await verifier.ask("recheckOne", { base, scope: one.scope_id, epoch: String(one.epoch_id) }));
+        } catch (error) {
+          each(one, { ok: false, events: 0, wrong: [error.message], rows: [] });
+        }
       }
     }
     verifier.end();

@@ -6,6 +6,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+const kept = new WeakMap();
+
+/** What `work` makes of these bytes, once: a worker that rechecks many epochs reads the logs that they share from the same ones. */
+export function once(data, key, work) {
+  if (!kept.has(data)) kept.set(data, new Map());
+  const found = kept.get(data);
+  if (!found.has(key)) found.set(key, work());
+  return found.get(key);
+}
+
 export const EMPTY = new Uint8Array(0);
 
 /** The text of UTF-8 bytes; TypeError when they are none. A byte order mark is kept, not swallowed. */

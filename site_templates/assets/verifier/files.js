@@ -2,7 +2,7 @@
 //
 // A later version of the epoch reads the same way and has some files of its own (amendments.js).
 import { Chain, setHash } from "./approvers.js";
-import { EMPTY, sha256Hex } from "./bytes.js";
+import { EMPTY, once, sha256Hex } from "./bytes.js";
 import { canonicalText, lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { IDENTITIES, INVARIANTS, RULE_OF_FILE } from "./invariants.js";
@@ -88,8 +88,12 @@ export class EpochFiles {
     if (this.known === undefined) {
       const { nodeId, scopeId, approvers, approverSignatures } = this.loaded;
       const [place, paths] = [{ node_id: nodeId, scope_id: scopeId }, [this.scoped("approvers"), this.scoped("approvers", ".signatures.jsonl")]];
-      const sets = records.readLog(records.ApproverSet, approvers, paths[0], place);
-      this.known = new Chain(sets, records.readLog(records.ApproverSignature, approverSignatures, paths[1], place), paths);
+      const made = () => {
+        const sets = records.readLog(records.ApproverSet, approvers, paths[0], place);
+        return { approvers, chain: new Chain(sets, records.readLog(records.ApproverSignature, approverSignatures, paths[1], place), paths) };
+      };
+      const found = once(approverSignatures, paths[1], made);
+      this.known = (found.approvers === approvers ? found : made()).chain;
     }
     return this.known;
   }
@@ -111,6 +115,10 @@ export class EpochFiles {
 
   /** The bindings that count: the first `size` lines (null: all), their hash and their records. */
   bindings(size) {
+    return once(this.loaded.identities, size, () => this.readBindings(size));
+  }
+
+  readBindings(size) {
     const data = this.loaded.identities;
     const lines = records.readLog(records.Binding, data, IDENTITIES, { node_id: this.loaded.nodeId }, size ?? Infinity);
     if (size !== null && lines.length < size) throw new Refusal(`log has ${lines.length} lines, ${size} are pinned`).at(IDENTITIES);
@@ -133,6 +141,7 @@ export class EpochFiles {
   }
 
   logLines() {
-    return records.readLog(records.LogLine, this.loaded.log, this.scoped("log"), { node_id: this.loaded.nodeId, scope_id: this.loaded.scopeId });
+    const { log, nodeId, scopeId } = this.loaded;
+    return once(log, scopeId, () => records.readLog(records.LogLine, log, this.scoped("log"), { node_id: nodeId, scope_id: scopeId }));
   }
 }

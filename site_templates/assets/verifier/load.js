@@ -1,5 +1,5 @@
 // What is published about one epoch, fetched through `read(path)`: the bytes of a file under api/v1/ledger/, or null.
-import { bytesOf, sha256Hex } from "./bytes.js";
+import { bytesOf, once, sha256Hex } from "./bytes.js";
 import { isNumber, isScope } from "./values.js";
 import { Refusal } from "./errors.js";
 import { amendedPath } from "./amendments.js";
@@ -31,7 +31,7 @@ async function readJson(read, path) {
   const data = await read(path);
   if (data === null) throw new Refusal(`${path} is not published here`);
   try {
-    return JSON.parse(new TextDecoder().decode(data));
+    return once(data, path, () => JSON.parse(new TextDecoder().decode(data)));
   } catch {
     throw new Refusal(`${path} is no JSON`);
   }

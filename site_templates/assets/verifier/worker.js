@@ -28,15 +28,19 @@ function reader(base) {
 }
 
 const shared = new Map(); // files that every epoch needs, fetched once while one worker rechecks many
+const NEXT = /^epochs\/.*\/(?:epoch|statement)\.json$/; // what the epoch after it looks at too
+const before = new Map(); // the last few of them
 
-/** As `reader`, but what is no epoch's own is fetched once. */
+/** As `reader`, but what is no epoch's own is fetched once, and what the next epoch looks at is kept for it. */
 function sharing(base) {
   const read = reader(base);
   return (path) => {
-    if (path.startsWith("epochs/")) return read(path);
+    const kept = path.startsWith("epochs/") ? before : shared;
+    if (kept === before && !NEXT.test(path)) return read(path);
     const key = `${base} ${path}`;
-    if (!shared.has(key)) shared.set(key, read(path));
-    return shared.get(key);
+    if (!kept.has(key)) kept.set(key, read(path));
+    if (before.size > 8) before.delete(before.keys().next().value);
+    return kept.get(key);
   };
 }
 
