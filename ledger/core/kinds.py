@@ -6,7 +6,6 @@ Words only: nothing that is computed or hashed knows of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from ledger.core.config import WeightPolicy
 
@@ -43,7 +42,8 @@ COMMON_NAMES: Mapping[str, str] = {
 """One event of each kind that our own sources give, by `source:event_type`."""
 
 
-NO_WORDS: Mapping[str, str] = MappingProxyType({})
+NO_WORDS: Mapping[str, str] = {}
+"""Nothing is called otherwise."""
 
 
 def kind_names(policies: Iterable[WeightPolicy], said: Mapping[str, str] = NO_WORDS) -> dict[str, str]:
