@@ -12,8 +12,9 @@ from benchmarks.moving import sourcecred, wider
 from benchmarks.pages import PAGES
 from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench
+from benchmarks.weeks import week
 
-ALL = (*ROWS, recheck, *PAGES, *PLATFORMS, sourcecred, wider)
+ALL = (*ROWS, recheck, *PAGES, *PLATFORMS, sourcecred, wider, week)
 
 
 def main() -> int:

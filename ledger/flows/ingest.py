@@ -7,11 +7,9 @@ the cursor that stands for them, so that a run killed anywhere is completed by t
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ledger.compute.held import Held
@@ -27,7 +25,7 @@ from ledger.flows.restricted import forget, require_unweighed
 from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.samework import leave_out
-from ledger.flows.session import Session
+from ledger.flows.session import Session, cache_dir
 from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
 from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Restricted, Source, SourceContext
 from ledger.sources.registry import source_class
@@ -54,12 +52,12 @@ class Ingest:
     def known(self) -> Known:
         """Every event of the node so far."""
         if self._known is None:
-            node, engine = self._session.node, self._session.engine
+            node, settled = self._session.node, self._session.settled
             logs = {
-                scope_id: [shard for folder in node.epochs(scope_id) for shard in folder.shards()]
+                scope_id: [shard for folder in node.epochs(scope_id) for shard in settled.shards(folder)]
                 for scope_id in node.scopes
             }
-            self._known = Known(Held(engine, logs), logs)
+            self._known = Known(Held(self._session.engine, logs, settled), logs)
         return self._known
 
     def source(self, scope: ScopeSettings, entry: SourceSettings) -> Source:
@@ -225,14 +223,6 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def cache_dir(environ: Mapping[str, str]) -> Path:
-    """Where sources may keep clones: LEDGER_CACHE, else the user's cache folder."""
-    if environ.get("LEDGER_CACHE"):
-        return Path(environ["LEDGER_CACHE"])
-    base = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/tmp"), ".cache")  # noqa: PTH118, S108
-    return Path(base) / "contribution-ledger"
 
 
 def raise_failures(reports: Sequence[StreamReport]) -> None:

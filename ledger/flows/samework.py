@@ -58,9 +58,14 @@ def works_of(session: Session, folder: EpochFolder, sources: Sequence[str] | Non
 
     None: of all sources, but only those that share account and link as well. In the order in which they were recorded.
     """
-    engine, epochs = session.engine, session.node.epochs(folder.scope_id)
-    shards = [shard for each in epochs if each.epoch_id <= folder.epoch_id for shard in each.shards()]
-    places = {"shards": engine.paths(shards), "here": engine.paths(folder.shards())}
+    engine, settled, here = session.engine, session.settled, folder.shards()
+    epochs = [each for each in session.node.epochs(folder.scope_id) if each.epoch_id <= folder.epoch_id]
+    shards = [shard for each in epochs for shard in settled.shards(each)]
+    if covered := settled.covers(folder.scope_id).difference(here):
+        hours = [hour for (hour,) in engine.rows("hours", shards=engine.paths(here))]
+        without = covered - settled.logs_at(folder.scope_id, hours)
+        shards = [shard for shard in shards if shard not in without]
+    places = {"shards": engine.paths(shards), "here": engine.paths(here)}
     return [Work(*row) for row in engine.rows("same_work", **places, sources=sources)]
 
 

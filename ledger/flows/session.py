@@ -6,6 +6,7 @@ The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from ledger.store.once import read_once
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine
+    from ledger.compute.settled import Settled
 
 
 def _silent(_text: str) -> None:
@@ -52,6 +54,14 @@ class Session:
         from ledger.compute.engine import Engine
 
         return Engine(self.node.root)
+
+    @cached_property
+    def settled(self) -> Settled:
+        """The index over the finalized epochs as they stand now; see docs/operate.md."""
+        from ledger.compute.settled import Settled
+
+        own = any(self.environ.get(name) for name in ("LEDGER_CACHE", "XDG_CACHE_HOME", "HOME"))  # else: everybody's
+        return Settled(self.engine, self.node, cache_dir(self.environ) if own else None)
 
     def close(self) -> None:
         """Stop the engine if it was started."""
@@ -180,6 +190,14 @@ def find_node(node_dir: Path | None) -> Path:
     if not (node_dir / NODE_FILE).is_file():
         raise InputError(f"no {NODE_FILE} in {node_dir}", hint="Name a node's folder, or make one: ledger init DIR.")
     return node_dir.resolve()
+
+
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """Where what can be made anew may be kept, clones and the index: LEDGER_CACHE, else the user's cache folder."""
+    if environ.get("LEDGER_CACHE"):
+        return Path(environ["LEDGER_CACHE"])
+    base = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/tmp"), ".cache")  # noqa: PTH118, S108
+    return Path(base) / "contribution-ledger"
 
 
 def locked(session: Session) -> AbstractContextManager[None]:

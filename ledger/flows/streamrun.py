@@ -25,7 +25,7 @@ from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
 from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
-from ledger.sources.port import Changeable, Page, Source, SourceEvent, StreamCursor
+from ledger.sources.port import Listed, Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
@@ -96,10 +96,9 @@ class Known:
                 return found
         return None
 
-    def ids(self, scope_id: str, prefix: str) -> list[str]:
-        """The ids that a scope holds and that begin so."""
-        added = (key for key in self._added[scope_id] if key.startswith(prefix))
-        return list(dict.fromkeys((*self._held.ids(scope_id, prefix), *added)))
+    def beyond(self, scope_id: str, prefix: str, standing: Callable[[], Collection[str]]) -> list[str]:
+        """The ids of a `file` source that a scope held before this run and that are none of `standing`."""
+        return self._held.beyond(scope_id, prefix, standing)
 
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
         """Take an event for known from now on."""
@@ -193,11 +192,10 @@ class StreamRun:
 
     def _look_for_rows(self, counts: dict[str, int | str]) -> None:
         """Note events of a file whose row is gone; what is collected stays, and somebody should know."""
-        if self.entry.source != "file" or not isinstance(self.source, Changeable):
+        if not isinstance(self.source, Listed):
             return
-        mine = self.known.ids(self.scope_id, f"file:{self.entry.name}:")
         with suppress(LedgerError):
-            self.report.gone = sorted(set(mine) - set(self.source.present(mine)))
+            self.report.gone = self.known.beyond(self.scope_id, self.source.begins, self.source.standing)
         if self.report.gone:
             counts["rows_gone"] = len(self.report.gone)
             counts["gone"] = ", ".join(self.report.gone[:GONE_NAMED]) + " …" * (len(self.report.gone) > GONE_NAMED)

@@ -123,6 +123,15 @@ class FileSource:
         table = self._read()
         return {each for each in ids if each.split("#")[0].split(":", 2)[2] in table.ids}
 
+    @property
+    def begins(self) -> str:
+        """How the ids of its events begin."""
+        return f"file:{self.name}:"
+
+    def standing(self) -> Collection[str]:
+        """The ids of all rows that stand in the file."""
+        return [f"{self.begins}{each}" for each in self._read().ids]
+
     def _read(self) -> Table:
         """The file's rows, read once."""
         if self._table is None:

@@ -168,6 +168,20 @@ class Changeable(Protocol):
 
 
 @runtime_checkable
+class Listed(Protocol):
+    """A source that lists all its events in one place, so that what is gone from there shows: a `file`."""
+
+    @property
+    def begins(self) -> str:
+        """How the ids of its events begin: `file:NAME:`."""
+        ...
+
+    def standing(self) -> Collection[str]:
+        """The ids of all its events that the place holds, as it was read for this run. Raises what `fetch` raises."""
+        ...
+
+
+@runtime_checkable
 class Restricted(Protocol):
     """A source whose platform has rules about its contents: what is gone there does not count, and some may not weigh.
 

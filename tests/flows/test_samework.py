@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from ledger.compute import settled
 from ledger.core.values import parse_time
 from ledger.flows.collect import collect, remarks_after
 from ledger.flows.decide import curate
@@ -18,6 +21,11 @@ from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.flows.views import status
 from tests.nodes import NODE_ID, WALLETS, at, make_node, sign_as, sign_sets
 from tests.sources.gitworld import ANN, BEN, GitWorld
+
+
+@pytest.fixture(autouse=True)
+def _all_finalized_logs_are_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settled, "SIZES", (1,))
 
 
 def git_node(root: Path) -> Path:

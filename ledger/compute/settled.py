@@ -1,0 +1,192 @@
+"""The index of finalized logs: made by one pass over them, kept in the cache folder, asked instead of reading them.
+
+A finalized epoch never changes, so what is known of its logs is kept under what tells that they are the same files: the
+statement log names the epoch as final; path, size, time of change and inode name the file. The files lie in the folder
+of one node (docs/operate.md); each is whole or not there, and one that is wrong is made anew. Nothing that is paid
+rests on it, and `verify` and `guard` never read it: it says into which logs to look, and those decide.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ledger.compute.engine import Engine
+from ledger.compute.segment import Log, Segment, Table, pack, unpack
+from ledger.core.canonical import encode, read_objects, sha256_hex
+from ledger.core.errors import LedgerError
+from ledger.store import layout
+from ledger.store.node import EpochFolder, Node
+
+SIZES = (512 << 20, 64 << 20, 8 << 20)
+"""Bytes of logs that one file of the index is about: what a new epoch may cost is bounded, and the files stay few.
+
+Logs that fill no file yet are read at each run.
+"""
+_SUFFIX = ".held"
+_LOCK = ".lock"
+
+
+class Settled:
+    """The index over a node's finalized epochs. `cache`: the folder where it may lie; None: nothing is kept."""
+
+    def __init__(self, engine: Engine, node: Node, cache: Path | None) -> None:
+        self._engine, self._node, self.root = engine, node, node.root
+        own = sha256_hex(f"{node.node_id}\n{engine.root}".encode())[:32]
+        self._folder = None if cache is None else cache / "held" / own
+        self._found: dict[str, tuple[list[Segment], frozenset[Path]]] = {}
+        self._names: set[str] = set()
+        self._shards: dict[tuple[str, int], list[Path]] = {}
+
+    def segments(self, scope_id: str) -> list[Segment]:
+        """What the index has of a scope, made where it is absent or wrong."""
+        return self._of(scope_id)[0]
+
+    def covers(self, scope_id: str) -> frozenset[Path]:
+        """The logs of the scope that `segments` are about; the others are to be read."""
+        return self._of(scope_id)[1]
+
+    def shards(self, folder: EpochFolder) -> list[Path]:
+        """The logs of an epoch, by their place on disk; of a final one they are looked for once."""
+        self._of(folder.scope_id)
+        found = self._shards.get((folder.scope_id, folder.epoch_id))
+        return folder.shards() if found is None else found
+
+    def logs_at(self, scope_id: str, hours: Sequence[int]) -> set[Path]:
+        """The logs that the index is about and that may hold one of these hours, which come in rising order."""
+        return {
+            self.root / segment.logs[place].path
+            for segment in self.segments(scope_id)
+            for place in segment.logs_at(hours)
+        }
+
+    def _of(self, scope_id: str) -> tuple[list[Segment], frozenset[Path]]:
+        if not self._found:
+            wanted = {each: parts(self._final(each), SIZES) for each in self._node.scopes}
+            with self._alone(any(wanted.values())) as folder:
+                for each, runs in wanted.items():
+                    segments = [self._segment(each, logs, folder) for logs in runs]
+                    covered = frozenset(self.root / log.path for segment in segments for log in segment.logs)
+                    self._found[each] = segments, covered
+                self._forget_others(folder)
+        return self._found[scope_id]
+
+    @contextmanager
+    def _alone(self, wanted: bool) -> Iterator[Path | None]:
+        """The folder to write to, where nobody else writes to it now and it takes what is written; else None."""
+        if self._folder is None or not wanted:
+            yield None
+            return
+        lock = -1
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder: Path | None = self._folder
+        except OSError:
+            folder = None  # another run writes the same now, or the folder is nobody's to write to
+        try:
+            yield folder
+        finally:
+            if lock >= 0:
+                os.close(lock)
+
+    def _final(self, scope_id: str) -> list[Log]:
+        """The logs of the epochs that are final, from the first on."""
+        path = layout.log_path(scope_id)
+        try:
+            lines = [line for _, line in read_objects(self._node.stored(path) or b"", path)]
+        except LedgerError:
+            return []  # `verify` tells it; until then every log is read
+        named = {line.get("ref") for line in lines if line.get("kind") == "statement"}
+        found: list[Log] = []
+        for folder in self._node.epochs(scope_id):
+            if folder.path("statement.json") not in named:
+                break
+            self._shards[scope_id, folder.epoch_id] = shards = folder.shards()
+            found.extend(_log_of(folder, shard) for shard in shards)
+        return found
+
+    def _segment(self, scope_id: str, logs: Sequence[Log], folder: Path | None) -> Segment:
+        name = f"{sha256_hex(encode([self._node.node_id, scope_id, *map(list, logs)]))[:40]}{_SUFFIX}"
+        self._names.add(name)
+        if self._folder is not None:
+            with suppress(OSError):
+                found = unpack(_read(self._folder / name), scope_id, logs, self._node.node_id)
+                if found is not None:
+                    return found
+        made = read_segment(self._engine, scope_id, [self.root / log.path for log in logs], logs)
+        if folder is not None:
+            with suppress(OSError):  # a disk that is full: the next run reads the logs again
+                _write(folder / name, pack(made, self._node.node_id))
+        return made
+
+    def _forget_others(self, folder: Path | None) -> None:
+        """Remove the files of parts that have become parts of larger ones, and what killed runs left."""
+        if folder is None:
+            return
+        with suppress(OSError):
+            for path in folder.iterdir():
+                if path.name not in self._names and path.name != _LOCK:
+                    path.unlink(missing_ok=True)
+
+
+def _log_of(folder: EpochFolder, shard: Path) -> Log:
+    facts = shard.lstat()
+    return Log(folder.path(shard.name), facts.st_size, f"{facts.st_mtime_ns}.{facts.st_ino}")
+
+
+def parts(logs: Sequence[Log], sizes: Sequence[int]) -> list[list[Log]]:
+    """The logs from the oldest on in runs of at least `sizes` bytes, the largest first; what fills none is left out.
+
+    An epoch more leaves the runs before it as they are, or joins whole ones to a larger.
+    """
+    found, rest = [], list(logs)
+    for size in sizes:
+        run: list[Log] = []
+        filled = 0
+        for log in rest:
+            run.append(log)
+            filled += log.size
+            if filled >= size:
+                found.append(run)
+                run, filled = [], 0
+        rest = run
+    return found
+
+
+def read_segment(engine: Engine, scope_id: str, shards: Sequence[Path], logs: Sequence[Log] = ()) -> Segment:
+    """The segment of some logs by one pass over them. FormatError for a log that holds anything but events."""
+    engine.materialise("held_part", shards=engine.paths(shards))
+    ids: dict[str, tuple[array[int], array[int]]] = {}
+    for kind, numbers, places in engine.rows("held_ids"):
+        own = ids.setdefault(kind, (array("Q"), array("I")))
+        own[0].extend(numbers)
+        own[1].extend(places)
+    hours = array("Q"), array("I")
+    for hour, log in engine.rows("held_hours"):
+        hours[0].append(hour)
+        hours[1].append(log)
+    engine.execute("TRUNCATE held_part", {}).fetchall()
+    return Segment(scope_id, tuple(logs), {kind: Table(*own) for kind, own in ids.items()}, Table(*hours))
+
+
+def _read(path: Path) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not there, whatever ends the run. Called by one run at a time."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)

@@ -1,0 +1,153 @@
+"""The index of finalized logs says where to look, whatever happens to its files; what it says is asked of the logs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.compute import settled as module
+from ledger.compute.engine import Engine
+from ledger.compute.held import Held
+from ledger.compute.segment import Log, fingerprint, fingerprints
+from ledger.compute.settled import Settled, parts, read_segment
+from ledger.store.node import Node, load_node
+from tests.compute.nodes import event, line, write_log
+from tests.nodes import golden_copy
+
+SIZES = (2_000, 1)
+"""So small that every finalized log of the example node lies in some file of the index."""
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    monkeypatch.setattr(module, "SIZES", SIZES)
+    return load_node(golden_copy(tmp_path / "node"))
+
+
+def answers(node: Node, cache: Path | None, *, index: bool = True) -> list[tuple[str, str, str]]:
+    """What the node says to all its ids and one that it does not hold."""
+    logs = {scope: [shard for each in node.epochs(scope) for shard in each.shards()] for scope in node.scopes}
+    ids = [event.id for scope in node.scopes for each in node.epochs(scope) for _, _, event in each.events()]
+    with Engine(node.root) as engine:
+        settled = Settled(engine, node, cache) if index else None
+        if settled is not None:
+            assert all(settled.covers(scope) for scope in node.scopes), "or this tests nothing"
+        return list(Held(engine, logs, settled).find([*ids, "file:nobody:has-it"]))
+
+
+def kept(cache: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in cache.rglob("*.held")}
+
+
+def test_an_index_that_is_made_kept_or_absent_gives_the_answers_of_the_logs(node: Node, tmp_path: Path) -> None:
+    right = answers(node, None, index=False)
+    assert len(right) > 15
+    assert answers(node, None) == answers(node, tmp_path / "cache") == answers(node, tmp_path / "cache") == right
+    assert len(kept(tmp_path / "cache")) >= len(node.scopes)
+
+
+FAULTS: dict[str, Callable[[Path, bytes], object]] = {
+    "absent": lambda path, _: path.unlink(),
+    "empty": lambda path, _: path.write_bytes(b""),
+    "cut short": lambda path, data: path.write_bytes(data[:-1]),
+    "cut in the middle": lambda path, data: path.write_bytes(data[: len(data) // 2]),
+    "longer": lambda path, data: path.write_bytes(data + b"\0"),
+    "a bit of the head": lambda path, data: path.write_bytes(bytes([data[0] ^ 1]) + data[1:]),
+    "a bit of a number": lambda path, data: path.write_bytes(data[:-40] + bytes([data[-40] ^ 4]) + data[-39:]),
+    "a bit of the checksum": lambda path, data: path.write_bytes(data[:-1] + bytes([data[-1] ^ 128])),
+    "of other logs": lambda path, data: path.write_bytes(next(d for d in kept(path.parent).values() if d != data)),
+    "a link": lambda path, _: (path.rename(path.with_suffix(".aside")), path.symlink_to(path.with_suffix(".aside"))),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_index_that_is_wrong_is_noticed_and_made_anew(node: Node, tmp_path: Path, fault: str) -> None:
+    cache = tmp_path / "cache"
+    right, whole = answers(node, cache), kept(cache)
+    for path in cache.rglob("*.held"):
+        FAULTS[fault](path, path.read_bytes())
+    assert answers(node, cache) == right
+    assert kept(cache) == whole
+    assert not list(cache.rglob("*.aside"))
+
+
+def test_a_log_that_is_another_file_than_it_was_is_read_anew(node: Node, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    right, before = answers(node, cache), kept(cache)
+    shard = node.epochs("default")[0].shards()[0]
+    os.utime(shard, ns=(0, 1_000_000_000))
+    assert answers(node, cache) == right
+    assert kept(cache).keys() != before.keys() and len(kept(cache)) == len(before), "and what is of no use goes"
+
+
+def test_a_run_that_is_killed_while_it_writes_leaves_nothing_that_is_believed(node: Node, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from ledger.compute import settled\n"
+        "from ledger.compute.engine import Engine\n"
+        "from ledger.store.node import load_node\n"
+        f"settled.SIZES = {SIZES}\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "node = load_node(Path(sys.argv[1]))\n"
+        "settled.Settled(Engine(node.root), node, Path(sys.argv[2])).covers('default')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(node.root), str(cache)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not kept(cache) and len(list(cache.rglob("*.tmp"))) == 1
+    assert answers(node, cache) == answers(node, None, index=False)
+    assert kept(cache) and not list(cache.rglob("*.tmp"))
+
+
+def test_two_runs_at_once_both_answer_and_one_of_them_writes(node: Node, tmp_path: Path) -> None:
+    cache, right = tmp_path / "cache", answers(node, None, index=False)
+    answers(node, cache)
+    whole = kept(cache)
+    folder = next(cache.rglob("*.held")).parent
+    for path in folder.glob("*.held"):
+        path.unlink()
+    other = os.open(folder / ".lock", os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    assert answers(node, cache) == right and not kept(cache)
+    os.close(other)
+    assert answers(node, cache) == right and kept(cache) == whole
+
+
+def test_a_cache_that_nobody_can_write_to_costs_time_and_nothing_else(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be", "utf-8")
+    assert answers(node, tmp_path / "cache") == answers(node, None, index=False)
+
+
+@settings(max_examples=6)
+@given(ids=st.lists(st.from_regex(r"\A(file:|git:)?[!-~]{1,30}\Z"), min_size=1, max_size=40, unique=True))
+def test_sql_and_python_make_the_same_number_of_an_id(ids: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Engine(tmp_path_factory.mktemp("node")) as engine:
+        folder = write_log(engine.root, *(b"".join(line(event(id=name)) for name in ids),))
+        segment = read_segment(engine, "default", folder.shards())
+    found = sorted((kind, number) for kind, table in segment.ids.items() for number in table.numbers)
+    assert found == sorted(map(fingerprint, ids))
+    assert segment.logs_of(fingerprints(ids)) == {0}
+    assert list(segment.hours.numbers) == [2026010610]
+    assert segment.logs_at([2026010610]) == {0} and segment.logs_at([2026010611]) == set()
+
+
+@given(sizes=st.lists(st.integers(1, 300), max_size=40))
+def test_an_epoch_more_leaves_full_parts_as_they_are(sizes: list[int]) -> None:
+    logs = [Log(f"{number}", size, "") for number, size in enumerate(sizes)]
+    now, before = parts(logs, (1_000, 200)), parts(logs[:-1], (1_000, 200))
+    held = [log for run in now for log in run]
+    assert held == logs[: len(held)] and sum(log.size for log in logs[len(held) :]) < 200
+    full = [run for run in before if sum(log.size for log in run) >= 1_000]
+    assert now[: len(full)] == full
+    for run in before:
+        assert any(set(run) <= set(later) for later in now), "a part stays, or becomes a part of a larger one"
