@@ -6,6 +6,8 @@ locks and last looks, so that ten years take a minute; a test has `ledger verify
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from eth_account import Account
@@ -31,6 +33,8 @@ from ledger.store.node import EpochFolder, Node, load_node
 
 KEY = "0x" + "42" * 32
 """The approver's key: known to everybody, worth nothing."""
+MANY = 1_000_000
+"""From so many events on, logs are written by as many processes as there are cores."""
 
 
 def write_finished(root: Path, *, events: int, users: int, epochs: int, reviewed: int = 0) -> Node:
@@ -44,15 +48,29 @@ def write_finished(root: Path, *, events: int, users: int, epochs: int, reviewed
     assert proposed is not None
     sign_set(session, SCOPE, _signed(set_text(proposed)))
     session.close()
+    _write_epochs(root, events, users, epochs)
     node = load_node(root)
     with Engine(root) as engine:
         for number in range(1, epochs + 1):
-            write_epoch(root, events=events, users=users, epoch_id=number)
             folder = node.epoch(SCOPE, number)
             statement = _review(engine, node, folder)
             if number <= epochs - reviewed:
                 _close(node, folder, statement)
     return node
+
+
+def _write_epochs(root: Path, events: int, users: int, epochs: int) -> None:
+    """The epochs as they are before review; none needs another."""
+    if events * epochs < MANY:
+        for number in range(1, epochs + 1):
+            _write_epoch(number, root, events, users)
+        return
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(_write_epoch, root=root, events=events, users=users), range(1, epochs + 1)))
+
+
+def _write_epoch(number: int, root: Path, events: int, users: int) -> None:
+    write_epoch(root, events=events, users=users, epoch_id=number)
 
 
 def _review(engine: Engine, node: Node, folder: EpochFolder) -> Statement:

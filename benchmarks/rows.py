@@ -133,6 +133,19 @@ def years(bench: Bench) -> Iterator[Row]:
     yield Row("the same, processor time over that of sha256sum", again.cpu / baseline.cpu, "×")
 
 
+def ten_million(bench: Bench) -> Iterator[Row]:
+    """`ledger verify` of 10,000,000 events in 100 finalized epochs; asked for by name: it writes 7 GB for minutes."""
+    root = bench.scratch / "ten-million"
+    write_finished(root, events=100_000, users=CONTRIBUTORS, epochs=100)
+    baseline = run(["sh", "-c", f"find {root}/data -type f -print0 | xargs -0 sha256sum"], times=2)
+    name = f"verify, 10,000,000 events of {CONTRIBUTORS:,} people in 100 epochs"
+    whole = python("-m", "ledger", "verify", "--quiet", "--node", str(root))
+    yield Row("sha256sum of its data", baseline.seconds, "s")
+    yield Row(f"{name}, over sha256sum", whole.seconds / baseline.seconds, "×", 2.5)
+    yield Row(f"{name}, processor time over that of sha256sum", whole.cpu / baseline.cpu, "×")
+    yield Row(f"{name}, peak memory", whole.peak / 1e9, "GB", 1.5)
+
+
 def collect(bench: Bench) -> Iterator[Row]:
     """`ledger collect` of one CSV file, as a process, start-up included; and sealing's share beside a bare SHA-256."""
     rows = min(bench.events, 500_000)

@@ -1,6 +1,7 @@
 """The commands as one group, and the place where every error ends: as words and an exit code, never a traceback.
 
-Command modules import flows inside their functions, so that no command loads more than it needs.
+A command's module is imported when the command is asked for, and imports flows inside its functions, so that no command
+loads more than it needs.
 """
 
 from __future__ import annotations
@@ -9,43 +10,74 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from ledger import __version__
-from ledger.cli import (
-    amend,
-    approvers,
-    attest,
-    audit,
-    book,
-    ci,
-    collect,
-    decide,
-    demo,
-    distribute,
-    doctor,
-    identity,
-    imports,
-    init,
-    peers,
-    pr,
-    receipt,
-    review,
-    schema,
-    setup,
-    sign,
-    site,
-    sources,
-    status,
-    verify,
-)
 from ledger.cli.output import emit, error_data, fail
 from ledger.core.errors import LedgerError
 from ledger.core.install import ADDRESS, missing_extra
 
+MODULES = {
+    "demo": "demo",
+    "init": "init",
+    "collect": "collect",
+    "sources": "sources",
+    "status": "status",
+    "show": "status",
+    "identity": "identity",
+    "curate": "decide",
+    "override": "decide",
+    "answer": "decide",
+    "pool": "decide",
+    "award": "decide",
+    "approvers": "approvers",
+    "amend": "amend",
+    "review": "review",
+    "statement": "review",
+    "sign": "sign",
+    "finalize": "review",
+    "import": "imports",
+    "audit": "audit",
+    "book": "book",
+    "opening": "book",
+    "waive": "book",
+    "distribute": "distribute",
+    "settle": "distribute",
+    "instruct": "distribute",
+    "pr": "pr",
+    "ci": "ci",
+    "setup": "setup",
+    "doctor": "doctor",
+    "verify": "verify",
+    "guard": "verify",
+    "receipt": "receipt",
+    "peers": "peers",
+    "attest": "attest",
+    "witness": "attest",
+    "site": "site",
+    "schema": "schema",
+}
+"""The module of this room that holds each command, under the command's own name (`import_` where that is Python's)."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _OnDemand(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in MODULES:
+            return None
+        module = import_module(f"ledger.cli.{MODULES[cmd_name]}")
+        found: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
+        return found
+
+
+@click.group(cls=_OnDemand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ledger", message="%(prog)s %(version)s")
 def ledger() -> None:
     """An open ledger of contributions: what happened, how it was valued, who gets paid, so that anyone can recheck it.
@@ -55,49 +87,6 @@ def ledger() -> None:
 
     Exit codes: 0 ok; 1 a check found a difference; 2 usage; 3 input invalid or missing; 4 credentials needed.
     """
-
-
-for _command in (
-    demo.demo,
-    init.init,
-    collect.collect,
-    sources.sources,
-    status.status,
-    status.show,
-    identity.identity,
-    decide.curate,
-    decide.override,
-    decide.answer,
-    decide.pool,
-    decide.award,
-    approvers.approvers,
-    amend.amend,
-    review.review,
-    review.statement,
-    sign.sign,
-    review.finalize,
-    imports.import_,
-    audit.audit,
-    book.book,
-    book.opening,
-    book.waive,
-    distribute.distribute,
-    distribute.settle,
-    distribute.instruct,
-    pr.pr,
-    ci.ci,
-    setup.setup,
-    doctor.doctor,
-    verify.verify,
-    verify.guard,
-    receipt.receipt,
-    peers.peers,
-    attest.attest,
-    attest.witness,
-    site.site,
-    schema.schema,
-):
-    ledger.add_command(_command)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -24,7 +24,7 @@ def test_every_command_and_option_of_the_page_exists() -> None:
     lines = re.findall(r"\b(ledger (?:attest|verify|witness)[^`#\n&]*)", PAGE)
     assert len(lines) > 5
     for line in lines:
-        command = ledger.commands[line.split()[1]]
+        command = ledger.get_command(click.Context(ledger), line.split()[1])
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z]+", line)) <= known, line
         assert isinstance(command, click.Command)
