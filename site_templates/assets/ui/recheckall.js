@@ -27,13 +27,12 @@ function keep(base, found) {
 /** Give the epochs, some at a time, to whichever worker is free; `each(epoch, answer)` as they come. `stop.now` ends it. */
 async function spread(epochs, base, each, stop) {
   let next = 0;
-  const workers = Array.from({ length: Math.max(1, Math.min(navigator.hardwareConcurrency || 1, MOST_WORKERS, epochs.length)) }, () => new Verifier());
-  await Promise.all(workers.map(async (verifier) => {
+  const through = async (verifier) => {
     while (next < epochs.length) {
       const block = epochs.slice(next, next + BLOCK);
       next += BLOCK;
       for (const one of block) {
-        if (stop.now) return verifier.end();
+        if (stop.now) return;
         try {
           each(one, await verifier.ask("recheckOne", { base, scope: one.scope_id, epoch: String(one.epoch_id) }));
         } catch (error) {
@@ -41,6 +40,11 @@ async function spread(epochs, base, each, stop) {
         }
       }
     }
+  };
+  const cores = Math.max(1, Math.min(navigator.hardwareConcurrency || 1, MOST_WORKERS, epochs.length));
+  await Promise.all(Array.from({ length: cores }, async () => {
+    const verifier = new Verifier();
+    await Promise.all([through(verifier), through(verifier)]); // one epoch is fetched while the other is computed
     verifier.end();
   }));
 }

@@ -39,7 +39,7 @@ function sharing(base) {
     if (kept === before && !NEXT.test(path)) return read(path);
     const key = `${base} ${path}`;
     if (!kept.has(key)) kept.set(key, read(path));
-    if (before.size > 8) before.delete(before.keys().next().value);
+    if (before.size > 16) before.delete(before.keys().next().value);
     return kept.get(key);
   };
 }
