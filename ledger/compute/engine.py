@@ -20,6 +20,7 @@ import duckdb
 
 from ledger.compute.batch import Batch, Row, Wanted
 from ledger.compute.loaded import LoadedEpoch
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records import Epoch
 from ledger.store.files import check_no_link
@@ -28,6 +29,8 @@ from ledger.store.node import EpochFolder
 __all__ = ["Engine", "LoadedEpoch", "Wanted"]
 
 ROWS_AT_A_TIME = 20_000
+SMALL_BYTES = 4_000_000
+"""Bytes of a log up to which it is hashed first, to see whether the tables hold it already."""
 
 
 @cache
@@ -51,6 +54,7 @@ class Engine:
         self._nothing = spill / "empty.jsonl"
         self._nothing.touch()
         self._loaded: Batch | None = None
+        self._content: Hashable = None
         self._remembered: set[str] = set()
         self._part: int | None = None
         self._made: dict[str, Hashable] = {}
@@ -90,14 +94,21 @@ class Engine:
 
         `identities_size`: how many lines of the bindings log count (None: all of it as it stands).
         """
-        return self.load_set([Wanted(folder, epoch, identities_size)])[0]
+        wanted = Wanted(folder, epoch, identities_size)
+        content = _content(wanted)
+        if content is None or content != self._content or self._loaded is None:
+            loaded = self.load_set([wanted])[0]
+            self._content = content
+            return loaded
+        self._loaded.wanted = (wanted,)
+        return LoadedEpoch(self, self._loaded, wanted)
 
     def load_set(self, wanted: Sequence[Wanted]) -> list[LoadedEpoch]:
         """The same for several epochs of one scope, by rising number, whose files do not change meanwhile.
 
         FormatError where something is wrong with one of their logs as a whole: load each by itself then.
         """
-        self._loaded = None
+        self._loaded = self._content = None
         self._loaded = batch = Batch(self, wanted)
         return [LoadedEpoch(self, batch, each) for each in wanted]
 
@@ -191,6 +202,18 @@ class Engine:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():
             return self._database.cursor().execute(text, parameters)
+
+
+def _content(wanted: Wanted) -> Hashable:
+    """What the tables of one small epoch follow from, besides bindings and decisions; None for one that is not small.
+
+    An act asks for the same epoch several times: to review, sign and finalize it are five.
+    """
+    shards = wanted.folder.shards()
+    if sum(shard.stat().st_size for shard in shards) > SMALL_BYTES:
+        return None
+    logs = tuple((str(shard), sha256_hex(shard.read_bytes())) for shard in shards)
+    return wanted.folder.where, wanted.epoch.encode(), wanted.identities_size, logs
 
 
 @contextmanager

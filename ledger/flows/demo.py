@@ -34,6 +34,7 @@ from ledger.flows.sign import current_statement, finalize, sign
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.port import SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
+from ledger.store.files import apart
 from ledger.store.node import EpochFolder
 
 EARLIEST = Timestamp("0001-01-08T00:00:00.000Z")
@@ -73,7 +74,8 @@ def run_demo(repository: Path, target: Path, environ: Mapping[str, str], progres
         )
     building = target.with_name(f".{target.name}.building")
     shutil.rmtree(building, ignore_errors=True)
-    demo = _build(repository.resolve(), building, environ, progress)
+    with apart():
+        demo = _build(repository.resolve(), building, environ, progress)
     commit_all(building, "A demonstration node, made from a real history", demo.clock)
     if target.exists():
         shutil.rmtree(target)

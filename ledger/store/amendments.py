@@ -123,8 +123,8 @@ def gap_findings(base: EpochFolder) -> Iterator[Finding]:
 
 
 def _numbers(base: EpochFolder) -> list[int]:
-    home = base.root / base.relative / layout.AMENDMENTS
-    names = os.listdir(home) if home.is_dir() else []  # noqa: PTH208
+    home = f"{base.root}/{base.relative}/{layout.AMENDMENTS}"  # as text: asked of every epoch by each act
+    names = os.listdir(home) if os.path.isdir(home) else []  # noqa: PTH208, PTH112
     return sorted(int(name) for name in names if re.fullmatch(layout.VERSION_FOLDER, name, re.ASCII))
 
 

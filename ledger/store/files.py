@@ -11,10 +11,27 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from ledger.core.errors import FormatError, InputError, StateError
 from ledger.store.layout import LOCK, check_size, is_scratch
+
+_apart: ContextVar[bool] = ContextVar("_apart", default=False)
+"""Whether this run writes into a folder that nobody else knows yet."""
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within the block no write waits for the disk, and nobody looks for what a killed run left.
+
+    Only for a node that is made beside its place from nothing, and comes there by one rename at the end.
+    """
+    before = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(before)
 
 
 def read_file(root: Path, relative: str, most: int | None = None) -> bytes | None:
@@ -76,13 +93,15 @@ def write_file(root: Path, relative: str, data: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+            if not _apart.get():
+                file.flush()
+                os.fsync(descriptor)
     except OSError as error:
         error.filename = error.filename or str(target)  # a full disk names no file of itself
         raise
     os.replace(temporary, target)  # noqa: PTH105 - the call that tests interrupt on purpose
-    _sync_folder(target.parent)
+    if not _apart.get():
+        _sync_folder(target.parent)
 
 
 def remove_file(root: Path, relative: str) -> None:
@@ -116,7 +135,8 @@ def write_lock(root: Path) -> Iterator[None]:
             raise StateError(
                 "another ledger command is writing to this node", hint="Wait for it to end, then run this again."
             ) from None
-        _remove_leftovers(root)
+        if not _apart.get():
+            _remove_leftovers(root)
         yield
     finally:
         os.close(descriptor)

@@ -58,6 +58,7 @@ from ledger.store.yamlfile import load_settings
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", ApproverSet, ApproverSignature, LogLine)
 T = TypeVar("T")
+_NUMBER = re.compile(layout.FOLDER_PATTERN, re.ASCII)
 
 
 class Place(TypedDict):
@@ -415,7 +416,7 @@ class Node:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
         folder = self.root / layout.EPOCHS / scope_id
         names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
-        ids = sorted(int(name) for name in names if re.fullmatch(layout.FOLDER_PATTERN, name, re.ASCII))
+        ids = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
         opened = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
         if opened and not opened[-1].exists():
             opened.pop()  # a run was killed while it opened the epoch; the next one completes it

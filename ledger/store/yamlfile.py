@@ -6,6 +6,7 @@ Only null, true, false and decimal integers are resolved; floats, duplicate keys
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,20 +88,30 @@ _Narrow.add_constructor("!refused", _refused)
 
 def load_yaml(root: Path, relative: str) -> object:
     """The plain value of one YAML file of the node; ConfigError names file, line and what is not allowed."""
+    return parse_yaml(_data(root, relative), relative)
+
+
+def _data(root: Path, relative: str) -> bytes:
     data = read_file(root, relative)
     if data is None:
         raise ConfigError("file is missing", path=relative, hint="`ledger init` writes a complete node.")
-    return parse_yaml(data, relative)
+    return data
 
 
 def load_settings(model: type[S], root: Path, relative: str) -> S:
     """The settings of one YAML file of the node; ConfigError names file, line, key and what is wrong with it."""
-    value = load_yaml(root, relative)
+    found: S = _settings(model, _data(root, relative), relative)
+    return found
+
+
+@lru_cache(maxsize=32)  # a run asks for the same files again and again; what comes of them is never changed
+def _settings(model: type[S], data: bytes, relative: str) -> S:
+    value = parse_yaml(data, relative)
     try:
         return model.load(value, relative)
     except ConfigError as error:
         if error.line is None:
-            error.line = line_of(read_file(root, relative) or b"", error.field)
+            error.line = line_of(data, error.field)
         raise
 
 

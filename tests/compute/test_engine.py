@@ -148,6 +148,26 @@ def test_an_epoch_that_was_let_go_says_so_instead_of_answering_for_another(engin
             ask()
 
 
+def test_a_small_epoch_is_read_once_until_a_byte_of_it_changes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    materialise = Engine.materialise
+
+    def counted(self: Engine, name: str, **values: Any) -> None:
+        asked.append(name)
+        materialise(self, name, **values)
+
+    monkeypatch.setattr(Engine, "materialise", counted)
+    case = Case(events=[event(1), event(2)])
+    folder = case.write(engine.root)
+    first = engine.load(folder, case.epoch).evaluate()
+    assert engine.load(folder, case.epoch).evaluate() == first
+    assert asked.count("events") == 1
+    log = engine.root / folder.path("activity.jsonl")
+    log.write_bytes(log.read_bytes().replace(b"pull/2", b"pull/3"))  # as long as before
+    assert engine.load(folder, case.epoch).activity_root != first.activity_root
+    assert asked.count("events") == 2
+
+
 def test_outcomes_that_are_being_read_survive_other_queries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.compute.engine.ROWS_AT_A_TIME", 2)
     case = Case(events=[event(number) for number in range(1, 8)])

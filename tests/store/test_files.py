@@ -97,6 +97,18 @@ def test_a_disk_that_fills_up_leaves_the_old_bytes(tmp_path: Path, monkeypatch: 
     assert read_file(tmp_path, LOG) == b"old\n"
 
 
+def test_only_a_node_that_nobody_knows_yet_is_written_without_waiting_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(files.os, "fsync", synced.append)
+    with files.apart(), write_lock(tmp_path):
+        write_file(tmp_path, LOG, b"old\n")
+    assert (read_file(tmp_path, LOG), synced) == (b"old\n", [])
+    write_file(tmp_path, LOG, b"new\n")
+    assert len(synced) == 2  # the file, and the folder that names it
+
+
 def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"precious\n")
