@@ -8,14 +8,15 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.browser import recheck
+from benchmarks.guarding import guard_week
 from benchmarks.moving import sourcecred, wider
 from benchmarks.pages import PAGES
 from benchmarks.platforms import PLATFORMS
 from benchmarks.rows import ROWS, Bench, ten_million
 from benchmarks.weeks import week
 
-ALL = (*ROWS, recheck, *PAGES, *PLATFORMS, sourcecred, wider, week)
-ASKED = (ten_million,)
+ALL = (*ROWS, recheck, *PAGES, *PLATFORMS, sourcecred, wider, guard_week)
+ASKED = (ten_million, week)
 """Rows that are measured only when they are named."""
 
 

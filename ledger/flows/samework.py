@@ -22,7 +22,7 @@ Present = Callable[[str, Collection[str]], Collection[str]]
 def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     """Exclude the epoch's events that are work recorded before; how many. Call inside the write lock, while open."""
     sources = {source for source, _ in kinds_of(session, folder)}
-    works = works_of(session, folder, RECORDED_AGAIN) if sources.intersection(RECORDED_AGAIN) else []
+    works = _works(session, folder, "same_work", sources=RECORDED_AGAIN) if sources.intersection(RECORDED_AGAIN) else []
     asked = {work.id for work in works if work.source == "git"}
     there = set(present("git", asked)) if asked else set()
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
@@ -53,11 +53,8 @@ def kinds_of(session: Session, folder: EpochFolder) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in engine.rows("kinds", shards=engine.paths(folder.shards()))]
 
 
-def works_of(session: Session, folder: EpochFolder, sources: Sequence[str] | None = None) -> list[Work]:
-    """Events of some sources that share kind and moment with one of this epoch, over the scope's epochs up to it.
-
-    None: of all sources, but only those that share account and link as well. In the order in which they were recorded.
-    """
+def _works(session: Session, folder: EpochFolder, query: str, **values: object) -> list[Work]:
+    """What a query finds over the scope's epochs up to this one, but for logs with no event of an hour of its own."""
     engine, settled, here = session.engine, session.settled, folder.shards()
     epochs = [each for each in session.node.epochs(folder.scope_id) if each.epoch_id <= folder.epoch_id]
     shards = [shard for each in epochs for shard in settled.shards(each)]
@@ -66,13 +63,13 @@ def works_of(session: Session, folder: EpochFolder, sources: Sequence[str] | Non
         without = covered - settled.logs_at(folder.scope_id, hours)
         shards = [shard for shard in shards if shard not in without]
     places = {"shards": engine.paths(shards), "here": engine.paths(here)}
-    return [Work(*row) for row in engine.rows("same_work", **places, sources=sources)]
+    return [Work(*row) for row in engine.rows(query, **places, **values)]
 
 
 def repeated(session: Session, folder: EpochFolder) -> list[Again]:
     """The epoch's events that repeat another in all but the id, and that nobody has left out."""
     left_out = standing(folder.curation())
-    return [pair for pair in alike(works_of(session, folder)) if pair.id not in left_out]
+    return [pair for pair in alike(_works(session, folder, "alike")) if pair.id not in left_out]
 
 
 def standing(lines: Sequence[Curation]) -> dict[EventId, Curation]:

@@ -43,6 +43,8 @@ _EPOCH = re.compile(rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/([^/]+)", r
 _AMENDED = re.compile(
     rf"data/epochs/([^/]+)/({layout.FOLDER_PATTERN})/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/[^/]+", re.ASCII
 )
+_IDS = re.compile(rb',"id":"([^"]*)')
+"""All that may be an id in a log, and what `id_of` finds in its lines among it."""
 _FIXED = ("node_id", "anchor", "length", "unit")
 _OWN = (layout.NODE_FILE, ".gitattributes", "data", "scopes", "weights")
 
@@ -303,7 +305,10 @@ class _Guard:
             match = _EPOCH.fullmatch(path) if entry.startswith(self.prefix) else None
             if match is None or layout.shard_number(match[3]) is None:
                 continue
-            for line in (self._read_after(path) or b"").split(b"\n"):
+            data = self._read_after(path) or b""
+            if added.keys().isdisjoint(_IDS.findall(data)):
+                continue  # nearly all logs: their lines are not looked at one by one
+            for line in data.split(b"\n"):
                 where = added.get(id_of(line))
                 if where is not None and where[0].rpartition("/")[0] != path.rpartition("/")[0]:
                     message = f"event {id_of(line).decode('utf-8', 'replace')} is in another epoch already"

@@ -43,6 +43,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "held_rows": {"ids": [""]},
     "ids_that_begin": {"shards": [], "prefix": ""},
     "ids_elsewhere": {"shards": [], "skip": 0},
+    "alike": {"shards": [], "here": []},
     "same_work": {"shards": [], "here": [], "sources": ["git"]},
 }
 

@@ -1,9 +1,9 @@
--- Events that share source, kind and moment with another one, where at least one of them lies in the epoch at hand;
--- of some sources, or those that share account and link too.
+-- Events of some sources that share source, kind and moment with another one, where at least one of them lies in the
+-- epoch at hand.
 --
 -- Inputs   $shards   paths of activity logs, in the order of their epochs
 --          $here     those of them that are the epoch's own
---          $sources  of these alone; NULL: of all, but only what shares platform_user_id and artifact_url as well
+--          $sources  the sources
 -- Output   id, source, event_type, event_time, platform_user_id, artifact_url, title, number, repository_id (of the
 --          metadata, as text, NULL where there is none), here BOOLEAN; in the order in which they were recorded
 -- Invariants  reads only; the logs are checked elsewhere. Of older lines only those of the epoch's own moments are parsed,
@@ -27,7 +27,7 @@ near AS (
             hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
         )
     )
-    AND ($sources::VARCHAR[] IS NULL OR list_contains($sources::VARCHAR[], split_part(right(line, 80), '"', -2)))
+    AND list_contains($sources::VARCHAR[], split_part(right(line, 80), '"', -2))
 ),
 events AS (
     SELECT
@@ -51,10 +51,6 @@ SELECT
     e.metadata ->> '$.repository_id' AS repository_id,
     here
 FROM events
-WINDOW same AS (
-    PARTITION BY
-        e.source, e.event_type, e.event_time,
-        CASE WHEN $sources::VARCHAR[] IS NULL THEN (e.platform_user_id, e.artifact_url) END
-)
+WINDOW same AS (PARTITION BY e.source, e.event_type, e.event_time)
 QUALIFY count(*) OVER same > 1 AND bool_or(here) OVER same
 ORDER BY place
