@@ -37,7 +37,7 @@ lint: $(STAMP)  ## style, types, import rules, workflow security, documentation 
 bench: $(STAMP)  ## benchmarks, as a table of ratios (one of them: ROW=NAME)
 	$(BIN)/python -m benchmarks $(ROW)
 
-bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 …")
+bench-peers: $(STAMP)  ## SourceCred's published engine beside this one, on the same contributions (needs Node; SIZES="10000 --turns 1")
 	$(BIN)/python -m benchmarks.peers $(SIZES)
 
 test-spark: $(STAMP)  ## the engines' tests on a real Spark, started here (needs Java 17) or at REMOTE=sc://HOST
