@@ -49,6 +49,7 @@ class Seen:
     extent: Extent
     unsound: int
     latest: str
+    receipts: int
     refusal: FormatError | None
 
 
@@ -98,10 +99,10 @@ class Batch:
         self.seen: dict[int, Seen] = {}
         first = 0
         for each, extent in zip(wanted, extents, strict=True):
-            lines, octets, unsound, latest = rows.get(each.folder.epoch_id, (0, 0, 0, ""))
+            lines, octets, unsound, latest, receipts = rows.get(each.folder.epoch_id, (0, 0, 0, "", 0))
             if refusal is None and (extent.torn or (lines, octets) != (sum(extent.lines), sum(extent.octets))):
                 refusal = FormatError("the log is no sequence of text lines", path=each.folder.path("activity.jsonl"))
-            self.seen[each.folder.epoch_id] = Seen(first, extent, unsound, latest or "", refusal)
+            self.seen[each.folder.epoch_id] = Seen(first, extent, unsound, latest or "", receipts, refusal)
             first += sum(extent.lines)
         if refusal is not None and len(wanted) > 1:
             raise refusal

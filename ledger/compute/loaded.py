@@ -56,6 +56,11 @@ class LoadedEpoch:
         """Lines of the log."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def lacks_receipts(self) -> bool:
+        """Whether every line is right, and none is the event of a receipt or has the id of one."""
+        return self._seen.refusal is None and not self._seen.unsound and not self._seen.receipts
+
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """All that is wrong with the log by itself, and ids that an epoch checked before on this engine holds too.

@@ -37,6 +37,11 @@ class SummedEpoch(LoadedEpoch):
         return self._count
 
     @property
+    def lacks_receipts(self) -> bool:
+        """Not known: the log itself is to be looked at."""
+        return False
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """All that is wrong with the log."""
         return self.whole.findings

@@ -113,6 +113,7 @@ class EpochCheck:
         self.ahead = ahead
         self.findings = Findings()
         self.state = "unreadable"
+        self.lacks_receipts = False
 
     def report(self) -> EpochReport:
         """Run every check; what cannot be read is a finding, and the rest goes on."""
@@ -147,7 +148,7 @@ class EpochCheck:
             folder.path("attestations.jsonl"), self._lines(folder.attestations), closed
         ):
             self._add(finding)
-        for finding in self._lines(lambda: list(self.receipts.epoch_findings(folder))):
+        for finding in self._lines(lambda: list(self.receipts.epoch_findings(folder, none=self.lacks_receipts))):
             self._add(finding)
         hash_ = statement.statement_hash if statement else None
         return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks(), folder.version)
@@ -233,6 +234,7 @@ class EpochCheck:
         loaded = derived.loaded if derived else self._one(lambda: self._load())
         if loaded is None:
             return
+        self.lacks_receipts = loaded.lacks_receipts
         for finding in loaded.findings:
             self._add(finding)
         closed = next((step.at for step in steps if step.to == "review"), None)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ledger.compute.engine import Engine
 from ledger.core.bounds import FINDINGS
-from ledger.core.canonical import decode, encode
+from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.merkle import merkle_root
-from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.records import PAYLOAD_FIELDS, ActivityEvent, payload_hash
 from tests.compute.nodes import END, OTHER_NODE, Case, event, line, write_log
 
 RIGHT = line(event(1))
@@ -40,6 +40,13 @@ def swapped(old: bytes, new: bytes) -> bytes:
 
 def rehashed(**changes: object) -> bytes:
     return line(event(2, **changes))
+
+
+def unescaped_hash(url: str) -> str:
+    """The payload's hash as it is when the URL stands in it as it is read, and not as it is written."""
+    fields = event(2, artifact_url="here")
+    payload = encode({name: fields[name] for name in PAYLOAD_FIELDS}).replace(b"here", url.encode())
+    return sha256_hex(payload)
 
 
 PROVENANCE = {
@@ -121,6 +128,7 @@ PROVENANCE = {
     "payload hash in capitals": rehashed(payload_hash=payload_hash(event(2)).upper()),
     "payload hash too short": rehashed(payload_hash="ab"),
     "title changed after hashing": swapped(b"quoted", b"padded"),
+    "hash over a payload without its escapes": rehashed(artifact_url='a"b', payload_hash=unescaped_hash('a"b')),
 }
 
 

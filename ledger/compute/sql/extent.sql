@@ -2,13 +2,15 @@
 --
 -- Inputs   table events
 -- Output   epoch, lines BIGINT, octets HUGEINT (bytes, a line end for each line included), unsound BIGINT (lines), latest
---          (the greatest ingested_at); no row for a log without lines
+--          (the greatest ingested_at), receipts BIGINT (lines of a receipt's event, or with the id of one); no row for a
+--          log without lines
 SELECT
     epoch,
     count(*) AS lines,
     sum(octets + 1) AS octets,
     count(*) FILTER (NOT sound) AS unsound,
-    max(ingested_at) AS latest
+    max(ingested_at) AS latest,
+    count(*) FILTER (source = 'receipt' OR starts_with(id, 'receipt:')) AS receipts
 FROM events
 GROUP BY epoch
 ORDER BY epoch

@@ -49,9 +49,10 @@ class ReceiptCheck:
                 raise
             return (Finding(error.rule or "RECEIPT_SIGNED", error.message, error.path or layout.RECEIPTS, error.line),)
 
-    def epoch_findings(self, folder: EpochFolder) -> Iterator[Finding]:
+    def epoch_findings(self, folder: EpochFolder, *, none: bool = False) -> Iterator[Finding]:
         """What is wrong with an epoch's events of receipts, and with the part of the log that it rests on.
 
+        `none`: the engine, which read every line, saw none; else the bytes of the log are looked through for them.
         FormatError for what cannot be read.
         """
         size = _pinned(folder)
@@ -62,7 +63,7 @@ class ReceiptCheck:
         closed = next((step.at for step in folder.transitions() if step.to == "review"), None)
         states = states_by(acts, size, closed)
         decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
-        found = list(marked(folder))
+        found = [] if none else list(marked(folder))
         if not found:
             self._before.setdefault(folder.scope_id, {}).setdefault(folder.epoch_id, frozenset())  # as `_in_others`
         events = list(_events(folder, found))
