@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from types import TracebackType
@@ -38,7 +38,7 @@ LARGE = 4_000_000
 """Bytes of a log, on average, from which on DuckDB's own threads keep all cores busy."""
 MOST_RECEIPTS = 250_000
 """Bytes of the log of receipts, which every process reads for itself."""
-SETS = 4
+SETS = 3
 """For each process, so that nobody waits long for whoever has the last."""
 
 Reports = list[EpochReport]
@@ -71,21 +71,39 @@ def reports_of(session: Session, folder: EpochFolder, receipts: ReceiptCheck, lo
     return found
 
 
-def check_set(node: Node, now: Timestamp, one: EpochSet) -> Checked:
-    """A set of epochs checked, for a process of its own."""
-    with Engine(node.root, memory_limit=WORKER_MEMORY, threads=1) as engine:
-        session = Session(read_once(node), now)
-        session.engine = engine
+class Checker:
+    """Checks set after set on an engine of its own, of one thread: the other cores have their own sets."""
+
+    def __init__(self, node: Node, now: Timestamp) -> None:
+        self._session = Session(read_once(node), now)
+        self._session.engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1)
+        self._receipts = ReceiptCheck(self._session)
+
+    def check(self, one: EpochSet) -> Checked:
+        """What each epoch of a set comes to."""
+        session = self._session
+        session.engine.begin_part(one.part)
         folders = [session.node.epoch(one.scope_id, number) for number in one.numbers]
-        return Checked(_check(session, ReceiptCheck(session), one, folders), engine.ids_of_part())
+        ahead = Ahead(session.engine, session.node, folders)
+        reports = {folder.epoch_id: reports_of(session, folder, self._receipts, ahead) for folder in folders}
+        return Checked(reports, session.engine.ids_of_part())
+
+    def close(self) -> None:
+        """Stop the engine."""
+        self._session.close()
 
 
-def _check(
-    session: Session, receipts: ReceiptCheck, one: EpochSet, folders: Sequence[EpochFolder]
-) -> dict[int, Reports]:
-    session.engine.begin_part(one.part)
-    ahead = Ahead(session.engine, session.node, folders)
-    return {folder.epoch_id: reports_of(session, folder, receipts, ahead) for folder in folders}
+_mine: list[Checker] = []
+"""What a helping process checks with, until it ends."""
+
+
+def _begin(node: Node, now: Timestamp) -> None:
+    _mine.append(Checker(node, now))
+
+
+def check_there(one: EpochSet) -> Checked:
+    """A set of epochs checked, in a helping process."""
+    return _mine[0].check(one)
 
 
 class SideBySide:
@@ -94,18 +112,19 @@ class SideBySide:
     `repeated`: whether an id may stand in two sets, so that what was found does not count.
     """
 
-    def __init__(self, session: Session, receipts: ReceiptCheck, folders: Mapping[str, Sequence[EpochFolder]]) -> None:
+    def __init__(self, session: Session, folders: Mapping[str, Sequence[EpochFolder]]) -> None:
         self.repeated = False
-        self._session, self._receipts = session, receipts
+        self._session = session
+        self._node = Node(session.node.root, session.node.settings)
         self._sets = sets_of(session.node, folders)
-        self._folders = {(scope, each.epoch_id): each for scope, epochs in folders.items() for each in epochs}
         self._todo = deque(self._sets)
-        self._found: dict[int, Checked | None] = {}
+        self._found: dict[int, Checked] = {}
 
     def __enter__(self) -> Self:
         if self._sets:
             helpers = processes(len(self._sets)) - 1
-            self._pool = ProcessPoolExecutor(helpers, get_context("spawn"))
+            begin = self._node, self._session.now
+            self._pool = ProcessPoolExecutor(helpers, get_context("spawn"), _begin, begin)
             self._feeders = ThreadPoolExecutor(helpers)
             self._fed = [self._feeders.submit(self._feed) for _ in range(helpers)]
         return self
@@ -120,45 +139,36 @@ class SideBySide:
 
     def _feed(self) -> None:
         """Have a process check sets as long as there are some."""
-        node = Node(self._session.node.root, self._session.node.settings)
         with suppress(IndexError, BrokenProcessPool, OSError):
             while True:
                 one = self._todo.popleft()
-                self._found[one.part] = None  # until it is found, it is left to this process
                 with suppress(LedgerError):
-                    self._found[one.part] = self._pool.submit(check_set, node, self._session.now, one).result()
+                    self._found[one.part] = self._pool.submit(check_there, one).result()
 
     def reports(self) -> dict[tuple[str, int], Reports]:
         """What was found, by scope and epoch; nothing where all are to be checked one after another."""
         if not self._sets:
             return {}
-        self._session.engine.begin_part(0)
-        found: dict[tuple[str, int], Reports] = {}
-        with suppress(IndexError):
-            while True:
-                found |= self._check_here(self._todo.pop())
-        wait(self._fed)
-        for one in self._sets:
-            if one.part in self._found:
-                found |= self._taken(one) or self._check_here(one)
-        self.repeated = self._session.engine.parts_share_an_id()
-        return {} if self.repeated else found
-
-    def _check_here(self, one: EpochSet) -> dict[tuple[str, int], Reports]:
-        folders = [self._folders[one.scope_id, number] for number in one.numbers]
-        return _by_place(one, _check(self._session, self._receipts, one, folders))
-
-    def _taken(self, one: EpochSet) -> dict[tuple[str, int], Reports]:
-        """What a process found of a set; nothing where it could not."""
-        checked = self._found[one.part]
-        if checked is None:
+        engine = self._session.engine
+        engine.begin_part(0)
+        with closing(Checker(self._node, self._session.now)) as here:
+            with suppress(IndexError):
+                while True:
+                    one = self._todo.pop()
+                    self._found[one.part] = here.check(one)
+            wait(self._fed)
+            for one in self._sets:
+                if one.part not in self._found:  # the process that had it ended, or met an error
+                    self._found[one.part] = here.check(one)
+                engine.add_part(one.part, self._found[one.part].ids)
+        self.repeated = engine.parts_share_an_id()
+        if self.repeated:
             return {}
-        self._session.engine.add_part(one.part, checked.ids)
-        return _by_place(one, checked.reports)
-
-
-def _by_place(one: EpochSet, reports: Mapping[int, Reports]) -> dict[tuple[str, int], Reports]:
-    return {(one.scope_id, number): each for number, each in reports.items()}
+        return {
+            (one.scope_id, number): reports
+            for one in self._sets
+            for number, reports in self._found[one.part].reports.items()
+        }
 
 
 def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[EpochSet]:

@@ -109,7 +109,7 @@ def _verified(
     scopes = {scope: _folders(node, scope) for scope in session.scope_ids(scope_id)}
     asked = {scope: [each for each in epochs if epoch_id in (None, each.epoch_id)] for scope, epochs in scopes.items()}
     new = {scope: [each for each in asked[scope] if (scope, each.epoch_id) not in same] for scope in scopes}
-    with SideBySide(session, receipts, new if second is None else {}) as beside:
+    with SideBySide(session, new if second is None else {}) as beside:
         for scope, folders in scopes.items():
             result.findings += _scope_findings(node, scope, folders)
             with suppress(LedgerError):  # one of the findings

@@ -99,7 +99,7 @@ def test_what_a_process_cannot_do_is_done_here(
     root = golden_copy(tmp_path)
     change(root, "default/0002/pool.jsonl", b'"seq":1', b'"seq":2')
     one_by_one = alone(root, monkeypatch)
-    monkeypatch.setattr(sidebyside, "check_set", _end)
+    monkeypatch.setattr(sidebyside, "check_there", _end)
     assert verified(root) == one_by_one
     assert beside == [False, True]
 
