@@ -211,6 +211,7 @@ class _Pages:
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
+        self._embedded = building / "api/embed"
         self._computed: list[tuple[str, EpochRow, Path]] = []
         self._pins: dict[str, list[Pinned]] = {}
         self._late: list[LateLine] = []
@@ -238,7 +239,14 @@ class _Pages:
         self._odd = odd_names(self._names, alike)
         api.put_json("odd-names.json", self._odd)
         self._renderer = Renderer(
-            templates_folder() / "pages", repository, scope_names, self._names, kinds, node.settings.name, self._odd
+            templates_folder() / "pages",
+            repository,
+            scope_names,
+            self._names,
+            kinds,
+            node.settings.name,
+            f"{node.settings.site_url.rstrip('/')}/" if node.settings.site_url else "",
+            self._odd,
         )
 
     def compute(self) -> None:
@@ -308,6 +316,7 @@ class _Pages:
                 title = f"{each.receipt.role} of {each.receipt.work_item_id}"
                 body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
                 press.page(body, "receipt.html", 2, one=each, known=known)
+            embeds = self._embeds()
             for path, computed, view in self._computed:
                 versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
                 report = joined_report(versions)
@@ -318,7 +327,8 @@ class _Pages:
                 body = self._body(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
-                press.epoch(body, view, report, money.marks(row.epoch_id, self._contributors) if final else None)
+                marks = money.marks(row.epoch_id, self._contributors) if final else None
+                press.epoch(body, view, report, marks, embeds[row.scope_id, row.epoch_id])
                 api.put_json(f"{path}/verify.json", versions[0])
                 if row.state == "review":
                     body = self._body(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
@@ -367,6 +377,18 @@ class _Pages:
             self._events.close()
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
+
+    def _embeds(self) -> dict[tuple[str, int], list[Path]]:
+        """Where the table of each epoch goes that other pages show; a scope's last final one is its `latest`, too."""
+        found, latest = {}, dict[str, EpochRow]()
+        for _, row, _ in self._computed:
+            folder = self._embedded / row.scope_id
+            found[row.scope_id, row.epoch_id] = [folder / str(row.epoch_id) / "index.html"]
+            if row.state == "finalized" or row.scope_id not in latest:
+                latest[row.scope_id] = row
+        for row in latest.values():
+            found[row.scope_id, row.epoch_id].append(self._embedded / row.scope_id / "latest/index.html")
+        return found
 
     def _pages(self, rows: list[EpochRow], people: list[Contributor], verified: bool | None) -> None:
         """The handful of pages that mkdocs builds, and what it needs to build them."""

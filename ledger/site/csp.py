@@ -38,14 +38,15 @@ def seal_page(html: str) -> str:
 
 
 def seal_alone(html: str) -> str:
-    """A page that stands for itself, with one style and one script inside: these run, and nothing else is loaded."""
+    """A page that stands for itself, with a style and at most one script inside: they run, nothing else is loaded."""
     hashes = {
         kind: "'sha256-" + base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() + "'"
         for kind, body in re.findall(r"<(style|script)>(.*?)</\1>", html, re.DOTALL)
     }
     policy = (
-        f"default-src 'none'; style-src {hashes['style']}; script-src {hashes['script']}; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {hashes['style']}; "
+        + (f"script-src {hashes['script']}; connect-src 'self'; " if "script" in hashes else "")
+        + "img-src data:; base-uri 'none'; form-action 'none'"
     )
     tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     return _CHARSET.sub(lambda match: match[0] + tag, html, count=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,6 +23,7 @@ from ledger.compute.processes import processes
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
+from ledger.site.csp import seal_alone
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.timeline import percent
@@ -31,6 +32,8 @@ from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
 from ledger.site.words import MONEY, number, share, units
 
+MOST_EMBEDDED = 10
+"""People in the table of an epoch that other pages show."""
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
 
@@ -48,6 +51,7 @@ class Renderer:
     names: Mapping[str, str]
     kinds: Mapping[str, str]
     ledger_name: str
+    site_url: str
     odd_names: Mapping[str, tuple[str, str]]
 
     @cached_property
@@ -64,7 +68,7 @@ class Renderer:
         made.filters.update(inputs=inputs_in_words, percent=percent)
         made.globals.update(repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self.odd_names)
-        made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE, money_words=MONEY)
+        made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE, money_words=MONEY, site_url=self.site_url)
         return made
 
     def html(self, template: str, depth: int, values: Mapping[str, object]) -> str:
@@ -77,16 +81,26 @@ class Renderer:
         target.write_text(self.html(template, depth, values), "utf-8")
 
     def write_epoch(
-        self, target: Path, view: Path, report: Mapping[str, Any] | None, marks: Mapping[UserId, Mark] | None
+        self,
+        target: Path,
+        view: Path,
+        report: Mapping[str, Any] | None,
+        marks: Mapping[UserId, Mark] | None,
+        embeds: Sequence[Path],
     ) -> None:
-        """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in.
+        """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in, and its table alone.
 
         `marks`: what became of each person's credits; None where nothing is ever paid, or the epoch is not final.
+        `embeds`: where the table goes that other pages may show in a frame.
         """
         page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written by `lay_aside`, in this very build
         view.unlink()
         page = replace(page, report=report, names=ChainMap(dict(page.renamed), dict(self.names)))
         self.write(target, "epoch.html", 3, {"page": page, "marks": marks})
+        table = seal_alone(self.html("embed.html", 3, {"page": page, "most": MOST_EMBEDDED}).lstrip())
+        for place in embeds:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(table, "utf-8")
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:
@@ -134,10 +148,15 @@ class Press:
         self._print("write", target, template, depth, values)
 
     def epoch(
-        self, target: Path, view: Path, report: Mapping[str, Any] | None, marks: Mapping[UserId, Mark] | None
+        self,
+        target: Path,
+        view: Path,
+        report: Mapping[str, Any] | None,
+        marks: Mapping[UserId, Mark] | None,
+        embeds: Sequence[Path],
     ) -> None:
         """As `Renderer.write_epoch`, now or soon."""
-        self._print("write_epoch", target, view, report, marks)
+        self._print("write_epoch", target, view, report, marks, embeds)
 
     def _print(self, method: str, *arguments: object) -> None:
         if self._pool:

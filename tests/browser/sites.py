@@ -42,7 +42,7 @@ HOSTILE = [
 _ONE_OF_MANY = [
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "PERSON"),
     (re.compile(r"(?<=receipts/)[0-9a-f]{64}"), "RECEIPT"),
-    (re.compile(r"(?<=epochs/)(default|design)(?=/)"), "SCOPE"),
+    (re.compile(r"(?:(?<=epochs/)|(?<=embed/))(default|design|guild)(?=/)"), "SCOPE"),
     (re.compile(r"(?<=/)[0-9]+(?=/)"), "NUMBER"),
 ]
 
