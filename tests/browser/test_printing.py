@@ -29,7 +29,10 @@ def sheets(page: Any, path: Path) -> list[str]:
 def test_each_sheet_of_an_epoch_says_whose_it_is_and_which(
     browser: Any, sites: dict[str, Path], tmp_path: Path
 ) -> None:
-    cases = [("golden", "epochs/default/1/", "Example ledger · The cooperative"), ("hostile", "epochs/default/1/", '"><img src=x onerror')]
+    cases = [
+        ("golden", "epochs/default/1/", "Example ledger · The cooperative"),
+        ("hostile", "epochs/default/1/", '"><img src=x onerror'),
+    ]
     for name, address, ledger in cases:
         with served(sites[name]) as origin, watched(browser) as seen:
             seen.page.goto(origin + address)
