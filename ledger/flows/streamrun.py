@@ -29,7 +29,7 @@ from ledger.sources.port import Listed, Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
-FLUSH_EVERY = 50_000
+FLUSH_EVERY = 100_000
 """Events held in memory before they are written: bounds memory."""
 KEEP_EVERY = 20
 """Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
@@ -67,6 +67,7 @@ class Known:
 
     def __init__(self, held: Held, scopes: Iterable[str]) -> None:
         self._held, self._scopes = held, tuple(scopes)
+        self.single = len(self._scopes) == 1
         self._asked: set[str] = set()
         self._found: dict[str, dict[str, str]] = {scope_id: {} for scope_id in self._scopes}
         self._added: dict[str, dict[str, str]] = {scope_id: {} for scope_id in self._scopes}
@@ -76,8 +77,10 @@ class Known:
         self._asked.clear()
         for found in self._found.values():
             found.clear()
-        several = len(self._scopes) > 1
-        self._ask({key for each in ids for key in ((each, f"{each}#{scope_id}") if several else (each,))})
+        if self.single:
+            self._ask(set(ids))
+        else:
+            self._ask({key for each in ids for key in (each, f"{each}#{scope_id}")})
 
     def _ask(self, keys: Collection[str]) -> None:
         self._asked.update(keys)
@@ -91,8 +94,11 @@ class Known:
 
     def get(self, key: str) -> str | None:
         """The payload's hash of an id that any scope holds."""
+        if key not in self._asked:
+            self._ask({key})
         for scope_id in self._scopes:
-            if (found := self._of(scope_id, key)) is not None:
+            found = self._added[scope_id].get(key) or self._found[scope_id].get(key)
+            if found is not None:
                 return found
         return None
 
@@ -110,9 +116,9 @@ class Known:
         Claims change, for a label may be added later. So a scope keeps the id that it has, lest it hold the event
         twice; and where another one has the plain id, the scope's own goes with `#`, lest it hold it never.
         """
+        if self.single:
+            return EventId(event_id)
         key = scoped_id(event_id, scope_id, order)
-        if len(self._scopes) == 1:
-            return key
         own = EventId(f"{event_id}#{scope_id}")
         if self._of(scope_id, event_id) is not None:
             return EventId(event_id)

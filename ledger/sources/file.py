@@ -79,6 +79,8 @@ class FileSource:
         self._context = context
         self._table: Table | None = None
         self._facets = {"paths": (options.path,)}
+        self.begins = f"file:{name}:"
+        """How the ids of its events begin."""
 
     @classmethod
     def origins(cls, options: FileOptions) -> frozenset[str]:
@@ -123,11 +125,6 @@ class FileSource:
         table = self._read()
         return {each for each in ids if each.split("#")[0].split(":", 2)[2] in table.ids}
 
-    @property
-    def begins(self) -> str:
-        """How the ids of its events begin."""
-        return f"file:{self.name}:"
-
     def standing(self) -> Collection[str]:
         """The ids of all rows that stand in the file."""
         return [f"{self.begins}{each}" for each in self._read().ids]
@@ -147,13 +144,14 @@ class FileSource:
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a row."""
+        further = _metadata(tuple(raw))
         return (
             SourceEvent(
                 raw["evidence"],
                 raw["time"],
                 raw["event_type"],
-                f"file:{self.name}:{raw['id']}",
-                {name: raw[name] for name in _metadata(tuple(raw))},
+                self.begins + raw["id"],
+                {name: raw[name] for name in further} if len(further) != 1 else {further[0]: raw[further[0]]},
                 raw.get("login") or None,
                 raw["account"],
                 "file",

@@ -83,8 +83,9 @@ def read_table(
     further: dict[tuple[str, ...], list[str]] = {}
     repeated = 0
     for line, row in read_rows(data, path, form):
-        for name, value in constants.items():
-            row.setdefault(name, value)
+        if constants:
+            for name, value in constants.items():
+                row.setdefault(name, value)
         try:
             row["time"] = _checked(row, start)
             if "quantity" in row:
@@ -106,22 +107,27 @@ def read_table(
                 raise ValueError(f"id {row['id']} is also that of line {numbers[first]}, whose content is another")
         except ValueError as error:
             raise form.bad(path, line, str(error)) from None
-    rows.sort(key=itemgetter("time", "id"))
+    rows.sort(key=lambda row: row["time"] + row["id"])  # by time, then id, for all times are of one length
     return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated, frozenset(places))
 
 
 _COMMON = re.compile("\n".join((*(pattern for pattern, _ in _TEXTS.values()), _PLAIN_TIME.pattern)))
 """The fields that every row needs, as nearly all rows have them: nothing to strip, to fold or to complain about."""
+_is_common = _COMMON.fullmatch
 _needed = itemgetter("id", "event_type", "account", "evidence", "time")
 
 
 def _checked(row: Row, start: Timestamp) -> Timestamp:
     """The row's time in canonical form; ValueError says which field that every row needs is not as it must be."""
     try:
-        common = _COMMON.fullmatch("\n".join(_needed(row))) is not None
+        common = _is_common("\n".join(_needed(row)))
     except (KeyError, TypeError):
-        common = False
-    time = _plain(row["time"]) if common else _put_right(row)
+        common = None
+    if common:
+        text: str = row["time"]
+        time = Timestamp(text) if len(text) == 24 else _plain(text)
+    else:
+        time = _put_right(row)
     if time < start:
         raise ValueError(f"time: {time} lies outside every window: the scope's first one begins at {start}")
     return time

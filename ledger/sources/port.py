@@ -171,10 +171,8 @@ class Changeable(Protocol):
 class Listed(Protocol):
     """A source that lists all its events in one place, so that what is gone from there shows: a `file`."""
 
-    @property
-    def begins(self) -> str:
-        """How the ids of its events begin: `file:NAME:`."""
-        ...
+    begins: str
+    """How the ids of its events begin: `file:NAME:`."""
 
     def standing(self) -> Collection[str]:
         """The ids of all its events that the place holds, as it was read for this run. Raises what `fetch` raises."""

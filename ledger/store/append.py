@@ -41,8 +41,9 @@ def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = SH
     """
     if not lines:
         return
-    number = max(1, len(folder.log_shards()))
-    size = len(folder.read(layout.shard_name(number)))
+    shards = folder.log_shards()
+    number = max(1, len(shards))
+    size = folder.size(shards[-1]) if shards else 0
     batch: list[bytes] = []
     for line in lines:
         if size and size + len(line) + 1 > limit:
