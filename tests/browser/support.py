@@ -84,6 +84,9 @@ def write_page(site: Path, tool: str, scope: str, epoch: int, more: str = "") ->
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # a page's forty files by a few connections
+    disable_nagle_algorithm = True
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
