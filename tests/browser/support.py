@@ -67,15 +67,19 @@ def publish(node_root: Path, out: Path) -> Path:
     return out
 
 
-def write_page(site: Path, tool: str, scope: str, epoch: int, more: str = "") -> str:
-    """A page of the site `out` with one tool on it; returns its address inside the site."""
-    if not (site / "assets").exists():
+def write_page(site: Path, tool: str, scope: str, epoch: int, more: str = "", assets: str = "assets") -> str:
+    """A page of the site `out` with one tool on it; returns its address inside the site.
+
+    `assets`: where its scripts are, if not the site's own.
+    """
+    if assets == "assets" and not (site / "assets").exists():
         (site / "assets").symlink_to(ASSETS)
     name = f"{tool}-{scope}-{epoch}.html"
     (site / name).write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{tool}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><link rel="icon" href="data:,">'
-        '<link rel="stylesheet" href="assets/ui/ui.css"><script type="module" src="assets/ui/main.js"></script></head>'
+        f'<link rel="stylesheet" href="{assets}/ui/ui.css">'
+        f'<script type="module" src="{assets}/ui/main.js"></script></head>'
         f'<body class="ledger"><main><h1>{tool}</h1><div data-{tool} data-scope="{scope}" data-epoch="{epoch}" '
         f'data-base="api/v1/ledger/" {more}></div></main></body></html>',
         "utf-8",

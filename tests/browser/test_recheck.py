@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.invariants import INVARIANTS
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
-from tests.browser.support import Watched, needs_browser, publish, served, watched, write_page
+from tests.browser.support import ASSETS, Watched, needs_browser, publish, served, watched, write_page
 from tests.browser.tampers import HELD_TAMPERS, HOSTILE, TAMPERS, attested, line
 from tests.flows.test_amend import HOME, begun, lapsed_node, reviewed
 from tests.flows.test_amend import TAMPERS as AMENDMENT_TAMPERS
@@ -69,11 +69,28 @@ def test_the_button_works_by_keyboard_and_tells_screen_readers(browser: Any, gol
         page.get_by_text("Every rule and its verdict").wait_for()
 
 
+@dataclass
+class Bench(Watched):
+    """One page for all changed copies, and a server: each copy in a folder of its own, so that no cache can answer."""
+
+    root: Path = Path()
+    origin: str = ""
+    copies: int = 0
+
+    def show(self, node: Path, scope: str, epoch: int) -> None:
+        """Publish a copy and open the page that rechecks an epoch of it; the scripts are the same for all."""
+        self.copies += 1
+        folder = publish(node, self.root / str(self.copies))
+        name = write_page(folder, "recheck", scope, epoch, assets="/assets")
+        self.page.goto(f"{self.origin}{folder.name}/{name}")
+
+
 @pytest.fixture(scope="module")
-def bench(browser: Any) -> Iterator[Watched]:
-    """One page for all changed copies; each is served from an address of its own, so that no cache can answer."""
-    with watched(browser) as seen:
-        yield seen
+def bench(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    root = tmp_path_factory.mktemp("copies")
+    (root / "assets").symlink_to(ASSETS)
+    with served(root) as origin, watched(browser) as seen:
+        yield Bench(seen.page, seen.problems, seen.requests, root, origin)
 
 
 CASES = [(name, "default", 1) for name in TAMPERS] + [(name, "guild", 2) for name in HELD_TAMPERS]
@@ -104,24 +121,24 @@ def told(finding: dict[str, Any]) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("tamper", "scope", "epoch"), CASES)
 def test_a_changed_copy_is_told_as_ledger_verify_tells_it(
-    tamper: str, scope: str, epoch: int, bench: Watched, tmp_path: Path
+    tamper: str, scope: str, epoch: int, bench: Bench, tmp_path: Path
 ) -> None:
     forged = golden_copy(tmp_path / "node")
     {**TAMPERS, **HELD_TAMPERS}[tamper](forged / f"data/epochs/{scope}/{epoch:04d}")
-    held_to_verify(forged, scope, epoch, bench, tmp_path / "published")
+    held_to_verify(forged, scope, epoch, bench)
 
 
 @pytest.mark.parametrize("tamper", [name for name in AMENDMENT_TAMPERS if name != "a foreign file"])
 def test_a_changed_amendment_is_told_as_ledger_verify_tells_it(
-    tamper: str, amended_node: Path, bench: Watched, tmp_path: Path
+    tamper: str, amended_node: Path, bench: Bench, tmp_path: Path
 ) -> None:
     forged = Path(shutil.copytree(amended_node, tmp_path / "node"))
     AMENDMENT_TAMPERS[tamper](forged / HOME)
-    held_to_verify(forged, "default", 1, bench, tmp_path / "published")
+    held_to_verify(forged, "default", 1, bench)
 
 
 def test_an_amendment_that_gives_away_what_lapsed_is_told(
-    bench: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = lapsed_node(tmp_path / "node")
     for place in ("amend", "sign"):  # a ledger of another's, which does not refuse it
@@ -131,10 +148,10 @@ def test_an_amendment_that_gives_away_what_lapsed_is_told(
         reviewed(session, folder)
         sign_as(session, folder, "ann", "ben")
         finalize(session, folder)
-    held_to_verify(root, "default", 1, bench, tmp_path / "published")
+    held_to_verify(root, "default", 1, bench)
 
 
-def test_an_amended_epoch_passes_with_every_version(amended_node: Path, bench: Watched, tmp_path: Path) -> None:
+def test_an_amended_epoch_passes_with_every_version(amended_node: Path, bench: Bench, tmp_path: Path) -> None:
     site = publish(amended_node, tmp_path / "site")
     name = write_page(site, "recheck", "default", 1)
     page = bench.page
@@ -148,19 +165,15 @@ def test_an_amended_epoch_passes_with_every_version(amended_node: Path, bench: W
     assert {check["verdict"] for check in page.evaluate("window.report.checks")} == {"pass", "not applicable"}
 
 
-def held_to_verify(forged: Path, scope: str, epoch: int, bench: Watched, folder: Path) -> None:
+def held_to_verify(forged: Path, scope: str, epoch: int, bench: Bench) -> None:
     """The browser says of a changed copy what `ledger verify` says, and shows it."""
     wanted = told_by_verify(forged, scope, epoch)
     assert wanted, "ledger verify found nothing"
-    folder.mkdir()
-    name = write_page(folder, "recheck", scope, epoch)
-    publish(forged, folder)
     page = bench.page
-    with served(folder) as origin:
-        page.goto(origin + name)
-        page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
-        page.get_by_role("button", name="Recheck in this browser").click()
-        page.locator("[data-recheck][data-verdict=fail]").wait_for()
+    bench.show(forged, scope, epoch)
+    page.evaluate("addEventListener('ledger-report', ({ detail }) => { window.report = detail; })")
+    page.get_by_role("button", name="Recheck in this browser").click()
+    page.locator("[data-recheck][data-verdict=fail]").wait_for()
     report = page.evaluate("window.report")
     mine = {told(finding) for check in report["checks"] for finding in check["findings"]}
     assert mine == wanted
@@ -176,7 +189,7 @@ def held_to_verify(forged: Path, scope: str, epoch: int, bench: Watched, folder:
     assert bench.problems == []
 
 
-def test_an_epoch_that_witnesses_attested_passes_and_names_them(bench: Watched, tmp_path: Path) -> None:
+def test_an_epoch_that_witnesses_attested_passes_and_names_them(bench: Bench, tmp_path: Path) -> None:
     root = golden_copy(tmp_path / "node")
     attested()(root / "data/epochs/default/0001")
     site = publish(root, tmp_path / "site")
@@ -192,7 +205,7 @@ def test_an_epoch_that_witnesses_attested_passes_and_names_them(bench: Watched, 
     assert bench.problems == []
 
 
-def test_an_epoch_before_that_cannot_be_read_is_told_with_its_place(bench: Watched, tmp_path: Path) -> None:
+def test_an_epoch_before_that_cannot_be_read_is_told_with_its_place(bench: Bench, tmp_path: Path) -> None:
     """`ledger verify` tells it of that epoch; who rechecks one epoch only must learn that windows were not compared."""
     root = golden_copy(tmp_path / "node")
     path = root / "data/epochs/default/0001/epoch.json"
