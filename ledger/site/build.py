@@ -25,6 +25,8 @@ from ledger.core.evaluate import EventOutcome
 from ledger.core.kinds import NO_WORDS, kind_names
 from ledger.core.values import UserId
 from ledger.site.api import ROOT, Api
+from ledger.site.cards import FOLDER as CARDS
+from ledger.site.cards import write_cards
 from ledger.site.check import broken_links, files_below
 from ledger.site.csp import seal_alone, seal_page
 from ledger.site.feeds import Entry, news, write_feeds
@@ -39,7 +41,7 @@ from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.person_events import PersonEvents
 from ledger.site.receipts import ReceiptPage, Receipts, issuer_document, receipts_json
 from ledger.site.render import Press, Renderer, lay_aside
-from ledger.site.sharing import ABOUT, Shared, badges, epoch_words, write_favicon
+from ledger.site.sharing import ABOUT, Shared, badges, colour_of, epoch_words, write_favicon
 from ledger.site.views import EpochPage, EpochRow, LateLine, epoch_page, epoch_row, titles_of
 from ledger.site.views_amend import credits_in_force, joined_report
 from ledger.site.views_kpi import KpiLine, kpi_lines
@@ -135,7 +137,13 @@ def _build(
     pages.render(checked)
     tell("building the frame")
     build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
-    shared = Shared(node.settings.name, node.settings.site_url)
+    cards = {}
+    if node.settings.site_url:  # a picture is named by its whole address or not at all
+        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+        letters = templates_folder() / "cards/Inter-SemiBold-latin.ttf"
+        colour, folder = colour_of(node.node_id), building / "api" / CARDS
+        cards = write_cards(folder, letters, colour, node.settings.name, names, pages.rows, tell)
+    shared = Shared(node.settings.name, node.settings.site_url, cards)
     for page in sorted(site.rglob("*.html")):
         if page.parent.relative_to(site).as_posix() not in SHELLS.values():
             text = shared.told(page.read_text("utf-8"), page.parent.relative_to(site).as_posix())
@@ -377,6 +385,11 @@ class _Pages:
             self._events.close()
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
+
+    @property
+    def rows(self) -> list[EpochRow]:
+        """Every epoch of the node."""
+        return [row for _, row, _ in self._computed]
 
     def _embeds(self) -> dict[tuple[str, int], list[Path]]:
         """Where the table of each epoch goes that other pages show; a scope's last final one is its `latest`, too."""

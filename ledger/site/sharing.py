@@ -6,11 +6,12 @@ Descriptions tell figures of the record only; nothing is fetched from anybody.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.core.canonical import sha256_hex
+from ledger.site.cards import SIZE
 from ledger.site.paid import badge
 from ledger.site.views import EpochRow
 from ledger.site.views_people import initials
@@ -31,6 +32,8 @@ class Shared:
 
     site_name: str
     site_url: str
+    cards: Mapping[str, str] = field(default_factory=dict)
+    """The picture of a page, by the page's place; that of `.` is for all others (`cards.py`)."""
 
     def tags(self, title: str, about: str, path: str) -> str:
         """The tags by which a chat shows a link to the page at `path`."""
@@ -44,7 +47,19 @@ class Shared:
         }
         found = [f'<meta name="description" content="{html.escape(about)}">']
         found += [f'<meta property="{name}" content="{html.escape(text)}">' for name, text in told.items() if text]
-        return "".join([*found, '<meta name="twitter:card" content="summary">'])
+        card = self.cards.get(path) or self.cards.get(".") if self.site_url else None
+        if card is None:
+            return "".join([*found, '<meta name="twitter:card" content="summary">'])
+        place = html.escape(f"{self.site_url.rstrip('/')}/{card}")
+        width, height = SIZE
+        found.append(f'<meta property="og:image" content="{place}"><meta property="og:image:type" content="image/png">')
+        found.append(f'<meta property="og:image:width" content="{width}">')
+        found.append(f'<meta property="og:image:height" content="{height}">')
+        found.append(f'<meta property="og:image:alt" content="{html.escape(f"{title}: {about}")}">')
+        found.append(
+            f'<meta name="twitter:card" content="summary_large_image"><meta name="twitter:image" content="{place}">'
+        )
+        return "".join(found)
 
     def told(self, text: str, path: str) -> str:
         """A page that the frame's builder made, with its tags in their place."""
@@ -67,9 +82,14 @@ def epoch_words(row: EpochRow) -> str:
     )
 
 
+def colour_of(node_id: str) -> str:
+    """The colour of a ledger's icon and cards."""
+    return _COLOURS[int(sha256_hex(node_id.encode())[:2], 16) % len(_COLOURS)]
+
+
 def favicon(name: str, node_id: str) -> str:
     """The ledger's own icon: the first letters of its name on a colour that its id chooses."""
-    colour = _COLOURS[int(sha256_hex(node_id.encode())[:2], 16) % len(_COLOURS)]
+    colour = colour_of(node_id)
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" '
         f'fill="{colour}"/><text x="16" y="22" text-anchor="middle" font-family="sans-serif" font-weight="700" '

@@ -205,6 +205,11 @@ def test_a_shared_link_tells_what_its_page_is_about(golden: Path, hostile: Path)
     page = (hostile / "epochs/default/1/index.html").read_text("utf-8")
     assert '<meta property="og:url" content="https://acme.example/ledger/epochs/default/1/">' in page
     assert '<link rel="canonical" href="https://acme.example/ledger/epochs/default/1/">' in page
+    for file, card in (("epochs/default/1", "cards/default/1.png"), ("paid", "cards/home.png")):
+        text = (hostile / file / "index.html").read_text("utf-8")
+        assert f'<meta property="og:image" content="https://acme.example/ledger/{card}">' in text
+        assert (hostile / card).read_bytes().startswith(b"\x89PNG")
+    assert not (golden / "cards").exists()
 
 
 def test_badges_say_what_the_record_says(golden: Path) -> None:
