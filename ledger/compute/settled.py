@@ -11,7 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from ledger.core.errors import LedgerError
 from ledger.store import layout
 from ledger.store.node import EpochFolder, Node
 
-SIZES = (512 << 20, 64 << 20, 8 << 20)
+SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
 """Bytes of logs that one file of the index is about: what a new epoch may cost is bounded, and the files stay few.
 
 Logs that fill no file yet are read at each run.
@@ -39,7 +40,6 @@ class Settled:
         own = sha256_hex(f"{node.node_id}\n{engine.root}".encode())[:32]
         self._folder = None if cache is None else cache / "held" / own
         self._found: dict[str, tuple[list[Segment], frozenset[Path]]] = {}
-        self._names: set[str] = set()
         self._shards: dict[tuple[str, int], list[Path]] = {}
 
     def segments(self, scope_id: str) -> list[Segment]:
@@ -66,13 +66,16 @@ class Settled:
 
     def _of(self, scope_id: str) -> tuple[list[Segment], frozenset[Path]]:
         if not self._found:
-            wanted = {each: parts(self._final(each), SIZES) for each in self._node.scopes}
-            with self._alone(any(wanted.values())) as folder:
-                for each, runs in wanted.items():
-                    segments = [self._segment(each, logs, folder) for logs in runs]
-                    covered = frozenset(self.root / log.path for segment in segments for log in segment.logs)
-                    self._found[each] = segments, covered
-                self._forget_others(folder)
+            wanted = [(each, run) for each in self._node.scopes for run in parts(self._final(each), SIZES)]
+            with self._alone(bool(wanted)) as folder:
+                with ThreadPoolExecutor(max_workers=2) as pool:  # reading and hashing hold no thread back
+                    kept = list(pool.map(self._kept, wanted))
+                made = [found or self._made(*run, folder) for run, found in zip(wanted, kept, strict=True)]
+                self._forget_others(folder, {self._name(*run) for run in wanted})
+            for each in self._node.scopes:
+                segments = [segment for segment in made if segment.scope_id == each]
+                covered = frozenset(self.root / log.path for segment in segments for log in segment.logs)
+                self._found[each] = segments, covered
         return self._found[scope_id]
 
     @contextmanager
@@ -111,27 +114,31 @@ class Settled:
             found.extend(_log_of(folder, shard) for shard in shards)
         return found
 
-    def _segment(self, scope_id: str, logs: Sequence[Log], folder: Path | None) -> Segment:
-        name = f"{sha256_hex(encode([self._node.node_id, scope_id, *map(list, logs)]))[:40]}{_SUFFIX}"
-        self._names.add(name)
+    def _name(self, scope_id: str, logs: Sequence[Log]) -> str:
+        return f"{sha256_hex(encode([self._node.node_id, scope_id, *map(list, logs)]))[:40]}{_SUFFIX}"
+
+    def _kept(self, run: tuple[str, Sequence[Log]]) -> Segment | None:
+        """The segment of a scope's logs as it lies in the folder; None where it does not, or is wrong."""
         if self._folder is not None:
             with suppress(OSError):
-                found = unpack(_read(self._folder / name), scope_id, logs, self._node.node_id)
-                if found is not None:
-                    return found
+                return unpack(_read(self._folder / self._name(*run)), *run, self._node.node_id)
+        return None
+
+    def _made(self, scope_id: str, logs: Sequence[Log], folder: Path | None) -> Segment:
+        """The segment anew, and kept where there is a folder."""
         made = read_segment(self._engine, scope_id, [self.root / log.path for log in logs], logs)
         if folder is not None:
             with suppress(OSError):  # a disk that is full: the next run reads the logs again
-                _write(folder / name, pack(made, self._node.node_id))
+                _write(folder / self._name(scope_id, logs), pack(made, self._node.node_id))
         return made
 
-    def _forget_others(self, folder: Path | None) -> None:
+    def _forget_others(self, folder: Path | None, names: Collection[str]) -> None:
         """Remove the files of parts that have become parts of larger ones, and what killed runs left."""
         if folder is None:
             return
         with suppress(OSError):
             for path in folder.iterdir():
-                if path.name not in self._names and path.name != _LOCK:
+                if path.name not in names and path.name != _LOCK:
                     path.unlink(missing_ok=True)
 
 
