@@ -124,11 +124,13 @@ def years(bench: Bench) -> Iterator[Row]:
     baseline = run(["sh", "-c", f"find {root}/data -type f -print0 | xargs -0 sha256sum"], times=3)
     known = root.parent / "years.known"
     name = f"verify, {SMALL_EPOCHS} epochs x {SMALL_EVENTS} events x 300 people"
-    whole = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), "--all", times=2)
+    whole = python("-m", "ledger", "verify", "--quiet", "--node", str(root), times=3)
     yield Row(f"{name}, over sha256sum", whole.seconds / baseline.seconds, "×", 8)
     yield Row(f"{name}, processor time over that of sha256sum", whole.cpu / baseline.cpu, "×")
-    yield Row(f"{name}, peak memory", whole.peak / 1e9, "GB", 0.6)
-    again = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), times=2)
+    yield Row(f"{name}, peak memory of the largest of its processes", whole.peak / 1e9, "GB", 0.6)
+    first = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), times=1)
+    yield Row("the same, and kept by --known, over sha256sum", first.seconds / baseline.seconds, "×")
+    again = python("-m", "ledger", "verify", "--quiet", "--node", str(root), "--known", str(known), times=3)
     yield Row("the same, all known from before, over sha256sum", again.seconds / baseline.seconds, "×")
     yield Row("the same, processor time over that of sha256sum", again.cpu / baseline.cpu, "×")
 
