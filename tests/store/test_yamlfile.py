@@ -94,6 +94,13 @@ def test_any_bytes_give_a_value_or_a_config_error(data: bytes) -> None:
         assert error.path == "x.yaml"
 
 
+def test_who_changes_what_was_read_changes_nobody_elses_reading() -> None:
+    first, second = (parse_yaml(b"people:\n  - ann\n", "f.yaml") for _ in range(2))
+    assert isinstance(first, dict) and first == second
+    first["people"].append("ben")
+    assert second == parse_yaml(b"people:\n  - ann\n", "f.yaml") == {"people": ["ann"]}
+
+
 def test_a_missing_file_and_a_linked_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="missing"):
         load_yaml(tmp_path, "ledger.yaml")
