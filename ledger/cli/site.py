@@ -55,10 +55,17 @@ def _verifying(root: Path, now: str) -> Iterator[Callable[[], dict[str, Any]]]:
 @click.option(
     "--out", "target", type=click.Path(path_type=Path, file_okay=False), default=Path("site"), show_default=True
 )
-def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -> None:
+@click.option(
+    "--reuse",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="An earlier site of your own (also the one at --out): pages that would be the same are taken from it. Never "
+    "one from anybody else: who can write it can lie in it.",
+)
+def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path, reuse: Path | None) -> None:
     """Build the site into a folder, which is replaced as a whole.
 
-    Example: ledger site build --out public
+    Example: ledger site build --out public --reuse public
     """
     from ledger.flows.display import lookalike
     from ledger.flows.views import head_commit, names_of_sources
@@ -74,6 +81,7 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path) -
             alike=lookalike,
             said=names_of_sources(run.node),
             tell=note,
+            reuse=reuse,
         )
     ok = bool(verdicts()["ok"])
     if not ok:

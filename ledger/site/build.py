@@ -24,6 +24,7 @@ from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.kinds import NO_WORDS, kind_names
 from ledger.core.values import UserId
+from ledger.site.again import MARKER, Earlier, Kept, Printed, marker
 from ledger.site.api import ROOT, Api
 from ledger.site.cards import FOLDER as CARDS
 from ledger.site.cards import write_cards
@@ -52,7 +53,6 @@ from ledger.store.node import Node
 from ledger.store.once import FolderOnce, read_once
 from ledger.store.payments import on_disk
 
-MARKER = ".ledger-site"
 SHELLS = {
     "contributors": "contributors/shell",
     "epochs": "epochs/scope/shell",
@@ -91,15 +91,26 @@ def build_site(
     tell: Callable[[str], None] = _silent,
     alike: Callable[[str], str] = str.casefold,
     said: Mapping[str, str] = NO_WORDS,
+    reuse: Path | None = None,
 ) -> SiteResult:
     """Build everything into `out`, which is replaced in one act. `alike`: what a name looks like, to mark those that
     pass for others; `said`: what third parties' sources call their kinds of events, by `source:event_type`.
+    `reuse`: an earlier build of one's own, whose pages are taken over where they would be the same.
 
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
     with _no_collection():
-        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said)
+        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, _earlier(reuse, tell))
+
+
+def _earlier(folder: Path | None, tell: Callable[[str], None]) -> Earlier | None:
+    if folder is None:
+        return None
+    found = Earlier.read(folder.resolve())
+    if found is None:
+        tell(f"{folder} is no site that an earlier build of this version kept; every page is made anew")
+    return found
 
 
 @contextmanager
@@ -123,6 +134,7 @@ def _build(
     tell: Callable[[str], None],
     alike: Callable[[str], str],
     said: Mapping[str, str],
+    earlier: Earlier | None,
 ) -> SiteResult:
     if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("is not empty and no earlier build of the site", path=str(out), hint="Name another folder.")
@@ -131,7 +143,7 @@ def _build(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = _Pages(read_once(node), engine, building, api, commit, tell, alike, said)
+    pages = _Pages(read_once(node), engine, building, api, commit, tell, alike, said, earlier)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
     pages.render(checked)
@@ -151,8 +163,10 @@ def _build(
     if not node.settings.site_url:  # nobody knows at which address, so that the frame's own page would lead astray
         (site / "404.html").write_text(seal_alone(pages.lost), "utf-8")
     shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
+    kept: dict[str, Kept] = {}
     for framed in pages.framed:
-        shells[framed.path.partition("/")[0]].fill(site, framed, shared)
+        where = shells[framed.path.partition("/")[0]].fill(site, framed, shared)
+        kept[framed.path] = Kept(*pages.printed[framed.body][:2], *where)
     list_pages(site, node.settings.site_url)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
@@ -161,7 +175,7 @@ def _build(
     for name, feed in write_feeds(node.settings, pages.news).items():
         (site / name).write_bytes(feed)
     _move_below(building / "api", site)
-    (site / MARKER).write_text("This folder is rebuilt by `ledger site build`.\n", "utf-8")
+    (site / MARKER).write_bytes(marker(commit, kept))
     sizes = _write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
     tell("checking links")
     if broken := broken_links(site):
@@ -216,6 +230,7 @@ class _Pages:
         tell: Callable[[str], None],
         alike: Callable[[str], str],
         said: Mapping[str, str],
+        earlier: Earlier | None,
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._docs, self._bodies = building / "docs", building / "bodies"
@@ -225,12 +240,13 @@ class _Pages:
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
         self._witnesses: dict[str, set[str]] = {}
-        self._commit, self._tell = commit, tell
+        self._commit, self._tell, self._earlier = commit, tell, earlier
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
         self.news: list[Entry] = []
+        self.printed: Mapping[Path, Printed] = {}
         self._contributors = self._everyone()
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
         self._finding = Finding(node, building, self._names)
@@ -314,16 +330,17 @@ class _Pages:
         rows: list[EpochRow] = []
         instructed = Instructed(self._node, on_disk(self._node.root, self._node.node_id).instructions())
         in_use = [money for money in self._money.values() if money.in_use]
-        claims = {
+        claims = tuple(
             (one.scope_id, plan.status.distribution) for one in self._scopes_paid for plan in one.plans if plan.claims
-        }
+        )
         vouched = self._receipts.pages(self._names)
         known = frozenset(self._contributors)
-        with Press(self._renderer, len(self._computed) + len(people) + len(vouched)) as press:
+        renderer = replace(self._renderer, bodies=self._bodies, known=known, earlier=self._earlier)
+        with Press(renderer, len(self._computed) + len(people) + len(vouched)) as press:
             for each in vouched:
                 title = f"{each.receipt.role} of {each.receipt.work_item_id}"
                 body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
-                press.page(body, "receipt.html", 2, one=each, known=known)
+                press.page(body, "receipt.html", 2, one=each)
             embeds = self._embeds()
             for path, computed, view in self._computed:
                 versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
@@ -362,7 +379,7 @@ class _Pages:
                 api.event_files[person.user_id] = events.files
                 press.page(
                     body, "contributor.html", 2, person=person, money=accounts, wishes=wishes, claims=claims,
-                    unpaid=unpaid, node_id=self._node.node_id, known=known, became_of=became_of,
+                    unpaid=unpaid, node_id=self._node.node_id, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                     elsewhere=theirs_of(self._peers, person.accounts), events=events,
                 )  # fmt: skip
@@ -373,7 +390,7 @@ class _Pages:
                 for plan in one.plans:
                     title = f"Distribution {one.scope_id} {plan.status.distribution}"
                     body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
-                    press.page(body, "distribution.html", 3, one=plan, known=known)
+                    press.page(body, "distribution.html", 3, one=plan)
             self._vouched(vouched, known)
             for scope_id in self._node.scopes:
                 mine = [row for row in rows if row.scope_id == scope_id]
@@ -385,6 +402,10 @@ class _Pages:
             self._events.close()
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
+        self.printed = press.printed
+        if self._earlier is not None:
+            same = sum(one.reused for one in self.printed.values())
+            self._tell(f"{same} of {len(self.printed)} pages are those of {self._earlier.folder}")
 
     @property
     def rows(self) -> list[EpochRow]:

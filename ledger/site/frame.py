@@ -98,8 +98,8 @@ class Shell:
         built.unlink()
         built.parent.rmdir()
 
-    def fill(self, site: Path, page: Framed, shared: Shared) -> None:
-        """Write one page."""
+    def fill(self, site: Path, page: Framed, shared: Shared) -> tuple[int, int]:
+        """Write one page; where its body begins in the file, and how long it is (bytes)."""
         title = html.escape(page.title)
         tags = shared.tags(page.title, page.about, page.path)
         before, after = (
@@ -109,7 +109,9 @@ class Shell:
         before = before.replace(PLACE, tags, 1)
         target = site / page.path / "index.html"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(before + page.body.read_text("utf-8") + after, "utf-8")
+        head, body = before.encode(), page.body.read_bytes()
+        target.write_bytes(head + body + after.encode())
+        return len(head), len(body)
 
 
 def list_pages(site: Path, site_url: str) -> None:

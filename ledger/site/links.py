@@ -21,11 +21,12 @@ def safe_link(address: str) -> str | None:
     return address if _HARMLESS.fullmatch(address) else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Repository:
     """Where the node lies on GitHub. Every address is None when `name` (owner/name) or what else it needs is missing.
 
-    `commit`: what the site is built from; `prefix`: the node's place inside the repository, empty or ending in `/`.
+    `commit`: what the site is built from, or while a page is made what stands for it. `prefix`: the node's place
+    inside the repository, empty or ending in `/`.
     """
 
     name: str = ""

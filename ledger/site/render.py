@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -20,9 +20,11 @@ from typing import Any, Self
 import jinja2
 
 from ledger.compute.processes import processes
+from ledger.core.canonical import sha256_hex
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
+from ledger.site.again import Earlier, Printed, frozen, tool_hash
 from ledger.site.csp import seal_alone
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
@@ -53,6 +55,12 @@ class Renderer:
     ledger_name: str
     site_url: str
     odd_names: Mapping[str, tuple[str, str]]
+    bodies: Path = Path()
+    """The folder below which pages are written, each at its place in the site."""
+    known: frozenset[str] = frozenset()
+    """Those who have a page."""
+    earlier: Earlier | None = None
+    """A build whose pages may be taken over."""
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
@@ -73,39 +81,79 @@ class Renderer:
 
     def html(self, template: str, depth: int, values: Mapping[str, object]) -> str:
         """One page. `depth`: folders between the page and the site's top, to which `up` leads."""
-        return self._jinja.get_template(template).render(up="../" * depth, **values)
+        return self._jinja.get_template(template).render(up="../" * depth, **{"known": self.known, **values})
 
-    def write(self, target: Path, template: str, depth: int, values: Mapping[str, object]) -> None:
-        """One page into a file."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.html(template, depth, values), "utf-8")
+    @cached_property
+    def made_by(self) -> str:
+        """The hash over all that every page may be made from, but for the commit."""
+        repository = self.repository.name, self.repository.prefix, self.repository.commit is None
+        told = (
+            self.scope_names, self.names, self.kinds, self.ledger_name, self.site_url, self.odd_names,
+            sorted(self.known), repository,
+        )  # fmt: skip
+        return sha256_hex(tool_hash(self.templates.parent).encode() + frozen(told))
 
-    def write_epoch(
-        self,
-        target: Path,
-        view: Path,
-        report: Mapping[str, Any] | None,
-        marks: Mapping[UserId, Mark] | None,
-        embeds: Sequence[Path],
-    ) -> None:
+    def write(self, target: Path, template: str, depth: int, values: bytes) -> Printed:
+        """One page into a file. `values`: what the template is filled with, `frozen`."""
+        return self._print(target, template, depth, values, lambda _: _thawed(values))
+
+    def write_epoch(self, target: Path, view: Path, values: bytes, embeds: Sequence[Path]) -> Printed:
         """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in, and its table alone.
 
-        `marks`: what became of each person's credits; None where nothing is ever paid, or the epoch is not final.
+        `values`: the report of its verification, and what became of each person's credits, `frozen`; None for the
+        latter where nothing is ever paid, or the epoch is not final.
         `embeds`: where the table goes that other pages may show in a frame.
         """
-        page: EpochPage = pickle.loads(view.read_bytes())  # noqa: S301 - written by `lay_aside`, in this very build
+        laid = view.read_bytes()
         view.unlink()
-        page = replace(page, report=report, names=ChainMap(dict(page.renamed), dict(self.names)))
-        self.write(target, "epoch.html", 3, {"page": page, "marks": marks})
-        table = seal_alone(self.html("embed.html", 3, {"page": page, "most": MOST_EMBEDDED}).lstrip())
+
+        def filled(commit: str | None) -> Mapping[str, object]:
+            page: EpochPage = _thawed(laid)
+            report, marks = _thawed(values)
+            names = ChainMap(dict(page.renamed), dict(self.names))
+            return {"page": replace(page, report=report, names=names, commit=commit), "marks": marks}
+
+        printed = self._print(target, "epoch.html", 3, laid + values, filled)
+        values_now = {"page": filled(self.repository.commit)["page"], "most": MOST_EMBEDDED}
+        table = seal_alone(self.html("embed.html", 3, values_now).lstrip())
         for place in embeds:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(table, "utf-8")
+        return printed
+
+    def _print(
+        self,
+        target: Path,
+        template: str,
+        depth: int,
+        made_from: bytes,
+        filled: Callable[[str | None], Mapping[str, object]],
+    ) -> Printed:
+        """The page is made with a commit that stands nowhere else, so that another one's can take its place."""
+        path = target.relative_to(self.bodies).as_posix().removesuffix(".html")
+        key = sha256_hex(f"{self.made_by} {path} {template} {depth} ".encode() + made_from)
+        real = self.repository.commit
+        commit = key[:40] if real else None
+        body = self.earlier.body(path, key, commit) if self.earlier else None
+        reused = body is not None
+        if body is None:
+            self.repository.commit = commit
+            try:
+                body = self.html(template, depth, filled(commit))
+            finally:
+                self.repository.commit = real
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(body.replace(commit, real) if commit and real else body, "utf-8")
+        return Printed(key, sha256_hex(body.encode()), reused)
+
+
+def _thawed(data: bytes) -> Any:
+    return pickle.loads(data)  # noqa: S301 - written by this very build
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:
     """Keep an epoch's view in a file: ten years of a large node are too many for the memory."""
-    view.write_bytes(pickle.dumps(replace(page, names={})))
+    view.write_bytes(frozen(replace(page, names={}, commit=None)))
 
 
 _mine: Renderer | None = None
@@ -117,8 +165,9 @@ def _begin(renderer: Renderer) -> None:
     _mine = renderer
 
 
-def _write(method: str, *arguments: object) -> None:
-    getattr(_mine, method)(*arguments)
+def _write(method: str, *arguments: object) -> Printed:
+    printed: Printed = getattr(_mine, method)(*arguments)
+    return printed
 
 
 class Press:
@@ -126,7 +175,9 @@ class Press:
 
     def __init__(self, renderer: Renderer, pages: int) -> None:
         self._renderer = renderer
-        self._asked: list[Future[None]] = []
+        self._asked: dict[Path, Future[Printed]] = {}
+        self.printed: dict[Path, Printed] = {}
+        """The pages, once they are written."""
         self._pool: ProcessPoolExecutor | None = None
         if pages >= FEW:
             self._pool = ProcessPoolExecutor(processes(), get_context("spawn"), _begin, (renderer,))
@@ -140,12 +191,11 @@ class Press:
         if self._pool:
             self._pool.shutdown(cancel_futures=error is not None)
         if error is None:
-            for asked in self._asked:
-                asked.result()
+            self.printed |= {target: asked.result() for target, asked in self._asked.items()}
 
     def page(self, target: Path, template: str, depth: int, **values: object) -> None:
         """As `Renderer.write`, now or soon."""
-        self._print("write", target, template, depth, values)
+        self._print("write", target, template, depth, frozen(values))
 
     def epoch(
         self,
@@ -156,10 +206,10 @@ class Press:
         embeds: Sequence[Path],
     ) -> None:
         """As `Renderer.write_epoch`, now or soon."""
-        self._print("write_epoch", target, view, report, marks, embeds)
+        self._print("write_epoch", target, view, frozen((report, marks)), embeds)
 
-    def _print(self, method: str, *arguments: object) -> None:
+    def _print(self, method: str, target: Path, *arguments: object) -> None:
         if self._pool:
-            self._asked.append(self._pool.submit(_write, method, *arguments))
+            self._asked[target] = self._pool.submit(_write, method, target, *arguments)
         else:
-            getattr(self._renderer, method)(*arguments)
+            self.printed[target] = getattr(self._renderer, method)(target, *arguments)

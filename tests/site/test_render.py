@@ -50,7 +50,7 @@ def test_pages_that_several_processes_wrote_have_the_same_bytes(
 
 @pytest.mark.parametrize("pages", [1, render.FEW], ids=["here", "in a helping process"])
 def test_what_goes_wrong_with_a_page_stops_the_build(tmp_path: Path, pages: int) -> None:
-    renderer = render.Renderer(templates_folder() / "pages", Repository(), {}, {}, {}, "", "", {})
+    renderer = render.Renderer(templates_folder() / "pages", Repository(), {}, {}, {}, "", "", {}, bodies=tmp_path)
     with pytest.raises(jinja2.UndefinedError), render.Press(renderer, pages) as press:
         press.page(tmp_path / "page.html", "contributor.html", 2)
 
