@@ -348,7 +348,7 @@ class _Pages:
                 failed = any(check["verdict"] == "fail" for check in report.get("checks", ()))
                 row = replace(computed, ok=not failed if report else None)
                 rows.append(row)
-                title = f"Epoch {row.scope_id} {row.epoch_id}"
+                title = f"{self._renderer.scope_names[row.scope_id][:80]}, epoch {row.epoch_id}"
                 body = self._body(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use

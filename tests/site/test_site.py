@@ -193,7 +193,7 @@ def test_a_shared_link_tells_what_its_page_is_about(golden: Path, hostile: Path)
     about = "2026-01-05 to 2026-01-12: 5 events, 10,000 credits for 4 people; signed by 2 of 2 and final."
     for name in ('name="description"', 'property="og:description"'):
         assert f'<meta {name} content="{about}' in page
-    assert '<meta property="og:title" content="Epoch default 1">' in page
+    assert '<meta property="og:title" content="The cooperative, epoch 1">' in page
     assert "og:url" not in page, "nobody knows the site's address"
     for file in golden.rglob("*.html"):
         text = file.read_text("utf-8")
