@@ -81,7 +81,7 @@ def test_home_tells_the_state_of_every_scope_and_each_readers_next_step(page: An
     assert "1 event waits for somebody to claim it" in reviewed
     (running,) = [text for text in told if "epoch 1 open" in text]
     assert "It is open until 2026-02-09" in running
-    page.get_by_role("link", name="default 4").click()
+    page.locator("section.card").get_by_role("link", name="Open Harbour, epoch 4").click()
     assert page.url.endswith("epochs/default/4/#sign")
     page.goto("")
     for who in ("I contributed", "I doubt it", "I approve or decide", "I want the data"):
@@ -292,7 +292,7 @@ def test_a_contributor_sees_history_events_and_bindings(page: Any) -> None:
     bars = page.locator("svg rect title").all_text_contents()
     assert bars == ["epoch 1, 2026-01-05: 774", "epoch 2, 2026-01-12: 235"]
     history = rows(table(page, "Epochs of this person"))
-    assert [(row[0], row[6]) for row in history] == [("default 2", "235"), ("default 1", "774")]
+    assert [(row[0], row[6]) for row in history] == [("Open Harbour 2", "235"), ("Open Harbour 1", "774")]
     events = rows(table(page, "Events of this person"))
     titles = ["Work 1", "Speed up the search", "Look at the tide table"]
     assert [row[0].rpartition(" ")[0] for row in events] == titles
