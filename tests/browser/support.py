@@ -56,6 +56,7 @@ def publish(node_root: Path, out: Path) -> Path:
     (api / "scopes.json").write_text(
         json.dumps({"epoch": node.settings.epoch.model_dump(), "node_id": node.node_id, "scopes": scopes}), "utf-8"
     )
+    (api / "odd-names.json").write_text("{}", "utf-8")  # nobody's name passes for another's in these nodes
     bindings = node_root / "data/identities.jsonl"
     (api / "identities.jsonl").write_bytes(bindings.read_bytes() if bindings.exists() else b"")
     receipts = node_root / "data/receipts.jsonl"
