@@ -13,7 +13,7 @@ from ledger.compute.engine import Engine
 from ledger.flows.paying.settle import by_hand
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
-from tests.browser.test_pages import PICTURES, RULES, VENDOR, WIDTHS, looked, unfold
+from tests.browser.test_pages import RULES, VENDOR, WIDTHS, looked, take_picture, unfold
 from tests.nodes import at
 from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan
 
@@ -103,5 +103,5 @@ def test_pages_of_money_keep_the_rules_of_accessible_pages(browser: Any, site: P
             assert broken == [], path
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width], path
             name = path.strip("/").replace("/", "-").replace(alice, "person")
-            seen.page.screenshot(path=PICTURES / f"money-{name}-{width}.png", full_page=True)
+            take_picture(seen.page, f"money-{name}-{width}")
         assert seen.problems == []

@@ -51,6 +51,12 @@ def looked(browser: Any, width: str, scheme: Scheme) -> Iterator[Watched]:
         yield seen
 
 
+def take_picture(page: Any, name: str) -> None:
+    """A picture of the whole page, where somebody asked for pictures."""
+    if PICTURES is not None:
+        page.screenshot(path=Path(PICTURES, f"{name}.png"), full_page=True, animations="disabled")
+
+
 def unfold(page: Any) -> None:
     """Open all that is folded and use every tool, so that what they write is looked at too."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
@@ -94,9 +100,7 @@ def test_no_kind_of_page_breaks_a_rule_of_axe(
             verdicts = page.locator("[data-verdict]").evaluate_all("all => all.map((one) => one.dataset.verdict)")
             assert set(verdicts) <= {"pass"}, f"{path} does not recheck"
             page.evaluate("scrollTo(0, 0)")
-            if PICTURES is not None:
-                picture = Path(PICTURES, name, f"{kind.replace('/', '-').removesuffix('.html')}-{width}-{scheme}.png")
-                page.screenshot(path=picture, full_page=True, animations="disabled")
+            take_picture(page, f"{name}/{kind.replace('/', '-').removesuffix('.html')}-{width}-{scheme}")
         assert seen.problems == []
         assert seen.foreign(origin) == []
     assert broken == [], "\n".join(broken)
