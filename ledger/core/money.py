@@ -152,8 +152,8 @@ def asset_symbol(asset: str) -> str:
 
 def decimal_text(minor: int, decimals: int) -> str:
     """Minor units as plain decimal text with all its decimals: 1234 with 2 is `12.34`."""
-    digits = f"{minor:0{decimals + 1}d}"
-    return digits if not decimals else f"{digits[:-decimals]}.{digits[-decimals:]}"
+    sign, digits = "-" if minor < 0 else "", f"{abs(minor):0{decimals + 1}d}"
+    return sign + (digits if not decimals else f"{digits[:-decimals]}.{digits[-decimals:]}")
 
 
 def parse_decimal(text: str, decimals: int) -> Minor:

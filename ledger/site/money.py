@@ -19,6 +19,7 @@ from ledger.core.instructions import Destinations, Instruction, standing_instruc
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord, Stated
 from ledger.core.values import Timestamp, UserId, to_milliseconds
+from ledger.site.words import number
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node
 
@@ -209,7 +210,9 @@ class ScopeMoney:
         for stood in reversed(self._standing):
             each, states = stood.on_record, stood.states
             for line in (line for line in each.plan.lines if line.user_id in stood.lines):
-                amount = f"{decimal_text(line.amount_minor, each.plan.decimals)} {asset_symbol(each.plan.asset)}"
+                amount = (
+                    f"{number(decimal_text(line.amount_minor, each.plan.decimals))} {asset_symbol(each.plan.asset)}"
+                )
                 mark = self._mark(each, line.reference, states.get(line.reference))
                 found.setdefault(line.user_id, []).append((each.plan.distribution, line.reference, amount, mark))
         return found

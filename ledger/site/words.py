@@ -20,8 +20,10 @@ gave; of it a signed plan that is not settled names what is *in a plan*, a settl
 
 
 def number(value: int | str) -> str:
-    """A whole number with its thousands apart: 1057737 is `1,057,737`."""
-    return f"{int(value):,}"
+    """A number with its thousands apart: 1057737 is `1,057,737`, and the text `-1057.50` is `-1,057.50`."""
+    text = str(value)
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    return f"{'-' if text.startswith('-') else ''}{int(whole):,}{point}{fraction}"
 
 
 def units(milli: int | str) -> str:
