@@ -26,7 +26,7 @@ verify: $(STAMP)  ## recompute the committed example node; a difference means th
 lint: $(STAMP)  ## style, types, import rules, workflow security, documentation links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict ledger
+	$(BIN)/mypy --strict ledger benchmarks
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/zizmor --offline --pedantic --quiet .github action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

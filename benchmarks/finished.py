@@ -21,7 +21,7 @@ from ledger.core.lifecycle import pin_to
 from ledger.core.records import Signature, Statement, Transition
 from ledger.core.signing import normalize_signature, signed_text
 from ledger.core.statementlog import to_log
-from ledger.core.values import parse_time
+from ledger.core.values import ScopeId, parse_time
 from ledger.flows.approvers import propose, sign_set
 from ledger.flows.checksums import checksums
 from ledger.flows.session import open_session
@@ -101,7 +101,7 @@ def _close(node: Node, folder: EpochFolder, statement: Statement) -> None:
     _write(folder, CHECKSUMS, checksums(folder).encode())
     final = final_statement(folder)
     assert final is not None
-    append_records(node.root, log_path(SCOPE), to_log(folder.log(), [final], node.node_id, SCOPE))
+    append_records(node.root, log_path(SCOPE), to_log(folder.log(), [final], node.node_id, ScopeId(SCOPE)))
 
 
 def _signed(text: str) -> str:

@@ -91,7 +91,7 @@ def _epoch(root: Path, number: int, everyone: list[str]) -> None:
     statement = encode({**place, "held": [], "identities": {"sha256": "0" * 64, "size": 0}, "payouts": payouts,
                         "schema": "statement/2", "version": 1}) + b"\n"  # fmt: skip
     (at / "statement.json").write_bytes(statement)
-    steps = [
+    steps: list[dict[str, object]] = [
         {"from": None, "to": "open"},
         {"from": "open", "to": "review", "approvers_seq": 1, "approver_set_hash": "0" * 64, "threshold": 1, "gaps": []},
         {"from": "review", "to": "finalized", "statement_hash": sha256_hex(statement)},
@@ -101,7 +101,8 @@ def _epoch(root: Path, number: int, everyone: list[str]) -> None:
 
 
 def _sign(text: str, key: str = KEY) -> str:
-    return "0x" + Account.sign_message(encode_defunct(text=text), key).signature.hex().removeprefix("0x")
+    signature: str = Account.sign_message(encode_defunct(text=text), key).signature.hex()
+    return "0x" + signature.removeprefix("0x")
 
 
 class Mined:
