@@ -1,12 +1,13 @@
-"""How many processes work side by side here: one answer for all who spread work over processes.
-
-It must not know what they do, nor start them.
-"""
+"""Processes that help this one: how many, and how they begin and end. It must not know what they do."""
 
 from __future__ import annotations
 
 import os
-from multiprocessing import parent_process
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 
 MOST = 8
 """Each takes memory of its own, up to half a gigabyte where it proves logs."""
@@ -26,3 +27,23 @@ def processes(jobs: int = MOST) -> int:
     else:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(jobs, cores, MOST))
+
+
+def helpers(count: int, begin: Callable[..., None] | None = None, *given: object) -> ProcessPoolExecutor:
+    """So many processes, each started anew; each calls `begin` with what is given before it works.
+
+    They end when this one does, also where it is killed: what they compute is then for nobody.
+    """
+    return ProcessPoolExecutor(count, get_context("spawn"), _begin, (begin, given))
+
+
+def _begin(begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
+    if begin is not None:
+        begin(*given)
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        wait([parent.sentinel])
+        os._exit(1)

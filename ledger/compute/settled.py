@@ -1,7 +1,7 @@
 """The index of finalized logs: made by one pass over them, kept in the cache folder, asked instead of reading them.
 
 A finalized epoch never changes, so what is known of its logs is kept under what tells that they are the same files: the
-statement log names the epoch as final; path, size, time of change and inode name the file. The files lie in the folder
+statement log names the epoch as final; path, size, times of change and inode name the file. The files lie in the folder
 of one node (docs/operate.md); each is whole or not there, and one that is wrong is made anew. Nothing that is paid
 rests on it, and `verify` and `guard` never read it: it says into which logs to look, and those decide.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import stat
 from array import array
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,8 @@ from pathlib import Path
 from ledger.compute.engine import Engine
 from ledger.compute.segment import Log, Segment, Table, pack, unpack
 from ledger.core.canonical import encode, read_objects, sha256_hex
-from ledger.core.errors import LedgerError
+from ledger.core.errors import FormatError, LedgerError
+from ledger.core.records import ActivityEvent
 from ledger.store import layout
 from ledger.store.node import EpochFolder, Node
 
@@ -30,6 +33,8 @@ Logs that fill no file yet are read at each run.
 """
 _SUFFIX = ".held"
 _LOCK = ".lock"
+_OURS = re.compile(r"[0-9a-f]{40}\.held|\.[0-9a-f]{40}\.held\.tmp")
+"""What this module writes, and so may remove."""
 
 
 class Settled:
@@ -87,6 +92,8 @@ class Settled:
         lock = -1
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not _own(self._folder):
+                raise NotADirectoryError(self._folder)
             lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             folder: Path | None = self._folder
@@ -138,13 +145,14 @@ class Settled:
             return
         with suppress(OSError):
             for path in folder.iterdir():
-                if path.name not in names and path.name != _LOCK:
+                if path.name not in names and _OURS.fullmatch(path.name):
                     path.unlink(missing_ok=True)
 
 
 def _log_of(folder: EpochFolder, shard: Path) -> Log:
     facts = shard.lstat()
-    return Log(folder.path(shard.name), facts.st_size, f"{facts.st_mtime_ns}.{facts.st_ino}")
+    state = f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_dev}.{facts.st_ino}"
+    return Log(folder.path(shard.name), facts.st_size, state)
 
 
 def parts(logs: Sequence[Log], sizes: Sequence[int]) -> list[list[Log]]:
@@ -168,7 +176,11 @@ def parts(logs: Sequence[Log], sizes: Sequence[int]) -> list[list[Log]]:
 
 def read_segment(engine: Engine, scope_id: str, shards: Sequence[Path], logs: Sequence[Log] = ()) -> Segment:
     """The segment of some logs by one pass over them. FormatError for a log that holds anything but events."""
-    engine.materialise("held_part", shards=engine.paths(shards))
+    try:
+        engine.materialise("held_part", shards=engine.paths(shards))
+    except FormatError:
+        _tell_bad_line(engine.root, engine.paths(shards))
+        raise
     ids: dict[str, tuple[array[int], array[int]]] = {}
     for kind, numbers, places in engine.rows("held_ids"):
         own = ids.setdefault(kind, (array("Q"), array("I")))
@@ -182,9 +194,27 @@ def read_segment(engine: Engine, scope_id: str, shards: Sequence[Path], logs: Se
     return Segment(scope_id, tuple(logs), {kind: Table(*own) for kind, own in ids.items()}, Table(*hours))
 
 
+def _tell_bad_line(root: Path, shards: Sequence[str]) -> None:
+    """FormatError for the first line that is no event, with its place and the rule."""
+    for shard in map(Path, shards):
+        path = shard.relative_to(root).as_posix()
+        for number, value in read_objects(shard.read_bytes(), path):
+            try:
+                ActivityEvent.read(value)
+            except FormatError as error:
+                raise error.at(path, number) from None
+
+
+def _own(folder: Path) -> bool:
+    """Whether it is a folder of the user who runs this, and no link to another."""
+    facts = folder.lstat()
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+
+
 def _read(path: Path) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0) as file:  # noqa: PTH123
-        return file.readall()
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would keep us waiting
+    with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -8,18 +8,16 @@ engine, which tells it in the words that it always uses.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.compute.batch import Wanted
 from ledger.compute.loaded import LoadedEpoch
-from ledger.compute.processes import processes
+from ledger.compute.processes import helpers, processes
 from ledger.compute.scan import Extent, count_lines
 from ledger.compute.summed import SummedEpoch
 from ledger.compute.sums import Sums, merged
@@ -104,7 +102,7 @@ def prove_by_shard(engine: Engine, folder: EpochFolder, epoch: Epoch, identities
         Wanted(OneShard(*place, shard.name), epoch, identities_size, first)
         for shard, first in zip(shards, firsts, strict=False)
     ]
-    pool = ProcessPoolExecutor(processes(len(jobs)), get_context("spawn"))
+    pool = helpers(processes(len(jobs)))
     try:
         asked = [pool.submit(prove, folder.root, job) for job in jobs]
         if not engine.remember_apart(folder.relative, shards):  # an amendment's events are the base's

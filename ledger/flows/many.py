@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
-from ledger.compute.processes import processes
+from ledger.compute.processes import helpers, processes
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
@@ -145,7 +143,7 @@ def _verify_all(
     jobs = [(path, nodes[path].root, figures.get(path), now) for path in nodes]
     if len(jobs) < 2:
         return {job[0]: _verify(*job) for job in jobs}
-    with ProcessPoolExecutor(processes(len(jobs)), get_context("spawn")) as pool:
+    with helpers(processes(len(jobs))) as pool:
         asked = [(job[0], pool.submit(_verify, *job)) for job in jobs]
         return {path: answer.result() for path, answer in asked}
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Self
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead
 from ledger.compute.derive import Loads
 from ledger.compute.engine import Engine
-from ledger.compute.processes import processes
+from ledger.compute.processes import helpers, processes
 from ledger.compute.shards import WORKER_MEMORY
 from ledger.core.errors import LedgerError
 from ledger.core.values import Timestamp
@@ -122,11 +121,10 @@ class SideBySide:
 
     def __enter__(self) -> Self:
         if self._sets:
-            helpers = processes(len(self._sets)) - 1
-            begin = self._node, self._session.now
-            self._pool = ProcessPoolExecutor(helpers, get_context("spawn"), _begin, begin)
-            self._feeders = ThreadPoolExecutor(helpers)
-            self._fed = [self._feeders.submit(self._feed) for _ in range(helpers)]
+            count = processes(len(self._sets)) - 1
+            self._pool = helpers(count, _begin, self._node, self._session.now)
+            self._feeders = ThreadPoolExecutor(count)
+            self._fed = [self._feeders.submit(self._feed) for _ in range(count)]
         return self
 
     def __exit__(

@@ -10,10 +10,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from itertools import chain, islice
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from ledger.compute.processes import processes
+from ledger.compute.processes import helpers, processes
 from ledger.core.errors import SignatureError
 from ledger.core.recover import has_coincurve, recover_signer, remember
 
@@ -41,7 +40,7 @@ def recover_ahead(signed: Iterable[Signed]) -> int:
     if cores < 2 or len(first) < few:
         return 0
     given = 0
-    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+    with helpers(cores) as pool:
         try:
             asked = [(part, _ask(pool, part)) for part in _parts(chain(first, pairs), -(-few // PARTS))]
         except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from ledger.core.records import made
 MARKER = ".ledger-site"
 """The file by which a folder is known as a built site; it holds what the next build may take over."""
 FORMAT = "ledger-site/1"
+_COMMIT = re.compile("[0-9a-f]{40,64}")
 
 
 class Printed(NamedTuple):
@@ -64,7 +66,8 @@ class Earlier:
                 str(path): Kept(str(made_from), str(digest), int(start), int(length))
                 for path, (made_from, digest, start, length) in value["pages"].items()
             }
-            return cls(folder, value["commit"], pages)
+            commit = value["commit"]
+            return cls(folder, commit, pages) if commit is None or _COMMIT.fullmatch(commit) else None
         except (OSError, FormatError, ValueError, TypeError, KeyError, AttributeError):
             return None
 

@@ -413,12 +413,12 @@ class _Pages:
         return [row for _, row, _ in self._computed]
 
     def _embeds(self) -> dict[tuple[str, int], list[Path]]:
-        """Where the table of each epoch goes that other pages show; a scope's last final one is its `latest`, too."""
+        """Where each epoch's table for other pages goes; that of a scope's last final one is its `latest`, too."""
         found, latest = {}, dict[str, EpochRow]()
         for _, row, _ in self._computed:
             folder = self._embedded / row.scope_id
             found[row.scope_id, row.epoch_id] = [folder / str(row.epoch_id) / "index.html"]
-            if row.state == "finalized" or row.scope_id not in latest:
+            if row.state == "finalized" or latest.get(row.scope_id, row).state != "finalized":
                 latest[row.scope_id] = row
         for row in latest.values():
             found[row.scope_id, row.epoch_id].append(self._embedded / row.scope_id / "latest/index.html")

@@ -22,7 +22,7 @@ SIZE = (600, 315)
 MOST_CARDS = 52
 """Epochs that have a card, the newest of the node; an older one has that of the ledger. A card takes 12 ms."""
 MISSING = "shared links show no cards: pip install 'contribution-ledger[cards]'"
-_KNOWN = re.compile("[ -~\u00a0-\u017f\u2010-\u2026\u20ac\u2212]*")
+_KNOWN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u0148\u014a-\u017f\u2010-\u2026\u20ac\u2212]*")
 _LONGEST = 26
 """Letters on a line in the largest size; what is wider all the same ends at the card's edge."""
 _STATES = {"open": "still open", "review": "in review", "finalized": "final"}

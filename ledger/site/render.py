@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jinja2
 
-from ledger.compute.processes import processes
+from ledger.compute.processes import helpers, processes
 from ledger.core.canonical import sha256_hex
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
@@ -180,7 +179,7 @@ class Press:
         """The pages, once they are written."""
         self._pool: ProcessPoolExecutor | None = None
         if pages >= FEW:
-            self._pool = ProcessPoolExecutor(processes(), get_context("spawn"), _begin, (renderer,))
+            self._pool = helpers(processes(), _begin, renderer)
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ Adapters are imported only when used, so that a node without Discord needs no Di
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -76,8 +77,7 @@ def said_names(kinds: Iterable[str]) -> dict[str, str]:
         except Exception:  # noqa: S112 - a stranger's code; no page is worth less for want of a word
             continue
         for event_type, words in names.items():
-            try:
-                found[_KEY.validate_python(f"{kind}:{event_type}")] = _WORDS.validate_python(words)
-            except ValidationError:
-                continue
+            if isinstance(event_type, str):
+                with suppress(ValidationError):
+                    found[_KEY.validate_python(f"{kind}:{event_type}")] = _WORDS.validate_python(words)
     return found

@@ -19,6 +19,7 @@ from ledger.compute.engine import Engine
 from ledger.compute.held import Held
 from ledger.compute.segment import Log, fingerprint, fingerprints
 from ledger.compute.settled import Settled, parts, read_segment
+from ledger.core.errors import FormatError
 from ledger.store.node import Node, load_node
 from tests.compute.nodes import event, line, write_log
 from tests.nodes import golden_copy
@@ -65,6 +66,7 @@ FAULTS: dict[str, Callable[[Path, bytes], object]] = {
     "a bit of a number": lambda path, data: path.write_bytes(data[:-40] + bytes([data[-40] ^ 4]) + data[-39:]),
     "a bit of the checksum": lambda path, data: path.write_bytes(data[:-1] + bytes([data[-1] ^ 128])),
     "of other logs": lambda path, data: path.write_bytes(next(d for d in kept(path.parent).values() if d != data)),
+    "a pipe": lambda path, _: (path.unlink(), os.mkfifo(path)),
     "a link": lambda path, _: (path.rename(path.with_suffix(".aside")), path.symlink_to(path.with_suffix(".aside"))),
 }
 
@@ -77,7 +79,6 @@ def test_an_index_that_is_wrong_is_noticed_and_made_anew(node: Node, tmp_path: P
         FAULTS[fault](path, path.read_bytes())
     assert answers(node, cache) == right
     assert kept(cache) == whole
-    assert not list(cache.rglob("*.aside"))
 
 
 def test_a_log_that_is_another_file_than_it_was_is_read_anew(node: Node, tmp_path: Path) -> None:
@@ -87,6 +88,47 @@ def test_a_log_that_is_another_file_than_it_was_is_read_anew(node: Node, tmp_pat
     os.utime(shard, ns=(0, 1_000_000_000))
     assert answers(node, cache) == right
     assert kept(cache).keys() != before.keys() and len(kept(cache)) == len(before), "and what is of no use goes"
+
+
+def test_a_log_that_was_changed_in_place_with_its_time_put_back_is_read_anew(node: Node, tmp_path: Path) -> None:
+    answers(node, tmp_path / "cache")
+    shard = node.epochs("default")[0].shards()[0]
+    facts, data = shard.stat(), shard.read_bytes()
+    old = next(node.epochs("default")[0].events())[2].id
+    new = old[:-1] + ("0" if old[-1] != "0" else "1")
+    with shard.open("r+b") as file:
+        file.write(data.replace(f'"id":"{old}"'.encode(), f'"id":"{new}"'.encode()))
+    os.utime(shard, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    logs = {scope: [shard for each in node.epochs(scope) for shard in each.shards()] for scope in node.scopes}
+    with Engine(node.root) as engine:
+        found = list(Held(engine, logs, Settled(engine, node, tmp_path / "cache")).find([new]))
+    assert [(scope, one) for scope, one, _ in found] == [("default", new)]
+
+
+def test_a_cache_that_leads_elsewhere_is_not_written_to_and_nothing_there_goes(node: Node, tmp_path: Path) -> None:
+    cache, theirs = tmp_path / "cache", tmp_path / "theirs"
+    answers(node, cache)
+    folder = next(cache.rglob("*.held")).parent
+    (folder / "notes.txt").write_text("not the index's", "utf-8")
+    answers(node, cache)
+    assert (folder / "notes.txt").exists()
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("years of work", "utf-8")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.symlink_to(theirs)
+    assert answers(node, cache) == answers(node, None, index=False)
+    assert [path.name for path in theirs.iterdir()] == ["thesis.txt"]
+
+
+def test_a_line_that_is_no_event_is_told_with_its_place_and_rule(node: Node) -> None:
+    shard = node.epochs("default")[0].shards()[0]
+    lines = shard.read_bytes().count(b"\n")
+    shard.write_bytes(shard.read_bytes() + b'{"id":"x"}\n')
+    with pytest.raises(FormatError) as refused:
+        answers(node, None)
+    assert refused.value.where == f"data/epochs/default/0001/activity.jsonl:{lines + 1}"
 
 
 def test_a_run_that_is_killed_while_it_writes_leaves_nothing_that_is_believed(node: Node, tmp_path: Path) -> None:

@@ -106,6 +106,6 @@ def test_what_a_process_cannot_do_is_done_here(
 
 def test_few_epochs_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: list[bool]) -> None:
     monkeypatch.setattr(sidebyside, "FEW", 7)
-    monkeypatch.setattr(sidebyside, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(sidebyside, "helpers", None)
     assert verified(golden_copy(tmp_path)).ok
     assert beside == [False]

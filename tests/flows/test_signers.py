@@ -50,7 +50,7 @@ def test_signers_are_the_same_whether_other_processes_recover_them_or_not(monkey
 
 
 def test_few_signatures_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signers, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(signers, "helpers", None)
     assert recover_ahead([("a text", sign("ann", "a text"))] * 9) == 0
     assert recover_signer("a text", sign("ann", "a text")) == WALLETS["ann"]
 

@@ -84,7 +84,15 @@ def test_a_page_that_tells_of_the_very_commit_that_the_site_was_built_from_is_ma
 
 
 @pytest.mark.parametrize(
-    "text", [None, "This folder is rebuilt.\n", "{}\n", '{"commit":null,"format":"x","pages":{}}\n']
+    "text",
+    [
+        None,
+        "This folder is rebuilt.\n",
+        "{}\n",
+        '{"commit":null,"format":"x","pages":{}}\n',
+        '{"commit":7,"format":"ledger-site/1","pages":{}}\n',
+        '{"commit":"a","format":"ledger-site/1","pages":{}}\n',
+    ],
 )
 def test_a_folder_that_kept_nothing_is_passed_over_with_a_word(tmp_path: Path, text: str | None) -> None:
     if text is not None:

@@ -106,7 +106,14 @@ def test_a_third_partys_source_says_what_its_events_are_called_and_nothing_else(
 ) -> None:
     asked = ["mbox", "git", "receipt", "not_there"]
     assert registry.said_names(asked) == {"mbox:message_sent": "message on a list"}
-    told = {"a": "x" * 61, "b": "two\nlines", "Not a word": "talk", "c": 7, "talk_given": "<b>talk</b>"}
+    told = {
+        "a": "x" * 61,
+        object(): "a thing",
+        "b": "two\nlines",
+        "Not a word": "talk",
+        "c": 7,
+        "talk_given": "<b>talk</b>",
+    }
     monkeypatch.setattr(installed.MboxSource, "kind_names", lambda: told)
     assert registry.said_names(asked) == {"mbox:talk_given": "<b>talk</b>"}
     monkeypatch.setattr(installed.MboxSource, "kind_names", lambda: 1 / 0)
