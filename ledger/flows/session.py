@@ -5,7 +5,6 @@ The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -146,18 +145,6 @@ def acting(session: Session, actor: str, at: Timestamp) -> Iterator[None]:
         yield
     finally:
         session.actor, session.now = before
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile, for what makes many records and no circles: each search looks at all of them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @contextmanager

@@ -19,13 +19,14 @@ from typing import Self
 from ledger.compute.ahead import BATCH_BYTES, Ahead
 from ledger.compute.derive import Loads
 from ledger.compute.engine import Engine
+from ledger.compute.garbage import no_collection
 from ledger.compute.processes import helpers, processes
 from ledger.compute.shards import WORKER_MEMORY
 from ledger.core.errors import LedgerError
 from ledger.core.values import Timestamp
 from ledger.flows.epochcheck import EpochCheck, EpochReport
 from ledger.flows.receipts.check import ReceiptCheck
-from ledger.flows.session import Session, no_collection
+from ledger.flows.session import Session
 from ledger.store import layout
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node

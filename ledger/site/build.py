@@ -5,11 +5,9 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 
 from __future__ import annotations
 
-import gc
 import http.server
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ import ledger
 from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Derived, derive
 from ledger.compute.engine import Engine
+from ledger.compute.garbage import no_collection
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.evaluate import EventOutcome
@@ -100,7 +99,7 @@ def build_site(
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
-    with _no_collection():
+    with no_collection():
         return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, _earlier(reuse, tell))
 
 
@@ -111,18 +110,6 @@ def _earlier(folder: Path | None, tell: Callable[[str], None]) -> Earlier | None
     if found is None:
         tell(f"{folder} is no site that an earlier build of this version kept; every page is made anew")
     return found
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: a site makes millions of records and no circles."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _build(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ledger.compute.garbage import no_collection
 from ledger.core.approvers import Chain
 from ledger.core.evaluate import Finding
 from ledger.core.receiptlog import ReceiptBook, Wallets, fold, signed_texts
 from ledger.core.receipts import ReceiptAct
-from ledger.flows.session import Session, no_collection
+from ledger.flows.session import Session
 from ledger.flows.signers import recover_ahead
 from ledger.store import layout
 from ledger.store.files import read_file
