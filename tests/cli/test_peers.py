@@ -87,7 +87,7 @@ def test_the_site_tells_of_peers_and_what_the_same_people_got_there_as_theirs(tm
     assert str(theirs) not in page
     person = (site / f"contributors/{mine[accounts[0]]}/index.html").read_text("utf-8")
     assert "never added to anything here" in person
-    assert f'<td class="num">{one["credits"]}</td>' in person
+    assert f'<td class="num">{int(one["credits"]):,}</td>' in person
     assert "No credits in a finalized epoch yet." in person
     assert "In other ledgers" not in (site / f"contributors/{mine[accounts[1]]}/index.html").read_text("utf-8")
 
