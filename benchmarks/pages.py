@@ -10,7 +10,6 @@ import gzip
 import http.server
 import json
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from benchmarks.generate import write_node
 from benchmarks.measure import python
 from benchmarks.rows import SMALL_EPOCHS, SMALL_EVENTS, Bench, Row
 from tests.browser.sites import page_kinds
-from tests.browser.support import CHROMIUM, Patient
+from tests.browser.support import CHROMIUM, served
 from tests.servers.npm import LOCKS, installed
 
 PEOPLE = 235
@@ -44,7 +43,7 @@ def judged(site: Path) -> Iterator[Row]:
     kinds = page_kinds(site)
     tools = installed(LOCKS / "lighthouse")
     found = []
-    with _served(site) as origin:
+    with served(site, _Compressed) as origin:
         for kind, path in kinds.items():
             command = ["node", "benchmarks/lighthouse.mjs", str(tools), str(CHROMIUM), origin + path]
             told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -59,7 +58,7 @@ def judged(site: Path) -> Iterator[Row]:
 def crowd(bench: Bench) -> Iterator[Row]:
     """How long a slow phone takes until the list of 11,240 contributors can be used."""
     site = _site(bench, "crowd", lambda root: write_node(root, events=26_000, users=CROWD))
-    with _served(site) as origin, _browser() as browser:
+    with served(site, _Compressed) as origin, _browser() as browser:
         times = [usable(browser, f"{origin}contributors/") for _ in range(3)]
     yield Row(f"{CROWD:,} contributors usable on a slow phone", sorted(times)[1], "s", 3)
 
@@ -89,7 +88,7 @@ def recheck_all(bench: Bench) -> Iterator[Row]:
     """*Recheck everything* of ten years in a browser."""
     write = functools.partial(write_finished, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS)
     site = _site(bench, "recheck", write)
-    with _served(site) as origin, _browser() as browser:
+    with served(site, _Compressed) as origin, _browser() as browser:
         yield Row(
             f"recheck of {SMALL_EPOCHS} epochs x {SMALL_EVENTS} events in a browser",
             rechecked(browser, origin),
@@ -153,15 +152,6 @@ class _Compressed(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(_Compressed, directory=str(folder))
-    with Patient(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 PAGES = (lighthouse, crowd, recheck_all)

@@ -24,6 +24,7 @@ from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records import ActivityEvent
 from ledger.store import layout
+from ledger.store.files import read_beside
 from ledger.store.node import EpochFolder, Node
 
 SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
@@ -32,6 +33,8 @@ SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
 Logs that fill no file yet are read at each run.
 """
 _SUFFIX = ".held"
+_MOST = 1 << 30
+"""Bytes that a file of the index may have: many times what the largest has."""
 _LOCK = ".lock"
 _OURS = re.compile(r"[0-9a-f]{40}\.held|\.[0-9a-f]{40}\.held\.tmp")
 """What this module writes, and so may remove."""
@@ -127,8 +130,8 @@ class Settled:
     def _kept(self, run: tuple[str, Sequence[Log]]) -> Segment | None:
         """The segment of a scope's logs as it lies in the folder; None where it does not, or is wrong."""
         if self._folder is not None:
-            with suppress(OSError):
-                return unpack(_read(self._folder / self._name(*run)), *run, self._node.node_id)
+            with suppress(OSError, LedgerError):  # it is no plain file, or behind a link
+                return unpack(read_beside(self._folder, self._name(*run), _MOST) or b"", *run, self._node.node_id)
         return None
 
     def _made(self, scope_id: str, logs: Sequence[Log], folder: Path | None) -> Segment:
@@ -209,12 +212,6 @@ def _own(folder: Path) -> bool:
     """Whether it is a folder of the user who runs this, and no link to another."""
     facts = folder.lstat()
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
-
-
-def _read(path: Path) -> bytes:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would keep us waiting
-    with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123
-        return file.readall() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -106,10 +106,9 @@ class Patient(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder on loopback; gives its address with a slash at the end."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with Patient(("127.0.0.1", 0), handler) as server:
+def served(folder: Path, how: type[http.server.SimpleHTTPRequestHandler] = _Quiet) -> Iterator[str]:
+    """The folder on loopback; gives its address with a slash at the end. `how`: what answers for it."""
+    with Patient(("127.0.0.1", 0), functools.partial(how, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
