@@ -18,7 +18,8 @@ from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
 from ledger.core.approvers import set_text
 from ledger.core.lifecycle import pin_to
-from ledger.core.records import Signature, Statement, Transition
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Signature, Statement
 from ledger.core.signing import normalize_signature, signed_text
 from ledger.core.statementlog import to_log
 from ledger.core.values import ScopeId, parse_time

@@ -23,7 +23,8 @@ from ledger.core.approvers import set_text
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.distribution import Plan, PlanLine
 from ledger.core.proof import Challenge
-from ledger.core.records import Binding, Epoch, Transition, weight_config_hash
+from ledger.core.records.decisions import Binding
+from ledger.core.records.epoch import Epoch, Transition, weight_config_hash
 from ledger.core.values import UserId, checksummed, parse_time, timestamp
 from ledger.flows.approvers import propose, sign_set
 from ledger.flows.paying.export import export

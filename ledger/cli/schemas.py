@@ -80,7 +80,8 @@ def _general() -> Named:
 def _epochs() -> Named:
     from ledger.core.approvers import ApproverSet, ApproverSignature, Progress
     from ledger.core.evaluate import EventOutcome, Finding, Total, UnresolvedAccount
-    from ledger.core.records import Award, Curation, Override, PoolComponent, Signature, Statement
+    from ledger.core.records.decisions import Award, Curation, Override, PoolComponent
+    from ledger.core.records.statement import Signature, Statement
     from ledger.flows.amend import Amendment
     from ledger.flows.attest import Attested
     from ledger.flows.collect import Collected, CollectRun

@@ -12,7 +12,7 @@ from ledger.compute.derive import peek
 from ledger.compute.engine import Engine, LoadedEpoch, Wanted
 from ledger.compute.shards import prove_by_shard
 from ledger.core.errors import LedgerError
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.store.node import EpochFolder, Node
 
 BATCH_BYTES = 64_000_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.core.identity import claimed_since
-from ledger.core.records import PoolComponent, Statement
+from ledger.core.records.decisions import PoolComponent
+from ledger.core.records.statement import Statement
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.node import EpochFolder, Node
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.compute.scan import Extent, check_lines, scan
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.store.files import read_file
 from ledger.store.layout import IDENTITIES
 from ledger.store.node import EpochFolder

@@ -11,7 +11,8 @@ from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
 from ledger.core.identity import claimed_since
 from ledger.core.pool import CarryOverV1, Computed, KpiLinearV1, PoolFacts, Rule, rules_of
-from ledger.core.records import Binding, Epoch
+from ledger.core.records.decisions import Binding
+from ledger.core.records.epoch import Epoch
 from ledger.store.kpi import read_kpi
 from ledger.store.node import EpochFolder, Node
 

@@ -17,7 +17,9 @@ from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
 from ledger.core.lifecycle import Pin, pin_to
 from ledger.core.pool import Computed
-from ledger.core.records import Award, Binding, Epoch, LogPin, PoolComponent, PrefixPin, Statement
+from ledger.core.records.decisions import Award, Binding, PoolComponent
+from ledger.core.records.epoch import Epoch
+from ledger.core.records.statement import LogPin, PrefixPin, Statement
 from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.values import Hash
 from ledger.store import layout

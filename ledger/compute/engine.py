@@ -22,7 +22,7 @@ from ledger.compute.batch import Batch, Row, Wanted
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, LedgerError
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.store.files import check_no_link
 from ledger.store.node import EpochFolder
 

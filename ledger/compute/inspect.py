@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from ledger.core.canonical import decode
 from ledger.core.errors import FormatError
 from ledger.core.evaluate import Finding
-from ledger.core.records import ActivityEvent, Epoch, payload_hash
+from ledger.core.records.activity import ActivityEvent, payload_hash
+from ledger.core.records.epoch import Epoch
 
 
 def judge(raw: bytes, epoch: Epoch, path: str, line: int) -> Iterator[Finding]:

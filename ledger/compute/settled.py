@@ -22,7 +22,7 @@ from ledger.compute.engine import Engine
 from ledger.compute.segment import Log, Segment, Table, pack, unpack
 from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.store import layout
 from ledger.store.files import read_beside
 from ledger.store.node import EpochFolder, Node

@@ -24,7 +24,7 @@ from ledger.compute.sums import Sums, merged
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.merkle import root_of_subtrees
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.core.values import Timestamp
 from ledger.store.node import EpochFolder
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Allocation, made
+from ledger.core.records.record import made
+from ledger.core.records.statement import Allocation
 from ledger.core.values import MAX_AMOUNT, Hash, UserId
 from ledger.store.node import Place
 

@@ -16,7 +16,7 @@ from ledger.core import canonical
 from ledger.core.config import PersonId, ScopeSettings
 from ledger.core.errors import SignatureError
 from ledger.core.evaluate import Finding
-from ledger.core.records import Record
+from ledger.core.records.record import Record
 from ledger.core.signing import recover_signer
 from ledger.core.values import SIGNATURE_PATTERN, Hash, Number, Reason, Scope, Sha256, Text, Time, Timestamp, Wallet
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ledger.core.errors import FormatError, SignatureError
 from ledger.core.evaluate import Finding
-from ledger.core.records import Attestation, Statement
+from ledger.core.records.statement import Attestation, Statement
 from ledger.core.signing import recover_signer
 from ledger.core.values import NAME_PATTERN, VERSION_PATTERN
 

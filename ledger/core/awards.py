@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ledger.core.errors import FormatError
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Award
+from ledger.core.records.decisions import Award
 from ledger.core.values import UserId
 
 

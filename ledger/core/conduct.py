@@ -12,7 +12,10 @@ from itertools import pairwise
 
 from ledger.core.evaluate import Finding
 from ledger.core.identity import new_user_id
-from ledger.core.records import Binding, Collection, Cursor, Statement, Transition
+from ledger.core.records.activity import Collection, Cursor
+from ledger.core.records.decisions import Binding
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Statement
 from ledger.core.values import Timestamp
 
 

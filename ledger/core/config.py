@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ledger.core.errors import ConfigError
 from ledger.core.explain import explain, place
 from ledger.core.pool import AnyRule, FixedV1, Rule
-from ledger.core.records import ALGORITHM, KindKey, Length, Unit, Unresolved, WeightTable
+from ledger.core.records.epoch import ALGORITHM, KindKey, Length, Unit, Unresolved, WeightTable
 from ledger.core.values import (
     Address,
     AmountCredits,

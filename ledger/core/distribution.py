@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
 from ledger.core.money import AmountMinor, Asset, Destination, RailName
-from ledger.core.records import PrefixPin, Record
+from ledger.core.records.record import Record
+from ledger.core.records.statement import PrefixPin
 from ledger.core.signing import recover_signer
 from ledger.core.values import (
     SIGNATURE_PATTERN,

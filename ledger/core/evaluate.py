@@ -14,7 +14,10 @@ from typing import Literal
 from ledger.core.errors import FormatError
 from ledger.core.identity import AccountKey, resolve_accounts
 from ledger.core.payout import bounded_sum
-from ledger.core.records import RECEIPT, ActivityEvent, Allocation, Binding, Curation, Epoch, Override
+from ledger.core.records.activity import RECEIPT, ActivityEvent
+from ledger.core.records.decisions import Binding, Curation, Override
+from ledger.core.records.epoch import Epoch
+from ledger.core.records.statement import Allocation
 from ledger.core.values import MAX_AMOUNT, Hash, Units, UserId
 
 WeightSource = Literal["policy", "decision", "none"]

@@ -15,9 +15,9 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, mod
 from ledger.core.distribution import Opening, ScopeRecord
 from ledger.core.errors import FormatError, InputError
 from ledger.core.evaluate import Finding
+from ledger.core.explain import explain
 from ledger.core.money import MINOR_PATTERN, AmountMinor
 from ledger.core.payout import bounded_sum
-from ledger.core.records import explain
 from ledger.core.values import WIRE, AmountCredits, Count, Flat, Number, Sha256, Text, Time, User, UserId
 
 System = Literal["all-contributors", "csv", "opencollective", "sourcecred"]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 
 from ledger.core.canonical import sha256_hex
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.values import Timestamp, UserId, name_uuid
 
 AccountKey = tuple[str, str]

@@ -19,7 +19,7 @@ from ledger.core.errors import SignatureError
 from ledger.core.identity import resolve_accounts
 from ledger.core.money import RAIL_PATTERN, Destination, kind_of_destination
 from ledger.core.proof import CODE_DIGITS, CODE_PREFIX, Challenge
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.signing import recover_signer
 from ledger.core.values import SIGNATURE_PATTERN, UUID_PATTERN, AmountCredits, Flat, Number, Time, User, UserId
 

@@ -12,7 +12,7 @@ from typing import Literal
 from ledger.core.approvers import ApproverSet, Chain, Member, holder
 from ledger.core.errors import FormatError, StateError
 from ledger.core.evaluate import Finding
-from ledger.core.records import State, Transition
+from ledger.core.records.epoch import State, Transition
 from ledger.core.values import Hash
 
 Act = Literal["ingest", "curate", "override", "pool", "award", "review", "repin", "sign", "finalize"]

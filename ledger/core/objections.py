@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ledger.core.records import Objection, Transition
+from ledger.core.records.decisions import Objection
+from ledger.core.records.epoch import Transition
 from ledger.core.values import Timestamp
 from ledger.core.windows import HOUR, later
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ledger.core.identity import AccountKey
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.values import EventId, UserId
 
 _AUTHOR = {"git:coauthor:": "git:commit:", "github:coauthor:": "github:pr:"}

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey
-from ledger.core.records import Held, Payout, made
+from ledger.core.records.record import made
+from ledger.core.records.statement import Held, Payout
 from ledger.core.values import MAX_AMOUNT, Credits, Hash, Units, UserId
 
 

@@ -26,7 +26,8 @@ from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey, claimed_since, resolve_accounts
 from ledger.core.instructions import POOL, Destinations, Instruction, Standing, standing_instructions
 from ledger.core.money import MAX_MINOR, Minor, destination_kind
-from ledger.core.records import Binding, PrefixPin
+from ledger.core.records.decisions import Binding
+from ledger.core.records.statement import PrefixPin
 from ledger.core.values import Credits, NodeId, ScopeId, Timestamp, UserId
 
 

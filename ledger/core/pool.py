@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ledger.core.errors import FormatError
 from ledger.core.explain import explain
 from ledger.core.payout import bounded_sum
-from ledger.core.records import ComponentId, Epoch, PoolComponent
+from ledger.core.records.decisions import ComponentId, PoolComponent
+from ledger.core.records.epoch import Epoch
 from ledger.core.values import (
     MAX_AMOUNT,
     WIRE,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.identity import AccountKey
-from ledger.core.records import ActivityEvent, Binding
+from ledger.core.records.activity import ActivityEvent
+from ledger.core.records.decisions import Binding
 from ledger.core.values import UserId
 
 CODE_PREFIX = "ledger-bind-"

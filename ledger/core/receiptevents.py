@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ledger.core.evaluate import Finding
 from ledger.core.receiptlog import LATEST, SIGNED, ReceiptState
 from ledger.core.receipts import SOURCE, ReceiptAct, event_payload
-from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.records.activity import ActivityEvent, payload_hash
 from ledger.core.values import Hash, Timestamp
 
 MARK = f'"source":"{SOURCE}"}}'.encode()

@@ -15,7 +15,7 @@ from ledger.core.approvers import ApproverSet, Chain, IssuerRights
 from ledger.core.errors import SignatureError
 from ledger.core.evaluate import Finding
 from ledger.core.receipts import Decision, Receipt, ReceiptAct, decision_text, receipt_text
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.signing import recover_signer
 from ledger.core.values import EventId, Hash, Timestamp
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, Valida
 from ledger.core.canonical import MAX_SAFE_INTEGER, sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.explain import explain
-from ledger.core.records import RECEIPT, Record
+from ledger.core.records.activity import RECEIPT
+from ledger.core.records.record import Record
 from ledger.core.values import (
     SIGNATURE_PATTERN,
     Count,

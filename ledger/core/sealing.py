@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from ledger.core.canonical import MAX_SAFE_INTEGER, sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.explain import explain
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.values import (
     ACCOUNT_PATTERN,
     EVENT_ID_PATTERN,

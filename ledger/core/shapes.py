@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.core.records import STATES
+from ledger.core.records.epoch import STATES
 from ledger.core.values import (
     AMOUNT_PATTERN,
     HASH_PATTERN,

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from ledger.core.errors import SignatureError
-from ledger.core.records import Statement
+from ledger.core.records.statement import Statement
 from ledger.core.recover import CURVE_ORDER as CURVE_ORDER  # who reads signed texts names these from here
 from ledger.core.recover import normalize_signature as normalize_signature
 from ledger.core.recover import recover_signer as recover_signer

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ledger.core.config import SpamRule
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.values import EventId
 
 POLICY_ACTOR = "policy"

@@ -11,7 +11,9 @@ from ledger.core.identity import NOBODY, AccountKey
 from ledger.core.lifecycle import Pin
 from ledger.core.payout import PayoutTable, allocation_set_hash, payout_table
 from ledger.core.pool import Computed, pool_total, standing_components
-from ledger.core.records import ALGORITHM, Award, Epoch, LogPin, PoolComponent, PrefixPin, Statement
+from ledger.core.records.decisions import Award, PoolComponent
+from ledger.core.records.epoch import ALGORITHM, Epoch
+from ledger.core.records.statement import LogPin, PrefixPin, Statement
 from ledger.core.values import Credits, Hash, name_uuid
 
 

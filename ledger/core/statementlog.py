@@ -13,7 +13,8 @@ from typing import Literal
 
 from ledger.core.evaluate import Finding
 from ledger.core.merkle import Prefixes
-from ledger.core.records import LogPin, Record
+from ledger.core.records.record import Record
+from ledger.core.records.statement import LogPin
 from ledger.core.values import Hash, NodeId, Number, Reason, Scope, ScopeId, Sha256
 
 RULE = "STATEMENT_LOGGED"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ledger.core.evaluate import Finding
-from ledger.core.records import State
+from ledger.core.records.epoch import State
 from ledger.core.windows import Window
 
 

@@ -12,7 +12,7 @@ from ledger.core.errors import InputError
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
 
 if TYPE_CHECKING:
-    from ledger.core.records import Epoch
+    from ledger.core.records.epoch import Epoch
 
 DAY = 86_400_000
 HOUR = 3_600_000

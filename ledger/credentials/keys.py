@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import CredentialsError, FormatError
-from ledger.core.records import explain
+from ledger.core.explain import explain
 from ledger.credentials.jose import b64url, un_b64url
 
 if TYPE_CHECKING:

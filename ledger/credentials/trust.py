@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ledger.core.canonical import sha256_hex
 from ledger.core.config import Settings
 from ledger.core.errors import FormatError
+from ledger.core.explain import explain
 from ledger.core.receipts import Points, WorkItem
-from ledger.core.records import explain
 from ledger.core.values import Account, EventType, Node, Scope, Sha256, Text, Timestamp, parse_time
 
 SOURCE = "credential"

@@ -17,7 +17,7 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import fold_curation
 from ledger.core.merkle import EMPTY_ROOT, root_of_hashes
 from ledger.core.place import Place
-from ledger.core.records import Binding, Override
+from ledger.core.records.decisions import Binding, Override
 from ledger.core.values import Hash, UserId
 from ledger.engines.port import Engine, Row, body
 from ledger.store.amendments import amendments

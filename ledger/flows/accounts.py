@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from ledger.core.errors import CredentialsError, InputError, UsageError
 from ledger.core.identity import NOBODY, AccountKey, git_account, noreply_number, resolve_accounts
-from ledger.core.records import RECEIPT, Binding
+from ledger.core.records.activity import RECEIPT
+from ledger.core.records.decisions import Binding
 from ledger.core.values import checksummed
 from ledger.flows.session import Session
 from ledger.sources.keyed import keyed_account

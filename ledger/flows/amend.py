@@ -13,7 +13,8 @@ from ledger.core.book import build_book
 from ledger.core.errors import FormatError, InputError, StateError
 from ledger.core.lifecycle import pin_to, require
 from ledger.core.place import Place
-from ledger.core.records import AmendmentReason, Statement, Transition
+from ledger.core.records.epoch import AmendmentReason, Transition
+from ledger.core.records.statement import Statement
 from ledger.flows.approvers import sets_to_pin
 from ledger.flows.drafting import (
     Draft,

@@ -12,7 +12,7 @@ from pathlib import Path
 from ledger import __version__
 from ledger.core.attest import RULE, attested_text
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
-from ledger.core.records import Attestation, Statement
+from ledger.core.records.statement import Attestation, Statement
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import checksummed
 from ledger.flows.keystore import keystore_signature

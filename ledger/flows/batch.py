@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.lifecycle import require
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Curation, CurationAction, Override
+from ledger.core.records.decisions import Curation, CurationAction, Override
 from ledger.core.tables import Form, Row, quoted, read_rows
 from ledger.core.values import parse_amount
 from ledger.flows.decide import require_user

@@ -13,7 +13,7 @@ from ledger.core.awards import standing_awards
 from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.lifecycle import require
 from ledger.core.pool import BY_HAND, pool_total, standing_components
-from ledger.core.records import Award, PoolComponent
+from ledger.core.records.decisions import Award, PoolComponent
 from ledger.core.statement import split
 from ledger.flows.decide import Decided, require_user
 from ledger.flows.drafting import preview, redraft_if_reviewed, require_sound

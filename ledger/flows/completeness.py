@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.core.records import Collection
+from ledger.core.records.activity import Collection
 from ledger.core.windows import Window, gaps, merge, whole_hour
 from ledger.flows.runlog import ALL_STREAMS
 from ledger.flows.session import Session

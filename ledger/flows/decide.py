@@ -12,7 +12,8 @@ from ledger.core.errors import InputError
 from ledger.core.identity import known_users
 from ledger.core.lifecycle import require
 from ledger.core.payout import bounded_sum
-from ledger.core.records import Curation, CurationAction, Override, Record
+from ledger.core.records.decisions import Curation, CurationAction, Override
+from ledger.core.records.record import Record
 from ledger.core.values import UserId
 from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
 from ledger.flows.restricted import require_weighable

@@ -18,7 +18,7 @@ from ledger.core.lifecycle import Pin
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.pool import RULE_ACTOR
-from ledger.core.records import Objection
+from ledger.core.records.decisions import Objection
 from ledger.core.samework import SAME_WORK
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed

@@ -13,7 +13,8 @@ from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Derived, derive
 from ledger.core.errors import FormatError, StateError
 from ledger.core.lifecycle import Pin
-from ledger.core.records import Statement, Transition
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Statement
 from ledger.flows.poolrules import refreshed_carry_over
 from ledger.flows.session import Session, reading
 from ledger.store.append import append_records, write_derived

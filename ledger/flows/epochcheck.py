@@ -25,7 +25,8 @@ from ledger.core.identity import known_users
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import Pin, pin_findings
 from ledger.core.pool import BY_HAND, Computed, component_key, standing_components
-from ledger.core.records import Signature, Statement, Transition
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Signature, Statement
 from ledger.core.signing import recover_signer, signed_text
 from ledger.flows.checksums import checksums
 from ledger.flows.receipts.check import ReceiptCheck

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, names_of, new_user_id, resolve_accounts
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.statement import would_be_owed
 from ledger.core.values import UserId
 from ledger.flows.accounts import account_key, held_account

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.core.records import ALGORITHM, Epoch, Transition, weight_config_hash
+from ledger.core.records.epoch import ALGORITHM, Epoch, Transition, weight_config_hash
 from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.store.append import append_records

@@ -15,7 +15,8 @@ from ledger.core.errors import DifferenceError, InputError, UsageError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import AccountKey, names_of, resolve_accounts
 from ledger.core.merkle import merkle_root
-from ledger.core.records import Binding, Statement
+from ledger.core.records.decisions import Binding
+from ledger.core.records.statement import Statement
 from ledger.core.values import Credits, Hash, NodeId, ScopeId, UserId
 from ledger.flows.peersite import look_at
 from ledger.flows.session import Session, find_node, open_session

@@ -20,7 +20,8 @@ from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.merkle import merkle_root
 from ledger.core.place import Place
-from ledger.core.records import Binding, Signature, Statement
+from ledger.core.records.decisions import Binding
+from ledger.core.records.statement import Signature, Statement
 from ledger.core.recover import recover_signer
 from ledger.core.signing import signed_text
 from ledger.core.statementlog import Final, LogKind, LogLine, StatementLog, log_findings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ledger.core.identity import resolve_accounts
 from ledger.core.lifecycle import require
 from ledger.core.onework import credited_twice
-from ledger.core.records import Curation
+from ledger.core.records.decisions import Curation
 from ledger.core.spam import POLICY_ACTOR, policy_exclusions
 from ledger.core.values import EventId
 from ledger.flows.drafting import redraft_if_reviewed

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ledger.compute.budget import computed_rules
 from ledger.compute.derive import Derived
 from ledger.core.pool import RULE_ACTOR, CarryOverV1, Computed, component_key, rules_of, standing_components
-from ledger.core.records import PoolComponent
+from ledger.core.records.decisions import PoolComponent
 from ledger.flows.session import Session
 from ledger.store.node import EpochFolder
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ledger.core.errors import InputError, SignatureError
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
 from ledger.core.proof import Challenge, event_says, nonce_of
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import UserId
 from ledger.flows.accounts import account_key

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ledger.core.errors import InputError, StateError
 from ledger.core.lifecycle import require
-from ledger.core.records import Objection
+from ledger.core.records.decisions import Objection
 from ledger.flows.decide import Decided, require_user
 from ledger.flows.session import Session
 from ledger.store.append import append_records

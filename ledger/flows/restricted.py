@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import ConfigError
-from ledger.core.records import Curation
+from ledger.core.records.decisions import Curation
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
 from ledger.flows.routes import options_of

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ledger.core.canonical import clean_text
 from ledger.core.errors import LedgerError
-from ledger.core.records import Collection, Cursor, Interval
+from ledger.core.records.activity import Collection, Cursor, Interval
 from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.sources.port import StreamCursor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from ledger.core.records import Curation
+from ledger.core.records.decisions import Curation
 from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, recorded_again
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId

@@ -16,7 +16,7 @@ from ledger.compute.summed import SummedEpoch
 from ledger.core.errors import UsageError
 from ledger.core.evaluate import Evaluation
 from ledger.core.place import Place
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.engines.port import Engine, EngineError
 from ledger.engines.recompute import Figures, Unit, recompute
 from ledger.flows.session import Session

@@ -13,7 +13,8 @@ from pathlib import Path
 from ledger.core.errors import SignatureError, StateError
 from ledger.core.lifecycle import require
 from ledger.core.objections import objections_end, unanswered
-from ledger.core.records import Signature, Statement, Transition
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Signature, Statement
 from ledger.core.signing import normalize_signature, recover_signer, signed_text, slip_of
 from ledger.core.values import Address
 from ledger.flows.amend import require_single_pay

@@ -6,7 +6,7 @@ Nothing is removed. What was decided since by others stays. Undone twice, the de
 from __future__ import annotations
 
 from ledger.core.errors import InputError
-from ledger.core.records import Award, Curation, Override, PoolComponent
+from ledger.core.records.decisions import Award, Curation, Override, PoolComponent
 from ledger.flows.budget import award, cancel_award, withdraw_component
 from ledger.flows.decide import Decided, curate, override
 from ledger.flows.session import EpochFolder, Session

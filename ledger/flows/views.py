@@ -9,7 +9,8 @@ from pathlib import Path
 from ledger.compute.derive import Derived
 from ledger.core.errors import InputError
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Curation, Payout
+from ledger.core.records.decisions import Curation
+from ledger.core.records.statement import Payout
 from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
 from ledger.flows.drafting import all_stated, as_stated

@@ -14,7 +14,7 @@ from ledger.core.canonical import read_objects
 from ledger.core.errors import FormatError, UsageError
 from ledger.core.evaluate import Finding
 from ledger.core.place import Place
-from ledger.core.records import EpochRecord, Record
+from ledger.core.records.record import EpochRecord, Record
 from ledger.core.values import Number, Scope, Sha256
 from ledger.flows.session import Session
 from ledger.flows.verify import Verification, verify

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ledger.core.approvers import ApproverSet, set_text
-from ledger.core.records import Epoch
+from ledger.core.records.epoch import Epoch
 from ledger.core.signing import signed_text
 from ledger.core.values import units_text
 from ledger.flows.amend import Amendment

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ledger.core.config import Person, ScopeSettings
 from ledger.core.errors import InputError, LedgerError, UsageError
-from ledger.core.records import ComponentId
+from ledger.core.records.decisions import ComponentId
 from ledger.core.values import UserId, units_text
 from ledger.flows.amend import AmendmentFolder, abandon, review_amendment
 from ledger.flows.budget import add_component, award, cancel_award, withdraw_component

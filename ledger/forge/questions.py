@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ledger.core.errors import LedgerError
-from ledger.core.records import Objection
+from ledger.core.records.decisions import Objection
 from ledger.flows.identity import display_names
 from ledger.flows.questions import ask
 from ledger.flows.session import EpochFolder, Session, acting

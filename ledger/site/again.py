@@ -22,7 +22,7 @@ import ledger
 from ledger.core.bounds import FILE_BYTES
 from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import made
+from ledger.core.records.record import made
 
 MARKER = ".ledger-site"
 """The file by which a folder is known as a built site; it holds what the next build may take over."""

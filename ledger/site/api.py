@@ -15,7 +15,9 @@ from ledger.core.approvers import named_by
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.evaluate import EventOutcome
 from ledger.core.pool import KpiLinearV1, rules_of
-from ledger.core.records import Allocation, Binding, Payout, weight_config_hash
+from ledger.core.records.decisions import Binding
+from ledger.core.records.epoch import weight_config_hash
+from ledger.core.records.statement import Allocation, Payout
 from ledger.site.checkpoint import checkpoint, leaf_hashes, statement_log
 from ledger.site.openapi import openapi
 from ledger.site.person_events import PersonFile

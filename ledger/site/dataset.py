@@ -15,7 +15,7 @@ from ledger.compute.export import Column, Exporter
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.config import NodeSettings
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Allocation
+from ledger.core.records.statement import Allocation
 from ledger.site.datatables import FRICTIONLESS, TABLES
 from ledger.site.views import EpochPage, Titles
 from ledger.site.views_people import Contributor

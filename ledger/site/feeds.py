@@ -12,7 +12,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ledger.core.canonical import encode
 from ledger.core.config import NodeSettings
-from ledger.core.records import Statement, Transition
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Statement
 from ledger.core.values import name_uuid
 
 ATOM, JSON = "feed.xml", "feed.json"

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ledger.core.evaluate import EventOutcome
-from ledger.core.records import Allocation
+from ledger.core.records.statement import Allocation
 from ledger.site.dataset import Dataset, licence_address, linked_data
 from ledger.site.frame import Framed
 from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list

@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.core import records
 from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.config import EpochSettings, Route, SpamRule
 from ledger.core.invariants import INVARIANTS
+from ledger.core.records.activity import ActivityEvent, Collection, Cursor
+from ledger.core.records.decisions import Award, Binding, Curation, Objection, Override, PoolComponent
+from ledger.core.records.epoch import STATES, AmendmentReason, Epoch, Transition
+from ledger.core.records.record import Record
+from ledger.core.records.statement import Allocation, Attestation, Signature, Statement
 from ledger.core.shapes import (
     AMOUNT,
     BOOLEAN,
@@ -104,7 +108,7 @@ FINDING = obj(
 REPORT = obj(
     scope_id=SCOPE,
     epoch_id=NUMBER,
-    state={"enum": [*records.STATES, "unreadable"]},
+    state={"enum": [*STATES, "unreadable"]},
     statement_hash=or_null(HASH),
     checks=array(
         obj(
@@ -186,8 +190,8 @@ def _json(path: str, summary: str, schema: Schema) -> Served:
     return Served(path, summary, "application/json", schema)
 
 
-def _lines(path: str, summary: str, record: str) -> Served:
-    return Served(path, summary, "application/jsonl", _ref(record))
+def _lines(path: str, summary: str, record: type[Record]) -> Served:
+    return Served(path, summary, "application/jsonl", _ref(record.__name__))
 
 
 def _text(path: str, summary: str, pattern: str) -> Served:
@@ -195,21 +199,32 @@ def _text(path: str, summary: str, pattern: str) -> Served:
 
 
 EPOCH = "epochs/{scope_id}/{epoch_id}"
-LOGS = {
-    "cursors.jsonl": ("Cursor", "What each source stream has covered."),
-    "collection.jsonl": ("Collection", "What each run saw."),
-    "curation.jsonl": ("Curation", "Decisions on events."),
-    "overrides.jsonl": ("Override", "Decisions on final units."),
-    "awards.jsonl": ("Award", "Credits for one person, taken out of the pool before it is split."),
-    "pool.jsonl": ("PoolComponent", "Parts of the epoch's credit budget."),
-    "objections.jsonl": ("Objection", "Questions about the epoch and their answers."),
-    "transitions.jsonl": ("Transition", "The epoch's steps, with what review pinned."),
-    "allocations.jsonl": ("Allocation", "Units by user, as stored from review on."),
-    "signatures.jsonl": ("Signature", "Signatures by the approvers' wallets."),
-    "attestations.jsonl": ("Attestation", "Who recomputed the statement and got the same bytes."),
+LOGS: dict[str, tuple[type[Record], str]] = {
+    "cursors.jsonl": (Cursor, "What each source stream has covered."),
+    "collection.jsonl": (Collection, "What each run saw."),
+    "curation.jsonl": (Curation, "Decisions on events."),
+    "overrides.jsonl": (Override, "Decisions on final units."),
+    "awards.jsonl": (Award, "Credits for one person, taken out of the pool before it is split."),
+    "pool.jsonl": (PoolComponent, "Parts of the epoch's credit budget."),
+    "objections.jsonl": (Objection, "Questions about the epoch and their answers."),
+    "transitions.jsonl": (Transition, "The epoch's steps, with what review pinned."),
+    "allocations.jsonl": (Allocation, "Units by user, as stored from review on."),
+    "signatures.jsonl": (Signature, "Signatures by the approvers' wallets."),
+    "attestations.jsonl": (Attestation, "Who recomputed the statement and got the same bytes."),
 }
 """Stored logs of an epoch by name: the record of a line and what it is about."""
-SCOPE_LOGS: tuple[type[records.Record], ...] = (ApproverSet, ApproverSignature, LogLine)
+RECORDS: tuple[type[Record], ...] = (
+    ActivityEvent,
+    AmendmentReason,
+    ApproverSet,
+    ApproverSignature,
+    Binding,
+    Epoch,
+    LogLine,
+    Statement,
+    *(record for record, _ in LOGS.values()),
+)
+"""Every record that a route answers with, as it is stored."""
 
 SIGNED = pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
 BOOK = obj(
@@ -259,7 +274,7 @@ ROUTES: tuple[Served, ...] = (
         "Settings of the node and of its scopes as they are now.",
         obj(**HEAD, epoch=_ref("EpochSettings"), scopes=array(SCOPE_SETTINGS)),
     ),
-    _lines("identities.jsonl", "The bindings log: which account belongs to which user.", "Binding"),
+    _lines("identities.jsonl", "The bindings log: which account belongs to which user.", Binding),
     Served("receipts.jsonl", "The receipts log.", "application/jsonl", {"type": "object"}),
     _json(
         "receipts.json",
@@ -277,8 +292,8 @@ ROUTES: tuple[Served, ...] = (
             schema={"const": "receipts-standing/1"},
         ),
     ),
-    _lines("approvers/{scope_id}.jsonl", "Who signs for the scope: a chain of approver sets.", "ApproverSet"),
-    _lines("approvers/{scope_id}.signatures.jsonl", "The signatures that chain the sets.", "ApproverSignature"),
+    _lines("approvers/{scope_id}.jsonl", "Who signs for the scope: a chain of approver sets.", ApproverSet),
+    _lines("approvers/{scope_id}.signatures.jsonl", "The signatures that chain the sets.", ApproverSignature),
     _json(
         "paid.json",
         "What was earned, allocated and paid, and the files behind it.",
@@ -341,7 +356,7 @@ ROUTES: tuple[Served, ...] = (
         _text(f"accounts/{{user_id}}/{{account}}.{form}", f"The same for bookkeepers: {form}.", "")
         for form in ("csv", "beancount", "hledger")
     ),
-    _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", "LogLine"),
+    _lines("log/{scope_id}.jsonl", "The statement log: everything final of the scope, in order.", LogLine),
     _text("files/{hash}", "A reviewed file that a pool rule reads, under the SHA-256 of its path in the node.", ""),
     _json(
         "kinds.json",
@@ -394,8 +409,8 @@ ROUTES: tuple[Served, ...] = (
     _text("checkpoints/{scope_id}.statements.txt", "The hashes under the checkpoint.", r"^([0-9a-f]{64}\n)*$"),
     _text("proofs/{scope_id}/{epoch_id}.txt", "Leaf hashes of the activity log, in order.", r"^([0-9a-f]{64}\n)*$"),
     _json(f"{EPOCH}/epoch.json", "The epoch's window and pinned weights, as stored.", _ref("Epoch")),
-    _lines(f"{EPOCH}/activity.jsonl", "The events, as stored.", "ActivityEvent"),
-    _lines(f"{EPOCH}/activity-{{shard}}.jsonl", "More events: the log goes on past 40 MB.", "ActivityEvent"),
+    _lines(f"{EPOCH}/activity.jsonl", "The events, as stored.", ActivityEvent),
+    _lines(f"{EPOCH}/activity-{{shard}}.jsonl", "More events: the log goes on past 40 MB.", ActivityEvent),
     *(_lines(f"{EPOCH}/{name}", f"{about} As stored.", record) for name, (record, about) in LOGS.items()),
     _json(f"{EPOCH}/statement.json", "The statement; null while the epoch is open.", or_null(_ref("Statement"))),
     _text(f"{EPOCH}/sha256sums.txt", "For sha256sum -c, once finalized.", r"^([0-9a-f]{64}  [a-z0-9._-]+\n)*$"),
@@ -483,16 +498,7 @@ def _operation(route: Served) -> Schema:
 
 def _record_schemas() -> dict[str, Schema]:
     found: dict[str, Schema] = {}
-    stored = {
-        "ActivityEvent",
-        "AmendmentReason",
-        "Binding",
-        "Epoch",
-        "Statement",
-        *(record for record, _ in LOGS.values()),
-    }
-    models: dict[str, type[records.Record]] = {name: getattr(records, name) for name in stored}
-    for name, model in sorted((models | {each.__name__: each for each in SCOPE_LOGS}).items()):
+    for name, model in sorted((each.__name__, each) for each in RECORDS):
         # fields of other steps are absent from a transition, so that its defaults must not count as required
         mode: Literal["validation", "serialization"] = "validation" if name == "Transition" else "serialization"
         schema = model.model_json_schema(by_alias=True, mode=mode, ref_template="#/components/schemas/{model}")

@@ -12,17 +12,10 @@ from typing import Any
 from ledger.compute.derive import Derived
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
 from ledger.core.receipts import SOURCE
-from ledger.core.records import (
-    Attestation,
-    Collection,
-    Curation,
-    Objection,
-    Override,
-    Payout,
-    Signature,
-    Statement,
-    Transition,
-)
+from ledger.core.records.activity import Collection
+from ledger.core.records.decisions import Curation, Objection, Override
+from ledger.core.records.epoch import Transition
+from ledger.core.records.statement import Attestation, Payout, Signature, Statement
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
 from ledger.core.weighing import unweighed

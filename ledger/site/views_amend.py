@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.core.lifecycle import Pin
-from ledger.core.records import AmendmentReason, Statement
+from ledger.core.records.epoch import AmendmentReason
+from ledger.core.records.statement import Statement
 from ledger.core.values import Hash
 from ledger.store.amendments import AmendmentFolder, amendments, in_force
 from ledger.store.node import EpochFolder

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.site.timeline import Span, Timeline, timeline
 from ledger.site.views import EpochRow
 

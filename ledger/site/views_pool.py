@@ -9,7 +9,8 @@ from ledger.compute.derive import Derived
 from ledger.core.awards import standing_awards
 from ledger.core.identity import claimed_since, resolve_accounts
 from ledger.core.pool import BY_HAND, Computed, standing_components
-from ledger.core.records import Award, Held, PoolComponent
+from ledger.core.records.decisions import Award, PoolComponent
+from ledger.core.records.statement import Held
 from ledger.core.values import UserId
 from ledger.store.node import EpochFolder, Node
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ledger.core.identity import names_of
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.values import UserId
 
 MONEY: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ledger.core.config import KindName
 from ledger.core.errors import ConfigError, LedgerError
 from ledger.core.install import missing_extra
-from ledger.core.records import KindKey
+from ledger.core.records.epoch import KindKey
 from ledger.sources.port import Named, Source
 
 BUILT_IN = {

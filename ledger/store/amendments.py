@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from ledger.core.awards import standing_awards
 from ledger.core.canonical import sha256_hex
 from ledger.core.evaluate import Finding
-from ledger.core.records import AmendmentReason, Award, Curation, Objection, Override, Statement
+from ledger.core.records.decisions import Award, Curation, Objection, Override
+from ledger.core.records.epoch import AmendmentReason
+from ledger.core.records.statement import Statement
 from ledger.core.values import Hash
 from ledger.store import layout
 from ledger.store.node import EpochFolder

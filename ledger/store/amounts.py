@@ -12,7 +12,7 @@ from typing import Any
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.planning import HeldShare, Stated
-from ledger.core.records import Statement
+from ledger.core.records.statement import Statement
 from ledger.core.values import MAX_AMOUNT, Timestamp, UserId, parse_amount
 from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ledger.core.bounds import LINE_BYTES, SHARD_BYTES
 from ledger.core.errors import FormatError, InputError
-from ledger.core.records import Record
+from ledger.core.records.record import Record
 from ledger.store import layout
 from ledger.store.files import read_file, write_file
 from ledger.store.node import EpochFolder

@@ -21,7 +21,7 @@ from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.place import Place
-from ledger.core.records import State
+from ledger.core.records.epoch import State
 from ledger.core.succession import EpochLife, scope_findings
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.core.windows import Window

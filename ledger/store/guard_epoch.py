@@ -19,7 +19,8 @@ from ledger.core.lifecycle import pin_findings
 from ledger.core.merkle import merkle_root
 from ledger.core.objections import objections_end, unanswered
 from ledger.core.pool import BY_HAND, RULE_ACTOR, FixedV1, component_key, rules_of
-from ledger.core.records import ActivityEvent, Award, Curation, Override, PoolComponent, payload_hash
+from ledger.core.records.activity import ActivityEvent, payload_hash
+from ledger.core.records.decisions import Award, Curation, Override, PoolComponent
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds

@@ -12,7 +12,8 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.receiptevents import MARK, event_findings, states_by
 from ledger.core.receiptlog import SIGNED, Wallets, fold
-from ledger.core.records import ActivityEvent, Binding
+from ledger.core.records.activity import ActivityEvent
+from ledger.core.records.decisions import Binding
 from ledger.core.values import NodeId, ScopeId
 from ledger.store import layout
 from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten

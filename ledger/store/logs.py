@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ledger.core.canonical import read_objects
 from ledger.core.errors import FormatError
-from ledger.core.records import Record
+from ledger.core.records.record import Record
 
 R = TypeVar("R", bound=Record)
 

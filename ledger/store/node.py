@@ -25,26 +25,11 @@ from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
 from ledger.core.lifecycle import Pin, pin_of, state_of
 from ledger.core.place import Place as Where
 from ledger.core.pool import standing_components
-from ledger.core.records import (
-    ActivityEvent,
-    Allocation,
-    Attestation,
-    Award,
-    Binding,
-    Collection,
-    Curation,
-    Cursor,
-    Epoch,
-    Objection,
-    Override,
-    PoolComponent,
-    PrefixPin,
-    Record,
-    Signature,
-    State,
-    Statement,
-    Transition,
-)
+from ledger.core.records.activity import ActivityEvent, Collection, Cursor
+from ledger.core.records.decisions import Award, Binding, Curation, Objection, Override, PoolComponent
+from ledger.core.records.epoch import Epoch, State, Transition
+from ledger.core.records.record import Record
+from ledger.core.records.statement import Allocation, Attestation, PrefixPin, Signature, Statement
 from ledger.core.statementlog import LogLine, StatementLog
 from ledger.core.succession import EpochLife
 from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import PrefixPin, Record, Statement
+from ledger.core.records.record import Record
+from ledger.core.records.statement import PrefixPin, Statement
 from ledger.core.values import Hash, ScopeId
 from ledger.store import layout
 from ledger.store.files import check_no_link, read_beside, read_file

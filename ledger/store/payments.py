@@ -27,7 +27,7 @@ from ledger.core.distribution import (
 from ledger.core.errors import FormatError
 from ledger.core.history import HistoryLine, OpeningSource, read_line
 from ledger.core.instructions import Instruction
-from ledger.core.records import PrefixPin
+from ledger.core.records.statement import PrefixPin
 from ledger.core.values import Hash
 from ledger.store import paylayout
 from ledger.store.files import read_file

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.core.errors import ConfigError
-from ledger.core.records import explain
+from ledger.core.explain import explain
 from ledger.core.values import Credits, Node, Scope, Sha256, Timestamp, UserId
 from ledger.store.files import read_file
 

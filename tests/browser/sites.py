@@ -13,7 +13,7 @@ import yaml
 
 from ledger.cli import main
 from ledger.core.receipts import Decision, Receipt, receipt_hash
-from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.records.activity import ActivityEvent, payload_hash
 from ledger.core.values import UserId
 from ledger.flows.approvers import propose
 from ledger.flows.budget import add_component

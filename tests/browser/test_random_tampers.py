@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.core.canonical import encode, sha256_hex
-from ledger.core.records import PAYLOAD_FIELDS, payload_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, payload_hash
 from tests.browser.support import ASSETS, needs_browser, publish, served, watched
 from tests.browser.test_recheck import told, told_by_verify
 from tests.nodes import WALLETS, golden_copy

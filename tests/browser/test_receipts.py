@@ -17,7 +17,7 @@ from eth_account.messages import encode_defunct
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.receiptlog import RULES
 from ledger.core.receipts import Receipt, decision_text, receipt_text
-from ledger.core.records import PAYLOAD_FIELDS, payload_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, payload_hash
 from ledger.flows.receipts.check import ReceiptCheck
 from tests.browser.support import ASSETS, needs_browser, publish, served, watched
 from tests.browser.test_recheck import told

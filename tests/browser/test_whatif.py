@@ -16,7 +16,8 @@ from benchmarks.generate import write_node
 from ledger.core.config import WeightPolicy
 from ledger.core.evaluate import EventOutcome, evaluate, event_outcomes
 from ledger.core.pool import pool_total
-from ledger.core.records import Curation, weight_config_hash
+from ledger.core.records.decisions import Curation
+from ledger.core.records.epoch import weight_config_hash
 from ledger.core.statement import split
 from ledger.core.values import Hash
 from ledger.flows.collect import collect

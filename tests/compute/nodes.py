@@ -11,16 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, encode
-from ledger.core.records import (
-    ActivityEvent,
-    Binding,
-    Curation,
-    Epoch,
-    Override,
-    Record,
-    payload_hash,
-    weight_config_hash,
-)
+from ledger.core.records.activity import ActivityEvent, payload_hash
+from ledger.core.records.decisions import Binding, Curation, Override
+from ledger.core.records.epoch import Epoch, weight_config_hash
+from ledger.core.records.record import Record
 from ledger.core.values import MAX_AMOUNT, NodeId, ScopeId, Timestamp, name_uuid
 from ledger.store.layout import IDENTITIES, shard_name
 from ledger.store.node import EpochFolder

@@ -14,7 +14,7 @@ from ledger.core.bounds import FINDINGS
 from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.core.errors import FormatError
 from ledger.core.merkle import merkle_root
-from ledger.core.records import PAYLOAD_FIELDS, ActivityEvent, payload_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, ActivityEvent, payload_hash
 from tests.compute.nodes import END, OTHER_NODE, Case, event, line, write_log
 
 RIGHT = line(event(1))

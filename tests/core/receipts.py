@@ -12,7 +12,7 @@ from eth_account.messages import encode_defunct
 from ledger.core.approvers import ApproverSet, Chain, IssuerRights, Member
 from ledger.core.receiptlog import Problem, ReceiptBook, Wallets
 from ledger.core.receipts import Receipt, ReceiptAct, decision_text, receipt_hash, receipt_text
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.values import Timestamp
 from tests.core.samples import NODE, user
 

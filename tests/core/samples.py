@@ -8,24 +8,11 @@ from typing import Any
 
 from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.canonical import encode
-from ledger.core.records import (
-    ActivityEvent,
-    Allocation,
-    Attestation,
-    Award,
-    Binding,
-    Collection,
-    Curation,
-    Cursor,
-    Epoch,
-    Override,
-    PoolComponent,
-    Record,
-    Signature,
-    Statement,
-    Transition,
-    payload_hash,
-)
+from ledger.core.records.activity import ActivityEvent, Collection, Cursor, payload_hash
+from ledger.core.records.decisions import Award, Binding, Curation, Override, PoolComponent
+from ledger.core.records.epoch import Epoch, Transition
+from ledger.core.records.record import Record
+from ledger.core.records.statement import Allocation, Attestation, Signature, Statement
 from ledger.core.statementlog import LogLine
 
 NODE = "6f9a1c52-27c2-4f0c-9f0e-5a1c2d3e4f50"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.core.attest import attestation_findings, attested_text
 from ledger.core.errors import FormatError, SignatureError
-from ledger.core.records import Attestation, Statement
+from ledger.core.records.statement import Attestation, Statement
 from ledger.core.signing import recover_signer, signed_text
 from tests.core.samples import NODE, OTHER_WALLET, SOME_HASH, WALLET, record
 

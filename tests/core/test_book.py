@@ -19,7 +19,8 @@ from ledger.core.distribution import Cover, Plan, Rate, Settlement
 from ledger.core.instructions import Instruction
 from ledger.core.planning import BookInputs, HeldShare, PlanOnRecord, Stated, Terms, split_minor
 from ledger.core.proof import Challenge
-from ledger.core.records import Binding, PrefixPin
+from ledger.core.records.decisions import Binding
+from ledger.core.records.statement import PrefixPin
 from ledger.core.settling import Approvers, book_findings, repeated_evidence
 from ledger.core.values import Timestamp, UserId
 from tests.core.samples import NODE, user

@@ -12,7 +12,8 @@ from ledger.core.errors import InputError
 from ledger.core.evaluate import Evaluation, EventOutcome, evaluate, event_outcomes, fold_curation
 from ledger.core.identity import known_users, new_user_id, resolve_accounts
 from ledger.core.merkle import EMPTY_ROOT
-from ledger.core.records import ActivityEvent, Binding, Curation, Override
+from ledger.core.records.activity import ActivityEvent
+from ledger.core.records.decisions import Binding, Curation, Override
 from ledger.core.values import MAX_AMOUNT
 from tests.core.samples import NODE, START, record, user, uuid5
 

@@ -14,7 +14,7 @@ from ledger.core.approvers import ApproverSet, build_chain
 from ledger.core.errors import FormatError, StateError
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import ALLOWED, RULE, STEPS, Pin, pin_of, require, state_of
-from ledger.core.records import STATES, Transition
+from ledger.core.records.epoch import STATES, Transition
 from tests.core.samples import SOME_HASH, record
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ledger.core.objections import objections_end, unanswered
-from ledger.core.records import Objection, Transition
+from ledger.core.records.decisions import Objection
+from ledger.core.records.epoch import Transition
 from ledger.core.values import Timestamp, parse_time
 from tests.nodes import NODE_ID
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.core.onework import REASON, credited_twice
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.values import UserId
 from tests.core.samples import record
 

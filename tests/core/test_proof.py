@@ -10,7 +10,8 @@ import pytest
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.proof import Challenge, event_says, nonce_of
-from ledger.core.records import ActivityEvent, Binding
+from ledger.core.records.activity import ActivityEvent
+from ledger.core.records.decisions import Binding
 from ledger.core.values import UserId
 from tests.core.samples import NODE, record, user
 

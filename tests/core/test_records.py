@@ -12,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from ledger.core.canonical import MAX_SAFE_INTEGER, decode, encode, sha256_hex
 from ledger.core.errors import FormatError
-from ledger.core.records import PAYLOAD_FIELDS, Record, Transition, payload_hash, weight_config_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, payload_hash
+from ledger.core.records.epoch import Transition, weight_config_hash
+from ledger.core.records.record import Record
 from ledger.core.values import MAX_AMOUNT
 from tests.core.samples import END, ISSUER, NODE, RECORDS, SOME_HASH, START, TIME, WALLET, record, user
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.core.canonical import decode, encode
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import FormatError
-from ledger.core.records import ActivityEvent, payload_hash
+from ledger.core.records.activity import ActivityEvent, payload_hash
 from ledger.core.routing import claimants, scoped_id
 from ledger.core.sealing import _OF_SOURCE, Provenance, _check_source, _is_common, seal
 from ledger.core.values import EventId, Timestamp

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.errors import SignatureError
-from ledger.core.records import Statement
+from ledger.core.records.statement import Statement
 from ledger.core.signing import CURVE_ORDER, normalize_signature, recover_signer, signed_text, slip_of
 from tests.core.samples import NODE, OTHER_WALLET, SOME_HASH, START, record, user
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.core.config import ScopeSettings, SpamRule
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.spam import policy_exclusions
 from ledger.store.yamlfile import parse_yaml
 from tests.core.samples import record

@@ -17,7 +17,7 @@ from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.lifecycle import Pin
 from ledger.core.merkle import merkle_root
 from ledger.core.pool import Computed
-from ledger.core.records import Allocation, LogPin, PrefixPin, Statement
+from ledger.core.records.statement import Allocation, LogPin, PrefixPin, Statement
 from ledger.core.signing import signed_text
 from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.values import MAX_AMOUNT, Address, Hash

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.core.conduct import binding_findings, coverage_findings, step_findings
 from ledger.core.identity import new_user_id
-from ledger.core.records import Collection, Cursor
+from ledger.core.records.activity import Collection, Cursor
 from ledger.core.statementlog import Final, StatementLog, log_findings, to_log
 from ledger.core.succession import EpochLife, scope_findings
 from ledger.core.values import Hash, NodeId, ScopeId, Timestamp

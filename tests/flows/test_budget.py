@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.core.errors import InputError, LedgerError, StateError
-from ledger.core.records import Statement
+from ledger.core.records.statement import Statement
 from ledger.flows.budget import add_component, award, cancel_award, withdraw_component
 from ledger.flows.collect import collect
 from ledger.flows.drafting import draft

@@ -11,7 +11,7 @@ import pytest
 from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError
 from ledger.core.receipts import Decision
-from ledger.core.records import PAYLOAD_FIELDS, payload_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, payload_hash
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate

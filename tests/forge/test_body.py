@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from ledger.core.records import Objection
+from ledger.core.records.decisions import Objection
 from ledger.core.signing import signed_text
 from ledger.flows.completeness import StreamStatus
 from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest, ready

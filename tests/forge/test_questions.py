@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.records import Objection
+from ledger.core.records.decisions import Objection
 from ledger.core.values import ScopeId, parse_time
 from ledger.forge.questions import answer_text, form_fields, place_of
 from tests.core.samples import NODE

@@ -10,7 +10,7 @@ import pytest
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import CredentialsError, InputError, UsageError
 from ledger.core.identity import NOBODY, resolve_accounts
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.values import Timestamp, name_uuid
 from ledger.flows.accounts import account_key, voucher
 from ledger.flows.identity import bind, unbind

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.core.errors import FormatError
-from ledger.core.records import PAYLOAD_FIELDS, payload_hash
+from ledger.core.records.activity import PAYLOAD_FIELDS, payload_hash
 from ledger.flows.checksums import checksums
 from ledger.flows.session import open_session
 from ledger.flows.verify import verify

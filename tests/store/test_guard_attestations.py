@@ -9,7 +9,7 @@ import pytest
 
 from ledger.core.attest import attested_text
 from ledger.core.canonical import decode, encode
-from ledger.core.records import Statement
+from ledger.core.records.statement import Statement
 from ledger.core.signing import signed_text
 from ledger.flows.sign import finalize
 from ledger.store.guard import guard

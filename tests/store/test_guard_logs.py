@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ledger.core.canonical import encode, sha256_hex
-from ledger.core.records import payload_hash
+from ledger.core.records.activity import payload_hash
 from ledger.flows.collect import collect
 from ledger.store.append import append_activity
 from ledger.store.guard import guard

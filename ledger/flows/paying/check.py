@@ -13,7 +13,7 @@ from ledger.core.history import source_findings, total_of
 from ledger.core.identity import resolve_accounts
 from ledger.core.instructions import Instruction, wallet_is_proved
 from ledger.core.planning import BookInputs, PlanOnRecord
-from ledger.core.records import Binding
+from ledger.core.records.decisions import Binding
 from ledger.core.settling import APPEND_ONLY, BALANCED, BOUND, ApproversAt, book_findings, repeated_evidence
 from ledger.core.signing import recover_signer
 from ledger.store import paylayout

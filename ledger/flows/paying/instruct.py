@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ledger.core.errors import InputError, SignatureError
+from ledger.core.explain import explain
 from ledger.core.identity import known_users, resolve_accounts
 from ledger.core.instructions import POOL, Instruction, InstructionKind, instruction_draft
 from ledger.core.proof import event_says
-from ledger.core.records import explain
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import UserId
 from ledger.flows.paying.check import wallet_of

@@ -22,9 +22,9 @@ from ledger.core.distribution import (
     is_abandoned,
 )
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
+from ledger.core.explain import explain
 from ledger.core.money import Minor, asset_of, decimals_of, parse_decimal
 from ledger.core.planning import BookInputs, PlanOnRecord, Terms
-from ledger.core.records import explain
 from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp

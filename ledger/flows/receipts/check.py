@@ -16,7 +16,7 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.receiptevents import MARK, due, event_findings, missing_findings, states_by
 from ledger.core.receipts import SOURCE, ReceiptAct
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.flows.receipts.events import ID, marked, receipt_events
 from ledger.flows.receipts.log import Receipts, load_receipts
 from ledger.flows.session import Session

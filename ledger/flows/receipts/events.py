@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from ledger.core.receiptevents import MARK, due
 from ledger.core.receiptlog import ReceiptState
 from ledger.core.receipts import PRODUCER_VERSION, SOURCE, event_payload
-from ledger.core.records import ActivityEvent
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import EventId
 from ledger.flows.receipts.log import load_receipts

@@ -16,7 +16,7 @@ from ledger.core.errors import FormatError, StateError
 from ledger.core.explain import explain
 from ledger.core.receiptlog import LATEST
 from ledger.core.receipts import Decision, Receipt, Shown, decision_text
-from ledger.core.records import Record
+from ledger.core.records.record import Record
 from ledger.core.values import Number, Sha256
 from ledger.flows.receipts.acts import Acted, Draft, draft_receipts, take
 from ledger.flows.receipts.log import load_receipts
