@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     NUMBER,
     actor_option,
@@ -42,7 +43,7 @@ why_options = options(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def amend() -> None:
     """Correct a finalized epoch by a new version of its statement; the first one is never changed or hidden.
 

@@ -16,6 +16,7 @@ from keyword import iskeyword
 import click
 
 from ledger import __version__
+from ledger.cli.group import Group
 from ledger.cli.output import emit, error_data, fail
 from ledger.core.errors import LedgerError
 from ledger.core.install import ADDRESS, missing_extra
@@ -63,7 +64,7 @@ MODULES = {
 """The module of this room that holds each command, under the command's own name (`import_` where that is Python's)."""
 
 
-class _OnDemand(click.Group):
+class _OnDemand(Group):
     """Imports a command when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

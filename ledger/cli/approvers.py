@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import scope_options, session
 from ledger.cli.output import emit, note, out, table
 from ledger.core.errors import UsageError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.core.approvers import ApproverSet
 
 
-@click.group()
+@click.group(cls=Group)
 def approvers() -> None:
     """Who signs for a scope: a chain of approver sets, each signed by the one before it.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     actor_option,
     scope_options,
@@ -143,7 +144,7 @@ def waive(
         out(record.encode().decode())
 
 
-@click.group()
+@click.group(cls=Group)
 def opening() -> None:
     """Opening balances: what people bring from an older system, signed like a statement."""
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import json_option, moment, node_option, now_option, options
 from ledger.cli.output import emit, note, out, safe_text
 
 
-@click.group()
+@click.group(cls=Group)
 def ci() -> None:
     """What workflows run: everything about the run comes from the environment that GitHub Actions sets."""
 

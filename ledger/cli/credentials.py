@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text
 from ledger.core.errors import InputError
@@ -15,7 +16,7 @@ from ledger.core.errors import InputError
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group("key")
+@click.group("key", cls=Group)
 def key() -> None:
     """The key that signs credentials: its private part stays on this machine, the public part goes into the node."""
 

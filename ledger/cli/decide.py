@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     NUMBER,
     actor_option,
@@ -81,7 +82,7 @@ def _run_file(
     tell_draft(result.draft)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @decision_options
 @click.option(
     "--file", "many", type=click.File("rb"), help="Decide by the rows of this CSV or JSONL file; `-` is stdin."
@@ -246,7 +247,7 @@ def answer(issue: int, text: str, evidence: str, as_json: bool, **given: Any) ->
     _run(given, lambda run, folder: flow(run, folder, issue, text, evidence=evidence), as_json)
 
 
-@click.group()
+@click.group(cls=Group)
 def pool() -> None:
     """The epoch's credit budget, component by component; a recorded one never changes, but may be withdrawn."""
 
@@ -281,7 +282,7 @@ def pool_withdraw(component: str, reason: str, as_json: bool, **given: Any) -> N
     _run(given, lambda run, folder: flow(run, folder, component, reason), as_json)
 
 
-@click.group()
+@click.group(cls=Group)
 def award() -> None:
     """Credits for one person, paid out of the pool before the rest is split by units."""
 

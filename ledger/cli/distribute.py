@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     NUMBER,
     actor_option,
@@ -23,7 +24,7 @@ number_option = click.option("--number", "-n", type=NUMBER, metavar="N", help="T
 STATES = click.Choice(["submitted", "settled", "failed"])
 
 
-@click.group()
+@click.group(cls=Group)
 def distribute() -> None:
     """Turn what is owed into a plan that approvers sign, and into the files that a bank, a Safe or a platform reads."""
 

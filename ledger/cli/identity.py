@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     actor_option,
     json_option,
@@ -20,7 +21,7 @@ from ledger.cli.output import emit, note, out, plain, table
 from ledger.core.errors import UsageError
 
 
-@click.group()
+@click.group(cls=Group)
 def identity() -> None:
     """Bind accounts to people, and see who is not bound yet."""
 

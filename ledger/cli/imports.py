@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import actor_option, json_option, node_option, now_option, options, scope_option, session
 from ledger.cli.output import emit, note, out, plain, safe_text, table
 
@@ -42,7 +43,7 @@ rate_option = click.option(
 )
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def import_() -> None:
     """Move in from an older system: people, history, balances. Without --write nothing is written."""
 

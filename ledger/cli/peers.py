@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import json_option, node_option, now_option, options, session
 from ledger.cli.output import emit, out, safe_text, table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 CLONE = click.Path(path_type=Path, file_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def peers() -> None:
     """Other ledgers beside this one: verified, and their past remembered so that a rewritten one shows.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli.amend import amend_options, why_options
+from ledger.cli.group import Group
 from ledger.cli.loop import loop_over
 from ledger.cli.options import json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ledger.forge.epoch import Outcome
 
 
-@click.group()
+@click.group(cls=Group)
 def pr() -> None:
     """The weekly loop on GitHub: one branch and one pull request for each epoch and amendment in progress.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli import credentials
+from ledger.cli.group import Group
 from ledger.cli.options import (
     json_option,
     moment,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ledger.flows.session import Session
 
 
-@click.group()
+@click.group(cls=Group)
 def receipt() -> None:
     """Work that no platform records, signed by who vouches for it.
 

@@ -15,12 +15,13 @@ from typing import Any
 import click
 
 import ledger
+from ledger.cli.group import Group
 from ledger.cli.options import json_option, node_option, now_option, options, session
 from ledger.cli.output import emit, note, out, plain
 from ledger.core.errors import LedgerError
 
 
-@click.group()
+@click.group(cls=Group)
 def site() -> None:
     """The public site: every epoch with everything that is needed to recompute it."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import json_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, plain, safe_text, table
 from ledger.core.errors import UsageError
@@ -14,7 +15,7 @@ MANY = 20
 """Accounts that are shown in text; --json has all."""
 
 
-@click.group()
+@click.group(cls=Group)
 def sources() -> None:
     """Where contributions come from: list what there is, try one before it writes anything."""
 

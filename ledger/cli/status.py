@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.group import Group
 from ledger.cli.options import (
     epoch_options,
     json_option,
@@ -66,7 +67,7 @@ def _status_data(epoch: object) -> object:
     return data
 
 
-@click.group()
+@click.group(cls=Group)
 def show() -> None:
     """The path from a user's credits back to each event."""
 

@@ -14,6 +14,7 @@ import pytest
 
 from ledger.cli import main
 from ledger.cli.app import ledger
+from ledger.cli.group import Group
 from ledger.cli.output import emit, fail, note, safe_text, table
 from ledger.core.errors import LedgerError
 from tests.nodes import ROWS, WALLETS, at, digest, golden_copy, make_node, signature
@@ -65,6 +66,34 @@ def test_every_command_that_people_script_takes_json() -> None:
         " ".join(path) for path, command in commands(ledger) if not any(p.name == "as_json" for p in command.params)
     }
     assert without == {"site serve"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("colect", "collect"), ("identity bnd", "identity bind"), ("import sourcred", "import sourcecred")],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest_one_and_the_way_to_all(
+    run: Any, typed: str, meant: str
+) -> None:
+    result = run(*typed.split())
+    assert (result.code, result.out) == (2, "")
+    group = " ".join(("ledger", *meant.split()[:-1]))
+    assert f"Did you mean `ledger {meant}`? `{group} --help` lists them all." in result.err
+
+
+def test_a_command_that_is_like_no_other_is_answered_with_the_way_to_all(run: Any) -> None:
+    said = run("identity", "zzz\x1b[31m", "--json").json["message"]
+    assert said == "No such command 'zzz\\x1b[31m'. `ledger identity --help` lists them all."
+
+
+def groups(group: click.Group) -> list[click.Group]:
+    context = click.Context(group)
+    inside = [group.get_command(context, name) for name in group.list_commands(context)]
+    return [group, *(found for one in inside if isinstance(one, click.Group) for found in groups(one))]
+
+
+def test_every_group_answers_a_mistyped_command() -> None:
+    assert [group.name for group in groups(ledger) if not isinstance(group, Group)] == []
 
 
 def test_a_checked_node_ends_with_0_and_a_changed_one_with_1(run: Any, tmp_path: Path) -> None:
