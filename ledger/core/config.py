@@ -34,8 +34,11 @@ DEFAULT_ANCHOR = "2026-01-05"
 MOST_HOLD_EPOCHS = 520
 """Ten years of weeks: what is held longer is held for ever."""
 
-KindName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,58}[^\s\x00-\x1f\x7f])?$")]
-"""What a kind of event is called where people read: 1 to 60 letters on one line."""
+_HIDDEN = r"\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}"
+"""What nobody sees or what turns a line, as in the names of people that pages mark."""
+KIND_NAME_PATTERN = rf"^[^\s{_HIDDEN}](?:[^{_HIDDEN}]{{0,58}}[^\s{_HIDDEN}])?$"
+KindName = Annotated[str, Field(pattern=KIND_NAME_PATTERN)]
+"""What a kind of event is called where people read: 1 to 60 letters on one line, none hidden."""
 ConfigTime = Annotated[Timestamp, BeforeValidator(lambda value: parse_time(value) if isinstance(value, str) else value)]
 
 
@@ -55,6 +58,7 @@ DEFAULT_LICENSE = "CC-BY-4.0"
 _FORMS = {
     LICENSE_PATTERN: "an SPDX identifier such as CC-BY-4.0 or CC0-1.0, or empty",
     PERSON_PATTERN: "a name of letters, digits and . _ - (at most 63)",
+    KIND_NAME_PATTERN: "1 to 60 letters on one line, none of them hidden (type it anew), no blank at its ends",
     SITE_PATTERN: "an address such as https://example.org/ledger/, or empty",
     REPOSITORY_PATTERN: "OWNER/NAME as on GitHub (no https://), or empty",
 }

@@ -18,12 +18,19 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from ledger.core.config import KindName
+from ledger.core.explain import explain
+from ledger.core.records.epoch import KindKey
 from ledger.core.routing import FACETS
 from ledger.core.sealing import Provenance, seal
 from ledger.core.values import NAME_PATTERN, EventId, Timestamp, from_milliseconds, to_milliseconds
 from ledger.core.windows import Window, merge
 from ledger.sources.kinds import KIND_FACETS
-from ledger.sources.port import Page, Source, SourceEvent, StreamCursor
+from ledger.sources.port import Named, Page, Source, SourceEvent, StreamCursor
+
+_NAMES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[KindKey, KindName])
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,16 @@ def no_secret_leaves_the_source(world: World) -> None:
         _must(secret.casefold() not in text, f"{secret!r} would be stored or shown")
 
 
+def its_words_can_stand_on_pages(world: World) -> None:
+    """What it calls its kinds of events are lines of 1 to 60 letters, none hidden; others would be passed over."""
+    source = world.make()
+    for event_type, words in source.kind_names().items() if isinstance(source, Named) else ():
+        try:
+            _NAMES.validate_python({f"{source.kind}:{event_type}": words})
+        except ValidationError as error:
+            _must(False, f"kind_names() gives {event_type!r} a name that no page shows: {explain(error)}")
+
+
 CHECKS: Sequence[Callable[[World], None]] = (
     same_world_same_pages,
     every_event_comes_once_in_a_run,
@@ -209,6 +226,7 @@ CHECKS: Sequence[Callable[[World], None]] = (
     parsing_is_pure,
     events_have_provenance_and_can_be_sealed,
     no_secret_leaves_the_source,
+    its_words_can_stand_on_pages,
 )
 
 

@@ -65,7 +65,8 @@ def source_class(kind: str) -> type[Source]:
 def said_names(kinds: Iterable[str]) -> dict[str, str]:
     """What the third parties' sources among `kinds` call their events, by `kind:event_type`; ours are in `core.kinds`.
 
-    They are words and nothing else: what cannot be had, or is no line of 1 to 60 letters, is passed over.
+    They are words and nothing else: what cannot be had, or is no line of 1 to 60 letters without
+    hidden ones, is passed over.
     """
     found: dict[str, str] = {}
     for kind in sorted(set(kinds) - BUILT_IN.keys() - KEPT.keys()):

@@ -245,3 +245,30 @@ def test_a_weight_that_is_not_whole_or_a_kind_that_is_malformed_is_refused(weigh
 
 def test_an_unknown_algorithm_is_refused() -> None:
     assert refuse(WeightPolicy, {"algorithm": "weight-sum-v9", "weights": {}}).startswith("algorithm")
+
+
+NO_NAME = "must be 1 to 60 letters on one line, none of them hidden (type it anew), no blank at its ends"
+
+
+@pytest.mark.parametrize("name", ["talk", "a talk", "x" * 60, "пост", "講演", "\N{MICROPHONE}", "e\u0301"])
+def test_a_kind_is_called_by_any_word_of_one_line(name: str) -> None:
+    policy = WeightPolicy.load({"weights": {}, "names": {"file:talk_given": name}}, "weights/x.yaml")
+    assert policy.names == {"file:talk_given": name}
+
+
+@pytest.mark.parametrize("name", ["", " ", " talk", "talk ", "x" * 61, "two\nlines"])
+def test_a_kind_is_called_by_no_blank_long_or_broken_line(name: str) -> None:
+    assert (
+        refuse(WeightPolicy, {"weights": {}, "names": {"file:talk_given": name}}) == f"names.file:talk_given: {NO_NAME}"
+    )
+
+
+@pytest.mark.parametrize(
+    "letter", ["\u202e", "\u2066", "\u200b", "\u00ad", "\ufeff", "\u2028", "\x85", "\ue000", "\x1b"]
+)
+def test_what_a_kind_is_called_hides_no_letter_and_turns_no_line(letter: str) -> None:
+    for name in (f"ta{letter}lk", f"{letter}talk", f"talk{letter}", letter):
+        assert (
+            refuse(WeightPolicy, {"weights": {}, "names": {"file:talk_given": name}})
+            == f"names.file:talk_given: {NO_NAME}"
+        )

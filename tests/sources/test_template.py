@@ -10,7 +10,7 @@ import shutil
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,8 @@ def test_a_third_partys_source_says_what_its_events_are_called_and_nothing_else(
         "b": "two\nlines",
         "Not a word": "talk",
         "c": 7,
+        "d": "talk\u200b",
+        "e": "\u202etalk",
         "talk_given": "<b>talk</b>",
     }
     monkeypatch.setattr(installed.MboxSource, "kind_names", lambda: told)
@@ -195,6 +197,11 @@ def test_the_shipped_checks_catch_each_broken_promise(
     class Nameless(Sound):
         version = ""
 
+    class Hides(Sound):  # a letter in a name turns the direction of what stands after it
+        @classmethod
+        def kind_names(cls) -> Mapping[str, str]:
+            return {"message_sent": "message\u202e"}
+
     class Doubles(Sound):
         def streams(self) -> Sequence[str]:
             return ["one", "two"]
@@ -206,6 +213,7 @@ def test_the_shipped_checks_catch_each_broken_promise(
         Nameless: {"events_have_provenance_and_can_be_sealed"},
         Unclean: {"events_have_provenance_and_can_be_sealed"},
         Doubles: {"every_event_comes_once_in_a_run"},
+        Hides: {"its_words_can_stand_on_pages"},
         Talks: {"no_secret_leaves_the_source"},
         Restless: {
             "all_of_the_window_is_covered_in_the_end",
