@@ -108,19 +108,21 @@ class LoadedEpoch:
     def outcomes(self) -> Iterator[EventOutcome]:
         """What each event came to, in log order; `path` is the shard's name. Raises as `evaluate` does."""
         self._decide()
-        return self._outcomes(None)
+        return map(self._bounded, self._outcomes(None))
 
     def find(self, event_id: str) -> EventOutcome | None:
-        """The outcome of one event, None when the epoch does not hold it."""
+        """The outcome of one event, None when the epoch does not hold it; its units may be past 64 bits."""
         self._decide()
         return next(self._outcomes(event_id), None)
+
+    def _bounded(self, event: EventOutcome) -> EventOutcome:
+        event_units(event.quantity, event.units // event.quantity, self._folder.path(event.path), event.line)
+        return event
 
     def _outcomes(self, event_id: str | None) -> Iterator[EventOutcome]:
         for number, *fields in self._rows("outcome_rows", id=event_id):
             shard, line = self._place(number)
-            outcome = EventOutcome(line, self._shards[shard].name, *fields)
-            event_units(outcome.quantity, outcome.units // outcome.quantity, *self._where(number))
-            yield outcome
+            yield EventOutcome(line, self._shards[shard].name, *fields)
 
     def _rows(self, query: str, **parameters: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query about this one epoch."""

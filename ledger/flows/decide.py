@@ -6,9 +6,11 @@ review drafts the statement anew. The same decision again changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.core.errors import InputError
+from ledger.core.errors import InputError, LedgerError
+from ledger.core.evaluate import Evaluation
 from ledger.core.identity import known_users
 from ledger.core.lifecycle import require
 from ledger.core.payout import bounded_sum
@@ -114,10 +116,7 @@ def resolve_account(
             )
             for number, event_id in enumerate(mine, start=first)
         ]
-        gained = [
-            row.units for row in now.evaluation.unresolved if (row.source, row.platform_user_id) == (source, account)
-        ]
-        bounded_sum((*gained, *(row.proposed_units for row in now.evaluation.allocations)), "units")
+        bounded_sum(_all_units(now.evaluation), "units")
         append_records(folder.root, folder.path("curation.jsonl"), records)
         return redraft_if_reviewed(session, folder)
 
@@ -168,20 +167,51 @@ def _append(session: Session, folder: EpochFolder, name: str, record: Curation |
     return Decided(record, added=True, draft=redraft_if_reviewed(session, folder))
 
 
-def _prove_drafting(session: Session, folder: EpochFolder, record: Record) -> None:
-    """Raise what drafting would raise: a log that cannot be read, or a total that the decision takes past 64 bits."""
-    now = preview(session, folder)
+def _prove_drafting(session: Session, folder: EpochFolder, record: Curation | Override) -> None:
+    """Raise what drafting would raise: a log that cannot be read, or a total that the decision takes past 64 bits.
+
+    Where a total is past them already, only a decision that makes nothing larger is taken, for it is the way out.
+    """
+    lowers = _lowers(session, folder, record)
+    try:
+        now = preview(session, folder)
+    except LedgerError as error:
+        if error.rule == "ALL_MATH_BIGINT" and lowers:
+            return
+        raise
     if folder.state() == "review":
         require_sound(now)
-    units = {row.user_id: row.units for row in now.evaluation.allocations}
-    match record:
-        case Override():
-            bounded_sum({**units, record.user_id: record.final_units or 0}.values(), "units")
-        case Curation():
-            event = now.loaded.find(record.event_id)
-            weighed = (record.weight_override_milli or 0) * (event.quantity if event else 1)
-            most = max(weighed, event.units if event else 0)
-            bounded_sum((most, *(row.proposed_units for row in now.evaluation.allocations)), "units")
+    if lowers:
+        return
+    if isinstance(record, Override):
+        bounded_sum(_all_units(now.evaluation, {record.user_id: record.final_units or 0}), "units")
+    else:
+        event = now.loaded.find(record.event_id)
+        weighed = (record.weight_override_milli or 0) * (event.quantity if event else 1)
+        most = max(weighed, event.units if event else 0)
+        bounded_sum((most, *_all_units(now.evaluation)), "units")
+
+
+def _all_units(evaluation: Evaluation, final: Mapping[UserId, int] | None = None) -> list[int]:
+    """The most that each user and each account may come to (milli-units): `final` or the override that stands, or
+    without one what the events give.
+    """
+    units = {row.user_id: row.units for row in evaluation.allocations} | dict(final or {})
+    proposed = {row.user_id: row.proposed_units for row in evaluation.allocations}
+    users = [max(each, proposed.get(user, 0)) for user, each in units.items()]
+    return [*users, *(row.units for row in evaluation.unresolved)]
+
+
+def _lowers(session: Session, folder: EpochFolder, record: Curation | Override) -> bool:
+    """Whether a decision makes units smaller, or leaves them, whatever they come to now."""
+    if isinstance(record, Override):
+        standing = [line.final_units for line in folder.overrides() if line.user_id == record.user_id]
+        before = standing[-1] if standing else None
+        return record.final_units is not None and before is not None and record.final_units <= before
+    if record.action == "weight" and record.weight_override_milli is not None:
+        event = session.engine.load(folder, folder.epoch()).find(record.event_id)
+        return event is not None and record.weight_override_milli * event.quantity <= event.units
+    return record.action in ("exclude", "note")
 
 
 def _require_event(session: Session, folder: EpochFolder, event_id: str) -> None:

@@ -19,7 +19,7 @@ from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
 from ledger.core.routing import Facets, scoped_id
 from ledger.core.sealing import Provenance, seal
-from ledger.core.values import EventId, Timestamp
+from ledger.core.values import MAX_AMOUNT, EventId, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
@@ -282,6 +282,8 @@ class StreamRun:
                     hint="Rename the row or stream that it comes from.",
                 )
             key = known.key(event_id, mine, order)
+            if quantity > 1:
+                self._require_bounded(event)
             sealed = seal(key, url, time, kind, metadata, login, account, source, provenance, quantity)
             before = known.get(key)
             if before is None:
@@ -294,6 +296,16 @@ class StreamRun:
                 report.known += 1
                 if before != sealed.payload_hash:
                     report.changed.append(key)
+
+    def _require_bounded(self, event: SourceEvent) -> None:
+        """ALL_MATH_BIGINT for an event whose worth no total could hold: in the log it would stop the whole epoch."""
+        weight = self.epoch.weight_config.get(f"{event.source}:{event.event_type}", 0)
+        if event.quantity * weight > MAX_AMOUNT:
+            raise FormatError(
+                f"event {event.id!r}: {event.quantity} × {weight} milli-units is more than 2^63-1",
+                rule="ALL_MATH_BIGINT",
+                hint="Put its quantity right at the source; it was not taken in.",
+            )
 
     def _not_mine(self, event: SourceEvent, order: Sequence[str]) -> None:
         if order:
