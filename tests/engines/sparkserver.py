@@ -47,7 +47,7 @@ def main(command: list[str]) -> int:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """The address of a server of our own, which ends with the block."""
+    """The address of a server of our own, which ends with the block, or with this process where it is killed."""
     must_have_java()
     home = spark_home()
     with socket.socket() as free:
@@ -73,10 +73,14 @@ def running() -> Iterator[str]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        # a shell that waits for the end of its input: that comes when this process ends, however it does
+        guard = subprocess.Popen(["sh", "-c", f"read -r _; kill {process.pid}"], stdin=subprocess.PIPE)
         try:
             wait_for(process, port, log)
             yield f"sc://127.0.0.1:{port}"
         finally:
+            guard.kill()  # first, or it could end another process that was given the number
+            guard.wait()
             process.terminate()
             process.wait()
 
