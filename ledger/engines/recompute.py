@@ -95,7 +95,10 @@ def recompute(
         readable.append((unit, logs[base], decided, overridden, weights))
     counts = _open(engine, shards) if shards else {}
     engine.table("units", [(n, log, unit.node, unit.size) for n, (unit, log, *_) in enumerate(readable)])
-    engine.table("accounts", [row for number, node in enumerate(nodes) for row in _spans(number, node, units)])
+    longest: dict[int, int] = {}
+    for unit in units:
+        longest[unit.node] = max(longest.get(unit.node, 0), unit.size)
+    engine.table("accounts", [row for number, size in longest.items() for row in _spans(number, nodes[number], size)])
     engine.table(
         "decisions",
         [
@@ -133,9 +136,8 @@ def _open(engine: Engine, shards: Sequence[tuple[int, Path]]) -> dict[int, int]:
     return dict(first)
 
 
-def _spans(number: int, node: Node, units: Iterable[Unit]) -> Iterator[Row]:
-    """Who each account of a node belongs to, and in which prefixes of its bindings log."""
-    longest = max((unit.size for unit in units if unit.node == number), default=0)
+def _spans(number: int, node: Node, longest: int) -> Iterator[Row]:
+    """Who each account of a node belongs to, and in which prefixes of its bindings log up to the longest."""
     standing: dict[tuple[str, str], tuple[Binding, int]] = {}
     for place, line in enumerate(node.bindings_prefix(longest)[1], start=1):
         key = (line.provider, line.external_id)

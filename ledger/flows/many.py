@@ -131,9 +131,11 @@ def _figures(engine: Engine, nodes: Mapping[Path, Node]) -> tuple[dict[Path, dic
         found = recompute(engine, list(nodes.values()))
     except EngineError as error:
         return {}, error
-    return {
-        path: {place: one for (at, place), one in found.items() if at == number} for number, path in enumerate(nodes)
-    }, None
+    paths = list(nodes)
+    figures: dict[Path, dict[Place, Figures]] = {path: {} for path in paths}
+    for (number, place), one in found.items():
+        figures[paths[number]][place] = one
+    return figures, None
 
 
 def _verify_all(

@@ -19,7 +19,8 @@ SPARK = f"""#!{sys.executable}
 import socket, sys, time
 port = next(word for word in sys.argv if "binding.port" in word).partition("=")[2]
 with socket.create_server(("127.0.0.1", int(port))) as server:
-    kept = [server.accept() for _ in range(2)]  # who looks whether it answers, and the test
+    looked, (test, _) = server.accept(), server.accept()  # who looks whether it answers, and the test
+    test.send(b"+")
     time.sleep(60)
 """
 
@@ -42,6 +43,7 @@ def test_the_server_ends_with_the_process_that_started_it_also_where_that_is_kil
         assert starter.stderr is not None
         port = int(starter.stderr.readline().partition("127.0.0.1:")[2].partition(";")[0])
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            assert connection.recv(1) == b"+"
             starter.send_signal(how)
             starter.wait(timeout=30)
-            assert connection.recv(1) == b""  # the end of the server, which sends nothing
+            assert connection.recv(1) == b""  # the server's end
