@@ -1,4 +1,4 @@
-"""`ledger distribute` and `ledger settle`: from balances to payment files, and from payments to a record of them."""
+"""`ledger distribute`: from balances to a plan that people sign, and to payment files."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import (
-    NUMBER,
-    actor_option,
-    scope_options,
-    session,
-)
+from ledger.cli.options import actor_option, distribution_option, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.core.distribution import Plan
-
-number_option = click.option("--number", "-n", type=NUMBER, metavar="N", help="The distribution (default: the last).")
-STATES = click.Choice(["submitted", "settled", "failed"])
 
 
 @click.group(cls=Group)
@@ -104,7 +96,7 @@ def _tell(found: Plan) -> None:
 
 @distribute.command("show")
 @scope_options
-@number_option
+@distribution_option
 def show(node_dir: Path | None, scope_id: str | None, now: str | None, as_json: bool, number: int | None) -> None:
     """A distribution line by line: who, how much, where to, and what became of it.
 
@@ -177,7 +169,7 @@ def status_(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 
 @distribute.command("sign")
 @scope_options
-@number_option
+@distribution_option
 @click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over it.")
 @click.option(
@@ -228,7 +220,7 @@ def sign(
 
 @distribute.command("export")
 @scope_options
-@number_option
+@distribution_option
 @click.option(
     "--out",
     "folder",
@@ -288,7 +280,7 @@ def export(
 @distribute.command("abandon")
 @scope_options
 @actor_option
-@number_option
+@distribution_option
 @click.option("--reason", required=True, help="Why, in words that stay on record.")
 @click.option("--message", is_flag=True, help="Print the exact text to sign, and nothing else.")
 @click.option("--signature", "signatures", multiple=True, metavar="0x…", help="One for each of the threshold's people.")
@@ -321,144 +313,3 @@ def abandon(
         return
     out(record.encode().decode())
     note("abandoned: what it did not pay is owed again" if changed else "nothing changed: it was abandoned before")
-
-
-@click.command()
-@scope_options
-@actor_option
-@number_option
-@click.option(
-    "--transaction", metavar="0x…", help="A transaction on the asset's chain, checked through LEDGER_RPC_URL."
-)
-@click.option("--confirmations", type=click.IntRange(1, 10_000), help="How deep is deep enough (default 12, or final).")
-@click.option(
-    "--bank",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A bank's camt.053, or a CSV with reference,amount.",
-)
-@click.option(
-    "--line", "references", multiple=True, metavar="REFERENCE", help="By hand: this line (default: all that are out)."
-)
-@click.option("--state", type=STATES, default="settled", show_default=True, help="By hand: what became of it.")
-@click.option("--ref", help="By hand: the bank's or provider's reference.")
-@click.option("--note", "words", help="By hand: what was seen, in words that stay on record.")
-@click.option("--acknowledge", metavar="REFERENCE", help="The line whose person signed that the money arrived.")
-@click.option("--signature", metavar="0x…", help="With --acknowledge: that person's signature.")
-@click.option("--message", is_flag=True, help="With --acknowledge: print the text that the person signs.")
-def settle(
-    node_dir: Path | None,
-    scope_id: str | None,
-    now: str | None,
-    as_json: bool,
-    actor: str | None,
-    number: int | None,
-    transaction: str | None,
-    confirmations: int | None,
-    bank: Path | None,
-    references: tuple[str, ...],
-    state: str,
-    ref: str | None,
-    words: str | None,
-    acknowledge: str | None,
-    signature: str | None,
-    message: bool,
-) -> None:
-    """Record that lines of a distribution were paid, with the evidence and how it was checked. A line settles once.
-
-    A transaction settles each line that it pays to the last unit; without LEDGER_RPC_URL it is put on record as
-    submitted, unchecked. By hand means --ref or --note, and is marked so.
-
-    Example: ledger settle --transaction 0x5c50… --actor ann
-    """
-    from ledger.flows.paying import settle as flows
-    from ledger.flows.paying.chains import chain_from
-    from ledger.flows.paying.plan import latest
-
-    ways = [transaction is not None, bank is not None, acknowledge is not None, ref is not None or words is not None]
-    if sum(ways) != 1:
-        raise UsageError("give one of --transaction, --bank, --acknowledge, or --ref/--note by hand")
-    with session(node_dir, now, actor) as run:
-        scope = run.scope_id(scope_id)
-        if acknowledge is not None and (message or signature is None):
-            found = latest(run, scope, number).plan
-            if acknowledge not in found.by_reference:
-                raise UsageError(f"distribution {found.distribution} has no line {acknowledge}")
-            click.echo(found.received_text(found.by_reference[acknowledge]), nl=False)
-            return
-        if transaction is not None:
-            result = flows.by_transaction(run, scope, number, transaction, chain_from(run), confirmations)
-        elif bank is not None:
-            result = flows.by_bank(run, scope, number, bank.read_bytes(), str(bank))
-        elif acknowledge is not None:
-            result = flows.acknowledge(run, scope, number, acknowledge, signature or "")
-        else:
-            evidence = {"kind": "provider_ref", "ref": ref, "note": words} if ref else {"kind": "hand", "note": words}
-            result = flows.by_hand(run, scope, number, state=state, references=references, evidence=evidence)
-    if as_json:
-        emit("settlement/1", {"added": result.added, "open": result.open})
-        return
-    for entry in result.added:
-        out(entry.encode().decode())
-    if not result.added:
-        note("nothing changed: this is on record already, or names no line of this distribution")
-    note(f"{len(result.open)} lines are not settled" if result.open else "every line is settled")
-
-
-INSTRUCTIONS = click.Choice(["decline", "gift", "hold", "carry_below", "pay_to", "clear"])
-
-
-@click.command()
-@scope_options
-@click.argument("user")
-@click.argument("instruction", type=INSTRUCTIONS)
-@click.option(
-    "--amount", help="Credits: what decline and gift may take in all, or the balance to be paid from (carry_below)."
-)
-@click.option("--to", help="gift: a user or `pool`; pay_to: RAIL:DESTINATION, such as safe_csv:0x….")
-@click.option("--from-epoch", type=NUMBER, default=1, show_default=True, help="The first epoch that it is about.")
-@click.option("--message", is_flag=True, help="Print the text that your wallet signs, and nothing else.")
-@click.option("--code", is_flag=True, help="Print the code that your account posts, and nothing else.")
-@click.option("--signature", metavar="0x…", help="By a wallet that you proved to be yours.")
-@click.option("--event", metavar="EVENT", help="A collected message of your account that is the code.")
-def instruct(
-    node_dir: Path | None,
-    scope_id: str | None,
-    now: str | None,
-    as_json: bool,
-    user: str,
-    instruction: Any,
-    amount: str | None,
-    to: str | None,
-    from_epoch: int,
-    message: bool,
-    code: bool,
-    signature: str | None,
-    event: str | None,
-) -> None:
-    """Your own word about your payouts: decline, give away, hold, carry small amounts, be paid elsewhere, or clear all.
-
-    It is applied when a distribution is prepared; what you earned stays on record as it is.
-
-    Example: ledger instruct 0f9c… gift --to pool --amount 500 --message
-    """
-    from ledger.core.values import parse_amount
-    from ledger.flows.paying.instruct import Wish, draft
-    from ledger.flows.paying.instruct import instruct as flow
-
-    try:
-        credits = parse_amount(amount) if amount is not None else None
-    except ValueError as error:
-        raise UsageError(f"--amount: {error}") from None
-    wish = Wish(user, instruction, credits, to, from_epoch)
-    with session(node_dir, now) as run:
-        scope = run.scope_id(scope_id)
-        if message or code:
-            wanted = draft(run, scope, wish)
-            click.echo(wanted.signed_text if message else wanted.code, nl=False)
-            return
-        result = flow(run, scope, wish, signature=signature, event=event)
-    if as_json:
-        emit("instruction/1", {"changed": result.added, "instruction": result.instruction})
-        return
-    out(result.instruction.encode().decode())
-    note("on record; the next distribution goes by it" if result.added else "nothing changed: it is on record already")

@@ -55,6 +55,9 @@ scope_option = click.option("--scope", "scope_id", metavar="SCOPE", help="The sc
 epoch_option = click.option(
     "--epoch", "epoch_id", type=NUMBER, metavar="N", help="The epoch (default: the oldest that is not finalized)."
 )
+distribution_option = click.option(
+    "--number", "-n", type=NUMBER, metavar="N", help="The distribution (default: the last)."
+)
 actor_option = click.option(
     "--actor",
     envvar="LEDGER_ACTOR",

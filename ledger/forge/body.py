@@ -15,7 +15,8 @@ from ledger.core.records.epoch import Epoch
 from ledger.core.signing import signed_text
 from ledger.core.values import units_text
 from ledger.flows.amend import Amendment
-from ledger.flows.digest import Condition, Decision, Digest, Share
+from ledger.flows.conditions import Condition
+from ledger.flows.digest import Decision, Digest, Share
 from ledger.forge.amendments import amended_head
 from ledger.forge.markdown import block, code, folded, table
 

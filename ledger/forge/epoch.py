@@ -11,7 +11,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.place import Place
 from ledger.core.values import Timestamp
 from ledger.flows.amend import newest, next_version
-from ledger.flows.digest import Condition
+from ledger.flows.conditions import Condition
 from ledger.flows.session import EpochFolder, Session, open_session
 from ledger.flows.verify import guard
 from ledger.forge.clone import Clone, Workspace

@@ -15,7 +15,8 @@ from ledger.core.errors import InputError, LedgerError, StateError
 from ledger.core.place import Place
 from ledger.flows.amend import AmendmentFolder, amendment
 from ledger.flows.collect import collect
-from ledger.flows.digest import Condition, Digest, conditions, digest, ready
+from ledger.flows.conditions import Condition, conditions, ready
+from ledger.flows.digest import Digest, digest
 from ledger.flows.display import safe_text
 from ledger.flows.drafting import stated_or_draft
 from ledger.flows.ingest import Ingest

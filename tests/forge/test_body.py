@@ -13,7 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 from ledger.core.records.decisions import Objection
 from ledger.core.signing import signed_text
 from ledger.flows.completeness import StreamStatus
-from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest, ready
+from ledger.flows.conditions import ready
+from ledger.flows.digest import Decision, Digest, Share, Unclaimed, digest
 from ledger.flows.display import safe_text
 from ledger.forge.body import LIMIT, pull_body, pull_title
 from ledger.forge.markdown import code
