@@ -7,11 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import (
-    actor_option,
-    scope_options,
-    session,
-)
+from ledger.cli.options import actor_option, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 

@@ -8,15 +8,7 @@ from typing import BinaryIO
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import (
-    actor_option,
-    json_option,
-    node_option,
-    now_option,
-    options,
-    scope_options,
-    session,
-)
+from ledger.cli.options import actor_option, json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, note, out, plain, table
 from ledger.core.errors import UsageError
 

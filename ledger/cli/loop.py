@@ -13,7 +13,7 @@ from ledger.cli.output import note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.forge.pulls import Loop
+    from ledger.forge.loop import Loop
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def loop_over(node_dir: Path | None, now: str | None) -> Iterator[Loop]:
     """The loop over the node named, or the nearest one upwards, at the repository that it names."""
     from ledger.flows.session import find_node, open_session
     from ledger.forge.github import Forge
-    from ledger.forge.pulls import Loop
+    from ledger.forge.loop import Loop
 
     root, time = find_node(node_dir), moment(now)
     environ = dict(os.environ)

@@ -10,16 +10,7 @@ import click
 
 from ledger.cli import credentials
 from ledger.cli.group import Group
-from ledger.cli.options import (
-    json_option,
-    moment,
-    node_option,
-    now_option,
-    options,
-    password,
-    scope_options,
-    session,
-)
+from ledger.cli.options import json_option, moment, node_option, now_option, options, password, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 

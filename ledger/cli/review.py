@@ -7,11 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.decide import tell_draft
-from ledger.cli.options import (
-    actor_option,
-    epoch_options,
-    session,
-)
+from ledger.cli.options import actor_option, epoch_options, session
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 

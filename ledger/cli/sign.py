@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ledger.cli.loop import loop_over
-from ledger.cli.options import (
-    NUMBER,
-    epoch_options,
-    password,
-    session,
-)
+from ledger.cli.options import NUMBER, epoch_options, password, session
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import StateError, UsageError
 

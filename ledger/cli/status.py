@@ -7,15 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import (
-    epoch_options,
-    json_option,
-    node_option,
-    now_option,
-    options,
-    scope_options,
-    session,
-)
+from ledger.cli.options import epoch_options, json_option, node_option, now_option, options, scope_options, session
 from ledger.cli.output import emit, out, plain, safe_text, table
 
 

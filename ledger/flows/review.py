@@ -16,15 +16,7 @@ from ledger.core.windows import HOUR, later
 from ledger.flows.amend import review_amendment
 from ledger.flows.approvers import SetsToPin, sets_to_pin
 from ledger.flows.completeness import stream_statuses
-from ledger.flows.drafting import (
-    Draft,
-    completed,
-    draft,
-    preview,
-    require_order,
-    require_sound,
-    step_to_review,
-)
+from ledger.flows.drafting import Draft, completed, draft, preview, require_order, require_sound, step_to_review
 from ledger.flows.ingest import Ingest
 from ledger.flows.opening import RUN_ACTOR
 from ledger.flows.policy import apply_policy

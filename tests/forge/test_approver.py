@@ -17,7 +17,7 @@ from ledger.core.errors import DifferenceError, InputError, LedgerError, Signatu
 from ledger.core.values import parse_time
 from ledger.forge.approver import desk
 from ledger.forge.github import Forge
-from ledger.forge.pulls import Loop
+from ledger.forge.loop import Loop
 from tests.forge.test_clone import by_hand, git
 from tests.forge.test_loop import OPEN, REVIEW, SOON, Town, town
 from tests.nodes import KEYS

@@ -15,7 +15,7 @@ from ledger.core.values import parse_time
 from ledger.flows.session import open_session
 from ledger.forge.epoch import EpochBranch, Outcome
 from ledger.forge.github import Forge
-from ledger.forge.pulls import Loop
+from ledger.forge.loop import Loop
 from tests.forge.support import ACCOUNTS, forge_node
 from tests.forge.test_clone import git
 from tests.nodes import review_lines

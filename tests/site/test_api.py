@@ -29,7 +29,7 @@ from ledger.flows.session import locked
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
 from ledger.site.build import build_site
-from ledger.site.openapi import LOGS
+from ledger.site.routes import LOGS
 from ledger.store.layout import EPOCH_FILES
 from tests.nodes import WALLETS, at, make_node, set_in_scope, sign_as, signature
 

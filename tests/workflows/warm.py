@@ -25,7 +25,7 @@ LOADED = (
     "ledger.cli.app",
     "ledger.flows.verify",
     "ledger.forge.approver",
-    "ledger.forge.pulls",
+    "ledger.forge.loop",
     "ledger.site.build",
     "ledger.sources.git",
 )

@@ -14,12 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ledger.core import canonical
 from ledger.core.errors import FormatError
 from ledger.core.explain import explain
-from ledger.core.values import (
-    WIRE,
-    Node,
-    Number,
-    Scope,
-)
+from ledger.core.values import WIRE, Node, Number, Scope
 
 
 def as_tuples(value: Any, *names: str) -> Any:
