@@ -18,6 +18,7 @@ from ledger.core.planning import PlanOnRecord
 from ledger.core.settling import status
 from ledger.flows.identity import display_names
 from ledger.flows.paying.chains import refusing
+from ledger.flows.paying.elsewhere import paid_elsewhere
 from ledger.flows.paying.plan import latest, require_owed
 from ledger.flows.session import Session
 from ledger.rails.port import Order, Rail
@@ -68,6 +69,8 @@ def export(
 ) -> Exported:
     """Write the files of a plan that stands into `folder`, over every line that is not settled or on its way.
 
+    What failed is written again, unless another distribution took it over (told).
+
     Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing, a wallet would
     not take the asset (asked of the chain's node, where one is named) or the folder lies inside the node.
     """
@@ -91,6 +94,9 @@ def export(
     if template is not None:
         given["template"] = template.read_text("utf-8-sig")
     done = {ref for ref, entry in line_states(found.plan, found.settlements).items() if entry.state != "failed"}
+    for reference, number in paid_elsewhere(session, scope_id, found).items():
+        session.tell(f"{reference} is left out: distribution {number} pays it")
+        done.add(reference)
     lines = [line for line in found.plan.lines if line.reference not in done]
     missing = tuple(line.user_id for line in lines if not _complete(rail, people.get(line.user_id, {})))
     if missing and not skip_missing:

@@ -21,6 +21,7 @@ from ledger.core.settling import Course, repeated_evidence, require_acknowledged
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.flows.paying.bank import BankLine, read_bank_file
 from ledger.flows.paying.check import wallet_of
+from ledger.flows.paying.elsewhere import paid_elsewhere
 from ledger.flows.paying.plan import latest
 from ledger.flows.session import Session
 from ledger.store.append import append_records
@@ -52,10 +53,13 @@ def by_hand(
     references: Sequence[str] = (),
     evidence: Mapping[str, Any],
 ) -> Settled:
-    """Record a state of the lines named (none: all that are out) on somebody's word, with evidence marked as such."""
+    """Record a state of the lines named (none: all that are out) on somebody's word, with evidence marked as such.
+
+    A line that failed is owed again and no longer out: it is named, or it stays as it is.
+    """
 
     def entries(found: PlanOnRecord) -> list[Entry]:
-        return [(reference, state, evidence) for reference in references] or [(None, state, evidence)]
+        return [(reference, state, evidence) for reference in references] or _those_out(found, state, evidence)
 
     return _record(session, scope_id, distribution, entries)
 
@@ -120,7 +124,7 @@ def by_transaction(
             raise InputError("a transaction settles tokens", hint="Settle currencies with --bank, or by hand.")
         if chain is None:
             note = f"transaction {tx_hash}, not checked: no LEDGER_RPC_URL"
-            return [(None, "submitted", {"kind": "hand", "note": note, "transaction": tx_hash})]
+            return _those_out(found, "submitted", {"kind": "hand", "note": note, "transaction": tx_hash})
         return _checked(found, tx_hash, chain, confirmations)
 
     return _record(session, scope_id, distribution, entries)
@@ -226,6 +230,30 @@ def acknowledge(session: Session, scope_id: str, distribution: int | None, refer
     return _record(session, scope_id, distribution, entries)
 
 
+def _those_out(found: PlanOnRecord, state: str, evidence: Mapping[str, Any]) -> list[Entry]:
+    """What is said of all lines that are out: in one entry or, where others failed, in one for each.
+
+    StateError where that would take a failed line for one that is out, or one reference for several lines.
+    """
+    states, plan = line_states(found.plan, found.settlements), found.plan
+    failed = [reference for reference, entry in states.items() if entry.state == "failed"]
+    said_before = any(
+        (entry.reference, entry.state, dict(entry.evidence)) == (None, state, dict(evidence))
+        for entry in found.settlements
+    )
+    if not failed or said_before:
+        return [(None, state, evidence)]
+    out = [ref for ref in plan.by_reference if ref not in states or states[ref].state == "submitted"]
+    if not out or evidence.get("kind") != "hand":
+        raise StateError(
+            f"{len(failed)} lines failed and are owed again, among them {failed[0]}",
+            path=found.path,
+            rule="PAID_ONCE",
+            hint="Say which lines this is about, each with --line (by --ref each with a reference of its own).",
+        )
+    return [(reference, state, evidence) for reference in out]
+
+
 def _settled(found: PlanOnRecord) -> set[str]:
     states = line_states(found.plan, found.settlements)
     return {reference for reference, entry in states.items() if entry.state == "settled"}
@@ -241,6 +269,7 @@ def _record(
         found = latest(session, scope_id, distribution)
         _require_place(session, scope_id, found)
         course = Course(found.plan, found.stands_at, found.settlements)
+        elsewhere = paid_elsewhere(session, scope_id, found)
         said = {_said(entry) for entry in found.settlements}
         before, added = list(found.settlements), []
         for reference, state, evidence in entries(found):
@@ -263,6 +292,9 @@ def _record(
             if record.evidence.get("kind") == "recipient_ack":
                 require_acknowledged(found.plan, record)
             course.add(record)
+            if record.reference in elsewhere and state != "failed":
+                number = elsewhere[record.reference]
+                session.tell(f"{record.reference} is paid by distribution {number} too: see that one of them is not")
             before.append(record)
             added.append(record)
         _require_unused(session, found, before)
