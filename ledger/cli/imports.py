@@ -14,7 +14,7 @@ from ledger.cli.output import emit, note, out, plain, safe_text, table
 
 if TYPE_CHECKING:
     from ledger.core.history import System
-    from ledger.flows.importing import Report
+    from ledger.flows.importing.terms import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 SHOWN = 10
@@ -61,7 +61,7 @@ def sourcecred(folder: Path, rate: int | None, write: bool, as_json: bool, **giv
 
     Example: ledger import sourcecred ../cred --credits-per-unit 1000 --origin https://example.org/cred --write
     """
-    from ledger.flows.importing import import_sourcecred
+    from ledger.flows.importing.sourcecred import import_sourcecred
 
     with session(given["node_dir"], given["now"], given["actor"], quiet=as_json) as run:
         terms = _terms(given, rate, 18)
@@ -114,7 +114,7 @@ def undo(
 
     Example: ledger import undo sourcecred
     """
-    from ledger.flows.importing import undo as flow
+    from ledger.flows.importing.bring import undo as flow
 
     with session(node_dir, now, actor) as run:
         changed = flow(run, run.scope_id(scope_id), system)
@@ -125,7 +125,7 @@ def undo(
 
 
 def _terms(given: dict[str, Any], rate: int | None, decimals: int) -> Any:
-    from ledger.flows.importing import Terms
+    from ledger.flows.importing.terms import Terms
 
     accounts: BinaryIO | None = given["accounts"]
     return Terms(
@@ -142,7 +142,7 @@ def _terms(given: dict[str, Any], rate: int | None, decimals: int) -> Any:
 def _list(
     system: System, file: Path, rate: int | None, decimals: int, write: bool, as_json: bool, given: dict[str, Any]
 ) -> None:
-    from ledger.flows.importing import import_list
+    from ledger.flows.importing.lists import import_list
 
     with session(given["node_dir"], given["now"], given["actor"], quiet=as_json) as run:
         terms = _terms(given, rate, decimals)

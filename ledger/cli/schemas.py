@@ -194,7 +194,7 @@ def _epochs() -> Named:
 def _people() -> Named:
     from ledger.core.evaluate import UnresolvedAccount
     from ledger.flows.identity import BoundAccount, Owed, OwedTotal
-    from ledger.flows.importing import Report
+    from ledger.flows.importing.terms import Report
     from ledger.flows.peers import PeerCheck, known_peers
 
     waiting = shape(Owed, account=shape(UnresolvedAccount, units=AMOUNT))

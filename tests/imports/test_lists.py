@@ -9,7 +9,8 @@ import pytest
 
 from ledger.core.errors import InputError, StateError
 from ledger.core.history import Contribution, System
-from ledger.flows.importing import Report, Terms, import_list
+from ledger.flows.importing.lists import import_list
+from ledger.flows.importing.terms import Report, Terms
 from ledger.imports.people import all_contributors, minor_units, open_collective, table
 from ledger.site.brought import brought_along
 from ledger.store.payments import on_disk

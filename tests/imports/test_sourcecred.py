@@ -12,7 +12,9 @@ import pytest
 from ledger.core.errors import InputError, StateError
 from ledger.flows.approvers import propose
 from ledger.flows.collect import collect
-from ledger.flows.importing import Report, Terms, import_sourcecred, undo
+from ledger.flows.importing.bring import undo
+from ledger.flows.importing.sourcecred import import_sourcecred
+from ledger.flows.importing.terms import Report, Terms
 from ledger.flows.paying.opening import sign_openings
 from ledger.flows.verify import verify
 from ledger.imports.scores import MERGED, NO_SCORES, OTHER_SCORES, SAME, compute_again, read_scores, split_budget
