@@ -16,8 +16,8 @@ from eth_account.messages import encode_defunct
 from benchmarks.generate import ANCHOR, NODE, SCOPE, write_epoch, write_identities
 from ledger.compute.derive import derive
 from ledger.compute.engine import Engine
-from ledger.core.approvers import set_text
 from ledger.core.lifecycle import pin_to
+from ledger.core.records.approvers import set_text
 from ledger.core.records.epoch import Transition
 from ledger.core.records.statement import Signature, Statement
 from ledger.core.signing import normalize_signature, signed_text

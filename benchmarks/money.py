@@ -19,10 +19,10 @@ from eth_account.messages import encode_defunct
 from benchmarks.finished import KEY
 from benchmarks.generate import ANCHOR, NODE, SCOPE
 from ledger.chain.rpc import Transaction, Transfer
-from ledger.core.approvers import set_text
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.distribution import Plan, PlanLine
 from ledger.core.proof import Challenge
+from ledger.core.records.approvers import set_text
 from ledger.core.records.decisions import Binding
 from ledger.core.records.epoch import Epoch, Transition, weight_config_hash
 from ledger.core.values import UserId, checksummed, parse_time, timestamp

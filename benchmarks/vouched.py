@@ -15,9 +15,9 @@ import coincurve
 from eth_account import Account
 
 from benchmarks.generate import ANCHOR, NODE, SCOPE, line_of, time_of, user_of, write_epoch, write_identities
-from ledger.core.approvers import set_text
 from ledger.core.keccak import keccak
 from ledger.core.receipts import Receipt, decision_text, receipt_text
+from ledger.core.records.approvers import set_text
 from ledger.core.values import parse_time
 from ledger.flows.approvers import propose, sign_set
 from ledger.flows.session import open_session

@@ -14,8 +14,9 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from ledger.core.approvers import set_text, to_sign
 from ledger.core.canonical import sha256_hex
+from ledger.core.nextset import to_sign
+from ledger.core.records.approvers import set_text
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
 from ledger.flows.approvers import propose, sign_set

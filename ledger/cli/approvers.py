@@ -14,7 +14,7 @@ from ledger.cli.output import emit, note, out, table
 from ledger.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from ledger.core.approvers import ApproverSet
+    from ledger.core.records.approvers import ApproverSet
 
 
 @click.group(cls=Group)
@@ -36,7 +36,7 @@ def message(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 
     Example: ledger approvers message | my-wallet sign
     """
-    from ledger.core.approvers import set_text
+    from ledger.core.records.approvers import set_text
     from ledger.flows.approvers import waiting
 
     with session(node_dir, now) as run:
@@ -105,7 +105,7 @@ def status(node_dir: Path | None, scope_id: str | None, now: str | None, as_json
 
     Example: ledger approvers status --scope default
     """
-    from ledger.core.approvers import to_sign
+    from ledger.core.nextset import to_sign
     from ledger.flows.approvers import require_chain
     from ledger.flows.trust import trust_of
 

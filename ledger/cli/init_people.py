@@ -26,8 +26,8 @@ class Ground:
 
     def text(self, person: str) -> str:
         """What `person` signs. UsageError for an id that settings would not take, or a name with line breaks in it."""
-        from ledger.core.config import PERSON_PATTERN
         from ledger.core.proof import approver_text
+        from ledger.core.values import PERSON_PATTERN
 
         if re.fullmatch(PERSON_PATTERN, person, re.ASCII) is None or not self.place.isprintable():
             raise UsageError(

@@ -39,7 +39,7 @@ def review(
 
     Example: ledger review --accept-gap chat
     """
-    from ledger.core.approvers import to_sign
+    from ledger.core.nextset import to_sign
     from ledger.flows.ingest import Ingest
     from ledger.flows.opening import RUN_ACTOR
     from ledger.flows.review import repin as repin_flow

@@ -78,8 +78,9 @@ def _general() -> Named:
 
 
 def _epochs() -> Named:
-    from ledger.core.approvers import ApproverSet, ApproverSignature, Progress
+    from ledger.core.approvers import Progress
     from ledger.core.evaluate import EventOutcome, Finding, Total, UnresolvedAccount
+    from ledger.core.records.approvers import ApproverSet, ApproverSignature
     from ledger.core.records.decisions import Award, Curation, Override, PoolComponent
     from ledger.core.records.statement import Signature, Statement
     from ledger.flows.amend import Amendment

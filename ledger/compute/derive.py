@@ -11,11 +11,12 @@ from typing import Protocol
 
 from ledger.compute.budget import projected_rules
 from ledger.compute.loaded import LoadedEpoch
-from ledger.core.approvers import Chain, named_by
+from ledger.core.approvers import Chain
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import FormatError
 from ledger.core.evaluate import Evaluation
 from ledger.core.lifecycle import Pin, pin_to
+from ledger.core.nextset import named_by
 from ledger.core.pool import Computed
 from ledger.core.records.decisions import Award, Binding, PoolComponent
 from ledger.core.records.epoch import Epoch

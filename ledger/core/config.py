@@ -15,12 +15,14 @@ from ledger.core.explain import explain, place
 from ledger.core.pool import AnyRule, FixedV1, Rule
 from ledger.core.records.epoch import ALGORITHM, KindKey, Length, Unit, Unresolved, WeightTable
 from ledger.core.values import (
+    PERSON_PATTERN,
     Address,
     AmountCredits,
     EventType,
     Name,
     Node,
     NodePath,
+    PersonId,
     Scope,
     Text,
     Timestamp,
@@ -49,8 +51,6 @@ def _quoted(value: object) -> object:
 
 
 ConfigWallet = Annotated[Address, BeforeValidator(_quoted)]
-PERSON_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
-PersonId = Annotated[Text, Field(pattern=PERSON_PATTERN)]
 SITE_PATTERN = r"^(https?://[!-~]+)?$"
 REPOSITORY_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100})?$"
 LICENSE_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9.+-]{0,63})?$"

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.core.approvers import ApproverSet, Chain, Member, holder
+from ledger.core.approvers import Chain
 from ledger.core.errors import FormatError, StateError
 from ledger.core.evaluate import Finding
+from ledger.core.records.approvers import ApproverSet, Member, holder
 from ledger.core.records.epoch import State, Transition
 from ledger.core.values import Hash
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ledger.core.approvers import ApproverSet, Chain, IssuerRights
+from ledger.core.approvers import Chain
 from ledger.core.errors import SignatureError
 from ledger.core.evaluate import Finding
 from ledger.core.receipts import Decision, Receipt, ReceiptAct, decision_text, receipt_text
+from ledger.core.records.approvers import ApproverSet, IssuerRights
 from ledger.core.records.decisions import Binding
 from ledger.core.signing import recover_signer
 from ledger.core.values import EventId, Hash, Timestamp

@@ -41,6 +41,7 @@ EVENT_ID_PATTERN = r"^[!-~]{1,512}$"
 ACCOUNT_PATTERN = r"^[!-~]{1,256}$"
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 TYPE_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+PERSON_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 AWARD_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 META_KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
 ADDRESS_PATTERN = r"^0x[0-9a-fA-F]{40}$"
@@ -153,6 +154,7 @@ EventType = Annotated[str, StringConstraints(pattern=TYPE_PATTERN)]
 Number = Annotated[int, Field(ge=1, le=999_999_999)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Text = Annotated[str, AfterValidator(_clean)]
+PersonId = Annotated[Text, StringConstraints(pattern=PERSON_PATTERN)]
 Reason = Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), AfterValidator(_clean)]
 NodePath = Annotated[str, AfterValidator(_clean), AfterValidator(_inside)]
 Wallet = Annotated[Address, StringConstraints(pattern=ADDRESS_PATTERN), AfterValidator(_stored_address)]

@@ -9,18 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.core.approvers import (
-    RULE,
-    ApproverSet,
-    ApproverSignature,
-    Chain,
-    named_by,
-    next_set,
-    set_text,
-    to_propose,
-    to_sign,
-)
+from ledger.core.approvers import RULE, Chain
 from ledger.core.errors import ConfigError, SignatureError, StateError, UsageError
+from ledger.core.nextset import named_by, next_set, to_propose, to_sign
+from ledger.core.records.approvers import ApproverSet, ApproverSignature, set_text
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.flows.keystore import keystore_signature
 from ledger.flows.session import Session

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from ledger.core.approvers import set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.config import DEFAULT_ANCHOR
 from ledger.core.errors import InputError
+from ledger.core.nextset import to_sign
+from ledger.core.records.approvers import set_text
 from ledger.core.signing import signed_text
 from ledger.core.values import Timestamp, parse_time
 from ledger.core.windows import DAY, HOUR, Calendar, Window, later

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from ledger.compute.derive import Derived
-from ledger.core.approvers import ApproverSet, to_sign
+from ledger.core.nextset import to_sign
 from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.pool import RULE_ACTOR
+from ledger.core.records.approvers import ApproverSet
 from ledger.core.records.decisions import Objection
 from ledger.core.samework import SAME_WORK
 from ledger.core.spam import POLICY_ACTOR

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger.core.approvers import ApproverSet, Chain, holder
+from ledger.core.approvers import Chain
 from ledger.core.bounds import FILE_BYTES
 from ledger.core.canonical import decode, sha256_hex
 from ledger.core.errors import FormatError, SignatureError
@@ -20,6 +20,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.merkle import merkle_root
 from ledger.core.place import Place
+from ledger.core.records.approvers import ApproverSet, holder
 from ledger.core.records.decisions import Binding
 from ledger.core.records.statement import Signature, Statement
 from ledger.core.recover import recover_signer

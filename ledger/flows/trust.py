@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.core.approvers import RULE, Chain, named_by, to_propose
+from ledger.core.approvers import RULE, Chain
 from ledger.core.config import ScopeSettings
 from ledger.core.evaluate import Finding
+from ledger.core.nextset import named_by, to_propose
 from ledger.core.values import Hash
 from ledger.store import layout
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ledger.core.approvers import set_text, to_sign
 from ledger.core.errors import DifferenceError, InputError, StateError
+from ledger.core.nextset import to_sign
 from ledger.core.place import parse_branch
+from ledger.core.records.approvers import set_text
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.digest import Digest, digest
 from ledger.flows.sign import check_signer, current_statement

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ledger.core.approvers import ApproverSet, set_text
+from ledger.core.records.approvers import ApproverSet, set_text
 from ledger.core.records.epoch import Epoch
 from ledger.core.signing import signed_text
 from ledger.core.values import units_text

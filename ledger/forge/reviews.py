@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ledger.core.approvers import ApproverSignature, set_text, to_sign
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import LedgerError, SignatureError
+from ledger.core.nextset import to_sign
+from ledger.core.records.approvers import ApproverSignature, set_text
 from ledger.core.records.statement import Signature
 from ledger.core.signing import normalize_signature, recover_signer, signed_text
 from ledger.flows.approvers import sign_set

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ledger.compute.derive import Derived
-from ledger.core.approvers import named_by
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.evaluate import EventOutcome
+from ledger.core.nextset import named_by
 from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records.decisions import Binding
 from ledger.core.records.epoch import weight_config_hash

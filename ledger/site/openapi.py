@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.config import EpochSettings, Route, SpamRule
 from ledger.core.records.activity import ActivityEvent
+from ledger.core.records.approvers import ApproverSet, ApproverSignature
 from ledger.core.records.decisions import Binding
 from ledger.core.records.epoch import AmendmentReason, Epoch
 from ledger.core.records.record import Record

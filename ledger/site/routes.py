@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.records.activity import ActivityEvent, Collection, Cursor
+from ledger.core.records.approvers import ApproverSet, ApproverSignature
 from ledger.core.records.decisions import Award, Binding, Curation, Objection, Override, PoolComponent
 from ledger.core.records.epoch import Transition
 from ledger.core.records.record import Record

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from ledger.core.approvers import RULE, named_by
+from ledger.core.approvers import RULE
 from ledger.core.config import ScopeSettings
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
+from ledger.core.nextset import named_by
 from ledger.core.settling import approvers_of
 from ledger.core.statementlog import Final, log_findings
 from ledger.core.values import NodeId, ScopeId, Timestamp

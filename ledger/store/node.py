@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from ledger.core.approvers import ApproverSet, ApproverSignature, Chain, build_chain
+from ledger.core.approvers import Chain, build_chain
 from ledger.core.awards import standing_awards
 from ledger.core.bounds import FOLDERS
 from ledger.core.canonical import decode, read_objects, sha256_hex
@@ -26,6 +26,7 @@ from ledger.core.lifecycle import Pin, pin_of, state_of
 from ledger.core.place import Place as Where
 from ledger.core.pool import standing_components
 from ledger.core.records.activity import ActivityEvent, Collection, Cursor
+from ledger.core.records.approvers import ApproverSet, ApproverSignature
 from ledger.core.records.decisions import Award, Binding, Curation, Objection, Override, PoolComponent
 from ledger.core.records.epoch import Epoch, State, Transition
 from ledger.core.records.record import Record

@@ -12,7 +12,8 @@ import yaml
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from ledger.core.approvers import set_text, to_sign
+from ledger.core.nextset import to_sign
+from ledger.core.records.approvers import set_text
 from ledger.core.signing import signed_text
 from ledger.flows.approvers import sign_set
 from ledger.flows.attest import attest, message

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ledger.core.approvers import ApproverSet
 from ledger.core.attest import attested_text
 from ledger.core.canonical import decode, encode
 from ledger.core.records.activity import payload_hash
+from ledger.core.records.approvers import ApproverSet
 from ledger.core.records.statement import Attestation, Statement
 from ledger.core.signing import CURVE_ORDER
 from ledger.core.values import checksummed, parse_time

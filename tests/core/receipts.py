@@ -9,9 +9,10 @@ from typing import Any
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from ledger.core.approvers import ApproverSet, Chain, IssuerRights, Member
+from ledger.core.approvers import Chain
 from ledger.core.receiptlog import Problem, ReceiptBook, Wallets
 from ledger.core.receipts import Receipt, ReceiptAct, decision_text, receipt_hash, receipt_text
+from ledger.core.records.approvers import ApproverSet, IssuerRights, Member
 from ledger.core.records.decisions import Binding
 from ledger.core.values import Timestamp
 from tests.core.samples import NODE, user

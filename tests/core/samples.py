@@ -6,9 +6,9 @@ import hashlib
 import uuid
 from typing import Any
 
-from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.canonical import encode
 from ledger.core.records.activity import ActivityEvent, Collection, Cursor, payload_hash
+from ledger.core.records.approvers import ApproverSet, ApproverSignature
 from ledger.core.records.decisions import Award, Binding, Curation, Override, PoolComponent
 from ledger.core.records.epoch import Epoch, Transition
 from ledger.core.records.record import Record

@@ -11,18 +11,10 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from ledger.core.approvers import (
-    ApproverSet,
-    ApproverSignature,
-    Chain,
-    build_chain,
-    named_by,
-    next_set,
-    set_text,
-    to_propose,
-    to_sign,
-)
+from ledger.core.approvers import Chain, build_chain
 from ledger.core.config import ScopeSettings
+from ledger.core.nextset import named_by, next_set, to_propose, to_sign
+from ledger.core.records.approvers import ApproverSet, ApproverSignature, set_text
 from ledger.core.values import Timestamp
 from tests.core.samples import NODE
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from ledger.core.approvers import ApproverSet, build_chain
+from ledger.core.approvers import build_chain
 from ledger.core.errors import FormatError, StateError
 from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import ALLOWED, RULE, STEPS, Pin, pin_of, require, state_of
+from ledger.core.records.approvers import ApproverSet
 from ledger.core.records.epoch import STATES, Transition
 from tests.core.samples import SOME_HASH, record
 

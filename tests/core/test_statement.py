@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from ledger.core.approvers import Member, approver_set_hash
 from ledger.core.canonical import decode, sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.evaluate import Evaluation, Total, UnresolvedAccount
 from ledger.core.lifecycle import Pin
 from ledger.core.merkle import merkle_root
 from ledger.core.pool import Computed
+from ledger.core.records.approvers import Member, approver_set_hash
 from ledger.core.records.statement import Allocation, LogPin, PrefixPin, Statement
 from ledger.core.signing import signed_text
 from ledger.core.statement import FileHashes, StatementInputs, build_statement

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from ledger.core.approvers import ApproverSet, ApproverSignature
 from ledger.core.canonical import decode
 from ledger.core.distribution import Cover, LeftOut, Opening, Plan, PlanLine, PlanSignature, Rate, Settlement, Waiver
 from ledger.core.instructions import Instruction
 from ledger.core.invariants import INVARIANTS, SCOPE_INVARIANTS
-from ledger.core.records import activity, decisions, epoch
+from ledger.core.records import activity, approvers, decisions, epoch
 from ledger.core.records import statement as ending
 from ledger.core.records.record import Record
 from ledger.core.records.statement import Statement
@@ -27,10 +26,10 @@ SPEC = (ROOT / "docs/spec.md").read_text("utf-8")
 GOLDEN = ROOT / "data/epochs"
 MODELS = [
     model
-    for stage in (activity, decisions, epoch, ending)
+    for stage in (activity, approvers, decisions, epoch, ending)
     for model in vars(stage).values()
     if isinstance(model, type) and issubclass(model, Record) and not model.__subclasses__()
-] + [ApproverSet, ApproverSignature, LogLine]
+] + [LogLine]
 
 
 def statement(scope: str, number: int) -> Statement:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.approvers import set_text
 from ledger.core.errors import SignatureError, StateError
+from ledger.core.records.approvers import set_text
 from ledger.flows.approvers import new_root, propose, sign_set, waiting
 from ledger.flows.collect import collect
 from ledger.flows.identity import bind

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.approvers import ApproverSet
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
 from ledger.core.records.activity import payload_hash
+from ledger.core.records.approvers import ApproverSet
 from ledger.core.records.epoch import weight_config_hash
 from ledger.core.signing import CURVE_ORDER
 from ledger.flows.collect import collect

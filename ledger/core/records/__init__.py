@@ -1,1 +1,1 @@
-"""Records of a node's files as strict, frozen models (specification, section 3), a file for each stage of an epoch."""
+"""Records of a node's files as strict, frozen models (specification, section 3)."""
