@@ -16,6 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import ConfigError, LedgerError
 from ledger.core.values import Address, checksummed
 
@@ -129,8 +130,8 @@ class JsonRpc:
             reason = getattr(error, "reason", error)
             raise self._error(method, f"did not answer ({type(reason).__name__})") from None
         try:
-            found = json.loads(raw) if len(raw) <= MAX_ANSWER else None
-        except (ValueError, RecursionError):
+            found = foreign_json(raw) if len(raw) <= MAX_ANSWER else None
+        except ValueError:
             found = None
         if not isinstance(found, dict) or found.get("id") != self._count:
             raise self._error(method, "gave no JSON-RPC answer to the question")

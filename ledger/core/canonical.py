@@ -75,6 +75,17 @@ def nesting(raw: bytes) -> int:
     return max(accumulate(1 if mark in b"[{" else -1 for mark in brackets), default=0)
 
 
+def foreign_json(data: bytes | str, **options: Any) -> Any:
+    """The value of JSON that no node wrote, by the standard library's options; ValueError for what is none.
+
+    So also what nests deeper than NESTING, before the parser goes down it (see `nesting`).
+    """
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if raw.count(b"{") + raw.count(b"[") > NESTING and nesting(raw) > NESTING:
+        raise ValueError("nested too deeply")
+    return json.loads(data, **options)
+
+
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_refuse_pairs,
     parse_float=_refuse_number,

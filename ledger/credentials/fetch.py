@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import FormatError, SourceError
 
 MOST_BYTES = 4_000_000
@@ -44,8 +44,8 @@ def fetch_object(url: str) -> dict[str, Any]:
 def parse_object(data: bytes, where: str) -> dict[str, Any]:
     """The JSON object of these bytes; FormatError otherwise."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = foreign_json(data)
+    except ValueError:
         raise FormatError("holds no JSON object", path=where) from None
     if not isinstance(value, dict):
         raise FormatError("holds no JSON object", path=where)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import encode, foreign_json
 from ledger.core.errors import FormatError, SignatureError
 
 if TYPE_CHECKING:
@@ -123,8 +122,8 @@ def _check_es256k(token: Token, jwk: Mapping[str, Any]) -> None:
 
 def _object(part: str) -> dict[str, Any]:
     try:
-        value = json.loads(un_b64url(part).decode("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
+        value = foreign_json(un_b64url(part).decode("utf-8"), object_pairs_hook=_once)
+    except ValueError:
         raise FormatError("holds no JSON object", hint=_HINT) from None
     if not isinstance(value, dict):
         raise FormatError("holds no JSON object", hint=_HINT)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import CredentialsError, InputError
 
 
@@ -19,7 +19,7 @@ def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"keystore cannot be read: {error}", path=str(keystore)) from None
     try:
-        form = json.loads(content)
+        form = foreign_json(content)
     except ValueError:
         form = None
     if not isinstance(form, dict) or not {"crypto", "Crypto"} & set(form):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.core.canonical import clean_text
+from ledger.core.canonical import clean_text, foreign_json
 from ledger.core.errors import InputError
+from ledger.core.tables import Form, read_rows
 from ledger.core.values import Timestamp, parse_time
 from ledger.imports.found import Alias, HistoryDraft, Identity
 
@@ -67,8 +67,12 @@ def all_contributors(data: bytes, name: str) -> Listed:
                 link = kind.get("url") if isinstance(kind, dict) else None
                 what = kind["type"] if isinstance(kind, dict) else kind
                 found.did(login, str(what), None, {"url": clean_text(str(link))[:300]} if link else {})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is no .all-contributorsrc ({type(error).__name__}: {error})", path=name) from None
+    except ValueError as error:
+        raise InputError(f"is no .all-contributorsrc: {error}", path=name) from None
+    except (AttributeError, KeyError, TypeError):
+        raise InputError(
+            "is no .all-contributorsrc: `contributors` lists people, each with a `login` and `contributions`", path=name
+        ) from None
     return found
 
 
@@ -89,20 +93,27 @@ def open_collective(data: bytes, name: str) -> Listed:
             facts = {"amount": _units(row.get("totalAmountDonated")), "currency": _code(row.get("currency"))}
             kept = {key: value for key, value in facts.items() if value}
             found.did(slug, str(row["role"]).lower(), _day(row.get("createdAt")), kept)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
+        raise InputError(f"is no list of members as Open Collective exports it: {error}", path=name) from None
+    except (AttributeError, KeyError, TypeError):
         raise InputError(
-            f"is no list of members as Open Collective exports it ({type(error).__name__}: {error})", path=name
+            "is no list of members as Open Collective exports it: each has a `profile` and a `role`", path=name
         ) from None
     return found
 
 
+_TABLE = Form(("person",), "Put this line right and run the command again; nothing of the file was taken.")
+
+
 def table(data: bytes, name: str, decimals: int) -> Listed:
     """A CSV with a header: `person`, and where there are any `provider` and `account`, `kind`, `date`, `link`,
-    `quantity`, `balance` and `earned` (units with at most `decimals` decimals). InputError names the line."""
+    `quantity`, `balance` and `earned` (units with at most `decimals` decimals). A person has one balance, however many
+    rows there are of him. InputError names the line."""
     found = Listed()
-    for number, row in _table(data, name, "person"):
+    balances: dict[str, int] = {}
+    for number, row in read_rows(data, name, _TABLE):
         try:
-            who = _word(row["person"])
+            who = _word(row.get("person"))
             person = found.person(who, who, number)
             provider, account = row.get("provider") or "", row.get("account") or ""
             if bool(provider) != bool(account):
@@ -110,13 +121,18 @@ def table(data: bytes, name: str, decimals: int) -> Listed:
             if provider and all((each.provider, each.account) != (provider, account) for each in person.aliases):
                 person.aliases.append(Alias(provider, account, account, number))
             if row.get("kind"):
-                facts = {key: clean_text(row[key] or "")[:300] for key in ("link", "quantity") if row.get(key)}
+                facts = {key: clean_text(row[key])[:300] for key in ("link", "quantity") if row.get(key)}
                 day = row.get("date") or ""
                 at = _day(day)
                 if day and at is None:
                     raise ValueError(f"{day[:30]!r} is no date: write 2024-05-31, or leave it empty")
-                found.did(who, row["kind"] or "", at, facts)
+                found.did(who, row["kind"], at, facts)
             if row.get("balance") or row.get("earned"):
+                if who in balances:
+                    raise ValueError(
+                        f"{who[:40]!r} has a balance in line {balances[who]} already; give each person one"
+                    )
+                balances[who] = number
                 balance = minor_units(row.get("balance") or "0", decimals)
                 earned = max(balance, minor_units(row.get("earned") or "0", decimals))
                 amounts = {"balance_minor": str(balance), "earned_minor": str(earned)}
@@ -135,7 +151,7 @@ def minor_units(text: str, decimals: int) -> int:
 
 
 def _json(data: bytes) -> Any:
-    return json.loads(data, parse_float=str)
+    return foreign_json(data, parse_float=str)
 
 
 def _table(data: bytes, name: str, needed: str) -> Iterator[tuple[int, dict[str, str | None]]]:

@@ -7,7 +7,6 @@ older week are usually gone: then nobody can compute it again, and the reason is
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from bisect import bisect_left
@@ -15,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import InputError
 from ledger.imports.sourcecred import Given
 
@@ -44,7 +44,7 @@ def read_scores(data: bytes, name: str) -> Scores:
             data = packed.decompress(data, LARGEST)
             if packed.unconsumed_tail:
                 raise ValueError("larger than 512 MB")
-        value = json.loads(data)
+        value = foreign_json(data)
         value = value[1] if isinstance(value, list) else value
         people = value.get("participants")
         if people is not None:

@@ -6,10 +6,9 @@ what an event is worth. Whatever has no kind here is told in a comment.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
-from ledger.core.canonical import clean_text
+from ledger.core.canonical import clean_text, foreign_json
 from ledger.core.errors import InputError
 
 DEFAULTS: dict[str, Decimal] = {
@@ -46,7 +45,7 @@ def proposed_weights(data: bytes | None, name: str, plugins: set[str]) -> str:
     """
     found, unknown = dict(DEFAULTS), []
     try:
-        value = json.loads(data, parse_float=Decimal, parse_int=Decimal) if data else {}
+        value = foreign_json(data, parse_float=Decimal, parse_int=Decimal) if data else {}
         value = value[1] if isinstance(value, list) else value
         nodes = value.get("nodeWeights", {})
         edges = value.get("edgeWeights", {})

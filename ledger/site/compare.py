@@ -6,7 +6,6 @@ The list is the one beside us and never the one that is fetched; nothing of what
 from __future__ import annotations
 
 import http.client
-import json
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ledger.core.canonical import sha256_hex
+from ledger.core.canonical import foreign_json, sha256_hex
 from ledger.core.errors import InputError
 from ledger.site.api import ROOT
 
@@ -103,7 +102,7 @@ def _is_loopback(host: str) -> bool:
 def _index(site: Path) -> dict[str, Any]:
     path = site / INDEX
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        found: dict[str, Any] = foreign_json(path.read_bytes())
     except FileNotFoundError:
         hint = "Build it with `ledger site build --out DIR` and name DIR with --site."
         raise InputError("there is no built site", path=str(path), hint=hint) from None
@@ -141,7 +140,7 @@ def _left_behind(opener: urllib.request.OpenerDirector, base: str, expected: Set
     """Files that the index there lists and ours does not: of an older or of another build."""
     answer = _fetch(opener, base, INDEX, MOST_INDEX_BYTES, "all")
     try:
-        listed = {str(entry["path"]) for entry in json.loads(answer)["files"]} if isinstance(answer, bytes) else set()
+        listed = {str(entry["path"]) for entry in foreign_json(answer)["files"]} if isinstance(answer, bytes) else set()
     except (ValueError, TypeError, KeyError):
         return
     for path in sorted(listed - expected):

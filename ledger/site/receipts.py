@@ -5,12 +5,11 @@ The rules are those of `ledger.core.receiptlog`, without the signatures' recover
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import encode, foreign_json
 from ledger.core.errors import ConfigError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.receiptevents import states_by
@@ -166,7 +165,7 @@ def issuer_document(node: Node) -> tuple[str, bytes] | None:
     if data is None or not node.settings.site_url:
         return None
     try:
-        keys = read_public_keys(json.loads(data))
+        keys = read_public_keys(foreign_json(data))
     except ValueError:
         raise ConfigError("holds no JSON", path=KEYS_FILE) from None
     did = did_web(node.settings.site_url.rstrip("/"))

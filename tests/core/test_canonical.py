@@ -17,6 +17,7 @@ from ledger.core.canonical import (
     clean_text,
     decode,
     encode,
+    foreign_json,
     is_clean,
     read_objects,
     sha256_hex,
@@ -303,3 +304,11 @@ def test_all_keys_of_records_are_ascii_so_that_all_sortings_agree() -> None:
         with pytest.raises(FormatError, match=field):
             record(model, **{field: {"é": 1}})
     assert record("event", metadata={"e": user(1), "wallet": WALLET, "at": TIME}).metadata["wallet"] == WALLET
+
+
+def test_json_of_strangers_is_refused_by_its_depth_before_it_is_read() -> None:
+    assert foreign_json(b'{"a": [1.50]}', parse_float=str) == {"a": ["1.50"]}
+    assert foreign_json('["' + "[" * 99 + '"]') == ["[" * 99]
+    for deep in (b"[" * 200_000, '{"a":' + "[" * 33 + "]" * 33 + "}"):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            foreign_json(deep)

@@ -85,11 +85,12 @@ def test_balances_of_a_table_open_a_book_at_a_stated_rate_and_only_one_system_br
     [
         (b"person,balance\nann,1.234\n", "at most 2 decimals"),
         (b"person,balance\nann,-3\n", "no amount"),
-        (b"name\nann\n", "no column person"),
+        (b"name\nann\n", "header lacks person"),
+        (b"person,kind,balance\nann,talk,12.5\nann,code,12.5\n", "'ann' has a balance in line 2 already"),
         (b"person,provider\nann,github\n", "go together"),
         (b"person,kind,date\nann,talk,yesterday\n", "no date"),
         (b"person\nann@example.org\n", "no mail address"),
-        (b"person\n\xff\n", "no CSV in UTF-8"),
+        (b"person\n\xff\n", "not UTF-8"),
     ],
 )
 def test_a_row_that_cannot_be_taken_is_named_with_its_line(data: bytes, why: str) -> None:
@@ -97,8 +98,24 @@ def test_a_row_that_cannot_be_taken_is_named_with_its_line(data: bytes, why: str
         table(data, "old.csv", 2)
 
 
-def test_files_of_another_kind_are_refused_in_words() -> None:
+def test_a_table_is_read_as_spreadsheets_save_it() -> None:
+    plain = table(b"person,kind,balance\nann,talk,1.5\n", "old.csv", 2)
+    for saved in (
+        b"\xef\xbb\xbfPerson;Kind;Balance\r\n ann ;talk;1.5\r\n;;\r\n\r\n",
+        b"person,kind,balance,\nann,talk, 1.5,\n , ,,\n",
+    ):
+        found = table(saved, "old.csv", 2)
+        assert (found.lines, list(found.people)) == (plain.lines, ["ann"])
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"contributors": 3}', b'{"contributors": null}', b"[]", b"[1]", b"3", b"[" * 200_000, b"\xff"]
+)
+def test_files_of_another_kind_are_refused_in_words(data: bytes) -> None:
     for read in (all_contributors, open_collective):
-        with pytest.raises(InputError):
-            read(b'{"contributors": 3}', "x")
+        if (data, read) == (b"[]", open_collective):
+            continue  # a collective without members
+        with pytest.raises(InputError, match=r"^x[^a-z]") as caught:
+            read(data, "x")
+        assert "Error" not in caught.value.message
     assert minor_units("0.05", 18) == 5 * 10**16

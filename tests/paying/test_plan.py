@@ -255,6 +255,10 @@ def test_opening_balances_count_once_signed_and_a_waiver_lets_only_what_is_negat
             waive(session, "default", user, 5, "why")
         with pytest.raises(StateError, match="written once"):
             write_openings(session, "default", f"user_id,balance\n{user},78\n".encode(), "b.csv")
+        for same in (f"User_ID;Balance;\r\n{user} ; 77;\r\n;;\r\n", f"user_id,balance\n{user},77\n,\n"):
+            assert write_openings(session, "default", same.encode(), "b.csv").total == 77
+        with pytest.raises(InputError, match="balance: missing"):
+            write_openings(session, "default", f"user_id,balance\n{user},\n".encode(), "b.csv")
     assert rules(root) == set()
 
 

@@ -6,7 +6,6 @@ Needs no clone and no account. The files go into a scratch folder as a small nod
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from urllib.request import Request, build_opener
 
 from ledger.chain.rpc import Chain
 from ledger.core.book import build_book
+from ledger.core.canonical import foreign_json
 from ledger.core.distribution import line_states
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.core.evaluate import Finding
@@ -101,8 +101,8 @@ def _get(address: str) -> bytes | None:
 
 def _object(base: str, path: str) -> dict[str, Any]:
     try:
-        found = json.loads(_get(f"{base}/{path}") or b"null")
-    except (ValueError, RecursionError):
+        found = foreign_json(_get(f"{base}/{path}") or b"null")
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise InputError(f"{base}/{path} is no ledger's file", hint="Give the address of a ledger's site.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 from ledger.core.distribution import Opening, OpeningSignature, Waiver
 from ledger.core.errors import InputError, SignatureError, StateError
 from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
+from ledger.core.tables import Form, read_rows
 from ledger.core.values import parse_amount
 from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
@@ -41,27 +40,27 @@ def text_of(session: Session, scope_id: str) -> str:
     return files.opening_text(scope_id)
 
 
+_AMOUNTS = ("balance", "earned", "paid")
+_BALANCES = Form(("user_id", "balance"), "Put this line right and run the command again; nothing was written.")
+
+
 def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> Opened:
     """Write a scope's opening balances from a CSV (`user_id,balance,earned,paid` in credits), once and for good."""
     node = session.node
     acting_approver(node.scope(scope_id), session.actor)
     users, lines = known_users(node.bindings()), []
-    try:
-        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        if not {"user_id", "balance"} <= set(rows.fieldnames or ()):
-            raise InputError("has no columns user_id and balance", path=name, line=1)
-        for row in rows:
-            try:
-                balance = parse_amount(row["balance"] or "")
-                earned, paid = (parse_amount(row.get(each) or "0") for each in ("earned", "paid"))
-            except ValueError as error:
-                raise InputError(str(error), path=name, line=rows.line_num) from None
-            if row["user_id"] not in users:
-                raise InputError(f"no user {row['user_id']} in the bindings log", path=name, line=rows.line_num)
-            lines.append({"balance_credits": str(balance), "earned_credits": str(earned), "paid_credits": str(paid),
-                          "node_id": node.node_id, "scope_id": scope_id, "user_id": row["user_id"]})  # fmt: skip
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"is no CSV in UTF-8: {error}", path=name) from None
+    for line, row in read_rows(data, name, _BALANCES):
+        user = str(row.get("user_id", "")).strip()
+        try:
+            balance, earned, paid = (parse_amount(str(row.get(each, "0")).strip()) for each in _AMOUNTS)
+        except ValueError as error:
+            raise _BALANCES.bad(name, line, str(error)) from None
+        if "balance" not in row:
+            raise _BALANCES.bad(name, line, "balance: missing")
+        if user not in users:
+            raise _BALANCES.bad(name, line, f"no user {user[:80]} in the bindings log")
+        lines.append({"balance_credits": str(balance), "earned_credits": str(earned), "paid_credits": str(paid),
+                      "node_id": node.node_id, "scope_id": scope_id, "user_id": user})  # fmt: skip
     lines.sort(key=lambda line: line["user_id"])
     if not lines or len({line["user_id"] for line in lines}) != len(lines):
         raise InputError("names nobody, or somebody twice", path=name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import encode, foreign_json
 from ledger.core.errors import ConfigError, InputError
 from ledger.core.identity import resolve_accounts
 from ledger.core.merkle import inclusion_path, leaf_hash
@@ -47,7 +47,7 @@ def public_keys(session: Session) -> list[PublicKey]:
     if data is None:
         return []
     try:
-        return read_public_keys(json.loads(data))
+        return read_public_keys(foreign_json(data))
     except ValueError:
         raise ConfigError("holds no JSON", path=FILE) from None
 

@@ -6,12 +6,12 @@ decides (`reason` with revoked). Nothing in it is believed: texts are rebuilt, s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import FormatError, StateError
 from ledger.core.explain import explain
 from ledger.core.receiptlog import LATEST
@@ -59,8 +59,8 @@ def read_offer(text: str) -> Issue | Decide:
     if len(text) > MOST_LENGTH:
         raise FormatError("is longer than any receipt")
     try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value: Any = foreign_json(text)
+    except ValueError as error:
         raise FormatError(f"is no JSON object: {error}") from None
     try:
         return Issue.model_validate(value) if "receipt" in value else Decide.model_validate(value)
