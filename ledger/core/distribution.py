@@ -35,7 +35,6 @@ from ledger.core.values import (
 
 OnDecline = Literal["redistribute", "return"]
 LeftOutReason = Literal["below_minimum", "declined", "held", "no_destination", "on_request"]
-LineState = Literal["submitted", "settled", "failed"]
 SettlementState = Literal["submitted", "settled", "failed", "abandoned"]
 EVIDENCE: dict[str, tuple[str, ...]] = {
     "bank_ref": ("ref",),

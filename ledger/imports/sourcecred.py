@@ -94,7 +94,7 @@ class Replay:
         self._names: set[str] = set()
         self._aliases: dict[str, str] = {}
         self._latest = -(2**62)
-        self._accounting, self._tracking = True, False
+        self._accounting = True
         self._currency: str | None = None
         self._acts: dict[str, Callable[[int, dict[str, Any], str], Iterator[HistoryDraft]]] = {
             "ADD_ALIAS": self._alias,

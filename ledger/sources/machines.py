@@ -27,7 +27,7 @@ _MARK = re.compile(r"\[bot\](@|$)", re.IGNORECASE)
 class Machine:
     """One entry: its key (which counts in a run's record carry as `machine_<key>`), name, and where that is shown.
 
-    `addresses` in lower case; `numbers` and `logins` (lower case) are of GitHub; `discord` are numbers of accounts.
+    `addresses` in lower case; `numbers` and `logins` (lower case) are of GitHub.
     """
 
     key: str
@@ -36,7 +36,6 @@ class Machine:
     addresses: frozenset[str]
     numbers: frozenset[int]
     logins: frozenset[str]
-    discord: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ class Machines:
     _by_address: dict[str, str]
     _by_number: dict[int, str]
     _by_login: dict[str, str]
-    _by_discord: dict[str, str]
 
     def of_address(self, address: str) -> str | None:
         """The machine that writes commits under an address; GitHub's noreply addresses go by their number."""
@@ -69,10 +67,6 @@ class Machines:
         found = self._by_number.get(number or 0) or self._by_login.get(login.removesuffix("[bot]"))
         return found or (MARKED if _MARK.search(login) else None)
 
-    def of_discord(self, number: str) -> str | None:
-        """The machine behind an account of Discord."""
-        return self._by_discord.get(number)
-
     def title(self, key: str) -> str:
         """The name of a machine by its key, for people."""
         return next((each.name for each in self.entries if each.key == key), "marked [bot]")
@@ -90,7 +84,6 @@ def kept() -> Machines:
         {address: each.key for each in entries for address in each.addresses},
         {number: each.key for each in entries for number in each.numbers},
         {login: each.key for each in entries for login in each.logins},
-        {number: each.key for each in entries for number in each.discord},
     )
 
 
@@ -104,5 +97,4 @@ def _entries(data: dict[str, Any]) -> Iterator[Machine]:
             frozenset(address.lower() for address in entry.get("addresses", ())),
             frozenset(map(int, github)),
             frozenset(login.lower() for login in github.values()),
-            frozenset(entry.get("discord", ())),
         )

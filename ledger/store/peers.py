@@ -41,11 +41,6 @@ class Peer(_Known):
     where: str
 
     @property
-    def is_site(self) -> bool:
-        """Whether it is known by its published site and not by a clone."""
-        return "://" in self.where
-
-    @property
     def memory(self) -> str:
         """The file in which its finalized statements are remembered."""
         return f"{FOLDER}/{self.name}.jsonl"

@@ -49,8 +49,6 @@ def test_an_account_on_github_goes_by_number_then_login(number: int | None, logi
 def test_a_display_name_says_nothing_but_by_the_mark() -> None:
     assert kept().of_name("Kate Copilot") is kept().of_name("Claude") is kept().of_name("[bot] Ann") is None
     assert kept().of_name("release[bot]") == MARKED
-    assert kept().of_discord("159985870458322944") == "mee6"
-    assert kept().of_discord("1") is None
 
 
 def test_every_entry_says_where_it_comes_from_and_the_list_has_its_day() -> None:
@@ -59,7 +57,7 @@ def test_every_entry_says_where_it_comes_from_and_the_list_has_its_day() -> None
     for entry in machines.entries:
         assert re.fullmatch(r"[a-z][a-z0-9_]{0,40}", entry.key), "a count in a record carries the key"
         assert entry.source.startswith("https://")
-        assert entry.addresses | entry.logins | entry.discord
+        assert entry.addresses | entry.logins
         assert all(re.fullmatch(r"[!-~]+@[a-z0-9.-]+", address) for address in entry.addresses)
     named = [address for entry in machines.entries for address in entry.addresses]
     assert len(named) == len(set(named))
