@@ -46,9 +46,11 @@ class GitWorld:
         author: Who = ANN,
         files: dict[str, str] | None = None,
         encoding: str | None = None,
+        committed: int = 1700000000,
     ) -> int:
         """Prepare one commit (author time as text or in seconds); its number names it as a parent and in `oids`.
 
+        `committed`: the committer's clock in seconds, by which git lists commits.
         `files` are those that it changes: none given, a file of its own; an empty dictionary makes an empty commit.
         """
         number, self._next = self._next, self._next + 1
@@ -56,7 +58,7 @@ class GitWorld:
         text = message.encode() if isinstance(message, str) else message
         name, address = (part.encode("utf-8", "surrogateescape") for part in author)
         script = [b"commit refs/made\nmark :%d" % number, b"author %s <%s> %d +0000" % (name, address, seconds)]
-        script += [b"committer C <c@example.org> 1700000000 +0000"]
+        script += [b"committer C <c@example.org> %d +0000" % committed]
         script += [b"encoding " + encoding.encode()] if encoding else []
         script += [b"data %d\n%s" % (len(text), text)]
         script += [b"%s :%d" % (b"merge" if place else b"from", parent) for place, parent in enumerate(parents)]

@@ -179,12 +179,15 @@ def test_reverts_and_empty_commits_are_marked(world: GitWorld, tmp_path: Path) -
 
 
 def test_empty_is_told_right_where_clocks_went_wrong(world: GitWorld, tmp_path: Path) -> None:
-    for number in range(6):  # a parent that is listed before one of its children must not hide what that one changed
-        base = world.commit(f"2026-01-06T0{number}:00:00Z", f"base {number}", *([1] if number else []))
-        world.commit(f"2026-01-06T0{number}:01:00Z", "same", base, files={})
+    base = world.commit("2026-01-06T01:00:00Z", "base")
+    same = world.commit("2026-01-06T02:00:00Z", "same", base, files={}, committed=5)
+    other = world.commit("2026-01-06T03:00:00Z", "other", base, committed=4)
+    right = world.commit("2026-01-06T04:00:00Z", "right", base)
+    world.commit("2026-01-06T05:00:00Z", "merged", right, same, other)
     world.write()
-    for event in collect(tmp_path).events:
-        assert ("empty" in event.metadata) == (event.metadata["title"] == "same")
+    assert git(world.path, "log", "--format=%s").split() == [b"merged", b"right", b"base", b"same", b"other"]
+    told = {event.metadata["title"]: "empty" in event.metadata for event in collect(tmp_path).events}
+    assert told == {"base": False, "same": True, "other": False, "right": False}
 
 
 def test_a_co_author_keeps_his_number_when_the_mailmap_changes(world: GitWorld, tmp_path: Path) -> None:
