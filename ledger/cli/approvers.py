@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import scope_options, session
+from ledger.cli.options import keystore_option, scope_options, session, signature_evidence_option
 from ledger.cli.output import emit, note, out, table
 from ledger.core.errors import UsageError
 
@@ -50,10 +50,8 @@ def message(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 @approvers.command("sign")
 @scope_options
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over `ledger approvers message`.")
-@click.option(
-    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
-)
-@click.option("--evidence", default="", help="Where the signature came from (a link).")
+@keystore_option
+@signature_evidence_option
 def sign(
     node_dir: Path | None,
     scope_id: str | None,

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import NUMBER, json_option, node_option, now_option, options, password, scope_option, session
+from ledger.cli.options import (
+    NUMBER,
+    json_option,
+    keystore_option,
+    message_option,
+    node_option,
+    now_option,
+    options,
+    password,
+    scope_option,
+    session,
+)
 from ledger.cli.output import emit, note, out, safe_text
 from ledger.core.errors import UsageError
 
@@ -17,11 +28,9 @@ from ledger.core.errors import UsageError
     "--epoch", "epoch_id", type=NUMBER, metavar="N", help="The finalized epoch (default: the last finalized one)."
 )
 @options(now_option, json_option)
-@click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
+@message_option
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over `ledger attest --message`.")
-@click.option(
-    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
-)
+@keystore_option
 @click.option("--wallet", metavar="0x…", help="With --signature: refuse one that is not by this address.")
 @click.option("--evidence", default="", help="Who you are, or how you recomputed (a link); not signed.")
 def attest(

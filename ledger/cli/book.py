@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import actor_option, scope_options, session
+from ledger.cli.options import actor_option, message_option, scope_options, session, signature_evidence_option
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 
@@ -173,9 +173,9 @@ def write(
 
 @opening.command("sign")
 @scope_options
-@click.option("--message", is_flag=True, help="Print the exact text to sign, and nothing else.")
+@message_option
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over it.")
-@click.option("--evidence", default="", help="Where the signature came from (a link).")
+@signature_evidence_option
 def sign(
     node_dir: Path | None,
     scope_id: str | None,

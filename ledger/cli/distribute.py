@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.cli.group import Group
-from ledger.cli.options import actor_option, distribution_option, scope_options, session
+from ledger.cli.options import (
+    actor_option,
+    distribution_option,
+    keystore_option,
+    message_option,
+    scope_options,
+    session,
+    signature_evidence_option,
+)
 from ledger.cli.output import emit, note, out, safe_text, table
 from ledger.core.errors import UsageError
 
@@ -170,12 +178,10 @@ def status_(node_dir: Path | None, scope_id: str | None, now: str | None, as_jso
 @distribute.command("sign")
 @scope_options
 @distribution_option
-@click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
+@message_option
 @click.option("--signature", metavar="0x…", help="What a wallet's personal_sign gave over it.")
-@click.option(
-    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
-)
-@click.option("--evidence", default="", help="Where the signature came from (a link).")
+@keystore_option
+@signature_evidence_option
 def sign(
     node_dir: Path | None,
     scope_id: str | None,
@@ -282,7 +288,7 @@ def export(
 @actor_option
 @distribution_option
 @click.option("--reason", required=True, help="Why, in words that stay on record.")
-@click.option("--message", is_flag=True, help="Print the exact text to sign, and nothing else.")
+@message_option
 @click.option("--signature", "signatures", multiple=True, metavar="0x…", help="One for each of the threshold's people.")
 def abandon(
     node_dir: Path | None,

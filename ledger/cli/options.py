@@ -64,7 +64,13 @@ actor_option = click.option(
     metavar="ID",
     help="Who decides: an approver's or curator's id in the scope's file.",
 )
-
+message_option = click.option(
+    "--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else."
+)
+keystore_option = click.option(
+    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
+)
+signature_evidence_option = click.option("--evidence", default="", help="Where the signature came from (a link).")
 
 _engine_options = (
     click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.decide import tell_draft
-from ledger.cli.options import actor_option, epoch_options, session
+from ledger.cli.options import actor_option, epoch_options, message_option, session
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
 
@@ -73,7 +73,7 @@ def review(
 
 @click.command()
 @epoch_options
-@click.option("--message", is_flag=True, help="Print the exact text to sign, without a line end, and nothing else.")
+@message_option
 @click.option("--refresh", is_flag=True, help="Draft anew over the bindings as they are now (in review).")
 def statement(
     node_dir: Path | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ledger.cli.loop import loop_over
-from ledger.cli.options import NUMBER, epoch_options, password, session
+from ledger.cli.options import NUMBER, epoch_options, keystore_option, password, session, signature_evidence_option
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import StateError, UsageError
 
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     metavar="0x…",
     help="What a wallet's personal_sign gave over `ledger statement --message`; with --pr also over an approver set.",
 )
-@click.option(
-    "--keystore", type=click.Path(path_type=Path, dir_okay=False), help="An encrypted keystore file to sign with."
-)
-@click.option("--evidence", default="", help="Where the signature came from (a link).")
+@keystore_option
+@signature_evidence_option
 @click.option(
     "--pr", "number", type=NUMBER, metavar="N", help="Recompute pull request N here, sign it and submit the review."
 )
