@@ -44,18 +44,18 @@ EPOCH_FILES: dict[str, Kind] = {
 later: append-only facts that may come after finalize."""
 
 AMENDMENTS = "amendments"
-AMENDMENT_FILES: dict[str, Kind] = {
-    "reason.json": "once",
-    "curation.jsonl": "log",
-    "overrides.jsonl": "log",
-    "awards.jsonl": "log",
-    "transitions.jsonl": "log",
-    "allocations.jsonl": "derived",
-    "statement.json": "derived",
-    "signatures.jsonl": "log",
-    CHECKSUMS: "derived",
-    "attestations.jsonl": "later",
-}
+_AMENDED = (
+    "curation.jsonl",
+    "overrides.jsonl",
+    "awards.jsonl",
+    "transitions.jsonl",
+    "allocations.jsonl",
+    "statement.json",
+    "signatures.jsonl",
+    CHECKSUMS,
+    "attestations.jsonl",
+)
+AMENDMENT_FILES: dict[str, Kind] = {"reason.json": "once", **{name: EPOCH_FILES[name] for name in _AMENDED}}
 """Every file of an amendment's folder, which lies in the epoch's and is of kind `later` to it."""
 VERSION_FOLDER = r"0[2-9]|[1-9][0-9]"
 FOLDER_PATTERN = r"(?!0000)[0-9]{4}|[1-9][0-9]{4,8}"

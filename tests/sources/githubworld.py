@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import pytest
+
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
 from ledger.core.windows import Window, merge
 from ledger.sources.github import GitHubOptions, GitHubSource
@@ -25,6 +27,8 @@ DEPENDABOT = Actor("dependabot", 49699333, "Bot")
 BODY = "a body \x1b[2J \u202e that \x00 nobody may keep"
 ADDRESS = "Dora@Example.org"
 SECRET = b"a node's secret"
+both_cursors = pytest.mark.parametrize("server", ["keyset", "offset"], indirect=True)
+"""Pages found by key, as GitHub's are, and by place, which shift."""
 
 
 @dataclass

@@ -5,24 +5,22 @@ Through the whole ledger, since a node's record is what people go by.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ledger.core.errors import CredentialsError, StateError
 from ledger.core.values import Timestamp, from_milliseconds
-from ledger.flows.collect import CollectRun, collect
+from ledger.flows.collect import CollectRun
 from ledger.flows.completeness import stream_statuses
 from ledger.flows.identity import bind
-from ledger.flows.ingest import Ingest
 from ledger.flows.session import Session, open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from tests.nodes import WALLETS, everything
 from tests.servers.discord import TOKEN, VIEW_CHANNEL, Channel, DiscordServer, Overwrite, after, status
 from tests.sources.discordworld import ANNA, BEN, HOUR, MONDAY, WEEK, served, talk
+from tests.sources.noderun import collect_once, lines
 
 DAY = 24 * HOUR
 SECRET = "a node's secret"
@@ -47,23 +45,16 @@ def node_of(server: DiscordServer, root: Path, consent: str = "all") -> Path:
     return root
 
 
+def environ_of(server: DiscordServer) -> dict[str, str]:
+    return {"DISCORD_TOKEN": TOKEN, "DISCORD_API_URL": server.base_url, "LEDGER_SECRET": SECRET}
+
+
 def opened(server: DiscordServer, root: Path, now: Timestamp) -> Session:
-    environ = {"DISCORD_TOKEN": TOKEN, "DISCORD_API_URL": server.base_url, "LEDGER_SECRET": SECRET}
-    return open_session(root, now, environ=environ)
+    return open_session(root, now, environ=environ_of(server))
 
 
 def run(server: DiscordServer, root: Path, at_ms: int) -> CollectRun:
-    session = opened(server, root, from_milliseconds(at_ms))
-    ingest = Ingest(session, wait=lambda _seconds: None)
-    try:
-        return collect(session, ingest=ingest)
-    finally:
-        ingest.close()
-        session.close()
-
-
-def lines(root: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for path in sorted(root.rglob(name)) for line in path.read_text("utf-8").splitlines()]
+    return collect_once(root, from_milliseconds(at_ms), environ_of(server))
 
 
 def recorded(root: Path) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,7 @@ import pytest
 from discord.http import Route
 
 from ledger.core.values import Timestamp, from_milliseconds
-from ledger.flows.collect import CollectRun, collect
-from ledger.flows.ingest import Ingest
-from ledger.flows.session import open_session
+from ledger.flows.collect import CollectRun
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.keyed import keyed_account
 from ledger.store.node import EpochFolder
@@ -30,6 +27,7 @@ from tests.servers.discord import (
     rate_limited,
     snowflake,
 )
+from tests.sources.noderun import collect_once, lines
 
 MONDAY = 1_767_571_200_000
 HOUR = 3_600_000
@@ -57,17 +55,7 @@ def node_of(server: DiscordServer, root: Path, **options: str) -> Path:
 
 def run(server: DiscordServer, root: Path, now: Timestamp = TUESDAY) -> CollectRun:
     environ = {"DISCORD_TOKEN": TOKEN, "DISCORD_API_URL": server.base_url, "LEDGER_SECRET": SECRET}
-    session = open_session(root, now, environ=environ)
-    ingest = Ingest(session, wait=lambda _seconds: None)
-    try:
-        return collect(session, ingest=ingest)
-    finally:
-        ingest.close()
-        session.close()
-
-
-def lines(root: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for path in sorted(root.rglob(name)) for line in path.read_text("utf-8").splitlines()]
+    return collect_once(root, now, environ)
 
 
 def test_no_text_name_or_account_is_anywhere_in_the_node(server: DiscordServer, tmp_path: Path) -> None:

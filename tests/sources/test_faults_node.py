@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from ledger.core.values import Timestamp
-from ledger.flows.collect import CollectRun, collect
+from ledger.flows.collect import CollectRun
 from ledger.flows.completeness import stream_statuses
-from ledger.flows.ingest import Ingest
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.github import walk
@@ -26,6 +25,7 @@ from tests.servers.github import TOKEN, GitHubServer
 from tests.sources import discordworld, githubworld, test_discord_faults, test_github_faults
 from tests.sources.discordworld import archived, served, talk
 from tests.sources.githubworld import DAY, MONDAY, NAME, busy, time
+from tests.sources.noderun import collect_once
 
 NOW = time(MONDAY + 7 * DAY - 60)
 OUTLASTED = {"a hole in a page", "a page out of order"}
@@ -40,13 +40,7 @@ def node_of(root: Path, source: str, options: dict[str, Any]) -> Path:
 
 def run(root: Path, environ: dict[str, str], now: Timestamp = NOW) -> CollectRun:
     """One `ledger collect` whose waits take no time."""
-    session = open_session(root, now, environ=environ)
-    ingest = Ingest(session, wait=lambda _seconds: None)
-    try:
-        return collect(session, ingest=ingest)
-    finally:
-        ingest.close()
-        session.close()
+    return collect_once(root, now, environ)
 
 
 def events(root: Path) -> list[str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ledger.core.windows import Window
-from ledger.sources.github import walk
 from ledger.sources.port import StreamCursor
 from tests.servers.github import GitHubServer, Repository, before
 from tests.sources.githubworld import (
@@ -21,33 +18,13 @@ from tests.sources.githubworld import (
     NAME,
     WEEK,
     Run,
+    both_cursors,
     busy,
     collect,
     merged,
     source_of,
     time,
-    world,
 )
-
-
-@pytest.fixture(params=["keyset"])
-def server(request: pytest.FixtureRequest) -> Iterator[GitHubServer]:
-    with GitHubServer(world(), cursors=request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
-
-
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "PAGE", 5)
-    monkeypatch.setattr(walk, "HEAD", 2)
-
-
-both_cursors = pytest.mark.parametrize("server", ["keyset", "offset"], indirect=True)
 
 
 def thousand(repository: Repository, reviews: int = 3, comments: bool = False) -> None:

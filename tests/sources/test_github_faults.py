@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -43,34 +43,14 @@ from tests.sources.githubworld import (
     NAME,
     WEEK,
     Run,
+    both_cursors,
     busy,
     collect,
     merged,
     source_of,
     taken,
     time,
-    world,
 )
-
-
-@pytest.fixture(params=["keyset"])
-def server(request: pytest.FixtureRequest) -> Iterator[GitHubServer]:
-    with GitHubServer(world(), cursors=request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitHubServer) -> Repository:
-    return server.world.repositories[0]
-
-
-both_cursors = pytest.mark.parametrize("server", ["keyset", "offset"], indirect=True)
-
-
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "PAGE", 5)
-    monkeypatch.setattr(walk, "HEAD", 2)
 
 
 def without_nodes(data: dict[str, Any]) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.core.values import Timestamp
-from ledger.flows.collect import CollectRun, collect
-from ledger.flows.ingest import Ingest
-from ledger.flows.session import open_session
+from ledger.flows.collect import CollectRun
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.github import walk
 from tests.nodes import WALLETS, everything
 from tests.servers.github import TOKEN, GitHubServer, Repository, status
 from tests.sources.githubworld import ADDRESS, BODY, DAY, MONDAY, NAME, busy, merged, time
+from tests.sources.noderun import collect_once, lines
 
 NEXT_MONDAY = time(MONDAY + 7 * DAY - 60)
 
@@ -29,17 +27,7 @@ def node_of(root: Path, approvers: list[tuple[str, str]] | None = None, overlap:
 
 
 def run(server: GitHubServer, root: Path, now: Timestamp = NEXT_MONDAY) -> CollectRun:
-    session = open_session(root, now, environ={"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": server.api_url})
-    ingest = Ingest(session, wait=lambda _seconds: None)
-    try:
-        return collect(session, ingest=ingest)
-    finally:
-        ingest.close()
-        session.close()
-
-
-def lines(root: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for path in sorted(root.rglob(name)) for line in path.read_text("utf-8").splitlines()]
+    return collect_once(root, now, {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": server.api_url})
 
 
 def test_no_text_address_or_token_is_anywhere_in_the_node(

@@ -44,7 +44,8 @@ def test_a_record_past_its_bound_is_named_by_its_size(tmp_path: Path, path: str)
 def test_settings_past_their_bound_are_refused_by_their_size(tmp_path: Path, path: str) -> None:
     root = golden_copy(tmp_path)
     grow(root, path)
-    with pytest.raises(InputError, match=f"{SETTINGS_BYTES + 1} bytes; at most {SETTINGS_BYTES} are read"):
+    said_before_it_is_read = f"{SETTINGS_BYTES + 1} bytes; at most {SETTINGS_BYTES} are read .specification, Bounds."
+    with pytest.raises(InputError, match=said_before_it_is_read):
         session = open_session(root, NOW, environ={})
         session.node.weight_policy(session.node.scope("default").weights)
     with pytest.raises(InputError, match="at most"):
