@@ -277,7 +277,7 @@ class JsonRpc:
             raise self._error(name, "gave no address where one belongs") from None
 
     def decimals(self, token: str) -> int:
-        """The decimals that a token's contract states (ERC-20 `decimals()`)."""
+        """The decimals that a token's contract states (ERC-20 `decimals()`); ChainError where it states none."""
         found = self.call("eth_call", {"to": token, "data": "0x313ce567"}, "latest")
         if not isinstance(found, str) or _HASH.fullmatch(found) is None or int(found, 16) > 36:
             raise ChainError(f"{token} states no decimals", hint="Is it the token's contract, on this chain?")

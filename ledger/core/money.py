@@ -115,7 +115,7 @@ def known_decimals(asset: str) -> int | None:
 
 
 def decimals_of(asset: str, stated: int | None) -> int:
-    """The decimals to use: the table's, which `stated` may repeat but not contradict, else `stated`."""
+    """The decimals to use: the table's, which `stated` may repeat, else `stated`; InputError for others or none."""
     known = known_decimals(asset)
     if known is None and stated is None:
         raise InputError(

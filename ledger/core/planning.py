@@ -164,7 +164,7 @@ class PlanState:
         return self._bound[size]
 
     def cover(self, epoch_id: int, version: int) -> None:
-        """Bring the balances to a version of an epoch's statement."""
+        """Bring the balances to a version of an epoch's statement; InputError for one that is not final."""
         before = self.covered.get(epoch_id)
         if before == version:
             return

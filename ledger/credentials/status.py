@@ -21,7 +21,10 @@ MOST_BYTES = 16 * 1024 * 1024
 
 
 def encode_bits(revoked: Iterable[int]) -> str:
-    """`encodedList` with these places set: index 0 is the left-most bit. The same input gives the same bytes."""
+    """`encodedList` with these places set: index 0 is the left-most bit. The same input gives the same bytes.
+
+    FormatError for a place that the list has not.
+    """
     bits = bytearray(BITS // 8)
     for index in revoked:
         if not 0 <= index < BITS:

@@ -83,7 +83,10 @@ class Amendment:
 
 
 def begin(session: Session, base: EpochFolder, kind: str, reason: str, evidence: str = "") -> AmendmentFolder:
-    """Begin to amend a finalized epoch, as an approver; the same words again return what was begun."""
+    """Begin to amend a finalized epoch, as an approver; the same words again return what was begun.
+
+    InputError for an epoch that is not there, StateError for one that is not final or is being amended in other words.
+    """
     with write_lock(session.node.root):
         if not base.exists():
             raise InputError(f"scope {base.scope_id} has no epoch {base.epoch_id}", hint="`ledger status` lists them.")
@@ -222,7 +225,10 @@ def require_single_pay(session: Session, folder: AmendmentFolder, statement: Sta
 
 
 def abandon(session: Session, folder: EpochFolder) -> AmendmentFolder:
-    """Give up an amendment that is not finalized: its folder goes, and nothing of it was ever in force."""
+    """Give up an amendment that is not finalized: its folder goes, and nothing of it was ever in force.
+
+    StateError where none is in progress.
+    """
     with write_lock(session.node.root):
         if not isinstance(folder, AmendmentFolder) or folder.state() == "finalized":
             raise StateError(

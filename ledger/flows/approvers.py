@@ -77,7 +77,8 @@ def propose(session: Session, scope_id: str, reason: str | None = None) -> Appro
 def new_root(session: Session, scope_id: str, reason: str) -> ApproverSet:
     """Begin anew with whom the scope's file names, because too few of those who could decide are left.
 
-    Everyone who verifies is told for ever, and whoever kept the old root is told that it is another.
+    Everyone who verifies is told for ever, and whoever kept the old root is told that it is another. UsageError without
+    a reason, StateError where the chain can go on by itself.
     """
     if not reason.strip():
         raise UsageError("a new root needs a reason", hint="Say in words what was lost: --reason TEXT.")

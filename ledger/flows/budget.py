@@ -27,7 +27,7 @@ from ledger.store.node import EpochFolder
 def add_component(
     session: Session, folder: EpochFolder, component_id: str, amount: int, evidence: str | None = None
 ) -> Decided:
-    """Record a pool component (credits) by hand; it stands until it is withdrawn."""
+    """Record a pool component (credits) by hand; it stands until it is withdrawn. InputError while another does."""
     with write_lock(session.node.root):
         _require_pool(folder)
         actor = session.decider(session.node.scope(folder.scope_id))
@@ -55,7 +55,7 @@ def add_component(
 
 
 def withdraw_component(session: Session, folder: EpochFolder, component_id: str, reason: str) -> Decided:
-    """Take a component back, as an approver and with a reason; it may be recorded anew."""
+    """Take a component back, as an approver and with a reason; it may be recorded anew. InputError if it never was."""
     with write_lock(session.node.root):
         _require_pool(folder)
         actor = session.approver(session.node.scope(folder.scope_id))
@@ -83,7 +83,10 @@ def award(
     name: str | None = None,
     evidence: str | None = None,
 ) -> Decided:
-    """Award credits to one person out of the pool; `name` (None: the next free `award-N`) is what cancelling names."""
+    """Award credits to one person out of the pool; `name` (None: the next free `award-N`) is what cancelling names.
+
+    InputError while an award of that name stands with other words.
+    """
     with write_lock(session.node.root):
         require("award", folder.state(), folder.epoch_id)
         actor = session.decider(session.node.scope(folder.scope_id))

@@ -10,7 +10,10 @@ from ledger.core.errors import CredentialsError, InputError
 
 
 def keystore_signature(text: str, keystore: Path, password: Callable[[], str]) -> str:
-    """The signature (EIP-191) over `text` by the key in an encrypted keystore file."""
+    """The signature (EIP-191) over `text` by the key in an encrypted keystore file.
+
+    InputError for a file that is none, CredentialsError where the password does not open it.
+    """
     from eth_account import Account
     from eth_account.messages import encode_defunct
 

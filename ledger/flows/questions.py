@@ -31,7 +31,10 @@ def ask(
 
 
 def answer(session: Session, folder: EpochFolder, issue: int, text: str, *, evidence: str) -> Decided:
-    """Record an approver's answer to a question; the same answer again changes nothing."""
+    """Record an approver's answer to a question; the same answer again changes nothing.
+
+    InputError for a question that was not asked or who is no approver, StateError in an amendment.
+    """
     with write_lock(session.node.root):
         require("curate", folder.state(), folder.epoch_id)
         if folder.version > 1:

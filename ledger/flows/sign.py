@@ -160,7 +160,10 @@ def sign_with_keystore(
 
 
 def tally(folder: EpochFolder, statement: Statement) -> Tally:
-    """Count the people behind the stored signatures over `statement`, by the approver set that review pinned."""
+    """Count the people behind the stored signatures over `statement`, by the approver set that review pinned.
+
+    SignatureError for one that is not by whom its line names.
+    """
     text, people, void = signed_text(statement), set(), 0
     for number, line in enumerate(folder.signatures(), start=1):
         if line.statement_hash != statement.statement_hash:
@@ -188,7 +191,10 @@ def statement_threshold(folder: EpochFolder) -> int:
 
 
 def finalize(session: Session, folder: EpochFolder) -> Finalized:
-    """Close the epoch for good; a second time returns the same statement and changes nothing."""
+    """Close the epoch for good; a second time returns the same statement and changes nothing.
+
+    StateError while its pool has no base issuance, or too few people signed this statement.
+    """
     with write_lock(session.node.root):
         state = folder.state()
         stored = folder.statement()

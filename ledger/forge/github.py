@@ -80,7 +80,7 @@ class Forge:
         return _json(text, f"{verb} {url}")
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
-        """All items of a REST list, a hundred at a time."""
+        """All items of a REST list, a hundred at a time; SourceError where GitHub answers with something else."""
         page = 1
         while True:
             found = self.rest("GET", f"{path}{'&' if '?' in path else '?'}per_page={PAGE}&page={page}")

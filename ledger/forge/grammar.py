@@ -154,7 +154,7 @@ def milli_units(text: str) -> int | None:
 
 
 def whole(text: str) -> int:
-    """A whole number of credits; thousands may be set apart (`1,000`, `1_000`)."""
+    """A whole number of credits; thousands may be set apart (`1,000`, `1_000`). UsageError for anything else."""
     word = bare(text)
     if re.fullmatch(r"[1-9][0-9]{0,2}([,_][0-9]{3})+", word, re.ASCII):
         word = re.sub("[,_]", "", word)

@@ -178,7 +178,7 @@ def _not_started(error: OSError) -> SourceError:
 
 
 def local(path: Path, shown: str, environ: Mapping[str, str]) -> Repository:
-    """The repository whose clone or bare folder is `path`; nothing is searched for in the folders above."""
+    """The repository whose clone or bare folder is `path`, not one above it; SourceError where there is none."""
     if not path.is_dir():
         raise SourceError(f"there is no folder {shown}", hint="`repository` is a path from the node's root, or a URL.")
     git_dir = path / ".git"

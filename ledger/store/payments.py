@@ -73,7 +73,7 @@ class PayFiles:
         return Hash(sha256_hex(self.read(paylayout.opening_path(scope_id)) or b""))
 
     def opening_text(self, scope_id: str) -> str:
-        """What approvers sign over the opening balances of a scope as they are."""
+        """What approvers sign over the opening balances of a scope; FormatError where two systems brought some."""
         total = sum(line.balance_credits for line in self.openings(scope_id))
         balanced = [system for system, source in self.sources(scope_id).items() if source.credits_per_unit]
         if len(balanced) > 1:

@@ -35,7 +35,10 @@ def bring(
     *,
     write: bool,
 ) -> Report:
-    """Everything is reckoned out before anything is written."""
+    """Everything is reckoned out before anything is written.
+
+    InputError without a rate where there are balances, StateError where another import is on record in the scope.
+    """
     node, scope_id = session.node, report.scope_id
     actor = acting_approver(node.scope(scope_id), session.actor) if write else ""
     wanted, users = bindings_of(session, identities, terms, report, terms.origin or file_name)
@@ -122,7 +125,10 @@ def _write(
 
 
 def undo(session: Session, scope_id: str, system: System) -> bool:
-    """Take an import away while nobody has signed its balances: whether there was one. Bindings stay, being true."""
+    """Take an import away while nobody has signed its balances: whether there was one. Bindings stay, being true.
+
+    StateError once somebody signed.
+    """
     acting_approver(session.node.scope(scope_id), session.actor)
     files, root = on_disk(session.node.root, session.node.node_id), session.node.root
     with write_lock(root):

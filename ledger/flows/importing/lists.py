@@ -15,7 +15,10 @@ from ledger.imports import people as lists
 
 
 def import_list(session: Session, scope_id: str, system: System, path: Path, terms: Terms, *, write: bool) -> Report:
-    """Read a list of people of another system; with `write`, bring it into the scope as `import_sourcecred` does."""
+    """Read a list of people of another system; with `write`, bring it into the scope as `import_sourcecred` does.
+
+    InputError for a file that cannot be read, or is no such list.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -20,7 +20,10 @@ from ledger.sources.titles import one_line
 def bindings_of(
     session: Session, identities: Sequence[Identity], terms: Terms, report: Report, evidence: str
 ) -> tuple[list[Wanted], dict[str, UserId]]:
-    """The bindings that follow for certain, and each identity's user. Who holds such an account here already is him."""
+    """The bindings that follow for certain, and each identity's user. Who holds such an account here already is him.
+
+    InputError where one identity would be two people here, or who is left out by name is not there.
+    """
     log = session.node.bindings()
     held, used, told = resolve_accounts(log), known_users(log), _told_accounts(terms)
     without = {name.lower() for name in terms.leave_out}

@@ -45,7 +45,10 @@ _BALANCES = Form(("user_id", "balance"), "Put this line right and run the comman
 
 
 def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> Opened:
-    """Write a scope's opening balances from a CSV (`user_id,balance,earned,paid` in credits), once and for good."""
+    """Write a scope's opening balances from a CSV (`user_id,balance,earned,paid` in credits), once and for good.
+
+    InputError names the line that is wrong, StateError says that there are some already.
+    """
     node = session.node
     acting_approver(node.scope(scope_id), session.actor)
     users, lines = known_users(node.bindings()), []
@@ -77,7 +80,10 @@ def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> O
 
 
 def sign_openings(session: Session, scope_id: str, signature: str, evidence: str = "") -> tuple[OpeningSignature, bool]:
-    """Add an approver's signature over the opening balances; they count from the threshold's on."""
+    """Add an approver's signature over the opening balances; they count from the threshold's on.
+
+    SignatureError for one by nobody who approves in the scope.
+    """
     node = session.node
     with write_lock(node.root):
         normal = normalize_signature(signature)

@@ -262,7 +262,10 @@ def sign_plan(
 def abandon(
     session: Session, scope_id: str, distribution: int | None, reason: str, signatures: Sequence[str] = ()
 ) -> tuple[Settlement, bool]:
-    """Give a plan up: a draft by an approver's word, one that stands by the threshold's signatures."""
+    """Give a plan up: a draft by an approver's word, one that stands by the threshold's signatures.
+
+    SignatureError where these are too few.
+    """
     node = session.node
     actor = acting_approver(node.scope(scope_id), session.actor)
     with write_lock(node.root):

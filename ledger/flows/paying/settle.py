@@ -211,7 +211,10 @@ def _match(plan: Plan, lines: Sequence[PlanLine], mined: Transaction, used: set[
 
 
 def acknowledge(session: Session, scope_id: str, distribution: int | None, reference: str, signature: str) -> Settled:
-    """Settle a line by its own person's word: a proved wallet of his signed that the amount arrived."""
+    """Settle a line by its own person's word: a proved wallet of his signed that the amount arrived.
+
+    InputError for a line that is not there, or a signature by another wallet.
+    """
 
     def entries(found: PlanOnRecord) -> list[Entry]:
         line = found.plan.by_reference.get(reference)

@@ -42,7 +42,7 @@ class Exported:
 
 
 def public_keys(session: Session) -> list[PublicKey]:
-    """The keys that the node publishes; none where it has no such file."""
+    """The keys that the node publishes; none where it has no such file, ConfigError for one that is no JSON."""
     data = read_file(session.node.root, FILE)
     if data is None:
         return []
