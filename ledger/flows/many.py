@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,9 +147,16 @@ def _verify_all(
     jobs = [(path, nodes[path].root, figures.get(path), now) for path in nodes]
     if len(jobs) < 2:
         return {job[0]: _verify(*job) for job in jobs}
-    with helpers(processes(len(jobs))) as pool:
-        asked = [(job[0], pool.submit(_verify, *job)) for job in jobs]
-        return {path: answer.result() for path, answer in asked}
+    found: dict[Path, Looked] = {}
+    pool = helpers(processes(len(jobs)))
+    try:
+        with suppress(BrokenProcessPool, OSError):  # a helper was killed: whoever is left is verified here
+            asked = [(job[0], pool.submit(_verify, *job)) for job in jobs]
+            for path, answer in asked:
+                found[path] = answer.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interruption does not wait for thousands
+    return found | {job[0]: _verify(*job) for job in jobs if job[0] not in found}
 
 
 def _verify(path: Path, root: Path, figures: Mapping[Place, Figures] | None, now: Timestamp) -> Looked:

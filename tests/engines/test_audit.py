@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ledger.cli.app import ledger
+from ledger.compute.processes import helpers
 from ledger.core.errors import InputError, UsageError
 from ledger.core.values import Timestamp
 from ledger.engines.recompute import recompute
@@ -47,6 +49,17 @@ def tables(folder: Path) -> Path:
         target = folder / "data" / f"{name}.parquet"
         duckdb.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS t ({named})) TO '{target}' (FORMAT parquet)")
     return folder
+
+
+def test_nodes_whose_helper_was_killed_are_verified_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [golden_copy(tmp_path / name) for name in ("one", "two", "three")]
+    (paths[1] / LOG).write_bytes((paths[1] / LOG).read_bytes().replace(b'"quantity":1', b'"quantity":2', 1))
+    wanted = audit_many(paths, NOW, Asked())
+    monkeypatch.setattr(many, "helpers", lambda count: helpers(count, os._exit, 9))
+    assert audit_many(paths, NOW, Asked()) == wanted
+    assert [node.ok for node in wanted.nodes] == [True, False, True]
 
 
 def test_the_columns_that_are_read_are_those_that_a_site_publishes() -> None:
