@@ -258,14 +258,17 @@ def test_anti_spam_rules_leave_out_the_same_events(page: Any) -> None:
         cases.append((given, events))
     found = page.evaluate(
         """async (cases) => {
-            const { scanPart, mergeParts } = await import("/assets/verifier/activity.js");
+            const { scanPart } = await import("/assets/verifier/activity.js");
+            const { ActivityLog } = await import("/assets/verifier/log.js");
             const { policyExclusions } = await import("/assets/verifier/spam.js");
             const { encode } = await import("/assets/verifier/canonical.js");
             const { concat, bytesOf } = await import("/assets/verifier/bytes.js");
             return cases.map(([rules, events]) => {
                 const data = concat(events.flatMap((event) => [encode(event), bytesOf("\\n")]));
-                const part = { name: "activity.jsonl", path: "activity.jsonl", data, line: 0, torn: false };
-                return [...policyExclusions(rules, mergeParts([part], [scanPart(part, {})]).events)].sort();
+                const part = { name: "activity.jsonl", path: "activity.jsonl", data, torn: false };
+                const log = new ActivityLog();
+                log.add(part, scanPart(part, {}));
+                return [...policyExclusions(rules, log.events)].sort();
             });
         }""",
         [[given, [event.model_dump() for event in events]] for given, events in cases],
@@ -301,46 +304,109 @@ def test_hashes_of_every_length_near_a_block_are_the_same(page: Any) -> None:
     assert found == [hashlib.sha256(text).hexdigest() for text in texts]
 
 
-def test_the_short_way_to_read_an_event_takes_no_line_that_the_long_way_refuses(page: Any) -> None:
-    """And gives the same event and payload: that of most lines, which are recognised by their shape."""
+WALKED = """async ([lines, node_id]) => {
+    const { scanLines, scanPart } = await import("/assets/verifier/activity.js");
+    const { bytesOf, hex } = await import("/assets/verifier/bytes.js");
+    const { copyPayload, fieldOf, textEnd, textStart, walkLine } = await import("/assets/verifier/plainline.js");
+    const { sha256 } = await import("/assets/verifier/sha256.js");
+    const epoch = { node_id, scope_id: "default", period_end: "2027-01-01T00:00:00.000Z" };
+    const field = fieldOf("payload_hash");
+    const both = (data) => {
+        const part = { name: "activity.jsonl", path: "activity.jsonl", data, torn: false };
+        const plain = (scan) => JSON.stringify({ ...scan, leaves: hex(scan.leaves), lines: [...scan.lines] });
+        return [plain(scanPart(part, epoch)), plain(scanLines(part, epoch, false))];
+    };
+    const found = lines.map((line) => {
+        const data = Uint8Array.from(atob(line) + "\\n", (one) => one.charCodeAt(0));
+        const walked = walkLine(data, 0, data.length - 1);
+        if (walked && textEnd(field) - textStart(field) === 64) {
+            const room = new Uint8Array(data.length);
+            data.set(bytesOf(hex(sha256(room, new Uint8Array(32), 0, copyPayload(data, room)))), textStart(field));
+        }
+        return [walked, ...both(data), data];
+    });
+    const all = found.filter(([, mine]) => mine.includes('"findings":[]')).flatMap(([, , , data]) => [...data]);
+    return [found.map(([walked, mine, due]) => [walked, mine, due]), both(Uint8Array.from(all))];
+}"""
+"""Each line walked and read, with its right payload hash put in where it is walked; then all right ones as a part."""
+
+
+METADATA = [
+    *('{"title":"\\\\\\\\"}', '{"title":"\\\\"}'),  # first, and as long as what the first means
+    *(
+        "{}",
+        '{"a":1,"b":true}',
+        '{"b":1,"a":2}',
+        '{"a":1,"a":2}',
+        '{"ab":1,"a":2}',
+        '{"a":1,"ab":2}',
+        '{"A":1}',
+        '{"":1}',
+    ),
+    *(
+        '{"a":9007199254740991}',
+        '{"a":9007199254740993}',
+        '{"a":99999999999999999}',
+        '{"a":-0}',
+        '{"a":-1}',
+        '{"a":01}',
+    ),
+    *(
+        '{"a":-01}',
+        '{"a":{}}',
+        '{"a":"{"}',
+        '{"a":nul}',
+        '{"a":1,}',
+        '{,"a":1}',
+        '{"a":1.5}',
+        '{"title":-7,"length":"9"}',
+    ),
+]
+
+
+def test_lines_that_are_only_walked_come_to_what_they_come_to_when_they_are_read(page: Any) -> None:
     dice = random.Random(20261121)
     stored = [
         line
-        for path in sorted((GOLDEN / "data").rglob("activity.jsonl"))
+        for path in sorted((GOLDEN / "data/epochs/default").rglob("activity.jsonl"))
         for line in path.read_bytes().split(b"\n")[:-1]
     ]
     pieces = [*PIECES, b"null", b"}}", b'","', b'":"', b'"id":"x",', b'{"a":1}', b"\\n", b'\\"', b"\xef\xbb\xbf"]
-    lines = stored.copy()
-    for _ in range(4000):
+    pieces += [
+        b"\\\\",
+        b"-",
+        b"-0",
+        b"-1",
+        b"00",
+        b"1" * 16,
+        b'"b":7,',
+        b'"title":true',
+        b"\xe2\x80\xa8",
+        b"A",
+        b"receipt",
+    ]
+    start = next(line for line in stored if b'"metadata":{' in line)
+    head, tail = start.split(b'"metadata":')[0], start[start.index(b',"node_id":') :]
+    made = [head + b'"metadata":' + one.encode() + tail for one in METADATA]
+    made.append(start.replace(b'"event_time":"2026', b'"event_time":"2027'))
+    lines = [*made, *stored]
+    for _ in range(6000):
         line = bytearray(dice.choice(stored))
         for _ in range(dice.choice([1, 1, 2])):
             at = dice.randrange(len(line))
+            if dice.randrange(2):
+                at = line.find(b'"metadata":') + dice.randrange(11, 90)
             end = at + dice.choice([0, 0, 1, 1, 2, 40])
             line[at:end] = dice.choice([b"", dice.choice(pieces), bytes(line[at : at + 30])])
-        lines.append(bytes(line))
-    found = page.evaluate(
-        """async (lines) => {
-            const { readEvent } = await import("/assets/verifier/event.js");
-            const { canonicalText, decode } = await import("/assets/verifier/canonical.js");
-            const { ActivityEvent, read } = await import("/assets/verifier/records.js");
-            const said = (work) => { try { return work(); } catch (error) { return error.message; } };
-            const long = (raw) => {
-                const event = read(ActivityEvent, decode(raw));
-                const names = "artifact_url event_time event_type id metadata platform_user_id quantity".split(" ");
-                const payload = Object.fromEntries([...names, "source"].map((name) => [name, event[name]]));
-                return canonicalText({ event, payload: canonicalText(payload) });
-            };
-            return lines.map((line) => {
-                const raw = Uint8Array.from(atob(line), (one) => one.charCodeAt(0));
-                return [said(() => canonicalText(readEvent(raw))), said(() => long(raw))];
-            });
-        }""",
-        [base64.b64encode(line).decode() for line in lines],
-    )
-    for line, (short, long) in zip(lines, found, strict=True):
-        assert short == long, line
-    assert all(short.startswith("{") for short, _ in found[: len(stored)])
-    assert any(short.startswith("{") for short, _ in found[len(stored) :]), "no damage left a right line"
+        lines.append(bytes(line).replace(b"\n", b""))
+    node_id = json.loads(stored[0])["node_id"]
+    found, whole = page.evaluate(WALKED, [[base64.b64encode(line).decode() for line in lines], node_id])
+    for line, (_, mine, due) in zip(lines, found, strict=True):
+        assert mine == due, line
+    assert whole[0] == whole[1]
+    assert all(walked for walked, _, _ in found[len(made) : len(made) + len(stored)])
+    damaged = [(walked, '"findings":[]' in due) for walked, _, due in found[len(made) + len(stored) :]]
+    assert {(True, True), (True, False), (False, False)} <= set(damaged), "the damage is too much alike"
 
 
 def test_addresses_get_the_same_checksum(page: Any) -> None:

@@ -41,13 +41,12 @@ export function fromHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
-/** Whether bytes are what a text of lower-case hex digits says; no text is made of them. */
-export function isHex(bytes, text) {
-  if (text.length !== bytes.length * 2) return false;
-  for (let index = 0; index < bytes.length; index += 1) {
-    const pair = HEX[bytes[index]];
-    if (pair.charCodeAt(0) !== text.charCodeAt(2 * index) || pair.charCodeAt(1) !== text.charCodeAt(2 * index + 1)) return false;
-  }
+const [HIGH, LOW] = [0, 1].map((place) => Uint8Array.from(HEX, (pair) => pair.charCodeAt(place)));
+
+/** Whether bytes are what lower-case hex digits say that lie in `data` between two places; no text is made of them. */
+export function isHex(bytes, data, from, to) {
+  if (to - from !== bytes.length * 2) return false;
+  for (let index = 0, at = from; at < to; index += 1, at += 2) if (data[at] !== HIGH[bytes[index]] || data[at + 1] !== LOW[bytes[index]]) return false;
   return true;
 }
 

@@ -92,15 +92,15 @@ function depth(text) {
   return most;
 }
 
-/** Where the first sequence that is no UTF-8 begins (Unicode 15, table 3-7); null when there is none. */
-function firstBadByte(raw) {
-  for (let at = 0; at < raw.length;) {
+/** Where the first sequence that is no UTF-8 begins (Unicode 15, table 3-7), between two places; null when there is none. */
+export function firstBadByte(raw, begin = 0, end = raw.length) {
+  for (let at = begin; at < end;) {
     const lead = raw[at];
     if (lead < 0x80) { at += 1; continue; }
     const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-    const low = { 0xe0: 0xa0, 0xf0: 0x90 }[lead] ?? 0x80;
-    const high = { 0xed: 0x9f, 0xf4: 0x8f }[lead] ?? 0xbf;
-    if (length === 0 || at + length > raw.length || raw[at + 1] < low || raw[at + 1] > high) return at;
+    const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+    if (length === 0 || at + length > end || raw[at + 1] < low || raw[at + 1] > high) return at;
     for (let next = at + 2; next < at + length; next += 1) if (raw[next] < 0x80 || raw[next] > 0xbf) return at;
     at += length;
   }

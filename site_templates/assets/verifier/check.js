@@ -1,7 +1,7 @@
 // One epoch recomputed from its published files: a verdict for each invariant, with everything that speaks against it.
 //
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
-import { cutParts, mergeParts, scanPart } from "./activity.js";
+import { scanPart } from "./activity.js";
 import { amendedPath, checkVersion, Version } from "./amendments.js";
 import { sha256Hex } from "./bytes.js";
 import { lineSpans } from "./canonical.js";
@@ -10,6 +10,7 @@ import { Refusal } from "./errors.js";
 import { EpochFiles } from "./files.js";
 import { IDENTITIES, RECEIPTS, verdicts } from "./invariants.js";
 import { folderOf, isKnown, isShard, shardNames } from "./load.js";
+import { ActivityLog, cutParts } from "./log.js";
 import { loggedFindings } from "./logged.js";
 import { poolFindings } from "./poolcheck.js";
 import * as records from "./records.js";
@@ -84,9 +85,13 @@ function shardsOf(check) {
 
 async function scan(check, epoch, shards, scanParts) {
   const parts = cutParts(shards);
+  const log = new ActivityLog();
   let done = 0;
-  const beat = () => check.progress({ stage: "checking events", done: (done += 1), total: parts.length });
-  return mergeParts(parts, await scanParts(parts, { node_id: check.loaded.nodeId, scope_id: check.loaded.scopeId, period_end: epoch.period_end }, beat));
+  await scanParts(parts, { node_id: check.loaded.nodeId, scope_id: check.loaded.scopeId, period_end: epoch.period_end }, (part, scanned) => {
+    log.add(part, scanned);
+    check.progress({ stage: "checking events", done: (done += 1), total: parts.length });
+  });
+  return log.whole();
 }
 
 /** ONE_ACTIVE_EPOCH and EPOCH_WINDOW_UNIQUE, as far as the published neighbours show them. */
@@ -131,11 +136,11 @@ function excerpt(loaded, { path, line }) {
   return span ? new TextDecoder().decode(data.subarray(span[0], Math.min(span[1], span[0] + 2000))) : null;
 }
 
-const scanHere = (parts, epoch, beat) => parts.map((part) => (beat(), scanPart(part, epoch)));
+const scanHere = (parts, epoch, each) => parts.forEach((part) => each(part, scanPart(part, epoch)));
 
 /**
  * Recompute one loaded epoch.
- * @param scanParts  how the parts of the activity log are scanned; the worker spreads them over several workers
+ * @param scanParts  how the parts of the activity log are scanned, in order: `(parts, epoch, each)`; the worker spreads them over several workers
  * @returns {Promise<{report: object, found: object}>} `report` is plain data for a page; `found` holds records and outcomes.
  */
 export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHere) {

@@ -21,10 +21,22 @@ export function foldCuration(curation) {
 
 /** Milli-units of an event: quantity × weight; Refusal that names the line past 2^63-1. */
 export function eventUnits({ quantity, path, line }, weight) {
-  const units = quantity === "1" ? BigInt(weight) : BigInt(quantity) * BigInt(weight);
+  const units = BigInt(quantity) * BigInt(weight);
   if (units > MAX_AMOUNT)
     throw new Refusal(`${quantity} × ${weight} milli-units is ${units}, more than 2^63-1`, { rule: "ALL_MATH_BIGINT", path, line });
   return units;
+}
+
+/** What `work` gives for two texts, asked once for each pair: a log has many lines of few kinds and accounts. */
+function oncePerPair(work) {
+  const known = new Map();
+  return (one, two) => {
+    let of = known.get(one);
+    if (of === undefined) known.set(one, (of = new Map()));
+    let found = of.get(two);
+    if (found === undefined) of.set(two, (found = work(one, two)));
+    return found;
+  };
 }
 
 /** Milli-units of all events at these weights, whatever was decided about them. */
@@ -36,22 +48,27 @@ export function policyUnits(outcomes, weights) {
 
 /**
  * What each event came to, in log order.
- * @param {object[]} events  as `mergeParts` gives them
+ * @param {object[]} events  as `ActivityLog` gives them (log.js)
  * @param {Record<string, number>} weights  `source:event_type` to milli-units
  */
 export function eventOutcomes(weights, events, accounts, decisions) {
   const undecided = { included: true, by: null, weight: null, user: null };
+  const kindOf = oncePerPair((source, type) => {
+    const kind = `${source}:${type}`;
+    const weight = Object.hasOwn(weights, kind) ? weights[kind] : null;
+    return { kind, weight, each: BigInt(weight ?? 0) };
+  });
+  const userOf = oncePerPair((source, account) => (source === "receipt" ? account : (accounts.get(accountKey(source, account)) ?? null)));
   return events.map((event) => {
     const decision = decisions.get(event.id) ?? undecided;
-    const kind = `${event.source}:${event.event_type}`;
-    const weight = Object.hasOwn(weights, kind) ? weights[kind] : null;
+    const { kind, weight, each } = kindOf(event.source, event.event_type);
     return {
       event,
       kind,
-      user: decision.user ?? (event.source === "receipt" ? event.platform_user_id : accounts.get(accountKey(event.source, event.platform_user_id))) ?? null,
+      user: decision.user ?? userOf(event.source, event.platform_user_id),
       included: decision.included,
       includedBy: decision.by,
-      units: eventUnits(event, decision.weight ?? weight ?? 0),
+      units: decision.weight === null && event.quantity === "1" ? each : eventUnits(event, decision.weight ?? weight ?? 0),
       weightSource: decision.weight !== null ? "decision" : weight !== null ? "policy" : "none",
     };
   });

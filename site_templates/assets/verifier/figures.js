@@ -136,25 +136,24 @@ class Figures {
 
   /** The parts of a sum: so much of a kind at so much each, the largest first. */
   terms(own) {
-    const parts = new Map();
+    const kinds = new Map();
+    const found = [];
     for (const { event, kind, units: worth, included, weightSource } of own) {
       if (!included) continue;
-      const each = BigInt(worth) / BigInt(event.quantity);
-      const [key, decided] = [`${kind}\n${each}\n${weightSource}`, weightSource === "decision"];
-      if (!parts.has(key)) parts.set(key, { kind, each, decided, quantity: 0n, events: 0 });
-      const part = parts.get(key);
-      part.quantity += BigInt(event.quantity);
+      const quantity = event.quantity === "1" ? 1n : BigInt(event.quantity);
+      const [each, decided] = [quantity === 1n ? worth : worth / quantity, weightSource === "decision"]; // weights of none and of zero are one part
+      if (!kinds.has(kind)) kinds.set(kind, [new Map(), new Map()]);
+      const parts = kinds.get(kind)[Number(decided)];
+      let part = parts.get(each);
+      if (part === undefined) {
+        parts.set(each, (part = { kind, each, decided, quantity: 0n, events: 0 }));
+        found.push(part);
+      }
+      part.quantity += quantity;
       part.events += 1;
     }
-    const merged = new Map(); // weights of none and of zero are one part
-    for (const part of parts.values()) {
-      const key = `${part.kind}\n${part.each}\n${part.decided}`;
-      const known = merged.get(key);
-      if (known) Object.assign(known, { quantity: known.quantity + part.quantity, events: known.events + part.events });
-      else merged.set(key, part);
-    }
     const order = (a, b) => (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.each < b.each ? -1 : a.each > b.each ? 1 : Number(a.decided) - Number(b.decided));
-    const sorted = [...merged.values()].sort(order).sort((a, b) => { const [one, two] = [a.each * a.quantity, b.each * b.quantity]; return one > two ? -1 : one < two ? 1 : 0; });
+    const sorted = found.sort(order).sort((a, b) => { const [one, two] = [a.each * a.quantity, b.each * b.quantity]; return one > two ? -1 : one < two ? 1 : 0; });
     return Object.fromEntries(sorted.map(({ kind, each, decided, quantity, events }, index) => [
       `term-${index + 1}`,
       joined(`${number(quantity)} × ${kindWords(kind, this.kinds)}`, String(quantity) === String(events) ? "" : `(${number(events)} ${events === 1 ? "event" : "events"})`,
@@ -219,7 +218,8 @@ class Figures {
 
   decisions() {
     const { curation, overrides, outcomes } = this.found.derived;
-    const titles = new Map(outcomes.map(({ event }) => [event.id, event.title]));
+    const decided = new Set(curation.map((line) => line.event_id));
+    const titles = new Map(outcomes.filter(({ event }) => decided.has(event.id)).map(({ event }) => [event.id, event.title]));
     for (const line of overrides)
       this.put("decisions", `decision-overrides-${line.seq}`, {
         when: day(line.at), who: short(line.actor), what: `units of ${this.name(line.user_id)} ${line.final_units === null ? "back to the proposal" : `set to ${units(line.final_units)}`}`,

@@ -40,7 +40,7 @@ function leavesOut(rule, number, event, counted, undone) {
  * The ids that the rules leave out, taken by time and id; a cap counts only events that no other rule left out.
  * @param {{source: string, event_types: string[], most_per_day: number|null, least_length: number|null, channels: string[],
  *   reverts: boolean, empty: boolean}[]} rules
- * @param {object[]} events  as `mergeParts` gives them
+ * @param {object[]} events  as `ActivityLog` gives them (log.js)
  */
 export function policyExclusions(rules, events) {
   const counted = new Map();

@@ -2,13 +2,13 @@
 //
 // In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne" or "prepare" (then "try" and "events"), see ACTS.
 // Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
-import { scanPart } from "./activity.js";
 import { progress as progressOf, setHash } from "./approvers.js";
 import { checkEpoch } from "./check.js";
 import { Refusal } from "./errors.js";
 import { pageFigures, shownNames } from "./figures.js";
 import { loadEpoch } from "./load.js";
 import { peopleRows, publishedFindings } from "./published.js";
+import { Scanners } from "./scanners.js";
 import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
 
@@ -16,13 +16,14 @@ const BEAT = 80; // milliseconds between two reports of progress, at least
 
 let prepared = null;
 
-function reader(base) {
+function reader(base, expect = () => {}) {
   const root = new URL(base);
   if (root.origin !== self.location.origin) throw new Refusal("the files lie on another site");
   return async (path) => {
     const answer = await fetch(new URL(path, root), { cache: "no-store", credentials: "omit", redirect: "error" });
     if (answer.status === 404) return null;
     if (!answer.ok) throw new Refusal(`${path} could not be fetched (status ${answer.status})`);
+    expect(path, Number(answer.headers.get("content-length")));
     return new Uint8Array(await answer.arrayBuffer());
   };
 }
@@ -45,8 +46,13 @@ function sharing(base) {
 }
 
 async function check({ base, scope, epoch }, progress) {
-  const loaded = await loadEpoch(reader(base), scope, epoch, progress);
-  return { ...(await checkEpoch(loaded, progress, scanParts)), loaded, settings: loaded.settings ?? {} };
+  const scanners = new Scanners();
+  try {
+    const loaded = await loadEpoch(reader(base, (path, bytes) => scanners.expect(path, bytes)), scope, epoch, progress);
+    return { ...(await checkEpoch(loaded, progress, (...log) => scanners.scan(...log))), loaded, settings: loaded.settings ?? {} };
+  } finally {
+    scanners.end();
+  }
 }
 
 /** What the page and the published lists have to say, where the epoch could be recomputed at all. */
@@ -56,29 +62,6 @@ async function reading({ base }, { loaded, report, found }, progress) {
   progress({ stage: "reading the page", done: 0, total: 1 });
   const kinds = await read("kinds.json").then((data) => (data === null ? {} : JSON.parse(new TextDecoder().decode(data)))).catch(() => ({}));
   return { published: await publishedFindings(read, loaded, report, found), figures: pageFigures(loaded, report, found, kinds) };
-}
-
-/** Scan the parts of a log on as many cores as there are, each a worker (scanner.js); a short log right here. */
-async function scanParts(parts, epoch, beat) {
-  const cores = Math.min(parts.length, navigator.hardwareConcurrency ?? 1, 8);
-  if (cores < 2) return parts.map((part) => (beat(), scanPart(part, epoch)));
-  const scanned = [];
-  let next = 0;
-  await Promise.all(Array.from({ length: cores }, async () => {
-    const helper = new Worker(new URL("scanner.js", import.meta.url), { type: "module" });
-    while (next < parts.length) {
-      const index = next++;
-      scanned[index] = await new Promise((resolve, reject) => {
-        helper.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.result));
-        helper.onerror = () => reject(new Error("a worker of the check could not run"));
-        const data = parts[index].data.slice();
-        helper.postMessage({ part: { ...parts[index], data }, epoch }, [data.buffer]);
-      });
-      beat();
-    }
-    helper.terminate();
-  }));
-  return scanned;
 }
 
 const ACTS = {
@@ -91,7 +74,7 @@ const ACTS = {
   async recheckOne({ base, scope, epoch }, progress) {
     const read = sharing(base);
     const loaded = await loadEpoch(read, scope, epoch, progress);
-    const { report, found } = await checkEpoch(loaded, progress, scanParts);
+    const { report, found } = await checkEpoch(loaded, progress);
     const { findings } = found.derived ? await publishedFindings(read, loaded, report, found, 0) : { findings: [] };
     const failed = report.checks.filter(({ verdict }) => verdict === "fail").map(({ invariant, findings: [one] }) => `${invariant} (${one.path}: ${one.message})`);
     const wrong = [...failed, ...findings.map(({ path, what }) => `${path}, ${what}`)].slice(0, 10);

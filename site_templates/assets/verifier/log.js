@@ -1,0 +1,109 @@
+// The activity log as a whole: cut into parts that are scanned apart (activity.js), then its events, and the Merkle root over all lines.
+import { MOST_FINDINGS } from "./activity.js";
+import { concat, hex } from "./bytes.js";
+import { isTorn } from "./canonical.js";
+import { valuesOf } from "./columns.js";
+import { COLUMNS, NULL } from "./eventcolumns.js";
+import { rootOfHashes } from "./merkle.js";
+
+export const PART = 1 << 21; // bytes of a part, at least: small enough that progress is seen, large enough to be worth a message
+
+/**
+ * Cut a log into parts of whole lines.
+ * @param {{name: string, path: string, data: Uint8Array}[]} shards  in order
+ * @returns {{name: string, path: string, data: Uint8Array, torn: boolean}[]}  `torn`: its last line has no end
+ */
+export function cutParts(shards) {
+  const parts = [];
+  for (const { name, path, data } of shards) {
+    for (let begin = 0, end = 0; begin < data.length; begin = end) {
+      const near = data.indexOf(10, Math.min(begin + PART, data.length) - 1);
+      end = near === -1 ? data.length : near + 1;
+      parts.push({ name, path, data: data.subarray(begin, end), torn: end === data.length && isTorn(data) });
+    }
+  }
+  return parts;
+}
+
+/** The events of a part by field; the values of a field are made when the first of them is asked for. */
+class Rows {
+  #values = {};
+
+  constructor(shard, path, columns, count) {
+    Object.assign(this, { shard, path, columns, count });
+  }
+
+  of(field) { return (this.#values[field] ??= valuesOf(this.columns[field], this.count)); }
+}
+
+/** An event in short form: what every sum asks for, and the row of its part that has the rest. */
+class Event {
+  constructor(rows, row, line, id, source, event_type, platform_user_id, quantity) {
+    this.rows = rows;
+    this.row = row;
+    this.line = line;
+    this.id = id;
+    this.source = source;
+    this.event_type = event_type;
+    this.platform_user_id = platform_user_id;
+    this.quantity = quantity;
+  }
+
+  get shard() { return this.rows.shard; }
+
+  get path() { return this.rows.path; }
+
+  get platform_login() {
+    const login = this.rows.of("platform_login")[this.row];
+    return login === NULL ? null : login;
+  }
+}
+const HOT = ["id", "source", "event_type", "platform_user_id", "quantity"];
+for (const field of COLUMNS)
+  if (!HOT.includes(field) && field !== "platform_login") Object.defineProperty(Event.prototype, field, { get() { return this.rows.of(field)[this.row]; } });
+
+/** The log as it grows by its scanned parts, which come in order. */
+export class ActivityLog {
+  #findings = [];
+  #repeated = [];
+  #firsts = new Map();
+  #leaves = [];
+  #path = null;
+  #before = 0;
+
+  constructor() {
+    Object.assign(this, { events: [], receipts: [], readable: true });
+  }
+
+  add({ name, path }, { findings, readable, leaves, lines, columns, receipts }) {
+    if (path !== this.#path) [this.#path, this.#before] = [path, 0];
+    const before = this.#before;
+    this.#before += leaves.length / 32;
+    this.#leaves.push(leaves);
+    this.readable &&= readable;
+    for (const one of findings) this.#findings.push({ ...one, line: one.line + before });
+    for (const one of receipts) this.receipts.push({ ...one, line: one.line + before });
+    const rows = new Rows(name, path, columns, lines.length);
+    const [ids, sources, types, accounts, quantities] = HOT.map((field) => rows.of(field));
+    for (let row = 0; row < lines.length; row += 1)
+      this.#event(new Event(rows, row, lines[row] + before, ids[row], sources[row], types[row], accounts[row], quantities[row]));
+  }
+
+  #event(event) {
+    const first = this.#firsts.get(event.id);
+    if (first === undefined) this.#firsts.set(event.id, event);
+    else this.#repeated.push(finding("ACTIVITY_IDEMPOTENT", `event ${event.id} is in the log twice; first at ${first.path}:${first.line}`, event.path, event.line));
+    this.events.push(event);
+  }
+
+  /** @returns findings; `readable`; `events` in short form; `receipts` (activity.js); `count` of lines; `root` in hex */
+  whole() {
+    const told = this.#findings.slice(0, MOST_FINDINGS);
+    if (this.#findings.length > MOST_FINDINGS) told.push(finding(told.at(-1).rule, "more lines are wrong; these are the first", told.at(-1).path, null));
+    const leaves = concat(this.#leaves);
+    const { readable, events, receipts } = this;
+    return { findings: [...told, ...this.#repeated.slice(0, MOST_FINDINGS)], readable, events, receipts, count: leaves.length / 32, root: hex(rootOfHashes(leaves)) };
+  }
+}
+
+const finding = (rule, message, path, line) => ({ rule, message, path, line, expected: null, actual: null });
