@@ -59,7 +59,7 @@ def read_rows(data: bytes, path: str, form: Form) -> Iterator[tuple[int, Row]]:
     that the row lacks.
     """
     lines = _lines(data, path, form)
-    return _jsonl_rows(lines, path, form) if path.endswith(".jsonl") else _csv_rows(lines, path, form)
+    return jsonl_rows(lines, path, form) if path.endswith(".jsonl") else _csv_rows(lines, path, form)
 
 
 def _lines(data: bytes, path: str, form: Form) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _value(text: str) -> object:
     return value
 
 
-def _jsonl_rows(lines: Iterator[str], path: str, form: Form) -> Iterator[tuple[int, Row]]:
+def jsonl_rows(lines: Iterator[str], path: str, form: Form) -> Iterator[tuple[int, Row]]:
     """Each line's number and object; empty lines are passed over."""
     ours = {theirs: name for name, theirs in form.columns.items()}
     for line, text in enumerate(lines, start=1):
@@ -156,13 +156,13 @@ def _csv_rows(lines: Iterator[str], path: str, form: Form) -> Iterator[tuple[int
     names: list[str] | None = None
     line = passed
     try:
-        reader = csv.reader(_chain(first, lines), strict=True, delimiter=separator or _separator(first))
+        reader = csv.reader(_chain(first, lines), strict=True, delimiter=separator or separator_of(first))
         for cells in reader:
             if names is not None and len(cells) == len(names) and "" not in cells and "" not in names:
                 yield line, dict(zip(names, cells, strict=True))  # by far the most
             elif any(cell and not cell.isspace() for cell in cells):
                 if names is None:
-                    names = _header(cells, path, line, form)
+                    names = header_of(cells, path, line, form)
                 else:
                     yield line, _row(names, cells, path, line, form)
             line = passed + reader.line_num
@@ -178,13 +178,13 @@ def _chain(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _separator(header: str) -> str:
+def separator_of(header: str) -> str:
     """What parts the columns of a header: what it holds most of, outside quotes; a comma where it holds none."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(_SEPARATORS, key=lambda each: (bare.count(each), -_SEPARATORS.index(each)))
 
 
-def _header(cells: list[str], path: str, line: int, form: Form) -> list[str]:
+def header_of(cells: list[str], path: str, line: int, form: Form) -> list[str]:
     """The columns' names, empty for a column without one; all that are needed, each once."""
     given = {theirs.strip().casefold(): name for name, theirs in form.columns.items()}
     names = []

@@ -10,9 +10,11 @@ import gc
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ledger.compute.held import Held
+from ledger.compute.plainrows import plain_rows
 from ledger.core.config import ScopeSettings, SourceSettings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.identity import bound_since
@@ -81,6 +83,7 @@ class Ingest:
                 boundary=lambda time: session.node.settings.epoch.calendar.holding(time).start == time,
                 tell=session.tell,
                 wait=self._wait,
+                plain=partial(plain_rows, session.engine) if len(session.node.scopes) == 1 else None,
             )
             try:
                 self._sources[key] = kind(entry.name, options, context)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from ledger.compute.derive import Derived
 from ledger.core.onework import REASON as SAME_PERSON
+from ledger.core.receipts import SOURCE as RECEIPT
 from ledger.core.samework import SAME_WORK
 from ledger.core.weighing import unweighed
 from ledger.flows.receipts.events import same_work
-from ledger.flows.samework import repeated, standing
+from ledger.flows.samework import kinds_of, repeated, standing
 from ledger.flows.session import EpochFolder, Session
 from ledger.sources.machines import kept
 
@@ -50,7 +51,8 @@ def _again(session: Session, folder: EpochFolder) -> Iterator[Remark]:
     if count := sum(note.startswith(SAME_PERSON) for note in notes):
         yield _events(count), "left out: a co-author who is the author, or an earlier co-author, under another account"
     decided = standing(folder.curation())
-    twice = [pair for pair in sorted(same_work(folder).items()) if pair[0] not in decided]
+    vouched = any(source == RECEIPT for source, _ in kinds_of(session, folder))
+    twice = [pair for pair in sorted(same_work(folder).items()) if pair[0] not in decided] if vouched else []
     for event_id, receipt in twice[:NAMED]:
         yield event_id, f"has the link of {receipt}: the same work twice? Both count unless one is excluded"
     if len(twice) > NAMED:

@@ -48,9 +48,12 @@ def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
 
 
 def kinds_of(session: Session, folder: EpochFolder) -> list[tuple[str, str]]:
-    """Source and type of the epoch's events, each once."""
-    engine = session.engine
-    return [(row[0], row[1]) for row in engine.rows("kinds", shards=engine.paths(folder.shards()))]
+    """Source and type of the epoch's events, each once; asked anew only where the log is another than it was."""
+    engine, shards = session.engine, folder.shards()
+    log = tuple((str(shard), shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards)
+    if log not in session.kinds:
+        session.kinds[log] = [(row[0], row[1]) for row in engine.rows("kinds", shards=engine.paths(shards))]
+    return session.kinds[log]
 
 
 def _works(session: Session, folder: EpochFolder, query: str, **values: object) -> list[Work]:

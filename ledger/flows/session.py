@@ -6,7 +6,7 @@ The clock is here and nowhere deeper; `--now` replaces it. Holds no rule.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +46,8 @@ class Session:
     actor: str | None = None
     tell: Callable[[str], None] = _silent
     elsewhere: Mapping[Place, str] = field(default_factory=dict)
+    kinds: dict[Hashable, list[tuple[str, str]]] = field(default_factory=dict)
+    """Source and type of the events of logs that were asked about, by what tells that a log is as it was."""
 
     @cached_property
     def engine(self) -> Engine:

@@ -14,11 +14,12 @@ from itertools import islice
 from pathlib import Path
 
 from ledger.compute.held import Held
+from ledger.core.bounds import SHARD_BYTES
 from ledger.core.canonical import clean_text
 from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
 from ledger.core.routing import Facets, scoped_id
-from ledger.core.sealing import Provenance, seal
+from ledger.core.sealing import Provenance, Sealed, seal
 from ledger.core.values import MAX_AMOUNT, EventId, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.flows.cursors import advance
@@ -29,8 +30,8 @@ from ledger.sources.port import Listed, Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.node import EpochFolder
 
-FLUSH_EVERY = 100_000
-"""Events held in memory before they are written: bounds memory."""
+FLUSH_BYTES = SHARD_BYTES
+"""Bytes of events held in memory before they are written: as many as a file takes, so that few are written twice."""
 KEEP_EVERY = 20
 """Pages after which what they brought, and where they stand, is written: bounds what a killed run repeats."""
 
@@ -106,9 +107,18 @@ class Known:
         """The ids of a `file` source that a scope held before this run and that are none of `standing`."""
         return self._held.beyond(scope_id, prefix, standing)
 
+    def none_of(self, scope_id: str, ids: Sequence[str]) -> bool:
+        """Whether none of these is known: ask about them as `look_up` does."""
+        self.look_up(scope_id, ids)
+        return not any(self._found.values()) and all(added.keys().isdisjoint(ids) for added in self._added.values())
+
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
         """Take an event for known from now on."""
         self._added[scope_id][key] = payload_hash
+
+    def add_all(self, scope_id: str, events: Iterable[Sealed]) -> None:
+        """The same for events of which none has the id of another."""
+        self._added[scope_id].update((event.id, event.payload_hash) for event in events)
 
     def key(self, event_id: str, scope_id: str, order: Sequence[str]) -> EventId:
         """The id under which a scope holds an event, or would.
@@ -144,6 +154,7 @@ class StreamRun:
         self.epoch = folder.epoch()
         self.report = StreamReport(entry.source, entry.name, stream)
         self.buffer: list[bytes] = []
+        self._held = 0
         self.facets: Facets | None = None
         self.claimed: Sequence[str] = ()
         self._writing = False
@@ -263,8 +274,10 @@ class StreamRun:
             retrieved_at=page.retrieved_at,
             ingested_at=self.session.now,
         )
-        known, report, buffer, mine = self.known, self.report, self.buffer, self.scope_id
-        first = self.epoch.period_start
+        known, report, mine = self.known, self.report, self.scope_id
+        if page.ready is not None:
+            for some in page.ready.sealed(provenance):
+                self._take_ready(some, page.facets)
         for event in self._looked_up(page):
             url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
@@ -273,7 +286,7 @@ class StreamRun:
                 continue
             order = self.claimed if facets is self.facets else self._claimants(event)
             if mine not in order:
-                self._not_mine(event, order)
+                self._not_mine(event_id, order)
                 continue
             report.seen += 1
             if "#" in event_id:
@@ -284,18 +297,7 @@ class StreamRun:
             key = known.key(event_id, mine, order)
             if quantity > 1:
                 self._require_bounded(event)
-            sealed = seal(key, url, time, kind, metadata, login, account, source, provenance, quantity)
-            before = known.get(key)
-            if before is None:
-                known.add(mine, key, sealed.payload_hash)
-                buffer.append(sealed.line)
-                report.late += time < first
-                if len(buffer) >= FLUSH_EVERY:
-                    self._flush()
-            else:
-                report.known += 1
-                if before != sealed.payload_hash:
-                    report.changed.append(key)
+            self._add(seal(key, url, time, kind, metadata, login, account, source, provenance, quantity))
 
     def _require_bounded(self, event: SourceEvent) -> None:
         """ALL_MATH_BIGINT for an event whose worth no total could hold: in the log it would stop the whole epoch."""
@@ -307,11 +309,45 @@ class StreamRun:
                 hint="Put its quantity right at the source; it was not taken in.",
             )
 
-    def _not_mine(self, event: SourceEvent, order: Sequence[str]) -> None:
+    def _add(self, event: Sealed) -> None:
+        """Put an event that is not known yet among those that the next flush writes."""
+        before = self.known.get(event.id)
+        if before is None:
+            self.known.add(self.scope_id, event.id, event.payload_hash)
+            self.buffer.append(event.line)
+            self._held += len(event.line) + 1
+            self.report.late += event.event_time < self.epoch.period_start
+            if self._held >= FLUSH_BYTES:
+                self._flush()
+        else:
+            self.report.known += 1
+            if before != event.payload_hash:
+                self.report.changed.append(event.id)
+
+    def _take_ready(self, events: Sequence[Sealed], facets: Facets) -> None:
+        """Take events that are written already; each under its plain id, for the node has one scope."""
+        order = self.claimants(facets)
+        if self.scope_id not in order:
+            for event in events:
+                self._not_mine(event.id, order)
+            return
+        self.report.seen += len(events)
+        if not self.known.none_of(self.scope_id, [event.id for event in events]):
+            for event in events:
+                self._add(event)
+            return
+        self.known.add_all(self.scope_id, events)
+        self.buffer.extend(event.line for event in events)
+        self._held += sum(len(event.line) + 1 for event in events)
+        self.report.late += sum(event.event_time < self.epoch.period_start for event in events)
+        if self._held >= FLUSH_BYTES:
+            self._flush()
+
+    def _not_mine(self, event_id: str, order: Sequence[str]) -> None:
         if order:
             self.report.elsewhere += 1
         else:
-            self.report.refused.append(event.id)
+            self.report.refused.append(event_id)
 
     def _claimants(self, event: SourceEvent) -> Sequence[str]:
         """Who claims the event; remembered for the last facets, since they repeat."""
@@ -325,6 +361,7 @@ class StreamRun:
         append_activity(self.folder, self.buffer)
         self.report.added += len(self.buffer)
         self.buffer.clear()
+        self._held = 0
         self._writing = False
         self.session.tell(f"{self.scope_id}/{self.entry.name}: {self.report.added} events")
 

@@ -6,25 +6,29 @@ with its line and field named. Serves ACTIVITY_IDEMPOTENT (ids are row ids) and 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ledger.core.canonical import MAX_SAFE_INTEGER
+from ledger.core.blocks import OddError, read_blocks
+from ledger.core.canonical import MAX_SAFE_INTEGER, sha256_hex
 from ledger.core.config import Settings
 from ledger.core.errors import SourceError
-from ledger.core.values import META_KEY_PATTERN, Text
+from ledger.core.tables import Row
+from ledger.core.values import META_KEY_PATTERN, Text, Timestamp
 from ledger.core.windows import Window, gaps
-from ledger.sources.file_rows import FIELDS, Table, read_table
-from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.file_rows import FIELDS, Table, form_of, read_bytes, read_table
+from ledger.sources.port import Page, Plain, Raw, Ready, SourceContext, SourceEvent, StreamCursor
 
 PAGE_SIZE = 5_000
 """Rows a page."""
+LARGE = 1_000_000
+"""Bytes from which SQL is asked first whether all rows of a file are plain: below, the models are as fast."""
 
 
 def _inside(value: str) -> str:
@@ -77,7 +81,8 @@ class FileSource:
         self.name = name
         self._options = options
         self._context = context
-        self._table: Table | None = None
+        self._table: Table | Plain | None = None
+        self._sha256 = ""
         self._facets = {"paths": (options.path,)}
         self.begins = f"file:{name}:"
         """How the ids of its events begin."""
@@ -106,14 +111,18 @@ class FileSource:
             return
         window = Window(window.start, min(window.end, now))
         table = self._read()
-        unchanged = (cursor.state or {}).get("sha256") == table.sha256
-        parts = gaps(window, list(cursor.covered)) if unchanged else [window]
-        due = [row for part in parts for row in table.within(part)]
-        last = max(len(due) - 1, 0) // PAGE_SIZE * PAGE_SIZE
-        for at in range(0, last, PAGE_SIZE):
-            yield Page(due[at : at + PAGE_SIZE], now)
+        unchanged = (cursor.state or {}).get("sha256") == self._sha256
+        due = [table.within(part) for part in (gaps(window, list(cursor.covered)) if unchanged else [window])]
         counts = {"rows_repeated": table.repeated} if table.repeated and not unchanged else {}
-        yield Page(due[last:], now, covered=window, state={"sha256": table.sha256}, stated=len(due), counts=counts)
+        *before, last = [page for rows in due for page in self._pages(rows, now)] or [Page((), now)]
+        yield from before
+        state, stated = {"sha256": self._sha256}, sum(map(len, due))
+        yield replace(last, covered=window, state=state, stated=stated, counts=counts)
+
+    def _pages(self, rows: list[Row] | Ready, now: Timestamp) -> list[Page]:
+        if not isinstance(rows, list):
+            return [Page((), now, ready=rows, facets=self._facets)]
+        return [Page(rows[at : at + PAGE_SIZE], now) for at in range(0, len(rows), PAGE_SIZE)]
 
     def check(self) -> None:
         """Raise InputError for the first bad row. A file that cannot be read at all is for `fetch` to report."""
@@ -129,18 +138,30 @@ class FileSource:
         """The ids of all rows that stand in the file."""
         return [f"{self.begins}{each}" for each in self._read().ids]
 
-    def _read(self) -> Table:
+    def _read(self) -> Table | Plain:
         """The file's rows, read once."""
         if self._table is None:
-            context = self._context
-            options = self._options
-            self._table = read_table(
-                context.node_root, options.path, context.scope_start, options.columns, options.constants
+            context, options = self._context, self._options
+            data = read_bytes(context.node_root, options.path)
+            self._sha256 = sha256_hex(data)
+            self._table = self._plain(data) or read_table(
+                data, options.path, context.scope_start, options.columns, options.constants
             )
-            ahead = self._table.times[bisect_left(self._table.times, context.now()) :]
+            ahead, last = self._table.ahead(context.now())
             if ahead:
-                context.tell(f"{self.name}: rows that wait for their week: {len(ahead)}, the last until {ahead[-1]}")
+                context.tell(f"{self.name}: rows that wait for their week: {ahead}, the last until {last}")
         return self._table
+
+    def _plain(self, data: bytes) -> Plain | None:
+        """The rows of a large file by SQL, where that is there and finds nothing that the rules must judge."""
+        context, options = self._context, self._options
+        if context.plain is None or len(data) < LARGE:
+            return None
+        try:
+            names, blocks = read_blocks(data, options.path, form_of(options.columns, options.constants))
+        except OddError:
+            return None
+        return context.plain(names, blocks, self.begins, context.scope_start, options.constants)
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a row."""

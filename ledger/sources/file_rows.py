@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from ledger.core.canonical import MAX_SAFE_INTEGER, clean_text, is_clean, sha256_hex
+from ledger.core.canonical import MAX_SAFE_INTEGER, clean_text, is_clean
 from ledger.core.errors import SourceError
 from ledger.core.tables import Form, Row, quoted, read_rows
 from ledger.core.values import ACCOUNT_PATTERN, META_KEY_PATTERN, TYPE_PATTERN, Timestamp, parse_time
@@ -50,10 +50,9 @@ _ALL_TEXTS = re.compile("\n".join(pattern for pattern, _ in _TEXTS.values()))
 class Table:
     """A file's rows in order of time, then id; `times[i]` is that of `rows[i]`.
 
-    `sha256` is the file's; `repeated` counts rows that stand in it again, equal in every field.
+    `repeated` counts rows that stand in it again, equal in every field.
     """
 
-    sha256: str
     times: list[Timestamp]
     rows: list[Row]
     repeated: int
@@ -63,20 +62,28 @@ class Table:
         """The rows of `[start, end)`."""
         return self.rows[bisect_left(self.times, window.start) : bisect_left(self.times, window.end)]
 
+    def ahead(self, now: Timestamp) -> tuple[int, Timestamp]:
+        """How many rows lie at `now` or later, and the last time of any row (of none: `now`)."""
+        return len(self.times) - bisect_left(self.times, now), self.times[-1] if self.times else now
+
+
+def form_of(columns: Mapping[str, str], constants: Mapping[str, str | int]) -> Form:
+    """What a contributions file must have; `columns`, `constants` as of `read_table`."""
+    needed = tuple(name for name in REQUIRED if name not in constants)
+    return Form(needed, _HINT, columns, "specification, section 3")
+
 
 def read_table(
-    root: str, path: str, start: Timestamp, columns: Mapping[str, str], constants: Mapping[str, str | int]
+    data: bytes, path: str, start: Timestamp, columns: Mapping[str, str], constants: Mapping[str, str | int]
 ) -> Table:
-    """All rows of the file `path` under `root`; InputError names the first row that breaks a rule.
+    """All rows of the file `path` with these bytes; InputError names the first row that breaks a rule.
 
     `columns`: fields by the header that the file has for them; `constants`: values of fields that a row lacks. No row
     may lie before `start`, where the scope's first window begins; rows of windows to come wait for them. A row keeps
     its fields as written, but its time is in canonical form, its kind in lower case, `quantity` a whole number, and its
-    texts are clean of control characters. SourceError: there is no file that can be read.
+    texts are clean of control characters.
     """
-    data = _read(root, path)
-    needed = tuple(name for name in REQUIRED if name not in constants)
-    form = Form(needed, _HINT, columns, "specification, section 3")
+    form = form_of(columns, constants)
     rows: list[Row] = []
     numbers: list[int] = []
     places: dict[str, int] = {}
@@ -108,7 +115,7 @@ def read_table(
         except ValueError as error:
             raise form.bad(path, line, str(error)) from None
     rows.sort(key=lambda row: row["time"] + row["id"])  # by time, then id, for all times are of one length
-    return Table(sha256_hex(data), [row["time"] for row in rows], rows, repeated, frozenset(places))
+    return Table([row["time"] for row in rows], rows, repeated, frozenset(places))
 
 
 _COMMON = re.compile("\n".join((*(pattern for pattern, _ in _TEXTS.values()), _PLAIN_TIME.pattern)))
@@ -208,8 +215,8 @@ def _flat(name: str, value: object) -> str | int | None:
     raise ValueError(f"{name}: {quoted(value)} does not fit; needed is {right}")
 
 
-def _read(root: str, path: str) -> bytes:
-    """The bytes of a plain file inside the node: no link on the way leads out of it."""
+def read_bytes(root: str, path: str) -> bytes:
+    """The bytes of a plain file inside the node: no link on the way leads out of it. SourceError: there is none."""
     place = Path(root)
     try:
         for part in path.split("/"):

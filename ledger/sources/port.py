@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ledger.core.config import Settings
+from ledger.core.sealing import Provenance, Sealed
 from ledger.core.values import Timestamp
 from ledger.core.windows import Window
 
@@ -50,6 +51,51 @@ class StreamCursor:
     state: Mapping[str, str | int | bool | None] | None = None
 
 
+class Ready(Protocol):
+    """Events that need no `parse` any more: SQL judged the items of a whole file and writes them."""
+
+    def __len__(self) -> int: ...
+
+    def sealed(self, provenance: Provenance) -> Iterator[Sequence[Sealed]]:
+        """The events as they are stored, some thousands at a time."""
+        ...
+
+
+class Plain(Protocol):
+    """All rows of a file that SQL found plain (`SourceContext.plain`); an id stands in it once."""
+
+    repeated: int
+    """0."""
+
+    @property
+    def ids(self) -> Collection[str]:
+        """The rows' own ids."""
+        ...
+
+    def within(self, window: Window) -> Ready:
+        """The rows of `[start, end)`, in order of time, then id."""
+        ...
+
+    def ahead(self, now: Timestamp) -> tuple[int, Timestamp]:
+        """How many rows lie at `now` or later, and the last time of any row."""
+        ...
+
+
+class Judge(Protocol):
+    """Says whether the rows of a file are all plain (`ledger.compute.plainrows`)."""
+
+    def __call__(
+        self,
+        names: Sequence[str],
+        blocks: Iterator[str],
+        begins: str,
+        start: Timestamp,
+        constants: Mapping[str, str | int],
+    ) -> Plain | None:
+        """The rows, from blocks as `core.blocks` gives them; None where one is to be read by the source's own rules."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a source: items to parse, and what is known once they are stored.
@@ -59,6 +105,7 @@ class Page:
     `state`: replaces the cursor's note when not None. `stated`: how many events the source itself claims for the
     window, where it does; `counts`: further whole numbers for the run's record, totals so far (left out by a rule);
     `gaps`: what could not be read although it should have been, in words, without stopping the rest.
+    `ready`: events in place of items, all of the same `facets`.
     """
 
     items: Sequence[Raw]
@@ -68,6 +115,8 @@ class Page:
     stated: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
+    ready: Ready | None = None
+    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +128,8 @@ class SourceContext:
     accounts of this kind that are bound to a user now, each with the time since which it is. `notes` gives the
     newest note (cursor state) of each stream that the node's scopes have of this kind of source. `boundary`: whether
     a window ends at a time, so that what is to be read as it is then can wait for it. `wait` pauses for so
-    many seconds and is how a source obeys rate limits; tests replace it.
+    many seconds and is how a source obeys rate limits; tests replace it. `plain` lets SQL take a large file whose rows
+    are all plain (None: every row is read by the source's own rules).
     """
 
     node_id: str
@@ -95,6 +145,7 @@ class SourceContext:
     boundary: Callable[[Timestamp], bool] = lambda _time: True
     tell: Callable[[str], None] = lambda _text: None
     wait: Callable[[float], None] = lambda _seconds: None
+    plain: Judge | None = None
 
 
 class Source(Protocol):

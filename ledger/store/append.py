@@ -31,7 +31,7 @@ def append_lines(root: Path, relative: str, lines: Iterable[bytes]) -> None:
     added = list(lines)
     if added and max(map(len, added)) > LINE_BYTES:
         raise InputError(f"a line may have {LINE_BYTES} bytes, and one would have more", path=relative)
-    write_file(root, relative, b"%b%b\n" % (before, b"\n".join(added)) if added else before)
+    write_file(root, relative, b"\n".join((*([before[:-1]] if before else []), *added, b"")))
 
 
 def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = SHARD_BYTES) -> None:

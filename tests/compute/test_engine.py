@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from ledger.compute import scan
 from ledger.compute.engine import Engine, query
 from ledger.compute.held import Held
+from ledger.compute.plainrows import FIELDS, plain_rows
 from ledger.core.errors import FormatError, LedgerError, StateError
 from ledger.core.merkle import EMPTY_ROOT, merkle_root
+from ledger.sources.port import EARLIEST
 from tests.compute.nodes import Case, event, line, write_log
 
 SQL = sorted(path.stem for path in Path(scan.__file__).with_name("sql").glob("*.sql"))
@@ -44,8 +46,18 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ids_that_begin": {"shards": [], "prefix": ""},
     "ids_elsewhere": {"shards": [], "skip": 0},
     "alike": {"shards": [], "here": []},
+    "plain_before": {"begins": "", "time": ""},
+    "plain_ids": {"begins": ""},
+    "plain_lines": {
+        "begins": "", "first": 1, "end": 2, "ingested": "", "node": "", "produced": "", "placed": "",
+    },
+    "plain_rows": {
+        "begins": "", "width": 1, "at": dict.fromkeys(FIELDS, 1), "fixed": dict.fromkeys(FIELDS, ""),
+        "further": [{"place": 1, "head": "", "fixed": ""}],
+    },
+    "plain_whole": {"begins": "", "start": ""},
     "same_work": {"shards": [], "here": [], "sources": ["git"]},
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -61,6 +73,7 @@ def loaded(engine: Engine) -> Engine:
     engine.load(folder, case.epoch).evaluate()
     engine.begin_part(1)
     Held(engine, {"default": folder.shards()})
+    plain_rows(engine, ("id",), iter(("w1",)), "file:work:", EARLIEST, {})
     return engine
 
 

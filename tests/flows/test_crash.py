@@ -108,6 +108,23 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_a_killed_command_is_completed_by_the_next_run(
     number: int, call: str, told: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    killed_everywhere(number, call, told, tmp_path, monkeypatch)
+
+
+def test_a_killed_collection_by_sql_is_completed_too_and_to_the_bytes_of_the_models(
+    told: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.sources.file.LARGE", 0)
+    monkeypatch.setattr("ledger.compute.plainrows.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("ledger.flows.streamrun.FLUSH_BYTES", 1)
+    monkeypatch.setattr("ledger.sources.file.read_table", None)  # SQL takes all of it
+    killed_everywhere(1, "replace", told, tmp_path, monkeypatch)
+
+
+def killed_everywhere(
+    number: int, call: str, told: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of the story, killed at each such call in turn and run again: each time the bytes of the undisturbed."""
     start, wanted = told[number], digest(told[number + 1])
     _, time, step = STORY[number]
     for kill in range(1, 60):

@@ -422,7 +422,7 @@ def test_whatever_a_file_holds_it_is_read_or_a_line_is_named(rows: list[dict[str
         text = lines(*({**GOOD, "id": f"w{number}", **row} for number, row in enumerate(rows)))
         (Path(folder) / "work.jsonl").write_text(text)
         try:
-            found = read_table(folder, "work.jsonl", EARLIEST, {}, {})
+            found = read_table(text.encode(), "work.jsonl", EARLIEST, {}, {})
         except InputError as error:
             assert error.line is not None and 1 <= error.line <= len(rows)
         else:

@@ -4,21 +4,26 @@
 -- Inputs   $shards   paths of activity logs, in the order of their epochs
 --          $here     those of them that are the epoch's own
 -- Output   as of same_work
--- Invariants  reads only; the logs are checked elsewhere. Only lines are parsed that begin as another does: link, moment and
---          kind come first in a canonical line, and nothing before the id can hold a bare quote
-WITH lines AS (
-    SELECT line, filename, left(line, strpos(line, '","id":"')) AS head, row_number() OVER () AS place
+-- Invariants  reads only; the logs are checked elsewhere. Only lines are parsed that begin as another does, by a hash: link,
+--          moment and kind come first in a canonical line, and nothing before the id can hold a bare quote. The logs are read
+--          again for these lines, for keeping all of them takes the memory of the logs; where there are none, they are not
+WITH again AS (
+    SELECT hash(left(line, strpos(line, '","id":"'))) AS head
     FROM read_csv(
         $shards,
         columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none', filename = true,
         hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
     )
-),
-again AS (
-    SELECT head
-    FROM lines
     GROUP BY head
     HAVING count(*) > 1 AND bool_or(list_contains($here::VARCHAR[], filename))
+),
+lines AS (
+    SELECT line, filename, row_number() OVER () AS place
+    FROM read_csv(
+        $shards,
+        columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none', filename = true,
+        hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 67108864
+    )
 ),
 events AS (
     SELECT
@@ -29,7 +34,7 @@ events AS (
             "metadata": "JSON", "platform_user_id": "VARCHAR", "source": "VARCHAR"
         }') AS e
     FROM lines
-    WHERE head IN (SELECT head FROM again)
+    WHERE hash(left(line, strpos(line, '","id":"'))) IN (SELECT head FROM again)
 )
 SELECT
     e.id AS id,

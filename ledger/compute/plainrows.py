@@ -1,0 +1,153 @@
+"""A contributions file whose rows all look as nearly all rows do: judged, sorted and written as events by SQL.
+
+What a plain row is `sql/plain_rows.sql` says: one that the rules of `sources/file_rows` take as it stands. Where a
+single row looks otherwise, or an id stands twice, nothing is said about the file, and it is read by those rules, row by
+row, to the same events or to the error that names the line. Tests hold both ways to the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted
+
+from ledger.compute.engine import Engine, query
+from ledger.core.blocks import OddError
+from ledger.core.errors import LedgerError
+from ledger.core.sealing import Provenance, Sealed
+from ledger.core.values import META_KEY_PATTERN, Timestamp
+from ledger.core.windows import Window
+
+FIELDS = ("id", "time", "event_type", "account", "evidence", "login", "quantity")
+"""Fields with a meaning; all others are metadata."""
+ROWS_AT_ONCE = 20_000
+_BEGINS = re.compile(r"[A-Za-z0-9:_.-]{1,300}")
+_META_KEY = re.compile(META_KEY_PATTERN.strip("^$"))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPart:
+    """Rows number `first` up to `end` (not included) of a file, in order of time, then id."""
+
+    rows: PlainRows
+    first: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def sealed(self, provenance: Provenance) -> Iterator[list[Sealed]]:
+        """The events of the rows, as `core.sealing.seal` gives them, some at a time.
+
+        SQL writes the next ones while somebody takes these.
+        """
+        starts = range(self.first, self.end, ROWS_AT_ONCE)
+        coming: Future[list[Sealed]] | None = None
+        with ThreadPoolExecutor(1) as beside:
+            for at in (*starts, self.end):
+                some, coming = coming, None
+                if at < self.end:
+                    coming = beside.submit(self.rows.sealed, at, min(at + ROWS_AT_ONCE, self.end), provenance)
+                if some is not None:
+                    yield some.result()
+
+
+class PlainRows:
+    """The rows of one file, each of them plain and of an id of its own. Made by `plain_rows`."""
+
+    repeated = 0
+    """Rows that stand in the file again."""
+
+    def __init__(self, engine: Engine, begins: str) -> None:
+        self._engine, self._begins = engine, begins
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The rows' own ids."""
+        return frozenset(row[0] for row in self._engine.rows("plain_ids", begins=self._begins))
+
+    def within(self, window: Window) -> PlainPart:
+        """The rows of `[start, end)`."""
+        first, end = (self._told(time)[1] + 1 for time in (window.start, window.end))
+        return PlainPart(self, first, end)
+
+    def ahead(self, now: Timestamp) -> tuple[int, Timestamp]:
+        """How many rows lie at `now` or later, and the last time of any row."""
+        count, before, last = self._told(now)
+        return count - before, last
+
+    def sealed(self, first: int, end: int, provenance: Provenance) -> list[Sealed]:
+        """The events of the rows number `first` up to `end` (not included)."""
+        ingested, node, produced, placed = provenance.parts
+        own = {"begins": self._begins, "first": first, "end": end}
+        shared = {"ingested": ingested, "node": node, "produced": produced, "placed": placed}
+        return list(map(Sealed._make, self._engine.rows("plain_lines", **own, **shared)))
+
+    def _told(self, time: Timestamp) -> tuple[int, int, Timestamp]:
+        """How many rows there are, how many of them before `time`, and the last time of any."""
+        count, before, last = next(self._engine.rows("plain_before", begins=self._begins, time=time))
+        return count, before, last
+
+
+def plain_rows(
+    engine: Engine,
+    names: Sequence[str],
+    blocks: Iterator[str],
+    begins: str,
+    start: Timestamp,
+    constants: Mapping[str, str | int],
+) -> PlainRows | None:
+    """The rows of a file (`core.blocks.read_blocks`); None where one of them is not plain.
+
+    `begins`: how the ids of its events begin. No row may lie before `start`; `constants` are values of fields for rows
+    that lack them.
+    """
+    values = _fields(names, constants)
+    if values is None or not _BEGINS.fullmatch(begins):
+        return None
+    engine.execute("CREATE OR REPLACE TABLE plain_cells (row VARCHAR)", {}).fetchall()
+    try:
+        for block in blocks:
+            engine.execute("INSERT INTO plain_cells SELECT unnest(string_split($block, chr(10)))", {"block": block})
+        return PlainRows(engine, begins) if _judge(engine, begins, start, values) else None
+    except (LedgerError, OddError):
+        return None  # who reads row by row finds the same, and tells the line
+    finally:
+        engine.execute("TRUNCATE plain_cells", {}).fetchall()
+
+
+def _fields(names: Sequence[str], constants: Mapping[str, str | int]) -> dict[str, object] | None:
+    """Where SQL finds each field and what it is where a row lacks it; None for fields that no plain row has."""
+    further = sorted({*names, *constants}.difference(FIELDS))
+    if not all(map(_META_KEY.fullmatch, further)) or type(constants.get("login", "")) is not str:
+        return None
+    place = {name: number for number, name in enumerate(names, start=1)}
+    fixed: dict[str, str | None] = {name: str(constants[name]) if name in constants else None for name in FIELDS}
+    fixed["login"], fixed["quantity"] = fixed["login"] or None, fixed["quantity"] or "1"
+    metadata = []
+    for name in further:
+        value = constants.get(name)
+        shown = quoted(value) if isinstance(value, str) else str(value)
+        head = f"{quoted(name)}:"
+        field = {"place": place.get(name, 0), "head": f'{head}"', "fixed": None if value is None else f"{head}{shown}"}
+        metadata.append(field)
+    return {
+        "width": len(names),
+        "at": {name: place.get(name, 0) for name in FIELDS},
+        "fixed": fixed,
+        "further": metadata,
+    }
+
+
+def _judge(engine: Engine, begins: str, start: Timestamp, values: Mapping[str, object]) -> bool:
+    """Make the rows those of `plain_rows` that begin so; whether each is plain, has its own id and is not too early."""
+    judged, own = query("plain_rows"), {"begins": begins}
+    engine.execute(f"CREATE TABLE IF NOT EXISTS plain_rows AS FROM ({judged}) LIMIT 0", {**own, **values}).fetchall()
+    engine.execute("DELETE FROM plain_rows WHERE begins = $begins", own).fetchall()
+    engine.execute(f"INSERT INTO plain_rows {judged}", {**own, **values}).fetchall()
+    found: bool = next(engine.rows("plain_whole", begins=begins, start=start))[0]
+    if not found:
+        engine.execute("DELETE FROM plain_rows WHERE begins = $begins", own).fetchall()
+    return found

@@ -1,0 +1,71 @@
+-- The rows of a contributions file as what their events are written from, and whether each looks as nearly all rows do.
+--
+-- Inputs   table plain_cells (row: the cells of one row, with U+001F between), $begins: how the ids of the events begin
+--          $width    how many cells a row has
+--          $at       the place in a row of each field that has a meaning, from 1; 0 where the file has no such column
+--          $fixed    what each of them is in rows that have none; NULL: nothing
+--          $further  the other fields by name: place, head (`"name":"`), fixed (the whole field in rows that have none)
+-- Table    begins, number (from 1, in order of time, then id), id, time (canonical), event_type, evidence and account (as
+--          they stand between quotes), login and metadata (JSON), quantity, plain BOOLEAN
+-- Invariants  a plain row is one that `sources/file_rows` takes as it stands; that ids differ is another's to see. No weight
+--          makes more than 2^63-1 of a quantity of three digits (ALL_MATH_BIGINT)
+WITH fields AS (
+    SELECT
+        row,
+        string_split(row, chr(31)) AS cells,
+        coalesce(nullif(cells[$at.id], ''), $fixed.id) AS id,
+        coalesce(nullif(cells[$at.time], ''), $fixed.time) AS written,
+        coalesce(nullif(cells[$at.event_type], ''), $fixed.event_type) AS event_type,
+        coalesce(nullif(cells[$at.account], ''), $fixed.account) AS account,
+        coalesce(nullif(cells[$at.evidence], ''), $fixed.evidence) AS evidence,
+        coalesce(nullif(cells[$at.login], ''), $fixed.login) AS login,
+        coalesce(nullif(cells[$at.quantity], ''), $fixed.quantity) AS quantity
+    FROM plain_cells
+    WHERE row <> ''
+),
+timed AS (
+    SELECT
+        *,
+        left(written, 10) || CASE WHEN strlen(written) = 10 THEN 'T00:00:00' ELSE substr(written, 11, 9) END AS second,
+        second || CASE WHEN strlen(written) = 24 THEN right(written, 5) ELSE '.000Z' END AS time
+    FROM fields
+),
+judged AS (
+    SELECT
+        id,
+        time,
+        event_type,
+        replace(replace(evidence, '\', '\\'), '"', '\"') AS evidence,
+        replace(replace(account, '\', '\\'), '"', '\"') AS account,
+        coalesce('"' || replace(replace(login, '\', '\\'), '"', '\"') || '"', 'null') AS login,
+        '{' || coalesce(array_to_string(
+            list_transform(
+                $further::STRUCT(place INTEGER, head VARCHAR, fixed VARCHAR)[],
+                lambda field: CASE
+                    WHEN cells[field.place] <> '' THEN
+                        field.head || replace(replace(cells[field.place], '\', '\\'), '"', '\"') || '"'
+                    ELSE field.fixed
+                END
+            ),
+            ','
+        ), '') || '}' AS metadata,
+        quantity,
+        coalesce(
+            len(cells) = $width
+            AND NOT regexp_matches(row, '[\x00-\x1e\x7f]')
+            AND strlen(row) < 131072
+            AND regexp_full_match(
+                concat_ws(chr(31), id, written, event_type, account, quantity, evidence),
+                '[A-Za-z0-9._-]{1,128}'
+                '\x1f[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z)?'
+                '\x1f[a-z][a-z0-9_]{0,62}\x1f[!-~]{1,256}\x1f[1-9][0-9]{0,2}'
+                '\x1fhttps?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:[/?#][!-~]*)?'
+            )
+            AND strlen(evidence) <= 2000
+            AND strftime(try_cast(second AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S') = second,
+            false
+        ) AS plain
+    FROM timed
+)
+SELECT $begins::VARCHAR AS begins, row_number() OVER () AS number, *
+FROM (FROM judged ORDER BY time, id)

@@ -1,0 +1,96 @@
+"""The rows of a table in blocks of text, as SQL can take them: what `tables` reads, where nothing about it is special.
+
+Most rows that a program wrote need no more than cutting. What does is left alone here, and `tables.read_rows` reads it
+or says what is wrong with which line. Pure.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice
+
+from ledger.core.errors import InputError
+from ledger.core.tables import Form, header_of, jsonl_rows, separator_of
+
+BETWEEN = "\x1f"
+"""Stands between the cells of a row: a control character, which no cell of a block holds."""
+CHARACTERS, ROWS = 2_000_000, 10_000
+"""How much a block has of text that is cut, or of rows that are put together."""
+
+
+class OddError(ValueError):
+    """A table is not of the simple form that can be given in blocks."""
+
+
+def read_blocks(data: bytes, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
+    """The names of the columns, and the rows: lines with U+001F between cells, many to a block.
+
+    Of CSV a line may be empty, or have too many cells or too few; an empty cell is a field that the row lacks. JSON has
+    texts alone, none of them empty, and all rows have the same fields. OddError, here or for a block: where it is not
+    so, where a cell holds a line end, and for everything that `read_rows` refuses.
+    """
+    try:
+        whole = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise OddError("no UTF-8") from None
+    if any(mark in whole for mark in ("\r", "\0", BETWEEN)):
+        raise OddError("a control character")
+    try:
+        return _jsonl(whole, path, form) if path.endswith(".jsonl") else _csv(whole, path, form)
+    except (InputError, csv.Error) as error:
+        raise OddError(str(error)) from None
+
+
+def _csv(whole: str, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
+    first = whole.partition("\n")[0]
+    separator = separator_of(first)
+    names = header_of(next(csv.reader([first], strict=True, delimiter=separator), []), path, 1, form)
+    if "" in names:
+        raise OddError("a column without a name")
+    return names, _csv_blocks(whole, len(first) + 1, separator)
+
+
+def _csv_blocks(whole: str, at: int, separator: str) -> Iterator[str]:
+    while at < len(whole):
+        end = whole.find("\n", at + CHARACTERS)
+        block = whole[at : end if end >= 0 else len(whole)]
+        at += len(block) + 1
+        if '"' not in block:
+            yield block.replace(separator, BETWEEN)
+            continue
+        try:
+            lines = (f"{line}\n" for line in block.split("\n"))
+            yield _joined(list(csv.reader(lines, strict=True, delimiter=separator)))
+        except csv.Error as error:
+            raise OddError(str(error)) from None
+
+
+def _jsonl(whole: str, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
+    rows = (row for _, row in jsonl_rows((f"{line}\n" for line in whole.split("\n")), path, form))
+    first = next(rows, {})
+    names = tuple(first)
+
+    def values() -> Iterator[Collection[str]]:
+        for row in chain((first,), rows):
+            if tuple(row) != names or "" in row.values():
+                raise OddError("another shape than that of the first row")
+            yield row.values()
+
+    return names, _jsonl_blocks(values())
+
+
+def _jsonl_blocks(values: Iterator[Collection[str]]) -> Iterator[str]:
+    try:
+        while some := list(islice(values, ROWS)):
+            yield _joined(some)
+    except (InputError, TypeError) as error:
+        raise OddError(str(error)) from None
+
+
+def _joined(rows: Sequence[Collection[str]]) -> str:
+    """The rows as one block; OddError for a cell that would be taken for two, or for rows of its own."""
+    block = "\n".join([BETWEEN.join(row) for row in rows])
+    if block.count("\n") + block.count(BETWEEN) != sum(max(1, len(row)) for row in rows) - 1:
+        raise OddError("a cell holds a control character")
+    return block
