@@ -18,6 +18,7 @@ from ledger.core.shapes import (
     HASH,
     NUMBER,
     SCOPE,
+    SIGNED,
     TEXT,
     TIME,
     USER,
@@ -26,12 +27,10 @@ from ledger.core.shapes import (
     mapping,
     obj,
     or_null,
-    pattern,
 )
 
 Fields = dict[str, Schema]
 Named = dict[str, tuple[str, Fields]]
-SIGNED = pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
 
 
 @cache

@@ -13,6 +13,7 @@ from ledger.core.values import (
     AMOUNT_PATTERN,
     HASH_PATTERN,
     SCOPE_PATTERN,
+    SHARE_PATTERN,
     TIMESTAMP_PATTERN,
     UUID_PATTERN,
 )
@@ -35,7 +36,8 @@ USER = pattern(UUID_PATTERN, "A UUID.")
 SCOPE = pattern(SCOPE_PATTERN, "A scope's id.")
 NUMBER: Schema = {"maximum": 999_999_999, "minimum": 1, "type": "integer"}
 TIME = pattern(TIMESTAMP_PATTERN, "UTC with milliseconds: text order is time order.")
-SHARE = pattern(r"^(0\.[0-9]{6}|1\.000000)$", "Part of all units, cut to six decimals.")
+SIGNED = pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
+SHARE = pattern(SHARE_PATTERN, "Part of all units, cut to six decimals.")
 STATE: Schema = {"enum": list(STATES)}
 
 

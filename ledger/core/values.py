@@ -30,6 +30,7 @@ MAX_AMOUNT = 2**63 - 1
 """Largest amount of units or credits, totals included: a signed 64-bit integer."""
 
 AMOUNT_PATTERN = r"^(0|[1-9][0-9]{0,18})$"
+SHARE_PATTERN = r"^(0\.[0-9]{6}|1\.000000)$"
 TIMESTAMP_PATTERN = (  # hours end at 23 and seconds at 59: libraries disagree on 24:00 and on leap seconds
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$"
 )

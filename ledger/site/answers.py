@@ -12,6 +12,7 @@ from ledger.core.shapes import (
     NUMBER,
     SCOPE,
     SHARE,
+    SIGNED,
     STATE,
     TEXT,
     TIME,
@@ -153,7 +154,6 @@ POLICY = obj(
     weight_policy=TEXT,
 )
 ABOUT_USER: dict[str, Schema] = {"final_credits": AMOUNT, "name": TEXT, "user_id": USER}
-SIGNED = pattern(r"^(0|-?[1-9][0-9]*)$", "Credits, below zero where somebody received too much.")
 BOOK = obj(
     declined=SIGNED,
     people=array(

@@ -19,11 +19,11 @@ from ledger.core.instructions import Destinations, Instruction, standing_instruc
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord, Stated
 from ledger.core.values import Timestamp, UserId, to_milliseconds
+from ledger.core.windows import DAY
 from ledger.site.words import number
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node
 
-DAY = 86_400_000
 MOST_POSTINGS = 200_000
 """Postings of a scope up to which each person's account is written out; above it `ledger book USER` gives it."""
 MOST_ITEMS = 100

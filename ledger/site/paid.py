@@ -18,10 +18,11 @@ from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import PlanStatus, status
 from ledger.core.values import Timestamp, to_milliseconds
+from ledger.core.windows import DAY
 from ledger.rails.merkle_oz import OpenZeppelinMerkle
 from ledger.rails.port import Order
 from ledger.site.brought import Brought, brought_along, brought_files
-from ledger.site.money import DAY, LEFT_OUT, Due, ScopeMoney, seen_by
+from ledger.site.money import LEFT_OUT, Due, ScopeMoney, seen_by
 from ledger.store.moneybook import approvers_at
 from ledger.store.node import Node
 from ledger.store.paylayout import (

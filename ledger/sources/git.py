@@ -20,6 +20,7 @@ from ledger.core.errors import SourceError
 from ledger.core.values import Text, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.sources import git_repository
+from ledger.sources.address import WebAddress
 from ledger.sources.git_history import BY_PATTERN, Commit, History, Judge, read_history
 from ledger.sources.git_repository import Repository
 from ledger.sources.machines import kept
@@ -67,7 +68,7 @@ class GitOptions(Settings):
     merges: bool = False
     bots: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
     machines: bool = False
-    web: Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")] | None = None
+    web: WebAddress | None = None
     logins: Literal["show", "hide"] = "show"
 
 

@@ -13,6 +13,7 @@ from ledger.core.errors import FormatError
 from ledger.core.records.epoch import Unresolved
 from ledger.core.records.record import EpochRecord, Record, as_tuples
 from ledger.core.values import (
+    SHARE_PATTERN,
     SIGNATURE_PATTERN,
     VERSION_PATTERN,
     Account,
@@ -30,7 +31,7 @@ from ledger.core.values import (
     Wallet,
 )
 
-Share = Annotated[str, Field(pattern=r"^(0\.[0-9]{6}|1\.000000)$")]
+Share = Annotated[str, Field(pattern=SHARE_PATTERN)]
 
 
 class Allocation(EpochRecord):

@@ -18,6 +18,7 @@ from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.values import Text, parse_time
 from ledger.core.windows import Window, gaps, later
+from ledger.sources.address import WebAddress
 from ledger.sources.github import webhook
 from ledger.sources.github.client import Client
 from ledger.sources.github.nested import connection, is_merge
@@ -108,7 +109,7 @@ class GitHubOptions(Settings):
     private: bool = False
     paths: bool = False
     moved: dict[FullName, FullName] = Field(default_factory=dict)
-    web: Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")] = "https://github.com"
+    web: WebAddress = "https://github.com"
     max_wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
 
     @model_validator(mode="after")
