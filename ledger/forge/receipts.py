@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.core.errors import LedgerError, StateError
-from ledger.core.receipts import Receipt, ReceiptAct
+from ledger.core.receipts import ROLES, Receipt, ReceiptAct
 from ledger.flows.receipts.acts import Acted, Draft, draft_decisions, draft_receipts
 from ledger.flows.receipts.offers import read_offer, take_offer
 from ledger.flows.receipts.table import Part, part, receipts_of, whole_points
@@ -30,7 +30,6 @@ BRANCH = "receipts"
 PATH = "data/receipts.jsonl"
 TRIES = 5
 _COMMAND = re.compile(r"^/receipt[ \t]+(\{.*\})[ \t]*$", re.M)
-_ROLES = ("author", "reviewer", "approver")
 
 
 @dataclass
@@ -191,7 +190,7 @@ def wanted(session: Session, issue: Question) -> Iterator[Receipt]:
     fields = form_fields(issue.body)
     scope = session.scope_id(fields.get("scope") or None)
     parts: list[Part] = []
-    for role in _ROLES:
+    for role in ROLES:
         people = re.split(r"[\s,]+", fields.get(role, ""))
         parts += [part(role, one) for one in people if one]
     points = whole_points(fields.get("points", ""), "Points")

@@ -1,21 +1,12 @@
-"""Where a platform is: its pages as a scope's file says, its API as the environment does.
-
-A token goes only over https, or to this machine itself.
-"""
+"""Where a platform's API is, as the environment says: a token goes only over https, or to this machine itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field
-
 from ledger.core.errors import ConfigError
-from ledger.core.values import Text
 
-WebAddress = Annotated[Text, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")]
-"""Where people look at what was collected."""
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 

@@ -20,10 +20,10 @@ from ledger.core.errors import SourceError
 from ledger.core.values import Text, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.sources import git_repository
-from ledger.sources.address import WebAddress
 from ledger.sources.git_history import BY_PATTERN, Commit, History, Judge, read_history
 from ledger.sources.git_repository import Repository
 from ledger.sources.machines import kept
+from ledger.sources.options import WebAddress, glob
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 PAGE_SIZE = 5_000
@@ -55,11 +55,6 @@ def _branch(value: str) -> str:
     return value
 
 
-def _glob(pattern: str) -> str:
-    """A pattern as a regular expression: `*` is any text, `?` one character, and all else (also `[`) itself."""
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-
-
 class GitOptions(Settings):
     """A git source in a scope's file; docs/sources.md explains each option."""
 
@@ -86,7 +81,7 @@ class GitSource:
         self.name = name
         self._options = options
         self._context = context
-        bots = re.compile("|".join(map(_glob, options.bots)), re.DOTALL | re.IGNORECASE) if options.bots else None
+        bots = re.compile("|".join(map(glob, options.bots)), re.DOTALL | re.IGNORECASE) if options.bots else None
         self._judge = Judge(
             lambda text: bots is not None and bots.fullmatch(text) is not None,
             None if options.machines else kept(),

@@ -18,6 +18,8 @@ from ledger.core.windows import Window
 EARLIEST = Timestamp("0001-01-01T00:00:00.000Z")
 Raw = Mapping[str, Any]
 """One item as the source gave it, enough for `parse` to work on alone (replayable as JSON)."""
+GOES_ON = "What was read is kept. Run collect again later: it goes on where it stopped."
+"""What to do after a SourceError in the middle of a stream."""
 
 
 class SourceEvent(NamedTuple):

@@ -21,7 +21,7 @@ from ledger.core.bounds import NESTING
 from ledger.core.canonical import clean_text, nesting
 from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, timestamp, to_milliseconds
-from ledger.sources.port import SourceContext
+from ledger.sources.port import GOES_ON, SourceContext
 
 ATTEMPTS = 6
 TIMEOUT_SECONDS = 30
@@ -29,7 +29,6 @@ LARGEST = 32 * 1024 * 1024
 """Bytes of an answer."""
 LIMITED_SECONDS = 30.0
 """The first wait for a limit that names no time; it doubles."""
-KEPT = "What was read is kept. Run collect again later: it goes on where it stopped."
 T = TypeVar("T")
 
 
@@ -74,13 +73,13 @@ class Web:
             if attempt + 1 < ATTEMPTS:
                 self.pause(pause, f"{what}: {why}")
                 pause = min(30.0, pause * 2)
-        raise SourceError(f"{self._name} did not answer {what} after {ATTEMPTS} tries: {why}", hint=KEPT)
+        raise SourceError(f"{self._name} did not answer {what} after {ATTEMPTS} tries: {why}", hint=GOES_ON)
 
     def pause(self, seconds: float, why: str) -> None:
         """Waits, tells so, and raises SourceError where the sum of the waits would pass the bound."""
         if self._waited + seconds > self._patience:
             words = f"waiting {math.ceil(seconds)} s more would pass the bound of {self._patience:.0f} s"
-            raise SourceError(f"{self._name}: {why}; {words}", hint=KEPT)
+            raise SourceError(f"{self._name}: {why}; {words}", hint=GOES_ON)
         self._waited += seconds
         self._context.tell(
             clean_text(f"{self._name}: {why}; waiting {seconds:.0f} s ({self._waited:.0f} of {self._patience:.0f} s)")

@@ -25,7 +25,7 @@ from discord.http import HTTPClient, Route
 from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, timestamp
 from ledger.sources.address import api_address
-from ledger.sources.port import SourceContext
+from ledger.sources.port import GOES_ON, SourceContext
 
 PAGE = 100
 """Messages or threads a page: the most that Discord gives."""
@@ -217,7 +217,7 @@ class Session:
         if self._waited + seconds > self._patience:
             raise SourceError(
                 f"Discord: {why}; waiting {math.ceil(seconds)} s more would pass the bound of {self._patience:.0f} s",
-                hint="What was read is kept. Run collect again later: it goes on where it stopped.",
+                hint=GOES_ON,
             )
         self._waited += seconds
         self._context.tell(f"Discord: {why}; waiting {seconds:.1f} s ({self._waited:.0f} of {self._patience:.0f} s)")
@@ -252,7 +252,7 @@ class Session:
                 self.pause(pause, why)
         raise SourceError(
             f"Discord did not answer after {ATTEMPTS} tries: {why}",
-            hint="What was read is kept. Run collect again later: it goes on where it stopped.",
+            hint=GOES_ON,
         )
 
     @staticmethod

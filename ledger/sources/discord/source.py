@@ -25,21 +25,17 @@ from ledger.sources.discord.session import Denied, Gone, Session
 from ledger.sources.discord.threads import Threads
 from ledger.sources.keyed import keyed_account, open_note, seal_note
 from ledger.sources.kinds import KindAs, answerable, kind_of
+from ledger.sources.options import as_text
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 LOOK_BACK_MS = 600_000
 """How far before an uncovered stretch is read again: a message may become visible later than its id says."""
 
 
-def _text(value: object) -> object:
-    """Ids are numbers to people: YAML may bring them without quotes."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 Kind = Literal["message_sent", "props_received", "reaction_given", "reaction_received"]
 REACTIONS = frozenset({"reaction_given", "reaction_received"})
 Word = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
-Snowflake = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
+Snowflake = Annotated[str, BeforeValidator(as_text), StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 
 
 class DiscordOptions(Settings):

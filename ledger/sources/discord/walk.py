@@ -15,6 +15,7 @@ from ledger.core.errors import SourceError
 from ledger.core.values import Timestamp, timestamp
 from ledger.sources.discord.rules import Place
 from ledger.sources.discord.session import PAGE, Session
+from ledger.sources.port import GOES_ON
 
 DOUBTS = 4
 """How often contradicting answers are asked for again."""
@@ -45,7 +46,7 @@ def messages(session: Session, place: Place, after: int, stop: int) -> Iterator[
         if doubts > DOUBTS:
             raise SourceError(
                 f"Discord contradicts itself about {place.shown}: newer messages exist, but it does not give them",
-                hint="What was read is kept. Run collect again later: it goes on where it stopped.",
+                hint=GOES_ON,
             )
         session.pause(float(2**doubts), f"{place.shown} gave fewer messages than it says it has")
 

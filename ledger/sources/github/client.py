@@ -25,7 +25,7 @@ from ledger.core.errors import CredentialsError, LedgerError, SourceError
 from ledger.core.values import Timestamp, timestamp, to_milliseconds
 from ledger.sources.address import api_address
 from ledger.sources.github.queries import load
-from ledger.sources.port import SourceContext
+from ledger.sources.port import GOES_ON, SourceContext
 
 PAGE = 100
 """Items a page: the most that GitHub gives."""
@@ -43,7 +43,6 @@ RENEW_SECONDS = 300
 """How long before its end an app's token is renewed."""
 
 _LIMITS = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
-_KEPT = "What was read is kept. Run collect again later: it goes on where it stopped."
 TORN_TRIES = 2
 """How often a question is asked again for things that GitHub withholds, before they are taken as withheld."""
 T = TypeVar("T")
@@ -134,7 +133,7 @@ class Client:
             self._sizes[query] = max(1, asked["first"] // 2)
             if failures < ATTEMPTS:
                 self._wait(min(LONGEST_PAUSE, 2.0 ** (failures - 1)), why)
-        raise SourceError(f"GitHub did not answer {query!r} after {ATTEMPTS} tries: {why}", hint=_KEPT)
+        raise SourceError(f"GitHub did not answer {query!r} after {ATTEMPTS} tries: {why}", hint=GOES_ON)
 
     def close(self) -> None:
         """Ends the connections; the next question opens new ones."""
@@ -205,7 +204,7 @@ class Client:
         if self._waited + seconds > self._patience:
             raise SourceError(
                 f"GitHub: {why}; waiting {math.ceil(seconds)} s more would pass the bound of {self._patience:.0f} s",
-                hint=_KEPT,
+                hint=GOES_ON,
             )
         self._waited += seconds
         self._context.tell(f"GitHub: {why}; waiting {seconds:.0f} s ({self._waited:.0f} of {self._patience:.0f} s)")

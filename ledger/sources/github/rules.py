@@ -20,6 +20,7 @@ from ledger.core.identity import GHOST
 from ledger.core.values import Timestamp, parse_time
 from ledger.sources.keyed import keyed_text
 from ledger.sources.machines import kept
+from ledger.sources.options import glob
 from ledger.sources.port import Raw, SourceEvent
 from ledger.sources.titles import one_line
 from ledger.sources.trailers import Contact, read_coauthors
@@ -127,7 +128,7 @@ class Rules:
         machines: bool,
     ) -> None:
         self.kinds = frozenset(kinds)
-        self._bots = re.compile("|".join(map(_glob, bots)) or r"(?!)", re.DOTALL | re.IGNORECASE)
+        self._bots = re.compile("|".join(map(glob, bots)) or r"(?!)", re.DOTALL | re.IGNORECASE)
         self._logins = logins
         self._key, self._text_key = key, text_key
         self._machines = None if machines else kept()
@@ -401,8 +402,3 @@ def event_of(raw: Raw, web: str) -> SourceEvent:
             **({"emoji": (raw["metadata"]["emoji"],)} if "emoji" in raw["metadata"] else {}),
         },
     )
-
-
-def _glob(pattern: str) -> str:
-    """A pattern as a regular expression: `*` is any text, `?` one character, and all else (also `[`) itself."""
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)

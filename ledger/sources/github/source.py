@@ -18,7 +18,6 @@ from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.values import Text, parse_time
 from ledger.core.windows import Window, gaps, later
-from ledger.sources.address import WebAddress
 from ledger.sources.github import webhook
 from ledger.sources.github.client import Client
 from ledger.sources.github.nested import connection, is_merge
@@ -26,6 +25,7 @@ from ledger.sources.github.places import require_same
 from ledger.sources.github.reading import PRIVATE, Reading, Repository, Withheld, items, left_out
 from ledger.sources.github.rules import Found, Place, Rules, event_of
 from ledger.sources.kinds import KindAs, answerable, kind_of
+from ledger.sources.options import WebAddress
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 Kind = Literal[

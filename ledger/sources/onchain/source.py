@@ -20,7 +20,7 @@ from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.money import ZERO_ADDRESS
 from ledger.core.values import Timestamp, checksummed, from_milliseconds, to_milliseconds
 from ledger.core.windows import Window, gaps
-from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
+from ledger.sources.port import GOES_ON, Page, Raw, SourceContext, SourceEvent, StreamCursor
 
 KEPT_DECIMALS = 6
 """At most so many decimals of a token count in a quantity; the exact amount is text beside it."""
@@ -149,7 +149,7 @@ class OnchainSource:
         for each in logs:
             block, transfer = blocks[each.block_number], each.transfer
             if block.hash != each.block_hash:
-                raise SourceError("the chain's node gave a log of a block that is not on the chain", hint=_KEPT)
+                raise SourceError("the chain's node gave a log of a block that is not on the chain", hint=GOES_ON)
             quantity = transfer.amount // 10 ** max(0, token.decimals - KEPT_DECIMALS)
             if transfer.sender in self._options.treasury:
                 counts["own_transfers"] += 1
@@ -212,7 +212,7 @@ class OnchainSource:
                 self._context.tell(f"{why}; waiting {pause:.0f} s")
                 self._context.wait(pause)
                 pause = min(30.0, pause * 2)
-        raise SourceError(f"{why} (asked for {what}, {attempts} tries)", hint=_KEPT)
+        raise SourceError(f"{why} (asked for {what}, {attempts} tries)", hint=GOES_ON)
 
     def _node(self) -> JsonRpc:
         """The node of this chain, after it said that it is one."""
@@ -230,9 +230,6 @@ class OnchainSource:
                 )
             self._rpc = rpc
         return self._rpc
-
-
-_KEPT = "What was read is kept. Run collect again later: it goes on where it stopped."
 
 
 def _time(seconds: int) -> Timestamp:

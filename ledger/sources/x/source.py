@@ -19,6 +19,7 @@ from ledger.core.errors import CredentialsError, SourceError
 from ledger.core.values import Timestamp, from_milliseconds, to_milliseconds
 from ledger.core.windows import HOUR, Window, gaps, later
 from ledger.sources.address import api_address
+from ledger.sources.options import as_text
 from ledger.sources.port import Page, Raw, SourceContext, SourceEvent, StreamCursor
 from ledger.sources.web import Web
 
@@ -39,12 +40,7 @@ _GONE = ("/resource-not-found", "/not-authorized-for-resource")
 """How the types of X's problems end for what is deleted, and for what became private."""
 
 
-def _text(value: object) -> object:
-    """Ids are numbers to people: YAML may bring them without quotes."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[1-9][0-9]{0,19}$")]
+AccountId = Annotated[str, BeforeValidator(as_text), StringConstraints(pattern=r"^[1-9][0-9]{0,19}$")]
 
 
 class XOptions(Settings):
