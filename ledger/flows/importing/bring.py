@@ -16,7 +16,6 @@ from ledger.flows.importing.history import Packed
 from ledger.flows.importing.people import bindings_of
 from ledger.flows.importing.terms import Report, Terms
 from ledger.flows.paying.opening import text_of
-from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.imports.found import HistoryDraft, Identity
 from ledger.sources.titles import one_line
@@ -40,7 +39,7 @@ def bring(
     InputError without a rate where there are balances, StateError where another import is on record in the scope.
     """
     node, scope_id = session.node, report.scope_id
-    actor = acting_approver(node.scope(scope_id), session.actor) if write else ""
+    actor = session.approver(node.scope(scope_id)) if write else ""
     wanted, users = bindings_of(session, identities, terms, report, terms.origin or file_name)
     report.people, report.bound = len(identities), len(wanted)
     packed = Packed(session, scope_id, report.system, write)
@@ -129,7 +128,7 @@ def undo(session: Session, scope_id: str, system: System) -> bool:
 
     StateError once somebody signed.
     """
-    acting_approver(session.node.scope(scope_id), session.actor)
+    session.approver(session.node.scope(scope_id))
     files, root = on_disk(session.node.root, session.node.node_id), session.node.root
     with write_lock(root):
         source = files.sources(scope_id).get(system)

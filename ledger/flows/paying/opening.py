@@ -10,7 +10,6 @@ from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.tables import Form, read_rows
 from ledger.core.values import parse_amount
-from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.store.append import append_records
@@ -50,7 +49,7 @@ def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> O
     InputError names the line that is wrong, StateError says that there are some already.
     """
     node = session.node
-    acting_approver(node.scope(scope_id), session.actor)
+    session.approver(node.scope(scope_id))
     users, lines = known_users(node.bindings()), []
     for line, row in read_rows(data, name, _BALANCES):
         user = str(row.get("user_id", "")).strip()
@@ -124,7 +123,7 @@ def waive(session: Session, scope_id: str, user_id: str, amount: int, reason: st
     The same words about the same person as in the last line are the same act: they change nothing.
     """
     node = session.node
-    actor = acting_approver(node.scope(scope_id), session.actor)
+    actor = session.approver(node.scope(scope_id))
     with write_lock(node.root):
         files = on_disk(node.root, node.node_id)
         for last in files.waivers(scope_id)[-1:]:

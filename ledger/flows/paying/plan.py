@@ -28,7 +28,6 @@ from ledger.core.planning import BookInputs, PlanOnRecord, Terms
 from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp
-from ledger.flows.paying.people import acting_approver
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.rails.registry import rail as rail_of
@@ -92,7 +91,7 @@ def plan(session: Session, scope_id: str, wish: PlanWish) -> Prepared:
     """
     node = session.node
     scope = node.scope(scope_id)
-    acting_approver(scope, session.actor)
+    session.approver(scope)
     asset = asset_of(wish.asset)
     decimals = decimals_of(asset, wish.decimals)
     if not rail_of(wish.rail).accepts(asset):
@@ -267,7 +266,7 @@ def abandon(
     SignatureError where these are too few.
     """
     node = session.node
-    actor = acting_approver(node.scope(scope_id), session.actor)
+    actor = session.approver(node.scope(scope_id))
     with write_lock(node.root):
         found = latest(session, scope_id, distribution)
         done = is_abandoned(found.settlements)
