@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 PURE = frozenset(
     {
@@ -45,9 +46,7 @@ def impure_imports() -> tuple[tuple[str, str], ...]:
 
 
 def _impure() -> Iterator[tuple[str, str]]:
-    for module in sorted(files("ledger.core").iterdir(), key=lambda path: path.name):
-        if not module.name.endswith(".py"):
-            continue
+    for path, module in _modules(files("ledger.core"), "ledger/core"):
         text = module.read_text("utf-8")
         plain = [found[1] or found[2] for found in _PLAIN.finditer(text)]
         if "\\\n" not in text and len(plain) == len(_WORD.findall(text)) and all(map(_is_pure, plain)):
@@ -58,7 +57,16 @@ def _impure() -> Iterator[tuple[str, str]]:
                 names = [node.module or ""]
             for name in names:
                 if not _is_pure(name):
-                    yield f"ledger/core/{module.name}", name
+                    yield path, name
+
+
+def _modules(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    """The modules of a folder and of the folders in it, with their paths."""
+    for one in sorted(folder.iterdir(), key=lambda one: one.name):
+        if one.is_dir():
+            yield from _modules(one, f"{path}/{one.name}")
+        elif one.name.endswith(".py"):
+            yield f"{path}/{one.name}", one
 
 
 _WORD = re.compile(r"\bimport\b")

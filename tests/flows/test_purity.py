@@ -29,5 +29,8 @@ def test_an_import_is_seen_however_it_is_written(
     text: str, named: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "module.py").write_text(text, "utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/inside.py").write_text(text, "utf-8")
     monkeypatch.setattr(purity, "files", lambda _: tmp_path)
-    assert [name for _, name in purity.impure_imports.__wrapped__()] == named
+    places = ("ledger/core/folder/inside.py", "ledger/core/module.py")
+    assert list(purity.impure_imports.__wrapped__()) == [(place, name) for place in places for name in named]
