@@ -209,7 +209,8 @@ def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_
     """Accounts that nobody had bound, and the units that their events would earn, per epoch.
 
     With --owed: what accounts earned in epochs that are closed, bound since then or not, from which approvers can
-    decide a top_up. The credits are units times that epoch's credits per unit, cut.
+    decide a top_up. The credits are units times that epoch's credits per unit, cut. Where shares are held, only those
+    that wait: one that was claimed is in `ledger book`, one that lapsed went into a later pool.
 
     Example: ledger identity unresolved --owed
     """

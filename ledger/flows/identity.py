@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import UnresolvedAccount
 from ledger.core.identity import AccountKey, known_users, names_of, new_user_id, resolve_accounts
+from ledger.core.planning import HeldKey
 from ledger.core.records.decisions import Binding
 from ledger.core.statement import would_be_owed
 from ledger.core.values import UserId
@@ -21,6 +22,7 @@ from ledger.flows.session import EpochFolder, Session
 from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
+from ledger.store.moneybook import scope_book
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def _owes(folder: EpochFolder) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OwedTotal:
-    """What one account's unresolved events earned in finalized epochs, held or not: milli-units and credits."""
+    """What one account's unresolved events earned in finalized epochs and is open still: milli-units and credits."""
 
     source: str
     account: str
@@ -227,15 +229,21 @@ class OwedTotal:
 
 
 def owed_totals(session: Session, scope_id: str | None = None) -> list[OwedTotal]:
-    """Per account, over all finalized epochs of the scope(s); `user_id` is who has bound it since, if anyone."""
+    """Per account, over all finalized epochs of the scope(s); `user_id` is who has bound it since, if anyone.
+
+    Of an epoch that holds shares only what waits still: what was claimed is in the account book, what lapsed in a pool.
+    """
     bound = resolve_accounts(session.node.bindings())
     found: dict[AccountKey, OwedTotal] = {}
     for scope in session.scope_ids(scope_id):
-        for _, statement, derived in all_stated(session, scope, _owes):
-            pool = statement.pool_total_credits if statement else 0
+        held = dict(scope_book(session.node, scope).waiting)
+        for folder, statement, derived in all_stated(session, scope, _owes):
+            pool, holds = (statement.pool_total_credits, statement.unresolved == "hold") if statement else (0, False)
             waiting = would_be_owed(derived.evaluation, pool, derived.awards)
             for account in derived.evaluation.unresolved:
                 key = (account.source, account.platform_user_id)
+                if holds and HeldKey(folder.epoch_id, *key) not in held:
+                    continue
                 before = found.get(key) or OwedTotal(*key, None, bound.get(key), 0, 0, 0)
                 found[key] = replace(
                     before,

@@ -14,7 +14,7 @@ from ledger.flows.collect import collect
 from ledger.flows.identity import bind, owed_totals, unresolved
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
-from tests.nodes import at, digest, make_node, sign_as
+from tests.nodes import at, digest, make_node, set_in_scope, sign_as
 
 ROWS = """id,time,event_type,account,login,evidence,title
 a1,2026-01-05T09:00:00Z,governance,alice,alice,https://example.org/1,First
@@ -97,3 +97,24 @@ def test_binding_later_changes_no_closed_epoch_and_makes_the_open_one_count(root
     after = digest(root)
     assert [path for path in before if after[path] != before[path]] == ["data/identities.jsonl"]
     assert carol in show(root, "--owed")
+
+
+def test_a_held_share_that_was_claimed_or_lapsed_is_listed_no_more(tmp_path: Path) -> None:
+    rows = ROWS + "d1,2026-01-05T10:00:00Z,governance,dora,dora,https://example.org/7,Fourth\n"
+    made = make_node(tmp_path, rows=rows)
+    set_in_scope(made, 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - rule: carry-over-v1\n    cap_credits: "0"\n')
+    days = ("2026-01-14", "2026-01-21")
+    listed = []
+    for number, day in enumerate(days, start=1):
+        with at(made, f"{day}T00:00:00Z") as session:
+            collect(session)
+            folder = session.node.epoch("default", number)
+            sign_as(session, folder, "ann", "ben")
+            finalize(session, folder)
+            listed.append({(one.account, one.epochs) for one in owed_totals(session)})
+        if number == 1:
+            with at(made, f"{day}T01:00:00Z") as session:
+                bind(session, "file", "dora", login="dora", actor="ann")
+                listed.append({(one.account, one.epochs) for one in owed_totals(session)})
+    everyone = {("alice", 1), ("carol", 1), ("dora", 1)}
+    assert listed == [everyone, everyone - {("dora", 1)}, {("carol", 1)}]  # in the end carol's share of epoch 2
