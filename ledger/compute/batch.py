@@ -6,7 +6,7 @@ What a query answers for the whole set is kept by epoch; `LoadedEpoch` is one ep
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,7 @@ from ledger.compute.scan import Extent, check_lines, scan
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
 from ledger.core.records.epoch import Epoch
+from ledger.core.values import Hash
 from ledger.store.files import read_file
 from ledger.store.layout import IDENTITIES
 from ledger.store.node import EpochFolder
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ledger.compute.engine import Engine
 
 Row = tuple[Any, ...]
+_NOTHING = Hash(sha256_hex(b""))
 OF_EVERY_EPOCH = ("totals", "allocations", "unresolved")
 """Queries whose first column is the epoch and whose other columns are its rows, in the query's order."""
 
@@ -146,12 +148,12 @@ class Batch:
             each.folder.curation()  # core refuses what SQL would read too kindly
         engine = self._engine
         accounts = sha256_hex(read_file(self.wanted[0].folder.root, IDENTITIES) or b"")
-        of = (accounts, *(each.folder.hash_of("curation.jsonl") for each in self.wanted))
+        of = accounts, self._written("curation.jsonl")
         if self._decided == of:
             return
         self._answers.clear()
         engine.materialise("accounts", of=accounts, path=engine.paths([self.wanted[0].folder.root / IDENTITIES]))
-        engine.materialise("decisions", **self._parts("curation.jsonl"))
+        engine.materialise("decisions", of=of[1], **self._parts("curation.jsonl", of[1]))
         weights = [
             (each.folder.epoch_id, kind, weight)
             for each in self.wanted
@@ -171,18 +173,25 @@ class Batch:
             return
         for each in self.wanted:
             each.folder.overrides()
-        of = tuple(each.folder.hash_of("overrides.jsonl") for each in self.wanted)
+        of = self._written("overrides.jsonl")
         if self._overridden != of:
             self._answers.pop("allocations", None)
-            self._engine.materialise("overrides", **self._parts("overrides.jsonl"))
+            self._engine.materialise("overrides", of=of, **self._parts("overrides.jsonl", of))
             self._overridden = of
 
-    def _parts(self, name: str) -> dict[str, object]:
-        """The files of a log of decisions of all epochs, and whose each of them is."""
+    def _written(self, name: str) -> tuple[tuple[int, Hash], ...]:
+        """What is in a log of decisions, by its hash, of each epoch where anything is: of most, nothing."""
+        hashes = ((each.folder.epoch_id, each.folder.hash_of(name)) for each in self.wanted)
+        return tuple((epoch, of) for epoch, of in hashes if of != _NOTHING)
+
+    def _parts(self, name: str, written: Iterable[tuple[int, Hash]]) -> dict[str, object]:
+        """The files of a log of decisions of the epochs that have one, and whose each of them is."""
+        having = {epoch for epoch, _ in written}
         found = [
             (path, each.folder.epoch_id)
             for each in self.wanted
+            if each.folder.epoch_id in having
             for part in each.folder.parts(name)
             for path in self._engine.paths([each.folder.root / part])
-        ]
+        ] or [(path, 0) for path in self._engine.paths([])]
         return {"paths": [path for path, _ in found], "epochs": [epoch for _, epoch in found]}

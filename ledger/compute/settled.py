@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.compute.engine import Engine
@@ -32,12 +33,41 @@ SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
 
 Logs that fill no file yet are read at each run.
 """
+LOOSE = 16
+"""Final logs that no part of the index is about and that are read at each asking; more are read once by each run."""
 _SUFFIX = ".held"
 _MOST = 1 << 30
 """Bytes that a file of the index may have: many times what the largest has."""
 _LOCK = ".lock"
 _OURS = re.compile(r"[0-9a-f]{40}\.held|\.[0-9a-f]{40}\.held\.tmp")
 """What this module writes, and so may remove."""
+
+
+@dataclass
+class _Scope:
+    """What is known of a scope: its final logs in order, `shards` by epoch, and the segments, about the first of them.
+
+    `parted`: how many logs they are about. `read`: the bytes of the statement log that were looked at; `named`: what
+    they name as final.
+    """
+
+    logs: list[Log] = field(default_factory=list)
+    shards: dict[int, list[Path]] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+    covered: set[Path] = field(default_factory=set)
+    parted: int = 0
+    read: int = 0
+    named: set[object] = field(default_factory=set)
+
+    def take(self, segment: Segment, root: Path) -> None:
+        """Add the segment of the logs that follow those of the others."""
+        self.segments.append(segment)
+        self.covered.update(root / log.path for log in segment.logs)
+        self.parted += len(segment.logs)
+
+    def at(self, hours: Sequence[int], root: Path) -> set[Path]:
+        """The logs that the segments are about and that may hold one of these hours, which come in rising order."""
+        return {root / segment.logs[place].path for segment in self.segments for place in segment.logs_at(hours)}
 
 
 class Settled:
@@ -47,44 +77,58 @@ class Settled:
         self._engine, self._node, self.root = engine, node, node.root
         own = sha256_hex(f"{node.node_id}\n{engine.root}".encode())[:32]
         self._folder = None if cache is None else cache / "held" / own
-        self._found: dict[str, tuple[list[Segment], frozenset[Path]]] = {}
-        self._shards: dict[tuple[str, int], list[Path]] = {}
+        self._found: dict[str, _Scope] = {}
 
     def segments(self, scope_id: str) -> list[Segment]:
         """What the index has of a scope, made where it is absent or wrong."""
-        return self._of(scope_id)[0]
+        return list(self._up_to_date(scope_id).segments)
 
     def covers(self, scope_id: str) -> frozenset[Path]:
         """The logs of the scope that `segments` are about; the others are to be read."""
-        return self._of(scope_id)[1]
+        return frozenset(self._up_to_date(scope_id).covered)
 
     def shards(self, folder: EpochFolder) -> list[Path]:
         """The logs of an epoch, by their place on disk; of a final one they are looked for once."""
-        self._of(folder.scope_id)
-        found = self._shards.get((folder.scope_id, folder.epoch_id))
+        found = self._scope(folder.scope_id).shards.get(folder.epoch_id)
         return folder.shards() if found is None else found
 
-    def logs_at(self, scope_id: str, hours: Sequence[int]) -> set[Path]:
-        """The logs that the index is about and that may hold one of these hours, which come in rising order."""
-        return {
-            self.root / segment.logs[place].path
-            for segment in self.segments(scope_id)
-            for place in segment.logs_at(hours)
-        }
+    def near(self, folder: EpochFolder, hours: Sequence[int]) -> list[Path]:
+        """The logs of the scope's epochs up to this one, in order, but for older ones with no event of these hours.
 
-    def _of(self, scope_id: str) -> tuple[list[Segment], frozenset[Path]]:
+        The hours come in rising order.
+        """
+        scope = self._up_to_date(folder.scope_id)
+        without = scope.covered.difference(scope.at(hours, self.root))
+        found: list[Path] = []
+        for number in range(1, folder.epoch_id):
+            final = scope.shards.get(number)
+            shards = self._node.epoch(folder.scope_id, number).shards() if final is None else final
+            found += (shard for shard in shards if shard not in without)
+        return found + folder.shards()
+
+    def _up_to_date(self, scope_id: str) -> _Scope:
+        """The scope with what became final since it was looked at: where that is many logs, they are read once."""
+        scope = self._scope(scope_id)
+        if len(loose := self._final(scope_id, scope)[scope.parted :]) > LOOSE:
+            scope.take(read_segment(self._engine, scope_id, [self.root / log.path for log in loose], loose), self.root)
+        return scope
+
+    def _scope(self, scope_id: str) -> _Scope:
         if not self._found:
-            wanted = [(each, run) for each in self._node.scopes for run in parts(self._final(each), SIZES)]
-            with self._alone(bool(wanted)) as folder:
-                with ThreadPoolExecutor(max_workers=2) as pool:  # reading and hashing hold no thread back
-                    kept = list(pool.map(self._kept, wanted))
-                made = [found or self._made(*run, folder) for run, found in zip(wanted, kept, strict=True)]
-                self._forget_others(folder, {self._name(*run) for run in wanted})
-            for each in self._node.scopes:
-                segments = [segment for segment in made if segment.scope_id == each]
-                covered = frozenset(self.root / log.path for segment in segments for log in segment.logs)
-                self._found[each] = segments, covered
+            self._make()
         return self._found[scope_id]
+
+    def _make(self) -> None:
+        """Take the index as it is kept, and make what is absent or wrong."""
+        self._found = {each: _Scope() for each in self._node.scopes}
+        wanted = [(name, run) for name, each in self._found.items() for run in parts(self._final(name, each), SIZES)]
+        with self._alone(bool(wanted)) as folder:
+            with ThreadPoolExecutor(max_workers=2) as pool:  # reading and hashing hold no thread back
+                kept = list(pool.map(self._kept, wanted))
+            made = [found or self._made(*run, folder) for run, found in zip(wanted, kept, strict=True)]
+            self._forget_others(folder, {self._name(*run) for run in wanted})
+        for segment in made:
+            self._found[segment.scope_id].take(segment, self.root)
 
     @contextmanager
     def _alone(self, wanted: bool) -> Iterator[Path | None]:
@@ -108,21 +152,22 @@ class Settled:
             if lock >= 0:
                 os.close(lock)
 
-    def _final(self, scope_id: str) -> list[Log]:
-        """The logs of the epochs that are final, from the first on."""
+    def _final(self, scope_id: str, scope: _Scope) -> list[Log]:
+        """The logs of the epochs that are final, from the first on; of a log that went on, what came is looked at."""
         path = layout.log_path(scope_id)
+        data = self._node.stored(path) or b""
+        if len(data) <= scope.read:
+            return scope.logs
         try:
-            lines = [line for _, line in read_objects(self._node.stored(path) or b"", path)]
+            lines = [line for _, line in read_objects(data[scope.read :], path)]
         except LedgerError:
-            return []  # `verify` tells it; until then every log is read
-        named = {line.get("ref") for line in lines if line.get("kind") == "statement"}
-        found: list[Log] = []
-        for folder in self._node.epochs(scope_id):
-            if folder.path("statement.json") not in named:
-                break
-            self._shards[scope_id, folder.epoch_id] = shards = folder.shards()
-            found.extend(_log_of(folder, shard) for shard in shards)
-        return found
+            return scope.logs  # `verify` tells it; until then every log is read
+        scope.read = len(data)
+        scope.named.update(line.get("ref") for line in lines if line.get("kind") == "statement")
+        while (folder := self._node.epoch(scope_id, len(scope.shards) + 1)).path("statement.json") in scope.named:
+            scope.shards[folder.epoch_id] = shards = folder.shards()
+            scope.logs.extend(_log_of(folder, shard) for shard in shards)
+        return scope.logs
 
     def _name(self, scope_id: str, logs: Sequence[Log]) -> str:
         return f"{sha256_hex(encode([self._node.node_id, scope_id, *map(list, logs)]))[:40]}{_SUFFIX}"

@@ -123,29 +123,29 @@ def decode(raw: bytes, most: int = LINE_BYTES) -> dict[str, Any]:
     return value
 
 
-def split_lines(data: bytes, path: str) -> list[bytes]:
+def split_lines(data: bytes, path: str, after: int = 0) -> list[bytes]:
     """The lines of a log, split at the byte `\\n` and nowhere else, without their line ends.
 
-    Raises FormatError when the last line has no line end: a torn write.
+    Raises FormatError when the last line has no line end: a torn write. `after`: lines of the log that stand before.
     """
     if not data:
         return []
     lines = data.split(b"\n")
     if lines.pop() != b"":
-        raise FormatError("last line has no line end (torn write?)", path=path, line=len(lines) + 1, hint=_HINT)
+        raise FormatError("last line has no line end (torn write?)", path=path, line=after + len(lines) + 1, hint=_HINT)
     return lines
 
 
-def read_objects(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line's number (from 1) and object; FormatError names path and line."""
-    lines = split_lines(data, path)
+def read_objects(data: bytes, path: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number (from `after` + 1) and object; FormatError names path and line."""
+    lines = split_lines(data, path, after)
     for first in range(0, len(lines), _TOGETHER):
         some = lines[first : first + _TOGETHER]
         values = _decode_together(some)
         if values is not None:
-            yield from enumerate(values, start=first + 1)
+            yield from enumerate(values, start=after + first + 1)
             continue
-        for number, raw in enumerate(some, start=first + 1):
+        for number, raw in enumerate(some, start=after + first + 1):
             try:
                 yield number, decode(raw)
             except FormatError as error:

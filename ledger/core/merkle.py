@@ -79,14 +79,24 @@ def merkle_root(lines: Iterable[bytes]) -> Hash:
 
 
 class Prefixes:
-    """The roots over the first 0, 1, 2, … of some log lines: whole subtrees are kept, a root joins a few of them."""
+    """The roots over the first 0, 1, 2, … of some log lines: whole subtrees are kept, a root joins a few of them.
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._levels = [[leaf_hash(line) for line in lines]]
-        while len(self._levels[-1]) > 1:
-            pairs = iter(self._levels[-1])
-            above = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(pairs, pairs, strict=False)]
-            self._levels.append(above)
+    `after`: those of the lines before, which are not hashed again.
+    """
+
+    def __init__(self, lines: Iterable[bytes], after: Prefixes | None = None) -> None:
+        self._levels: list[list[bytes]] = [list(level) for level in after._levels] if after else [[]]
+        for line in lines:
+            self._add(leaf_hash(line))
+
+    def _add(self, root: bytes) -> None:
+        """One leaf more, and each subtree that it fills."""
+        for level in self._levels:
+            level.append(root)
+            if len(level) % 2:
+                return
+            root = hashlib.sha256(b"\x01" + level[-2] + root).digest()
+        self._levels.append([root])
 
     def root(self, size: int) -> Hash:
         """The root over the first `size` lines, of which there must be as many."""

@@ -50,6 +50,13 @@ class StatementLog:
 
     lines: tuple[LogLine, ...]
 
+    def followed_by(self, lines: Sequence[LogLine]) -> StatementLog:
+        """The log that goes on with these lines; what was hashed of it is not hashed again."""
+        longer = StatementLog((*self.lines, *lines))
+        if "_prefixes" in self.__dict__:
+            longer.__dict__["_prefixes"] = Prefixes((line.hash.encode() for line in lines), self._prefixes)
+        return longer
+
     @cached_property
     def _before(self) -> dict[str, int]:
         return {line.ref: place for place, line in reversed(list(enumerate(self.lines)))}

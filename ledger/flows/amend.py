@@ -202,7 +202,7 @@ def review_amendment(session: Session, folder: AmendmentFolder, actor: str = RUN
         return completed(session, folder)
     require("review", folder.state(), folder.epoch_id)
     require_order(session, folder)
-    complete_log(session, folder.scope_id)
+    complete_log(session, folder.scope_id, amending=True)
     sets, before = sets_to_pin(session, folder.scope_id), folder.superseded()
     pin = pin_to(sets.pinned, before.gaps if before else ())
     derived = require_sound(preview(session, folder, pin))

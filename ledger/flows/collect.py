@@ -68,11 +68,10 @@ def collect(
 def _catch_up(session: Session, scope_id: str, source: str | None, ingest: Ingest, run: CollectRun) -> None:
     while True:
         ingest.check(scope_id, source)
-        epochs = session.node.epochs(scope_id)
-        for folder in epochs[-2:]:
+        before = session.node.epoch_count(scope_id)
+        for folder in session.node.last_epochs(scope_id, 2):
             if folder.stored("statement.json") is None and folder.state() == "review":
                 draft(session, folder)  # a run was killed between closing the epoch and drafting its statement
-        before = len(epochs)
         due = open_epoch(session, scope_id)
         if isinstance(due, Waiting):
             run.waiting.append(due)
@@ -104,7 +103,7 @@ def remarks_after(session: Session, run: CollectRun) -> list[Remark]:
 def _all_weighed(session: Session, folder: EpochFolder) -> bool:
     """Whether every kind of the epoch has a weight: what its events count is then nothing to remark upon."""
     weights = folder.epoch().weight_config
-    return all(f"{source}:{kind}" in weights for source, kind in kinds_of(session, folder))
+    return all(f"{kind.source}:{kind.event_type}" in weights for kind in kinds_of(session, folder))
 
 
 def backfill(session: Session, scope_id: str, window: Window, source: str | None = None) -> CollectRun:

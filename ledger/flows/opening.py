@@ -39,25 +39,25 @@ def first_window(session: Session, scope_id: str) -> Window:
 def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
     """The epoch that is open, or the due one after opening it, or why there is none. Call inside the write lock."""
     node, scope = session.node, session.node.scope(scope_id)
-    epochs = node.epochs(scope_id)
-    states = [folder.state() for folder in epochs[-2:]]
+    last = node.last_epochs(scope_id, 2)
+    states = [folder.state() for folder in last]
     if "open" in states:
-        return epochs[-2:][states.index("open")]
+        return last[states.index("open")]
     if states and states[-1] == "review" and (not scope.overlap or "review" in states[:-1]):
-        waiting = epochs[-1]
+        waiting = last[-1]
         return Waiting(
             scope_id,
             f"epoch {waiting.epoch_id} is in review; the next one opens once it is finalized",
             "Sign and finalize it; nothing is lost meanwhile: the next run catches up from where this one stands.",
         )
     calendar = node.settings.epoch.calendar
-    window = calendar.after(epochs[-1].window()) if epochs else first_window(session, scope_id)
+    window = calendar.after(last[-1].window()) if last else first_window(session, scope_id)
     if scope.catch_up == "join":
         while (missed := calendar.after(window)).end <= session.now:  # every window that has ended is one review
             window = Window(window.start, missed.end)
     if window.start > session.now:
         return Waiting(scope_id, f"the next window begins at {window.start}", "Nothing is due; run again then.")
-    return _open(session, node.epoch(scope_id, len(epochs) + 1), window)
+    return _open(session, node.epoch(scope_id, last[-1].epoch_id + 1 if last else 1), window)
 
 
 def _open(session: Session, folder: EpochFolder, window: Window) -> EpochFolder:

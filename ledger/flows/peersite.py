@@ -32,8 +32,8 @@ from ledger.flows.epochcheck import as_finding
 from ledger.store import layout
 from ledger.store.final import final_sets, set_ref
 from ledger.store.logs import check_place, read_log
-from ledger.store.node import parse_chain
 from ledger.store.peers import Checkpoint
+from ledger.store.sharedlogs import parse_chain
 
 ROOT = "api/v1/ledger/"
 _AMENDED = re.compile(r"data/epochs/([^/]+)/([0-9]{4,9})/amendments/([0-9]{2})/statement\.json")

@@ -51,7 +51,7 @@ def _again(session: Session, folder: EpochFolder) -> Iterator[Remark]:
     if count := sum(note.startswith(SAME_PERSON) for note in notes):
         yield _events(count), "left out: a co-author who is the author, or an earlier co-author, under another account"
     decided = standing(folder.curation())
-    vouched = any(source == RECEIPT for source, _ in kinds_of(session, folder))
+    vouched = any(kind.source == RECEIPT for kind in kinds_of(session, folder))
     twice = [pair for pair in sorted(same_work(folder).items()) if pair[0] not in decided] if vouched else []
     for event_id, receipt in twice[:NAMED]:
         yield event_id, f"has the link of {receipt}: the same work twice? Both count unless one is excluded"

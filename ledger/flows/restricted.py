@@ -26,7 +26,7 @@ GONE = "policy: gone where it was"
 def require_unweighed(session: Session, scope: ScopeSettings) -> None:
     """ConfigError where the scope's weights, or those of its open epoch, value what a platform forbids to pay for."""
     tables = {scope.weights: session.node.weight_policy(scope.weights).weights}
-    for folder in session.node.epochs(scope.scope_id)[-2:]:
+    for folder in session.node.last_epochs(scope.scope_id, 2):
         if folder.state() in ("open", "review"):
             tables[folder.path("epoch.json")] = folder.epoch().weight_config
     for kind in sorted({entry.source for entry in scope.sources}):

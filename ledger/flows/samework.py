@@ -6,6 +6,7 @@ The decisions are the policy's, name the first event, and can be taken back by `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from ledger.core.records.decisions import Curation
 from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, recorded_again
@@ -21,8 +22,8 @@ Present = Callable[[str, Collection[str]], Collection[str]]
 
 def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     """Exclude the epoch's events that are work recorded before; how many. Call inside the write lock, while open."""
-    sources = {source for source, _ in kinds_of(session, folder)}
-    works = _works(session, folder, "same_work", sources=RECORDED_AGAIN) if sources.intersection(RECORDED_AGAIN) else []
+    hours = _hours([kind for kind in kinds_of(session, folder) if kind.source in RECORDED_AGAIN])
+    works = _works(session, folder, "same_work", hours, sources=RECORDED_AGAIN) if hours else []
     asked = {work.id for work in works if work.source == "git"}
     there = set(present("git", asked)) if asked else set()
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
@@ -47,32 +48,41 @@ def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     return len(lines)
 
 
-def kinds_of(session: Session, folder: EpochFolder) -> list[tuple[str, str]]:
-    """Source and type of the epoch's events, each once; asked anew only where the log is another than it was."""
+class Kind(NamedTuple):
+    """A kind of event in an epoch, and the hours in which events of it happened, as numbers."""
+
+    source: str
+    event_type: str
+    hours: Sequence[int]
+
+
+def kinds_of(session: Session, folder: EpochFolder) -> list[Kind]:
+    """The kinds of the epoch's events, each once; asked anew only where the log is another than it was."""
     engine, shards = session.engine, folder.shards()
     log = tuple((str(shard), shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards)
-    if log not in session.kinds:
-        session.kinds[log] = [(row[0], row[1]) for row in engine.rows("kinds", shards=engine.paths(shards))]
-    return session.kinds[log]
+    if shards and log not in session.kinds:
+        rows = engine.rows("kinds", shards=engine.paths(shards))
+        session.kinds[log] = [(source, event_type, hours) for source, event_type, hours in rows]
+    return [Kind(*row) for row in session.kinds.get(log, [])]
 
 
-def _works(session: Session, folder: EpochFolder, query: str, **values: object) -> list[Work]:
-    """What a query finds over the scope's epochs up to this one, but for logs with no event of an hour of its own."""
-    engine, settled, here = session.engine, session.settled, folder.shards()
-    epochs = [each for each in session.node.epochs(folder.scope_id) if each.epoch_id <= folder.epoch_id]
-    shards = [shard for each in epochs for shard in settled.shards(each)]
-    if covered := settled.covers(folder.scope_id).difference(here):
-        hours = [hour for (hour,) in engine.rows("hours", shards=engine.paths(here))]
-        without = covered - settled.logs_at(folder.scope_id, hours)
-        shards = [shard for shard in shards if shard not in without]
-    places = {"shards": engine.paths(shards), "here": engine.paths(here)}
+def _hours(kinds: Sequence[Kind]) -> list[int]:
+    return sorted({hour for kind in kinds for hour in kind.hours})
+
+
+def _works(session: Session, folder: EpochFolder, query: str, hours: Sequence[int], **values: object) -> list[Work]:
+    """What a query finds over the scope's epochs up to this one, but for older logs with no event of these hours."""
+    engine = session.engine
+    shards = session.settled.near(folder, hours)
+    places = {"shards": engine.paths(shards), "here": engine.paths(folder.shards())}
     return [Work(*row) for row in engine.rows(query, **places, **values)]
 
 
 def repeated(session: Session, folder: EpochFolder) -> list[Again]:
     """The epoch's events that repeat another in all but the id, and that nobody has left out."""
     left_out = standing(folder.curation())
-    return [pair for pair in alike(_works(session, folder, "alike")) if pair.id not in left_out]
+    hours = _hours(kinds_of(session, folder))
+    return [pair for pair in alike(_works(session, folder, "alike", hours)) if pair.id not in left_out]
 
 
 def standing(lines: Sequence[Curation]) -> dict[EventId, Curation]:

@@ -38,6 +38,7 @@ class Session:
     """One run over one node. `now` is the moment at which all acts of the run happen.
 
     `elsewhere` names the branch of each epoch and amendment that is not in the node's own files (`flows.elsewhere`).
+    `amendments_logged`: the scopes whose amendments were all looked for in this run (`flows.statementlog`).
     """
 
     node: Node
@@ -46,8 +47,9 @@ class Session:
     actor: str | None = None
     tell: Callable[[str], None] = _silent
     elsewhere: Mapping[Place, str] = field(default_factory=dict)
-    kinds: dict[Hashable, list[tuple[str, str]]] = field(default_factory=dict)
-    """Source and type of the events of logs that were asked about, by what tells that a log is as it was."""
+    kinds: dict[Hashable, list[tuple[str, str, list[int]]]] = field(default_factory=dict)
+    """Source, type and hours of the events of logs that were asked about, by what tells that a log is as it was."""
+    amendments_logged: set[str] = field(default_factory=set)
 
     @cached_property
     def engine(self) -> Engine:
@@ -91,15 +93,15 @@ class Session:
 
         InputError if there is none.
         """
-        epochs = self.node.epochs(scope_id)
-        if not epochs:
+        last = self.node.last_epochs(scope_id, 2)
+        if not last:
             raise InputError(f"scope {scope_id} has no epoch yet", hint=self.none_yet())
-        if epoch_id is not None:
-            for folder in epochs:
-                if folder.epoch_id == epoch_id:
-                    return newest(folder)
-            raise InputError(f"scope {scope_id} has no epoch {epoch_id}", hint=f"It has 1 to {len(epochs)}.")
-        return next((folder for folder in epochs[-2:] if folder.state() != "finalized"), epochs[-1])
+        if epoch_id is None:
+            return next((folder for folder in last if folder.state() != "finalized"), last[-1])
+        if not 1 <= epoch_id <= last[-1].epoch_id:
+            hint = f"It has 1 to {last[-1].epoch_id}."
+            raise InputError(f"scope {scope_id} has no epoch {epoch_id}", hint=hint)
+        return newest(self.node.epoch(scope_id, epoch_id))
 
     def approver(self, scope: ScopeSettings) -> str:
         """Who acts as an approver: `--actor`, else the scope's only one; refuses anyone else."""

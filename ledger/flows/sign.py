@@ -83,7 +83,7 @@ def sign(session: Session, folder: EpochFolder, signature: str, evidence: str = 
         if state == "finalized":
             return _already_signed(folder, signature)
         require("sign", state, folder.epoch_id)
-        complete_log(session, folder.scope_id)
+        complete_log(session, folder.scope_id, amending=folder.version > 1)
         statement = current_statement(session, folder)
         stored = normalize_signature(signature)
         person = signer_of(folder, statement, stored)
@@ -198,7 +198,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
     with write_lock(session.node.root):
         state = folder.state()
         stored = folder.statement()
-        complete_log(session, folder.scope_id)
+        complete_log(session, folder.scope_id, amending=folder.version > 1)
         if state == "finalized" and stored is not None:
             return Finalized(stored, already=True)
         require("finalize", state, folder.epoch_id)
@@ -224,7 +224,7 @@ def finalize(session: Session, folder: EpochFolder) -> Finalized:
             require_single_pay(session, folder, statement)
         require_order(session, folder)
         _close(session, folder, statement)
-        complete_log(session, folder.scope_id)
+        complete_log(session, folder.scope_id, amending=folder.version > 1)
         return Finalized(statement, already=False)
 
 

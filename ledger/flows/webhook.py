@@ -42,7 +42,7 @@ def take_payload(
     try:
         with write_lock(session.node.root):
             for each in session.scope_ids(scope_id):
-                before = len(session.node.epochs(each))
+                before = session.node.epoch_count(each)
                 for entry, page in mine.told(each, payload, source):
                     heard = True
                     run.left += (f"{each}/{entry.name}: {gap}" for gap in page.gaps)

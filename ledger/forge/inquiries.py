@@ -44,7 +44,7 @@ def bring_inquiries(run: Run) -> None:
 def _reply(run: Run, session: Session, asked: Claim, place: tuple[str, int] | None) -> None:
     comments = read_comments(run.forge, asked.number)
     scope, epoch = place or ("", 0)
-    final = epoch and scope in session.node.scopes and epoch <= len(session.node.epochs(scope))
+    final = epoch and scope in session.node.scopes and epoch <= session.node.epoch_count(scope)
     if final:
         _begin(run, session, scope, epoch, asked, comments)
     if not final:
@@ -110,8 +110,8 @@ def _approvers(session: Session, scope_id: str) -> dict[int, str]:
 def _which(session: Session, place: tuple[str, int] | None) -> str:
     """What to say to a question about an epoch that is not there."""
     known = "; ".join(
-        f"`{scope}`: 1 to {len(session.node.epochs(scope))}"
-        if session.node.epochs(scope)
+        f"`{scope}`: 1 to {session.node.epoch_count(scope)}"
+        if session.node.epoch_count(scope)
         else f"`{scope}`: none final yet"
         for scope in session.node.scopes
     )

@@ -43,9 +43,9 @@ def _in_progress(session: Session, place: Place) -> EpochFolder | None:
     """The folder of what is worked on: the epoch that follows the last, or the next version of a final one."""
     if place.scope_id not in session.node.scopes:
         return None
-    epochs = session.node.epochs(place.scope_id)
     if place.version == 1:
-        return session.node.epoch(place.scope_id, place.epoch_id) if place.epoch_id == len(epochs) + 1 else None
+        due = place.epoch_id == session.node.epoch_count(place.scope_id) + 1
+        return session.node.epoch(place.scope_id, place.epoch_id) if due else None
     try:
         folder = next_version(session, place)
     except StateError:

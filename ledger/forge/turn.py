@@ -184,7 +184,7 @@ class Turn(EpochBranch):
         First the statement log, which is main's where that went on: what became final in this epoch is added again.
         """
         with locked(self.session):
-            complete_log(self.session, self.scope_id)
+            complete_log(self.session, self.scope_id, amending=True)
         if self.folder.state() == "review":
             statement = self.folder.statement()
             signed = statement is not None and any(

@@ -33,8 +33,9 @@ from ledger.store.guard_load import Check, load_findings
 from ledger.store.guard_payments import bank_data_findings, is_unsigned_opening, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
-from ledger.store.node import check_entry, life_of, parse_bindings
+from ledger.store.node import check_entry, life_of
 from ledger.store.paylayout import PLAN_PATH
+from ledger.store.sharedlogs import parse_bindings
 from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, NodeFiles, Tree, WorkTree, changes, top_of
 from ledger.store.yamlfile import parse_yaml
 

@@ -17,8 +17,8 @@ from ledger.core.records.decisions import Binding
 from ledger.core.values import NodeId, ScopeId
 from ledger.store import layout
 from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
-from ledger.store.node import parse_bindings
 from ledger.store.receipts import parse_receipts
+from ledger.store.sharedlogs import parse_bindings
 
 
 class ReceiptChange:

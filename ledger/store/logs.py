@@ -30,12 +30,14 @@ def read_log(
     scope_id: str | None = None,
     epoch_id: int | None = None,
     rule: str | None = None,
+    after: int = 0,
 ) -> Iterator[R]:
     """The records of the log at `path`, oldest first; where lines have a `seq`, it counts 1, 2, 3 …
 
     Raises FormatError with file and line; `rule`: the invariant of a line that is no such record and breaks no other.
+    `after`: how many lines of the log stand before `data`, where that is only its end.
     """
-    for number, value in read_objects(data, path):
+    for number, value in read_objects(data, path, after):
         try:
             record = model.read(value)
             check_place(record, node_id, scope_id, epoch_id)

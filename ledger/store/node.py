@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from ledger.core.approvers import Chain, build_chain
+from ledger.core.approvers import Chain
 from ledger.core.awards import standing_awards
 from ledger.core.bounds import FOLDERS
 from ledger.core.canonical import decode, read_objects, sha256_hex
@@ -26,7 +26,7 @@ from ledger.core.lifecycle import Pin, pin_of, state_of
 from ledger.core.place import Place as Where
 from ledger.core.pool import standing_components
 from ledger.core.records.activity import ActivityEvent, Collection, Cursor
-from ledger.core.records.approvers import ApproverSet, ApproverSignature
+from ledger.core.records.approvers import ApproverSignature
 from ledger.core.records.decisions import Award, Binding, Curation, Objection, Override, PoolComponent
 from ledger.core.records.epoch import Epoch, State, Transition
 from ledger.core.records.record import Record
@@ -39,10 +39,10 @@ from ledger.store import layout
 from ledger.store.files import read_file
 from ledger.store.logs import check_place, read_log
 from ledger.store.paylayout import pay_kind
+from ledger.store.sharedlogs import parse_bindings, parse_chain, parse_log, parse_scope_log
 from ledger.store.yamlfile import load_settings
 
 R = TypeVar("R", bound=Record)
-S = TypeVar("S", ApproverSet, ApproverSignature, LogLine)
 T = TypeVar("T")
 _NUMBER = re.compile(layout.FOLDER_PATTERN, re.ASCII)
 
@@ -324,28 +324,6 @@ def parse_statement(folder: EpochFolder, data: bytes) -> Statement:
     return folder.single(Statement, "statement.json", data)
 
 
-@lru_cache(maxsize=64)
-def parse_chain(sets: bytes, signatures: bytes, node_id: str, scope_id: str) -> Chain:
-    """The chain of these bytes; remembered, since every epoch asks and recovering a signer takes its time."""
-    paths = layout.approvers_path(scope_id), layout.approver_signatures_path(scope_id)
-    return build_chain(
-        parse_scope_log(ApproverSet, sets, paths[0], node_id, scope_id),
-        parse_scope_log(ApproverSignature, signatures, paths[1], node_id, scope_id),
-        paths,
-    )
-
-
-@lru_cache(maxsize=4)
-def parse_log(data: bytes, node_id: str, scope_id: str) -> StatementLog:
-    """The statement log of these bytes; remembered, since every epoch pins a prefix of it."""
-    return StatementLog(parse_scope_log(LogLine, data, layout.log_path(scope_id), node_id, scope_id))
-
-
-def parse_scope_log(model: type[S], data: bytes, path: str, node_id: str, scope_id: str) -> tuple[S, ...]:
-    """The records of a scope's numbered log; FormatError names file and line."""
-    return tuple(read_log(model, data, path, node_id, scope_id))
-
-
 @dataclass(frozen=True)
 class Node:
     """One node: `root` and its settings. Made by `load_node`."""
@@ -400,16 +378,25 @@ class Node:
 
     def epochs(self, scope_id: str) -> list[EpochFolder]:
         """The opened epochs of a scope, oldest first: 1, 2, 3 … without a gap."""
+        return [self.epoch(scope_id, epoch_id) for epoch_id in range(1, self.epoch_count(scope_id) + 1)]
+
+    def last_epochs(self, scope_id: str, most: int) -> list[EpochFolder]:
+        """The last `most` of `epochs`, oldest first; nothing is done for each of the others."""
+        count = self.epoch_count(scope_id)
+        return [self.epoch(scope_id, epoch_id) for epoch_id in range(max(1, count - most + 1), count + 1)]
+
+    def epoch_count(self, scope_id: str) -> int:
+        """How many epochs of a scope were opened, which is the number of the last; FormatError where one is missing."""
         folder = self.root / layout.EPOCHS / scope_id
         names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
         ids = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
-        opened = [self.epoch(scope_id, epoch_id) for epoch_id in ids]
-        if opened and not opened[-1].exists():
-            opened.pop()  # a run was killed while it opened the epoch; the next one completes it
-        for expected, epoch in enumerate(opened, start=1):
-            if epoch.epoch_id != expected:
-                raise FormatError(f"epoch {expected} is missing before it", path=epoch.relative)
-        return opened
+        if ids and not self.epoch(scope_id, ids[-1]).exists():
+            ids.pop()  # a run was killed while it opened the epoch; the next one completes it
+        for expected, epoch_id in enumerate(ids, start=1):
+            if epoch_id != expected:
+                path = layout.epoch_path(scope_id, epoch_id)
+                raise FormatError(f"epoch {expected} is missing before it", path=path)
+        return len(ids)
 
     def chain(self, scope_id: str) -> Chain:
         """The approver sets of a scope and which of them count."""
@@ -434,34 +421,6 @@ class Node:
             return PrefixPin.of(self.stored(path) or b"", size)
         except FormatError as error:
             raise error.at(path) from None
-
-
-def parse_bindings(data: bytes, node_id: str, size: int | None) -> tuple[bytes, tuple[Binding, ...]]:
-    """The first `size` lines (None: all) of a bindings log and their records; FormatError names the line."""
-    records, ends, error = _read_bindings(data, node_id)
-    if error is not None and (size is None or size > len(records)):
-        raise FormatError(error.message, rule=error.rule, path=error.path, line=error.line, hint=error.hint)
-    if size is not None and size > len(records):
-        raise FormatError(f"log has {len(records)} lines, {size} are pinned", path=layout.IDENTITIES)
-    end = len(records) if size is None else size
-    return data[: ends[end]], records[:end]
-
-
-@lru_cache(maxsize=2)
-def _read_bindings(data: bytes, node_id: str) -> tuple[tuple[Binding, ...], tuple[int, ...], FormatError | None]:
-    """All records up to the first line that cannot be read, where each prefix of them ends, and what is wrong there.
-
-    Remembered, since every epoch asks for a prefix.
-    """
-    found: list[Binding] = []
-    ends = [0]
-    try:
-        for record in read_log(Binding, data, layout.IDENTITIES, node_id):
-            found.append(record)
-            ends.append(data.index(b"\n", ends[-1]) + 1)
-    except FormatError as error:
-        return tuple(found), tuple(ends), error
-    return tuple(found), tuple(ends), None
 
 
 def find_root(start: Path) -> Path:

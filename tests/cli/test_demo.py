@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.cli import main
+from ledger.compute import settled
+from ledger.compute.engine import Engine
 from ledger.core.values import parse_time
+from ledger.flows import demo as flow
 from ledger.flows.demo import _calendar
+from ledger.store import files
 from tests.nodes import digest
 from tests.servers.evm import chain
 
@@ -52,6 +57,37 @@ def settlements(root: Path) -> list[Any]:
     logs = sorted((root / "data/distributions/default").glob("*/settlements.jsonl"))
     assert len(logs) == 2  # a euro and a coin
     return [json.loads(line) for log in logs for line in log.read_text("utf-8").splitlines()]
+
+
+def test_a_week_reads_as_many_files_however_many_were_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settled, "LOOSE", 2)
+    counts = {"files read": 0, "logs beside": 0}
+    weeks: list[dict[str, int]] = []
+    read, rows, collected = files.read_beside, Engine.rows, flow.collect
+
+    def reading(*arguments: Any) -> bytes | None:
+        counts["files read"] += 1
+        return read(*arguments)
+
+    def asking(engine: Engine, name: str, **values: Any) -> Any:
+        counts["logs beside"] += len(values["shards"]) if name == "same_work" else 0
+        return rows(engine, name, **values)
+
+    def collecting(*arguments: Any, **named: Any) -> Any:
+        weeks.append(counts.copy())
+        return collected(*arguments, **named)
+
+    monkeypatch.setattr(files, "read_beside", reading)
+    monkeypatch.setattr(Engine, "rows", asking)
+    monkeypatch.setattr(flow, "collect", collecting)
+    demo(monkeypatch, capsys, repository(tmp_path / "repo", 40, 4 * 86_400), tmp_path / "out")
+    cost = [{name: after[name] - before[name] for name in counts} for before, after in pairwise(weeks)]
+    assert len(cost) > 20
+    for week in range(12, len(cost) - 4):  # after the payment in the middle, and before that at the end
+        assert cost[week] == cost[week + 3], "each three weeks, what became final is looked at"
+    assert max(each["logs beside"] for each in cost) <= 4
 
 
 def test_where_a_development_chain_is_there_its_coin_really_moves(

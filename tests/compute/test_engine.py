@@ -40,7 +40,6 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "met_part": {"part": 1},
     "held_part": {"shards": []},
     "kinds": {"shards": []},
-    "hours": {"shards": []},
     "held_exactly": {"shards": [], "scope": ""},
     "held_rows": {"ids": [""]},
     "ids_that_begin": {"shards": [], "prefix": ""},

@@ -122,6 +122,32 @@ def test_a_cache_that_leads_elsewhere_is_not_written_to_and_nothing_there_goes(n
     assert [path.name for path in theirs.iterdir()] == ["thesis.txt"]
 
 
+def test_what_becomes_final_later_is_read_once_and_left_out_where_it_has_no_such_hour(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SIZES", (1 << 30,))
+    monkeypatch.setattr(module, "LOOSE", 0)
+    log, epochs = node.root / "data/log/default.jsonl", node.epochs("default")
+    whole = log.read_bytes()
+    lines = [line for line in whole.splitlines(keepends=True) if b'"kind":"statement"' in line]
+    final = [each for each in epochs if any(f'"{each.path("statement.json")}"'.encode() in line for line in lines)]
+    hour = int(next(final[0].events())[2].event_time[:13].translate(str.maketrans("", "", "-T")))
+    assert len(final) > 1 and final[0] != epochs[-1], "or this tests nothing"
+    with Engine(node.root) as engine:
+        log.write_bytes(whole[: whole.index(lines[0])])
+        settled = Settled(engine, node, None)
+        assert not settled.covers("default")
+        every = [shard for each in epochs for shard in each.shards()]
+        assert settled.near(epochs[-1], [hour]) == every
+        log.write_bytes(whole)
+        assert settled.covers("default") == {shard for each in final for shard in each.shards()}
+        without = [shard for each in epochs if each not in final or each is epochs[-1] for shard in each.shards()]
+        assert settled.near(epochs[-1], []) == without
+        assert set(final[0].shards()) <= set(settled.near(epochs[-1], [hour])) < set(every)
+        monkeypatch.setattr(module, "read_segment", lambda *_: pytest.fail("what was read is not read again"))
+        assert settled.near(final[0], [hour]) == final[0].shards()
+
+
 def test_a_line_that_is_no_event_is_told_with_its_place_and_rule(node: Node) -> None:
     shard = node.epochs("default")[0].shards()[0]
     lines = shard.read_bytes().count(b"\n")

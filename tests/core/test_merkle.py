@@ -82,6 +82,15 @@ def test_every_prefix_has_the_root_that_it_has_alone() -> None:
     assert [prefixes.root(size) for size in range(71)] == [mth(lines[:size]).hex() for size in range(71)]
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 31])
+def test_prefixes_that_go_on_have_the_roots_of_all_lines_and_leave_the_shorter_ones(size: int) -> None:
+    lines = [str(number).encode() for number in range(40)]
+    shorter = Prefixes(lines[:size])
+    longer = Prefixes(lines[size:], shorter)
+    assert [longer.root(each) for each in range(41)] == [mth(lines[:each]).hex() for each in range(41)]
+    assert shorter.root(size) == mth(lines[:size]).hex()
+
+
 def test_an_empty_log_has_the_hash_of_nothing() -> None:
     assert merkle_root([]) == root_of_hashes([]) == EMPTY_ROOT == hashlib.sha256(b"").hexdigest()
 

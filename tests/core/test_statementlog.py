@@ -54,6 +54,17 @@ def test_the_root_is_that_of_rfc_9162_over_the_hex_digits() -> None:
     assert log.pin(2).root == hashlib.sha256(b"\1" + leaves[0] + leaves[1]).hexdigest()
 
 
+def test_a_log_that_goes_on_says_what_all_of_its_lines_say() -> None:
+    whole = lines(IN_TIME)
+    for size in range(len(whole) + 1):
+        shorter = StatementLog(tuple(whole[:size]))
+        assert shorter.pin(size) == StatementLog(tuple(whole)).pin(size)
+        longer = shorter.followed_by(tuple(whole[size:]))
+        assert [longer.pin(each) for each in range(5)] == [StatementLog(tuple(whole)).pin(each) for each in range(5)]
+        assert [longer.before(line.ref) for line in whole] == [0, 1, 2, 3]
+        assert [shorter.before(line.ref) for line in whole[size:]] == [None] * (4 - size)
+
+
 def test_only_what_is_missing_is_added_and_twice_adds_nothing() -> None:
     some = lines(FINAL[:2])
     assert [line.ref for line in to_log(some, FINAL, NodeId(NODE), ScopeId("default"))] == [

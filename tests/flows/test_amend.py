@@ -23,6 +23,7 @@ from ledger.flows.paying.settle import by_hand
 from ledger.flows.review import review
 from ledger.flows.session import Session, locked
 from ledger.flows.sign import current_statement, finalize
+from ledger.flows.statementlog import complete_log
 from ledger.flows.verify import verify
 from ledger.flows.witness import witness
 from ledger.store.amendments import AmendmentFolder, in_force, newest
@@ -111,6 +112,20 @@ def test_a_late_claim_is_paid_by_a_second_version_and_the_first_stays(root: Path
         ]
         assert [(line.kind, line.ref) for line in base.log()][-1] == ("amendment", f"{HOME}/statement.json")
     assert guard(root, "HEAD") == []
+
+
+def test_an_amendment_that_a_killed_run_left_out_of_the_log_is_added_by_the_next_run_or_act_on_one(root: Path) -> None:
+    amended(root)
+    log = root / "data/log/default.jsonl"
+    whole = log.read_bytes()
+    without = b"".join(whole.splitlines(keepends=True)[:-1])
+    log.write_bytes(without)
+    with at(root, "2026-01-16T00:00:00Z") as session:
+        complete_log(session, "default")
+        assert log.read_bytes() == whole
+        log.write_bytes(without)  # as if another run was killed meanwhile
+        complete_log(session, "default", amending=True)
+        assert log.read_bytes() == whole
 
 
 def test_what_is_signed_names_the_version_and_what_it_supersedes(root: Path) -> None:
