@@ -139,7 +139,7 @@ def serve(target: Path, port: int) -> None:
 
     Example: ledger site serve --out site --port 8000
     """
-    from ledger.site.build import serve_site
+    from ledger.site.serve import serve_site
 
     note(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
     serve_site(target, port)

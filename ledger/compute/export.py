@@ -6,6 +6,7 @@ text that a spreadsheet would compute begins with an apostrophe.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ class Exporter:
         for name, value in {
             "threads": 1,
             "memory_limit": "1GB",
-            "temp_directory": str(folder),
+            "enable_progress_bar": False,
+            "temp_directory": str(folder / f"spill-{os.getpid()}"),  # another process may export below it, too
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,

@@ -31,11 +31,15 @@ _COMMIT = re.compile("[0-9a-f]{40,64}")
 
 
 class Printed(NamedTuple):
-    """A page: the hash over what it was made from, and that of its body where every commit is the first 40 of it."""
+    """A page: the hash over what it was made from, and that of its body where every commit is the first 40 of it.
+
+    `files`: what was written of the API on the way, each with its size (bytes) and SHA-256.
+    """
 
     made_from: str
     sha256: str
     reused: bool
+    files: Mapping[str, tuple[int, str]] = {}
 
 
 class Kept(NamedTuple):

@@ -16,6 +16,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ledger.compute.processes import helpers, processes
+
 FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src"), ("video", "src")}
 """What a browser loads by itself; a plain `a href` is followed by people only."""
 _TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""")
@@ -24,6 +26,9 @@ _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""
 _PLAIN = re.compile(r"[a-z0-9-][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 """A path in which nothing is hidden: no step up, no escape, no query."""
 _SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
+
+FEW = 500
+"""Fewer pages than this are read right here."""
 
 Listed = Callable[[str, str], frozenset[str]]
 """The people whom a file lists, by the page that names it and its address there."""
@@ -81,25 +86,79 @@ def broken_links(site: Path) -> list[str]:
         text = (site / posixpath.normpath(posixpath.join(posixpath.dirname(page), path))).read_text("utf-8")
         return frozenset(re.findall(r'"user_id":"([0-9a-f-]{36})"', text))
 
-    files = set(files_below(site))
-    pages = {name: _read((site / name).read_text("utf-8")) for name in sorted(files) if name.endswith(".html")}
-    return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, pages, files, listed)]
+    reader = _Reader(site)
+    names = sorted(name for name in reader.files if name.endswith(".html"))
+    pages = dict(zip(names, _read_all(reader, names), strict=True))
+    return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, pages, reader, listed)]
 
 
-def _broken(name: str, pages: dict[str, _Page], files: set[str], listed: Listed) -> Iterator[str]:
-    above = "../" * name.count("/")
+class _Reader:
+    """Reads pages of a site whose files are all there."""
+
+    def __init__(self, site: Path) -> None:
+        self.site, self.files = site, set(files_below(site))
+        self.at_top = cache(self._at_top)
+
+    def _at_top(self, place: str) -> str | None:
+        """The file at a path from the site's top; None where there is none, or something has to be worked out."""
+        target = place if place in self.files else f"{place}index.html"
+        return target if target in self.files and _PLAIN.fullmatch(place) else None
+
+    def page(self, name: str) -> _Page:
+        """A page, without the links that plainly lead to a file: most are such."""
+        page, above = _read((self.site / name).read_text("utf-8")), _above(name)
+        page.links = {link: None for link in page.links if not self._plain(link[2], above)}
+        return page
+
+    def _plain(self, address: str, above: str) -> bool:
+        return bool(above) and address.startswith(above) and self.at_top(address.removeprefix(above)) is not None
+
+
+def _above(name: str) -> str:
+    """The way from a page to the site's top."""
+    return "../" * name.count("/")
+
+
+_mine: list[_Reader] = []
+"""What a helping process reads with."""
+
+
+def _begin(site: Path) -> None:
+    _mine.append(_Reader(site))
+
+
+def _page_there(name: str) -> _Page:
+    return _mine[0].page(name)
+
+
+def _read_all(reader: _Reader, names: list[str]) -> list[_Page]:
+    if len(names) < FEW or processes() < 2:
+        return [reader.page(name) for name in names]
+    with helpers(processes(), _begin, reader.site) as pool:
+        return list(pool.map(_page_there, names, chunksize=50))
+
+
+def _broken(name: str, pages: dict[str, _Page], reader: _Reader, listed: Listed) -> Iterator[str]:
+    above = _above(name)
     for tag, attribute, address in pages[name].links:
-        if address.startswith(above) and above:
+        if address.startswith(above) and above:  # from the site's top: nothing to work out
             place, _, fragment = address.removeprefix(above).partition("#")
-            target = place if place in files else f"{place}index.html"
-            if target in files and _PLAIN.fullmatch(place) and (not fragment or fragment in _ids(pages, target)):
-                continue  # from the site's top: nothing to work out, and most links are such
-        if not _leads_somewhere(name, tag, attribute, address, pages, files, listed):
+            target = reader.at_top(place)
+            if target is not None and _has(pages, target, fragment, listed):
+                continue
+        if not _leads_somewhere(name, tag, attribute, address, pages, reader.files, listed):
             yield address
 
 
-def _ids(pages: dict[str, _Page], target: str) -> set[str]:
-    return pages[target].ids if target in pages else set()
+def _has(pages: dict[str, _Page], target: str, fragment: str, listed: Listed) -> bool:
+    """Whether a file has the anchor, or its page's script makes it."""
+    page = pages.get(target)
+    if not fragment or page is None or fragment in page.ids or fragment.startswith("__"):
+        return True
+    return any(
+        fragment.startswith(begins) and fragment.removeprefix(begins) in listed(target, path)
+        for begins, path in page.loads
+    )
 
 
 def _leads_somewhere(
@@ -119,13 +178,4 @@ def _leads_somewhere(
     target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)).lstrip("/") if path else name
     if target not in files:
         target = posixpath.normpath(f"{target}/index.html")
-    if target not in files:
-        return False
-    page = pages.get(target)
-    fragment = parts.fragment
-    if not fragment or page is None or fragment in page.ids or fragment.startswith("__"):
-        return True
-    return any(
-        fragment.startswith(begins) and fragment.removeprefix(begins) in listed(target, path)
-        for begins, path in page.loads
-    )
+    return target in files and _has(pages, target, parts.fragment, listed)

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from ledger.core.canonical import foreign_json, sha256_hex
 from ledger.core.errors import InputError
-from ledger.site.api import ROOT
+from ledger.site.apifiles import ROOT
 
 INDEX = f"{ROOT}/index.json"
 AT_ONCE = 8

@@ -6,10 +6,11 @@ A derived copy: the raw files and statements are the record, and a test holds th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ledger.compute.export import Column, Exporter
 from ledger.core.canonical import encode, sha256_hex
@@ -17,10 +18,14 @@ from ledger.core.config import NodeSettings
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
 from ledger.site.datatables import FRICTIONLESS, TABLES
+from ledger.site.render import Press
+from ledger.site.spill import FOLDER as SPILL
+from ledger.site.spill import Block, Spill, Spilled
 from ledger.site.views import EpochPage, Titles
 from ledger.site.views_people import Contributor
 
 FOLDER = "data"
+Row = tuple[object, ...]
 ROWS = 50
 """Rows that go into the exporter's file as one line: fifty events are far from what it takes as one."""
 ABOUT = (
@@ -40,134 +45,141 @@ class TableFile:
     files: Mapping[str, tuple[int, str]]
 
 
-class Dataset:
-    """Takes rows epoch by epoch, into a folder of its own, and makes the files of them at the end.
+def rows_of(
+    page: EpochPage,
+    allocations: Iterable[Allocation],
+    outcomes: Iterable[EventOutcome],
+    titles: Titles,
+    corrected: Mapping[str, int] | None,
+    called: Mapping[str, str],
+) -> dict[str, list[Row]]:
+    """One epoch's part of every table. `corrected`: credits of another version in force than the first.
 
-    `names`: what each user is called now, so that a person is one person in every row.
+    `called`: what each user is called now, so that a person is one person in every row.
     """
-
-    def __init__(self, building: Path, names: Mapping[str, str]) -> None:
-        self._names = names
-        self._folder = building / "rows"
-        self._folder.mkdir()
-        self._out = building / "api" / FOLDER
-        self._open: dict[str, IO[bytes]] = {name: (self._folder / f"{name}.jsonl").open("wb") for name in TABLES}
-        self._rows = dict.fromkeys(TABLES, 0)
-        self._waiting: dict[str, list[Sequence[object]]] = {name: [] for name in TABLES}
-
-    def _add(self, table: str, values: Sequence[object]) -> None:
-        waiting = self._waiting[table]
-        waiting.append(values)
-        if len(waiting) == ROWS:
-            self._flush(table)
-
-    def _flush(self, table: str) -> None:
-        if waiting := self._waiting[table]:
-            names = (column.name for column in TABLES[table][1])
-            by_column = dict(zip(names, zip(*waiting, strict=True), strict=True))
-            text = json.dumps(by_column, ensure_ascii=False, separators=(",", ":"))
-            self._open[table].write(text.encode() + b"\n")
-            self._rows[table] += len(waiting)
-            waiting.clear()
-
-    def epoch(
-        self,
-        page: EpochPage,
-        allocations: Iterable[Allocation],
-        outcomes: Iterable[EventOutcome],
-        titles: Titles,
-        corrected: Mapping[str, int] | None,
-    ) -> None:
-        """One epoch's part of every table. `corrected`: credits of another version in force than the first."""
-        statement = page.statement
-        head = (page.scope_id, page.epoch_id, page.state)
-        self._add(
-            "epochs",
+    statement = page.statement
+    head = (page.scope_id, page.epoch_id, page.state)
+    found: dict[str, list[Row]] = {name: [] for name in TABLES}
+    found["epochs"].append(
+        (
+            *head, _time(statement.period_start), _time(statement.period_end), statement.activity_count,
+            len(page.people), statement.pool_total_credits, statement.awards_total_credits, page.pool.allocated,
+            page.pool.held_credits, statement.undistributed_credits,
+            None if page.state == "open" else statement.statement_hash,
+        ),
+    )  # fmt: skip
+    for payout in statement.payouts:
+        now = payout.amount_credits if corrected is None else corrected.get(payout.user_id, 0)
+        name = called.get(payout.user_id, payout.user_id[:8])
+        found["payouts"].append(
             (
-                *head, _time(statement.period_start), _time(statement.period_end), statement.activity_count,
-                len(page.people), statement.pool_total_credits, statement.awards_total_credits, page.pool.allocated,
-                page.pool.held_credits, statement.undistributed_credits,
-                None if page.state == "open" else statement.statement_hash,
+                *head, payout.user_id, name, payout.total_units, payout.share, payout.share_credits,
+                payout.award_credits, payout.amount_credits, now,
             ),
         )  # fmt: skip
-        for payout in statement.payouts:
-            now = payout.amount_credits if corrected is None else corrected.get(payout.user_id, 0)
-            name = self._names.get(payout.user_id, payout.user_id[:8])
-            self._add(
-                "payouts",
-                (
-                    *head, payout.user_id, name, payout.total_units, payout.share, payout.share_credits,
-                    payout.award_credits, payout.amount_credits, now,
-                ),
-            )  # fmt: skip
-        for row in allocations:
-            name = self._names.get(row.user_id, row.user_id[:8])
-            values = row.user_id, name, row.activity_count, row.proposed_units, row.final_units, row.override_reason
-            self._add("allocations", (*head, *values))
-        for one in outcomes:
-            self._add(
-                "events",
-                (
-                    *head, one.id, _time(one.event_time), one.source, one.event_type,
-                    titles.get((one.path, one.line)), one.artifact_url, one.platform_user_id, one.platform_login,
-                    one.user_id, one.quantity, one.included, one.units, one.weight_source, one.late, one.path, one.line,
-                ),
-            )  # fmt: skip
-        self._decided(head, page)
+    for row in allocations:
+        name = called.get(row.user_id, row.user_id[:8])
+        values = row.user_id, name, row.activity_count, row.proposed_units, row.final_units, row.override_reason
+        found["allocations"].append((*head, *values))
+    add = found["events"].append
+    for one in outcomes:
+        add(
+            (
+                *head, one.id, _time(one.event_time), one.source, one.event_type,
+                titles.get((one.path, one.line)), one.artifact_url, one.platform_user_id, one.platform_login,
+                one.user_id, one.quantity, one.included, one.units, one.weight_source, one.late, one.path, one.line,
+            ),
+        )  # fmt: skip
+    found["decisions"] += _decided(head, page)
+    for signed in page.signatures:
+        current = signed.statement_hash == page.statement.statement_hash
+        signer = page.people_of.get(signed.signer_wallet)
+        found["signatures"].append(
+            (
+                *head, signed.statement_hash, current, signer, signed.signer_wallet, _time(signed.signed_at),
+                signed.signature,
+            ),
+        )  # fmt: skip
+    return found
 
-    def _decided(self, head: tuple[str, int, str], page: EpochPage) -> None:
-        for line in page.curation:
-            self._add(
-                "decisions",
-                (
-                    *head, "event", line.seq, _time(line.at), line.actor, line.action, line.event_id, line.user_id,
-                    line.weight_override_milli, line.note, line.evidence,
-                ),
-            )  # fmt: skip
-        for set_to in page.overrides:
-            self._add(
-                "decisions",
-                (
-                    *head, "units", set_to.seq, _time(set_to.at), set_to.actor, "override", None, set_to.user_id,
-                    set_to.final_units, set_to.reason, set_to.evidence,
-                ),
-            )  # fmt: skip
-        for signed in page.signatures:
-            current = signed.statement_hash == page.statement.statement_hash
-            signer = page.people_of.get(signed.signer_wallet)
-            self._add(
-                "signatures",
-                (
-                    *head, signed.statement_hash, current, signer, signed.signer_wallet, _time(signed.signed_at),
-                    signed.signature,
-                ),
-            )  # fmt: skip
 
-    def finish(self, people: Iterable[Contributor]) -> tuple[TableFile, ...]:
-        """Every table as CSV and Parquet under `data/` of the site."""
+def _decided(head: tuple[str, int, str], page: EpochPage) -> Iterator[Row]:
+    for line in page.curation:
+        yield (
+            *head, "event", line.seq, _time(line.at), line.actor, line.action, line.event_id, line.user_id,
+            line.weight_override_milli, line.note, line.evidence,
+        )  # fmt: skip
+    for set_to in page.overrides:
+        yield (
+            *head, "units", set_to.seq, _time(set_to.at), set_to.actor, "override", None, set_to.user_id,
+            set_to.final_units, set_to.reason, set_to.evidence,
+        )  # fmt: skip
+
+
+class Dataset:
+    """The rows of all tables, laid aside epoch by epoch, and the files of them in the end."""
+
+    def __init__(self, building: Path) -> None:
+        self._building = building
+        self._waiting: dict[str, list[Block]] = {name: [] for name in TABLES}
+
+    def add(self, tables: Mapping[str, Block]) -> None:
+        """One epoch's rows (`lay_rows`)."""
+        for name, block in tables.items():
+            self._waiting[name].append(block)
+
+    def people(self, spill: Spill, people: Iterable[Contributor]) -> None:
+        """The table of all people."""
+        rows: list[Row] = []
         for person in people:
             accounts = " ".join(f"{source}:{account}" for source, account, _ in person.accounts)
-            values = person.user_id, person.name, accounts, len(person.shares), person.event_count
-            self._add("people", values)
-        for name, file in self._open.items():
-            self._flush(name)
-            file.close()
-        self._out.mkdir(parents=True)
-        exporter = Exporter(self._folder.parent)
-        found = []
-        for name, (about, columns) in TABLES.items():
-            exporter.export(self._folder / f"{name}.jsonl", columns, self._out / name)
-            files = {}
-            for form in ("csv", "parquet"):
-                data = (self._out / f"{name}.{form}").read_bytes()
-                files[form] = (len(data), sha256_hex(data))
-            found.append(TableFile(name, about, columns, self._rows[name], files))
-        exporter.close()
-        return tuple(found)
+            rows.append((person.user_id, person.name, accounts, len(person.shares), person.event_count))
+        self.add(lay_rows(spill, {"people": rows}))
+
+    def files(self, press: Press) -> Iterator[Callable[[], TableFile]]:
+        """Have every table written as CSV and Parquet under `data/` of the site; each call waits for one of them."""
+        (self._building / "api" / FOLDER).mkdir(parents=True)
+        for name in TABLES:
+            yield press.beside(write_table, self._building, name, self._waiting[name])
 
     def describe(self, settings: NodeSettings, tables: Sequence[TableFile], as_of: str) -> None:
         """`datapackage.json`: the tables as a data package (Frictionless, Data Package 2)."""
-        (self._out / "datapackage.json").write_bytes(encode(package(settings, tables, as_of)) + b"\n")
+        data = encode(package(settings, tables, as_of)) + b"\n"
+        (self._building / "api" / FOLDER / "datapackage.json").write_bytes(data)
+
+
+def lay_rows(spill: Spill, tables: Mapping[str, Sequence[Row]]) -> dict[str, Block]:
+    """Lay the rows of tables aside."""
+    return {name: spill.put(pickle.dumps(rows, 5)) for name, rows in tables.items() if rows}
+
+
+def write_table(building: Path, name: str, waiting: Sequence[Block]) -> TableFile:
+    """One table's files. `waiting`: its rows, as `lay_rows` laid them aside, in order."""
+    about, columns = TABLES[name]
+    names = [column.name for column in columns]
+    source, out = Spilled(building / SPILL), building / "api" / FOLDER / name
+    lines = building / f"{name}.jsonl"
+    rows: list[Row] = []
+    count = 0
+    with lines.open("wb") as file:
+        for number, block in enumerate(waiting, start=1):
+            rows += pickle.loads(source.read(block))  # noqa: S301 - written by this very build
+            whole = len(rows) if number == len(waiting) else len(rows) // ROWS * ROWS
+            for at in range(0, whole, ROWS):
+                by_column = dict(zip(names, zip(*rows[at : at + ROWS], strict=True), strict=True))
+                file.write(json.dumps(by_column, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            count += whole
+            del rows[:whole]
+    source.close()
+    exporter = Exporter(building)
+    exporter.export(lines, columns, out)
+    exporter.close()
+    lines.unlink()
+    files = {}
+    for form in ("csv", "parquet"):
+        data = out.with_name(f"{name}.{form}").read_bytes()
+        files[form] = (len(data), sha256_hex(data))
+    return TableFile(name, about, columns, count, files)
 
 
 def _time(text: str) -> str:

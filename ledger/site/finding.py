@@ -5,7 +5,7 @@ Sees every epoch once while they are computed, and says at the end which pages t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from markupsafe import Markup
 
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
-from ledger.site.dataset import Dataset, licence_address, linked_data
+from ledger.site.dataset import Dataset, TableFile, lay_rows, licence_address, linked_data, rows_of
 from ledger.site.frame import Framed
 from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list
 from ledger.site.oddnames import OddName
 from ledger.site.overview import Noted, overview
 from ledger.site.paid import PaidScope
-from ledger.site.search import FOLDER, Result, SearchIndex, page_result
+from ledger.site.render import Press
+from ledger.site.search import FOLDER, Findable, Result, SearchIndex, findable, page_result
+from ledger.site.spill import FOLDER as SPILL
+from ledger.site.spill import Block, Spill
 from ledger.site.views import EpochPage, EpochRow, Titles
 from ledger.site.views_people import Contributor
 from ledger.store.node import Node
@@ -42,29 +45,56 @@ class Made:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class Finding:
-    """Collects while epochs are computed; `building` is the folder of the build, `names` what users are called now."""
+@dataclass(frozen=True)
+class Seen:
+    """What this room takes of one epoch; its events and rows are laid aside."""
 
-    def __init__(self, node: Node, building: Path, names: Mapping[str, str]) -> None:
+    noted: Noted
+    findable: Findable
+    tables: Mapping[str, Block]
+
+
+def seen(
+    spill: Spill,
+    page: EpochPage,
+    allocations: Iterable[Allocation],
+    outcomes: Sequence[EventOutcome],
+    titles: Titles,
+    corrected: Mapping[str, int] | None,
+    called: Mapping[str, str],
+) -> Seen:
+    """One epoch. `corrected`: credits of another version in force than the first; `called`: users' names of today."""
+    noted = Noted()
+    noted.saw(page)
+    rows = rows_of(page, allocations, outcomes, titles, corrected, called)
+    return Seen(noted, findable(spill, page, outcomes, titles), lay_rows(spill, rows))
+
+
+class Finding:
+    """Collects while epochs are computed; `building` is the folder of the build."""
+
+    def __init__(self, node: Node, building: Path) -> None:
         self._node = node
+        self._building = building
         self._out = building / "api"
         self._noted = Noted()
-        self._data = Dataset(building, names)
-        self._search = SearchIndex()
+        self._data = Dataset(building)
+        self._search = SearchIndex(building / SPILL)
         self._read: list[Result] = []
+        self._tables_made: list[Callable[[], TableFile]] = []
 
-    def saw(
-        self,
-        page: EpochPage,
-        allocations: Iterable[Allocation],
-        outcomes: Sequence[EventOutcome],
-        titles: Titles,
-        corrected: Mapping[str, int] | None,
-    ) -> None:
-        """One epoch. `corrected`: credits of another version in force than the first."""
-        self._noted.saw(page)
-        self._search.saw(page, outcomes, titles)
-        self._data.epoch(page, allocations, outcomes, titles, corrected)
+    def saw(self, epoch: Seen) -> None:
+        """One epoch."""
+        self._noted.join(epoch.noted)
+        self._search.saw(epoch.findable)
+        self._data.add(epoch.tables)
+
+    def begin(self, people: Iterable[Contributor], press: Press) -> None:
+        """All epochs are there: have the tables written, which takes a while."""
+        spill = Spill(self._building / SPILL)
+        self._data.people(spill, people)
+        spill.close()
+        self._tables_made = list(self._data.files(press))
 
     def wrote(self, path: str, title: str, body: str) -> None:
         """A page of which there is one."""
@@ -97,14 +127,14 @@ class Finding:
         listed = {"list.json": everyone.json()}
         values = {"people": everyone, "node_id": settings.node_id}
         yield Made("contributors/index", "Contributors", "contributors.html", 1, values, listed)
-        yield self._tables(people)
+        yield self._tables()
         self._searchable(everyone, people, framed, odd)
         yield Made("search/index", "Search", "search.html", 1, {})
 
-    def _tables(self, people: Sequence[Contributor]) -> Made:
+    def _tables(self) -> Made:
         """The record as tables, and the page about them."""
         settings, as_of = self._node.settings, self._noted.as_of
-        tables = self._data.finish(people)
+        tables = tuple(made() for made in self._tables_made)
         self._data.describe(settings, tables, as_of)
         values = {
             "node": settings,

@@ -23,6 +23,14 @@ from ledger.site.sharing import ABOUT, PLACE, Shared
 _TITLE = "ledger-shell-title"
 _BODY = "<!--<h1 ledger-shell-body-->"
 """The theme adds a heading of its own to pages without one; this looks like one."""
+SHELLS = {
+    "contributors": "contributors/shell",
+    "epochs": "epochs/scope/shell",
+    "paid": "paid/scope/shell",
+    "receipts": "receipts/shell",
+    "sign": "sign/scope/shell",
+}
+"""For each kind of page that there are many of, where its shell is built: as deep as the pages themselves."""
 _MAP = """<?xml version="1.0" encoding="UTF-8"?>
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
 {}</urlset>

@@ -32,6 +32,15 @@ class Noted:
     checked_epochs: int = 0
     witnesses: set[str] = field(default_factory=set)
 
+    def join(self, other: Noted) -> None:
+        """What later epochs say, too."""
+        self.as_of = max(self.as_of, other.as_of)
+        self.checked_epochs += other.checked_epochs
+        self.witnesses |= other.witnesses
+        if other.checked_at and other.checked_at >= self.checked_at:
+            self.checked_at, self.checked_by = other.checked_at, other.checked_by
+            self.checked_path = other.checked_path
+
     def saw(self, page: EpochPage) -> None:
         """One epoch more."""
         times = [line.at for line in page.steps] + [line.at for line in page.collections]

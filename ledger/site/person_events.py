@@ -1,19 +1,16 @@
 """All events of each person, in files of their own: `contributors/USER/events.jsonl`, `events-0002.jsonl`, …
 
-Lines come epoch by epoch and wait in one file on disk; what stays in memory is a few numbers for each person and epoch.
+Lines come epoch by epoch and wait on disk (`spill.py`); in memory is a few numbers for each person and epoch.
 A person's files follow the epochs' windows, so that one more epoch changes nothing but the last of them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
 from operator import attrgetter
-from pathlib import Path
 
 from ledger.core.evaluate import EventOutcome
 from ledger.site.links import safe_link
@@ -24,8 +21,6 @@ SHARD_BYTES = 512_000
 """Bytes of one file at most; one line that is longer is a file by itself."""
 MOST_RECENT = 50
 """Events that a person's page renders, the last; its script pages through all of them."""
-_NUMBERS = 4
-"""Kept of a person in an epoch: the epoch's place, where the lines begin, their bytes, how many they are."""
 _TRUTH = ("false", "true")
 
 
@@ -62,48 +57,21 @@ class Listed:
     files: tuple[PersonFile, ...]
 
 
-class PersonEvents:
-    """Takes epochs in any order, then gives each person's files. `spill`: the file where lines wait."""
-
-    def __init__(self, spill: Path) -> None:
-        self._path = spill
-        self._out = spill.open("w+b")
-        self._epochs: list[tuple[str, str, int]] = []
-        self._blocks: dict[str, array[int]] = {}
-
-    def saw(
-        self, scope_id: str, epoch_id: int, period_start: str, outcomes: Iterable[EventOutcome], titles: Titles
-    ) -> None:
-        """One epoch. A person's lines in it are put in the order of their times."""
-        mine: dict[str, list[EventOutcome]] = {}
-        for one in outcomes:
-            if one.user_id is not None:
-                mine.setdefault(one.user_id, []).append(one)
-        place = len(self._epochs)
-        self._epochs.append((period_start, scope_id, epoch_id))
-        head = f',"epoch_id":{epoch_id},"event_time":"'
-        for user, found in mine.items():
-            found.sort(key=attrgetter("event_time", "path", "line"))
-            lines = "".join(_line(head, scope_id, one, titles.get((one.path, one.line))) for one in found).encode()
-            kept = self._blocks.setdefault(user, array("q"))
-            kept.extend((place, self._out.tell(), len(lines), len(found)))
-            self._out.write(lines)
-
-    def count(self, user_id: str) -> int:
-        """How many events a person has."""
-        return sum(self._blocks.get(user_id, ())[3::_NUMBERS])
-
-    def write(self, user_id: str, put: Callable[[str, bytes], None]) -> Listed:
-        """One person's files, to `put(path, data)`, once all epochs are there."""
-        self._out.flush()
-        kept = self._blocks.get(user_id, array("q"))
-        blocks = [(self._epochs[kept[at]], kept[at + 1], kept[at + 2]) for at in range(0, len(kept), _NUMBERS)]
-        return _written(user_id, _pieces(self._out.fileno(), sorted(blocks)), put)
-
-    def close(self) -> None:
-        """Nothing more is asked."""
-        self._out.close()
-        self._path.unlink()
+def lines_of(
+    scope_id: str, epoch_id: int, outcomes: Iterable[EventOutcome], titles: Titles
+) -> list[tuple[str, bytes, int]]:
+    """One epoch's lines of each person in the order of their times, as bytes, and how many they are."""
+    mine: dict[str, list[EventOutcome]] = {}
+    for one in outcomes:
+        if one.user_id is not None:
+            mine.setdefault(one.user_id, []).append(one)
+    head = f',"epoch_id":{epoch_id},"event_time":"'
+    lines = []
+    for user, found in mine.items():
+        found.sort(key=attrgetter("event_time", "path", "line"))
+        text = "".join([_line(head, scope_id, one, titles.get((one.path, one.line))) for one in found])
+        lines.append((user, text.encode(), len(found)))
+    return lines
 
 
 def _line(head: str, scope_id: str, one: EventOutcome, title: str | None) -> str:
@@ -117,16 +85,8 @@ def _line(head: str, scope_id: str, one: EventOutcome, title: str | None) -> str
     )
 
 
-def _pieces(source: int, blocks: Iterable[tuple[object, int, int]]) -> Iterator[bytes]:
-    for _, start, size in blocks:
-        end = start + size
-        while start < end:
-            piece = os.pread(source, min(end - start, SHARD_BYTES), start)
-            start += len(piece)
-            yield piece
-
-
-def _written(user: str, pieces: Iterator[bytes], put: Callable[[str, bytes], None]) -> Listed:
+def write_events(user: str, pieces: Iterable[bytes], put: Callable[[str, bytes], None]) -> Listed:
+    """One person's files, to `put(path, data)`. `pieces`: their lines by the epochs' windows."""
     files: list[PersonFile] = []
     waiting = bytearray()
     tail = b""

@@ -14,7 +14,7 @@ from ledger.core.errors import ConfigError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.receiptevents import states_by
 from ledger.core.receiptlog import ReceiptState, Status, issuer_of
-from ledger.core.receipts import SOURCE, Receipt, decision_text, receipt_text
+from ledger.core.receipts import Receipt, decision_text, receipt_text
 from ledger.core.values import units_text
 from ledger.credentials.did import did_document, did_web, document_path
 from ledger.credentials.keys import FILE as KEYS_FILE
@@ -80,18 +80,20 @@ class ReceiptPage:
         return f"{self.receipt.estimate} of {self.receipt.work_points}"
 
 
+def counted(scope_id: str, epoch_id: int, outcome: EventOutcome) -> Counted:
+    """What a receipt's event came to."""
+    return Counted(scope_id, epoch_id, outcome.units if outcome.included else None)
+
+
 @dataclass
 class Receipts:
-    """All receipts of the node, in the order in which they were issued; filled while epochs are computed."""
+    """All receipts of the node, in the order in which they were issued.
+
+    `counted`: what their events came to, by the event's id; filled while epochs are computed.
+    """
 
     node: Node
     counted: dict[str, Counted] = field(default_factory=dict)
-
-    def saw(self, scope_id: str, epoch_id: int, outcome: EventOutcome) -> None:
-        """One more event: remembered where it is a receipt's."""
-        if outcome.source == SOURCE:
-            units = outcome.units if outcome.included else None
-            self.counted[outcome.id] = Counted(scope_id, epoch_id, units)
 
     def pages(self, names: Mapping[str, str]) -> list[ReceiptPage]:
         """Every receipt as a page. `names`: what users are called, by id."""

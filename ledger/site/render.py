@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import jinja2
 
@@ -24,15 +24,19 @@ from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
 from ledger.site.again import Earlier, Printed, frozen, tool_hash
+from ledger.site.apifiles import ApiFiles
 from ledger.site.csp import seal_alone
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
+from ledger.site.people import NOBODY, Everybody, Person
 from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
 from ledger.site.words import MONEY, number, share, units
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MOST_EMBEDDED = 10
 """People in the table of an epoch that other pages show."""
 FEW = 500
@@ -60,6 +64,8 @@ class Renderer:
     """Those who have a page."""
     earlier: Earlier | None = None
     """A build whose pages may be taken over."""
+    everybody: Everybody = NOBODY
+    """What must be known to write what is about one person."""
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
@@ -119,6 +125,19 @@ class Renderer:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(table, "utf-8")
         return printed
+
+    def write_person(self, target: Path, person: Person, values: bytes) -> Printed:
+        """A person's page, and all files that are about that person alone. `values`: as for `write`."""
+        everybody = self.everybody
+        api = ApiFiles(everybody.api)
+        events = everybody.write(person, api)
+
+        def filled(_commit: str | None) -> Mapping[str, object]:
+            about = {"person": everybody.contributor(person), "events": events, "node_id": everybody.node_id}
+            return {**_thawed(values), **about}
+
+        made_from = everybody.made_from(person) + frozen(events) + values
+        return self._print(target, "contributor.html", 2, made_from, filled)._replace(files=api.files)
 
     def _print(
         self,
@@ -206,6 +225,17 @@ class Press:
     ) -> None:
         """As `Renderer.write_epoch`, now or soon."""
         self._print("write_epoch", target, view, frozen((report, marks)), embeds)
+
+    def person(self, target: Path, person: Person, **values: object) -> None:
+        """As `Renderer.write_person`, now or soon."""
+        self._print("write_person", target, person, frozen(values))
+
+    def beside(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Callable[[], T]:
+        """Have something else done, now or soon; calling waits for what it gives."""
+        if self._pool:
+            return self._pool.submit(work, *given, **named).result
+        done = work(*given, **named)
+        return lambda: done
 
     def _print(self, method: str, target: Path, *arguments: object) -> None:
         if self._pool:

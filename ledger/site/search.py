@@ -7,9 +7,12 @@ takes words from a text in the same way: decomposed, without marks, in small let
 
 from __future__ import annotations
 
+import pickle
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +20,7 @@ from ledger.core.canonical import encode
 from ledger.core.evaluate import EventOutcome
 from ledger.site.lists import PeopleList
 from ledger.site.oddnames import OddName
+from ledger.site.spill import Block, Spill, Spilled
 from ledger.site.views import EpochPage, Titles
 
 FOLDER = "search"
@@ -62,47 +66,111 @@ def words_of(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
 
 
+class Waiting(NamedTuple):
+    """An account that nobody had bound in an epoch: what it is called, its events, and where they stand."""
+
+    source: str
+    account: str
+    told: str
+    events: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Findable:
+    """What is found of one epoch: itself with further words, accounts that wait, and its events, laid aside.
+
+    `days`: how many events are of each day.
+    """
+
+    start: str
+    epoch: Result
+    words: str
+    waiting: tuple[Waiting, ...]
+    days: Mapping[str, int]
+    events: Block
+
+
+Event = tuple[str, Result, str]
+"""Its time, itself, and further words that find it."""
+
+
+def findable(spill: Spill, page: EpochPage, outcomes: Iterable[EventOutcome], titles: Titles) -> Findable:
+    """One epoch: itself, its events, and the accounts that nobody had bound in it."""
+    statement, name = page.statement, f"Epoch {page.epoch_id}"
+    start, end = statement.period_start[:10], statement.period_end[:10]
+    hashed = "" if page.state == "open" else statement.statement_hash
+    stands = {"open": "open", "review": "in review", "finalized": "finalized"}[page.state]
+    detail = f"{start} to {end}, {stands}{f', statement {hashed}' if hashed else ''}"
+    epoch = Result("epoch", f"{name} of {page.scope_name}", f"{page.path}/", detail)
+    anchors, shares = page.anchors, {person.user_id for person in page.people}
+    names = dict(page.names)
+    events: list[tuple[str, str, str, str, str]] = []
+    days: Counter[str] = Counter()
+    for one in outcomes:
+        why = f"why-{one.user_id}" if one.user_id in shares else "decisions" if one.user_id else "unresolved"
+        anchor = anchors.get(one.id) or why
+        who = names.get(one.user_id or "") or one.platform_login or one.platform_user_id
+        day = one.event_time[:10]
+        worth = f"{one.source}:{one.event_type}, {day}, {who[:60]}, {page.scope_id} {page.epoch_id}"
+        shown = titles.get((one.path, one.line)) or one.id
+        # kind and repository of an id would find everything, and so nothing
+        also = one.id.rpartition(":")[2]
+        events.append((one.event_time, shown[:LONGEST_TEXT], f"{page.path}/#{anchor}", worth, also))
+        days[day] += 1
+    waiting = tuple(
+        Waiting(
+            line.account.source,
+            line.account.platform_user_id,
+            line.account.platform_login or line.account.platform_user_id,
+            line.account.event_count,
+            f"{page.path}/#unresolved",
+        )
+        for line in page.unresolved
+    )
+    words = f"{page.scope_id} {start}"
+    return Findable(start, epoch, words, waiting, dict(days), spill.put(pickle.dumps(events, 5)))
+
+
 class SearchIndex:
     """Takes what can be found epoch by epoch, and writes the files at the end."""
 
-    def __init__(self) -> None:
-        self._events: list[tuple[str, Result, str]] = []
+    def __init__(self, spilled: Path) -> None:
+        self._spilled = spilled
+        self._events: list[Findable] = []
         self._epochs: list[tuple[str, Result, str]] = []
         self._waiting: dict[tuple[str, str], tuple[str, int, int, str, str]] = {}
 
-    def saw(self, page: EpochPage, outcomes: Iterable[EventOutcome], titles: Titles) -> None:
-        """One epoch: itself, its events, and the accounts that nobody had bound in it."""
-        statement, name = page.statement, f"Epoch {page.epoch_id}"
-        start, end = statement.period_start[:10], statement.period_end[:10]
-        hashed = "" if page.state == "open" else statement.statement_hash
-        stands = {"open": "open", "review": "in review", "finalized": "finalized"}[page.state]
-        detail = f"{start} to {end}, {stands}{f', statement {hashed}' if hashed else ''}"
-        title = f"{name} of {page.scope_name}"
-        epoch = Result("epoch", title, f"{page.path}/", detail)
-        self._epochs.append((start, epoch, f"{page.scope_id} {start}"))
-        anchors, shares = page.anchors, {person.user_id for person in page.people}
-        for one in outcomes:
-            why = f"why-{one.user_id}" if one.user_id in shares else "decisions" if one.user_id else "unresolved"
-            anchor = anchors.get(one.id) or why
-            who = page.names.get(one.user_id or "") or one.platform_login or one.platform_user_id
-            worth = f"{one.source}:{one.event_type}, {one.event_time[:10]}, {who[:60]}, {page.scope_id} {page.epoch_id}"
-            shown = titles.get((one.path, one.line)) or one.id
-            found = Result("event", shown[:LONGEST_TEXT], f"{page.path}/#{anchor}", worth)
-            # kind and repository of an id would find everything, and so nothing
-            self._events.append((one.event_time, found, one.id.rpartition(":")[2]))
-        if len(self._events) > 2 * MOST_EVENTS:
-            self._prune()
-        for line in page.unresolved:
-            account = line.account
-            key = account.source, account.platform_user_id
-            _, events, epochs, _, latest = self._waiting.get(key, ("", 0, 0, "", ""))
-            newest = (f"{page.path}/#unresolved", start) if start >= latest else (self._waiting[key][3], latest)
-            told = account.platform_login or account.platform_user_id
-            self._waiting[key] = (told, events + account.event_count, epochs + 1, *newest)
+    def saw(self, found: Findable) -> None:
+        """One epoch more."""
+        self._epochs.append((found.start, found.epoch, found.words))
+        self._events.append(found)
+        for one in found.waiting:
+            key = one.source, one.account
+            _, events, epochs, path, latest = self._waiting.get(key, ("", 0, 0, "", ""))
+            newest = (one.path, found.start) if found.start >= latest else (path, latest)
+            self._waiting[key] = (one.told, events + one.events, epochs + 1, *newest)
 
-    def _prune(self) -> None:
-        self._events.sort(key=lambda item: item[0], reverse=True)
-        del self._events[MOST_EVENTS:]
+    def _newest(self) -> list[Event]:
+        """The newest MOST_EVENTS events, the newest first; only the epochs that have some of them are read."""
+        days: Counter[str] = Counter()
+        for found in self._events:
+            days.update(found.days)
+        oldest, count = "", 0
+        for day in sorted(days, reverse=True):
+            oldest, count = day, count + days[day]
+            if count >= MOST_EVENTS:
+                break
+        events: list[Event] = []
+        source = Spilled(self._spilled)
+        for found in self._events:
+            if max(found.days, default="") >= oldest and found.days:
+                for at, title, path, worth, also in pickle.loads(source.read(found.events)):  # noqa: S301 - our own
+                    if at[:10] >= oldest:
+                        events.append((at, Result("event", title, path, worth), also))
+        source.close()
+        events.sort(key=lambda item: item[0], reverse=True)
+        return events[:MOST_EVENTS]
 
     def _all(
         self,
@@ -135,8 +203,7 @@ class SearchIndex:
             yield epoch, f"{also} {epoch.detail}"
         for page in pages:
             yield page, page.detail
-        self._prune()
-        for _, event, also in self._events:
+        for _, event, also in self._newest():
             yield event, also
 
     def write(

@@ -13,9 +13,10 @@ from ledger.flows.amend import begin
 from ledger.flows.collect import collect
 from ledger.flows.session import Session
 from ledger.site.again import MARKER, Earlier, Kept, frozen, marker, tool_hash
-from ledger.site.build import build_site, templates_folder
+from ledger.site.build import build_site
 from ledger.site.links import Repository
 from ledger.site.render import Renderer
+from ledger.site.templates import templates_folder
 from tests.nodes import GOLDEN, at, digest, golden_copy
 
 ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ledger.site import cards
-from ledger.site.build import templates_folder
 from ledger.site.sharing import Shared
+from ledger.site.templates import templates_folder
 from ledger.site.views import EpochRow
 from tests.browser.sites import HOSTILE
 

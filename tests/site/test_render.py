@@ -10,9 +10,11 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from ledger.site import render
-from ledger.site.build import build_site, templates_folder
+from ledger.core.errors import LedgerError
+from ledger.site import computed, render
+from ledger.site.build import build_site
 from ledger.site.links import Repository
+from ledger.site.templates import templates_folder
 from tests.nodes import GOLDEN, at, digest, golden_copy
 
 
@@ -45,6 +47,45 @@ def test_pages_that_several_processes_wrote_have_the_same_bytes(
 ) -> None:
     alone = built(GOLDEN, tmp_path / "alone")
     monkeypatch.setattr(render, "FEW", 1)
+    assert built(GOLDEN, tmp_path / "together") == alone
+
+
+def test_epochs_that_several_processes_computed_have_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = built(GOLDEN, tmp_path / "alone")
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "2")
+    monkeypatch.setattr(computed, "FEW", 1)
+    assert built(GOLDEN, tmp_path / "together") == alone
+
+
+def refused(root: Path, out: Path) -> str:
+    with pytest.raises(LedgerError) as error:
+        built(root, out)
+    return str(error.value)
+
+
+def test_an_epoch_that_a_process_cannot_compute_is_told_in_the_same_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = golden_copy(tmp_path / "node")
+    log = root / "data/epochs/guild/0001/activity.jsonl"
+    log.write_bytes(log.read_bytes()[:-9])
+    alone = refused(root, tmp_path / "alone")
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "2")
+    monkeypatch.setattr(computed, "FEW", 1)
+    assert refused(root, tmp_path / "together") == alone
+
+
+def ended(_one: object) -> None:
+    os._exit(1)
+
+
+def test_what_a_process_that_ended_left_undone_is_done_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = built(GOLDEN, tmp_path / "alone")
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "2")
+    monkeypatch.setattr(computed, "FEW", 1)
+    monkeypatch.setattr(computed, "_there", ended)
     assert built(GOLDEN, tmp_path / "together") == alone
 
 

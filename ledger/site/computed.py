@@ -1,0 +1,210 @@
+"""Every epoch computed once, in sets by as many processes as there are cores: what the site takes of each.
+
+The files of the API are written on the way; what is needed later waits on disk, and only figures come back. The bytes
+are the same however many processes there are. What a process cannot do is done here, where it is told in our words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ledger.compute.ahead import BATCH_BYTES, Ahead
+from ledger.compute.derive import Derived, derive
+from ledger.compute.engine import Engine
+from ledger.compute.garbage import no_collection
+from ledger.compute.processes import helpers, processes
+from ledger.compute.shards import WORKER_MEMORY
+from ledger.core.errors import LedgerError
+from ledger.core.evaluate import EventOutcome
+from ledger.core.receipts import SOURCE
+from ledger.site.api_epoch import EpochEntry, write_epoch
+from ledger.site.apifiles import ApiFiles
+from ledger.site.feeds import Entry, news
+from ledger.site.finding import Seen, seen
+from ledger.site.person_events import lines_of
+from ledger.site.receipts import Counted, counted
+from ledger.site.render import lay_aside
+from ledger.site.spill import FOLDER, Portions, Spill
+from ledger.site.views import EpochRow, LateLine, epoch_page, epoch_row, titles_of
+from ledger.site.views_amend import credits_in_force
+from ledger.site.views_kpi import KpiLine, kpi_lines
+from ledger.site.views_policy import Pinned, Profile, pinned
+from ledger.store.node import EpochFolder, Node
+from ledger.store.once import FolderOnce, read_once
+
+FEW = 40
+"""Fewer epochs than this are computed right here: another process starts in the time of some of them."""
+SETS = 4
+"""For each process, so that nobody waits long for whoever has the last."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a process must know besides the node. `last`: the number of epochs of each scope."""
+
+    building: Path
+    names: Mapping[str, str]
+    commit: str | None
+    last: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ComputedEpoch:
+    """What the site takes of one epoch; its page's view waits in `view` until the verdicts are in.
+
+    `shares`: a `Share` of each person without its epoch, after the user's id and name; `witnesses`: wallets;
+    `profile`: with the last epoch of a set, that of the last finalized one; `files`: those of the API.
+    """
+
+    path: str
+    start: str
+    row: EpochRow
+    view: Path
+    entry: EpochEntry
+    files: Mapping[str, tuple[int, str]]
+    found: Seen
+    events: Portions
+    shares: tuple[tuple[Any, ...], ...]
+    receipts: Mapping[str, Counted]
+    news: tuple[Entry, ...]
+    pinned: Pinned
+    late: tuple[LateLine, ...]
+    kpis: tuple[KpiLine, ...]
+    witnesses: frozenset[str]
+    profile: Profile | None = None
+
+
+Set = tuple[str, tuple[int, ...]]
+"""A scope and some of its epochs, by rising number."""
+
+
+class Computer:
+    """Computes epochs with an engine that it is given."""
+
+    def __init__(self, node: Node, engine: Engine, given: Given) -> None:
+        self._node, self._engine, self._given = node, engine, given
+        self._spill = Spill(given.building / FOLDER)
+
+    def epochs(self, one: Set) -> Iterator[ComputedEpoch]:
+        """The epochs of a set, one after another."""
+        scope_id, numbers = one
+        folders = [self._node.epoch(scope_id, number) for number in numbers]
+        ahead = Ahead(self._engine, self._node, folders)
+        last: tuple[Derived, list[EventOutcome]] | None = None
+        for folder in folders:
+            derived = derive(ahead, self._node, folder, stated=folder.statement())
+            outcomes = list(derived.loaded.outcomes())
+            found = self._epoch(folder, derived, outcomes)
+            if found.row.state == "finalized":
+                last = derived, outcomes
+            if folder is folders[-1] and last is not None:
+                found = replace(found, profile=Profile.of(*last))
+            if isinstance(folder, FolderOnce):
+                folder.forget()
+            yield found
+
+    def _epoch(self, folder: EpochFolder, derived: Derived, outcomes: list[EventOutcome]) -> ComputedEpoch:
+        given, scope_id, number = self._given, folder.scope_id, folder.epoch_id
+        page = epoch_page(
+            self._node, folder, derived, given.names, given.last[scope_id], None, given.commit, outcomes
+        )  # fmt: skip
+        titles, corrected = titles_of(folder), credits_in_force(folder)
+        api = ApiFiles(given.building / "api")
+        entry = write_epoch(api, self._spill, folder, derived, page.state, outcomes)
+        view = given.building / "bodies" / f"{scope_id}-{number}.view"
+        lay_aside(page, view)
+        allocations = derived.evaluation.allocations
+        return ComputedEpoch(
+            path=page.path,
+            start=page.statement.period_start,
+            row=epoch_row(page),
+            view=view,
+            entry=entry,
+            files=api.files,
+            found=seen(self._spill, page, allocations, outcomes, titles, corrected, given.names),
+            events=Portions.lay(self._spill, lines_of(scope_id, number, outcomes, titles)),
+            shares=tuple(
+                (
+                    line.user_id, line.name, line.payout.amount_credits, line.payout.share, line.units,
+                    line.event_count, line.override_reason,
+                    None if corrected is None else corrected.get(line.user_id, 0),
+                )
+                for line in page.people
+            ),
+            receipts={one.id: counted(scope_id, number, one) for one in outcomes if one.source == SOURCE},
+            news=tuple(news(page.scope_name, page.statement, folder.transitions())),
+            pinned=pinned(page),
+            late=tuple(page.late_lines),
+            kpis=tuple(kpi_lines(page)),
+            witnesses=frozenset(line.signer_wallet for line in page.attestations),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        self._spill.close()
+
+
+_mine: list[Computer] = []
+"""What a helping process computes with, until it ends."""
+
+
+def _begin(node: Node, given: Given) -> None:
+    engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1)
+    _mine.append(Computer(read_once(node), engine, given))
+
+
+def _there(one: Set) -> list[ComputedEpoch]:
+    with no_collection():
+        return list(_mine[0].epochs(one))
+
+
+def compute(node: Node, engine: Engine, given: Given) -> Iterator[ComputedEpoch]:
+    """Every epoch of the node, scope by scope in order."""
+    (given.building / FOLDER).mkdir()
+    with closing(Computer(node, engine, given)) as here:
+        yield from _computed(here, node, given)
+
+
+def _computed(here: Computer, node: Node, given: Given) -> Iterator[ComputedEpoch]:
+    """`here`: what computes where no process beside does."""
+    folders = {scope_id: node.epochs(scope_id) for scope_id in node.scopes}
+    if sum(map(len, folders.values())) < FEW or processes() < 2:
+        for scope_id, found in folders.items():
+            yield from here.epochs((scope_id, tuple(folder.epoch_id for folder in found)))
+        return
+    sets = list(_sets(folders))
+    pool = helpers(processes(len(sets)), _begin, Node(node.root, node.settings), given)
+    try:
+        asked = [(one, pool.submit(_there, one)) for one in sets]
+        while asked:
+            one, answer = asked.pop(0)
+            try:
+                epochs = answer.result()
+            except (LedgerError, BrokenProcessPool, OSError):
+                yield from here.epochs(one)
+            else:
+                yield from epochs
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _sets(folders: Mapping[str, list[EpochFolder]]) -> Iterator[Set]:
+    """Epochs one after another, as many as go together, so that every process has some."""
+    sizes = {scope: [sum(map(each.size, each.log_shards())) for each in found] for scope, found in folders.items()}
+    count, total = sum(map(len, sizes.values())), sum(map(sum, sizes.values()))
+    parts = processes() * SETS
+    most, octets = count // parts + 1, min(BATCH_BYTES, total // parts + 1)
+    for scope_id, found in folders.items():
+        taken: list[int] = []
+        size = 0
+        for folder, own in zip(found, sizes[scope_id], strict=True):
+            taken.append(folder.epoch_id)
+            size += own
+            if len(taken) >= most or size >= octets or folder is found[-1]:
+                yield scope_id, tuple(taken)
+                taken, size = [], 0

@@ -1,0 +1,332 @@
+"""Every page as ready HTML that mkdocs or a shell only frames, and what of the API is about more than one epoch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ledger.compute.engine import Engine
+from ledger.core.kinds import kind_names
+from ledger.core.values import UserId
+from ledger.site.again import Earlier, Printed
+from ledger.site.api import Api
+from ledger.site.apifiles import ROOT
+from ledger.site.computed import ComputedEpoch, Given, compute
+from ledger.site.feeds import Entry
+from ledger.site.finding import Finding
+from ledger.site.frame import SHELLS, Framed, write_shell, write_source
+from ledger.site.history import History
+from ledger.site.links import Repository
+from ledger.site.money import Instructed, ScopeMoney, book_json
+from ledger.site.oddnames import odd_names
+from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.peers import PeerView, peer_views, theirs_of
+from ledger.site.people import Everybody, Person, everyone, shares_of
+from ledger.site.receipts import ReceiptPage, Receipts, receipts_json
+from ledger.site.render import Press, Renderer
+from ledger.site.sharing import ABOUT, badges, epoch_words, write_favicon
+from ledger.site.spill import FOLDER, ByPerson
+from ledger.site.templates import templates_folder
+from ledger.site.views import EpochRow, LateLine
+from ledger.site.views_amend import joined_report
+from ledger.site.views_kpi import KpiLine
+from ledger.site.views_people import Contributor, Share
+from ledger.site.views_policy import Pinned, Profile, scope_policy
+from ledger.store.files import read_file
+from ledger.store.node import Node
+from ledger.store.payments import on_disk
+
+
+class Pages:
+    """Writes the API and, for every page, ready HTML that mkdocs or a shell only frames."""
+
+    def __init__(
+        self,
+        node: Node,
+        engine: Engine,
+        building: Path,
+        api: Api,
+        commit: str | None,
+        tell: Callable[[str], None],
+        alike: Callable[[str], str],
+        said: Mapping[str, str],
+        earlier: Earlier | None,
+    ) -> None:
+        self._node, self._engine, self._api = node, engine, api
+        self._building, self._docs, self._bodies = building, building / "docs", building / "bodies"
+        self._embedded = building / "api/embed"
+        self._computed: list[ComputedEpoch] = []
+        self._pins: dict[str, list[Pinned]] = {}
+        self._late: list[LateLine] = []
+        self._kpis: list[KpiLine] = []
+        self._witnesses: dict[str, set[str]] = {}
+        self._commit, self._tell, self._earlier = commit, tell, earlier
+        self._history = History(node.root)
+        self._profiles: dict[str, Profile] = {}
+        self.navigation: list[dict[str, str]] = []
+        self.framed: list[Framed] = []
+        self.news: list[Entry] = []
+        self.printed: Mapping[Path, Printed] = {}
+        self._contributors = everyone(node)
+        self._names = {user_id: person.name for user_id, person in self._contributors.items()}
+        self._finding = Finding(node, building)
+        self._events = ByPerson()
+        self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
+        self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
+        self._receipts = Receipts(node)
+        self._peers: list[PeerView] = peer_views(node.root)
+        self._bodies.mkdir()
+        repository = Repository(node.settings.repository, commit, self._history.prefix)
+        scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+        kinds = kind_names((node.weight_policy(scope.weights) for scope in node.scopes.values()), said)
+        api.put_json("kinds.json", kinds)
+        self._odd = odd_names(self._names, alike)
+        api.put_json("odd-names.json", self._odd)
+        self._renderer = Renderer(
+            templates_folder() / "pages",
+            repository,
+            scope_names,
+            self._names,
+            kinds,
+            node.settings.name,
+            f"{node.settings.site_url.rstrip('/')}/" if node.settings.site_url else "",
+            self._odd,
+        )
+
+    def compute(self) -> None:
+        """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
+        last = {scope_id: len(self._node.epochs(scope_id)) for scope_id in self._node.scopes}
+        given = Given(self._building, self._names, self._commit, last)
+        for epoch in compute(self._node, self._engine, given):
+            self._tell(f"computing {epoch.row.scope_id}/{epoch.row.epoch_id}")
+            self._remember(epoch)
+        for person in self._contributors.values():
+            person.event_count = self._events.count(person.user_id)
+
+    def _remember(self, epoch: ComputedEpoch) -> None:
+        """What other pages and files show of an epoch."""
+        row = epoch.row
+        self._api.files |= epoch.files
+        self._api.epoch(epoch.entry)
+        self._events.add(len(self._computed), epoch.events)
+        self._computed.append(epoch)
+        self._finding.saw(epoch.found)
+        self._receipts.counted |= epoch.receipts
+        self.news += epoch.news
+        self._pins.setdefault(row.scope_id, []).append(epoch.pinned)
+        self._late += epoch.late
+        self._kpis += epoch.kpis
+        self._witnesses.setdefault(row.scope_id, set()).update(epoch.witnesses)
+        if epoch.profile is not None:
+            self._profiles[row.scope_id] = epoch.profile
+        for user_id, name, *share in epoch.shares:
+            self._contributors.setdefault(user_id, Contributor(user_id, name)).shares.append(Share(row, *share))
+
+    def render(self, verification: Mapping[str, Any]) -> None:
+        """Every page, and what of the API is about more than one epoch."""
+        api = self._api
+        reports: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+        for report in verification.get("epochs", []):  # the first version's, then its corrections'
+            reports.setdefault((report["scope_id"], report["epoch_id"]), []).append(report)
+        people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
+        rows: list[EpochRow] = []
+        instructed = Instructed(self._node, on_disk(self._node.root, self._node.node_id).instructions())
+        in_use = [money for money in self._money.values() if money.in_use]
+        claims = tuple(
+            (one.scope_id, plan.status.distribution) for one in self._scopes_paid for plan in one.plans if plan.claims
+        )
+        vouched = self._receipts.pages(self._names)
+        known = frozenset(self._contributors)
+        everybody = Everybody(
+            self._node.node_id,
+            self._building / "api",
+            self._building / FOLDER,
+            tuple(epoch.row for epoch in self._computed),
+            tuple(epoch.start for epoch in self._computed),
+            tuple(self._events.files),
+            tuple(api.shares.files),
+        )
+        places = {(row.scope_id, row.epoch_id): place for place, row in enumerate(everybody.rows)}
+        renderer = replace(self._renderer, bodies=self._bodies, known=known, earlier=self._earlier, everybody=everybody)
+        with Press(renderer, len(self._computed) + len(people) + len(vouched)) as press:
+            self._finding.begin(people, press)
+            for each in vouched:
+                title = f"{each.receipt.role} of {each.receipt.work_item_id}"
+                body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
+                press.page(body, "receipt.html", 2, one=each)
+            embeds = self._embeds()
+            for epoch in self._computed:
+                path, computed = epoch.path, epoch.row
+                versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
+                report = joined_report(versions)
+                failed = any(check["verdict"] == "fail" for check in report.get("checks", ()))
+                row = replace(computed, ok=not failed if report else None)
+                rows.append(row)
+                title = f"{self._renderer.scope_names[row.scope_id][:80]}, epoch {row.epoch_id}"
+                body = self._body(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
+                money = self._money[row.scope_id]
+                final = row.state == "finalized" and money.in_use
+                marks = money.marks(row.epoch_id, self._contributors) if final else None
+                press.epoch(body, epoch.view, report, marks, embeds[row.scope_id, row.epoch_id])
+                api.put_json(f"{path}/verify.json", versions[0])
+                if row.state == "review":
+                    body = self._body(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
+                    press.page(body, "sign.html", 3, row=row)
+            for person in people:
+                person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
+                words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
+                body = self._body(f"contributors/{person.user_id}", person.name, words)
+                became_of = {
+                    (one.epoch.scope_id, one.epoch.epoch_id): mark
+                    for one in person.shown
+                    if one.epoch.state == "finalized" and (money := self._money[one.epoch.scope_id]).in_use
+                    for mark in money.marks(one.epoch.epoch_id, [person.user_id]).values()
+                }
+                accounts = [found for money in in_use if (found := money.person(person.user_id)) is not None]
+                unpaid = [
+                    (scope_id, owed)
+                    for scope_id, money in self._money.items()
+                    if not money.in_use and (owed := money.book.balances.get(UserId(person.user_id), 0)) > 0
+                ]
+                wishes = instructed.of(person.user_id) if in_use else None
+                about = Person(
+                    person.user_id, person.name, person.accounts, person.bindings, person.event_count,
+                    list(shares_of(person, places)), api.credits(person.user_id),
+                    self._events.of(person.user_id), api.shares.of(person.user_id),
+                )  # fmt: skip
+                press.person(
+                    body, about, money=accounts, wishes=wishes, claims=claims, unpaid=unpaid, became_of=became_of,
+                    receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
+                    elsewhere=theirs_of(self._peers, person.accounts),
+                )  # fmt: skip
+                for money in in_use:
+                    for name, data in money.files(person.user_id, person.name).items():
+                        api.put(f"accounts/{person.user_id}/{name}", data)
+            for one in self._scopes_paid:
+                for plan in one.plans:
+                    title = f"Distribution {one.scope_id} {plan.status.distribution}"
+                    body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
+                    press.page(body, "distribution.html", 3, one=plan)
+            self._vouched(vouched, known)
+            for scope_id in self._node.scopes:
+                mine = [row for row in rows if row.scope_id == scope_id]
+                for place, made in badges(scope_id, mine, len(self._witnesses.get(scope_id, ()))):
+                    if isinstance(made, bytes):
+                        api.put(place, made)
+                    else:
+                        api.put_json(place, made)
+            self._pages(rows, people, verification.get("ok"))
+            api.finish(self._names)
+        everybody.close()
+        self.printed = press.printed
+        for one_page in self.printed.values():
+            api.files |= one_page.files
+        if self._earlier is not None:
+            same = sum(one.reused for one in self.printed.values())
+            self._tell(f"{same} of {len(self.printed)} pages are those of {self._earlier.folder}")
+
+    @property
+    def rows(self) -> list[EpochRow]:
+        """Every epoch of the node."""
+        return [epoch.row for epoch in self._computed]
+
+    def _embeds(self) -> dict[tuple[str, int], list[Path]]:
+        """Where each epoch's table for other pages goes; that of a scope's last final one is its `latest`, too."""
+        found, latest = {}, dict[str, EpochRow]()
+        for row in self.rows:
+            folder = self._embedded / row.scope_id
+            found[row.scope_id, row.epoch_id] = [folder / str(row.epoch_id) / "index.html"]
+            if row.state == "finalized" or latest.get(row.scope_id, row).state != "finalized":
+                latest[row.scope_id] = row
+        for row in latest.values():
+            found[row.scope_id, row.epoch_id].append(self._embedded / row.scope_id / "latest/index.html")
+        return found
+
+    def _pages(self, rows: list[EpochRow], people: list[Contributor], verified: bool | None) -> None:
+        """The handful of pages that mkdocs builds, and what it needs to build them."""
+        node = self._node
+        scopes = list(node.scopes.values())
+        common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
+        policies = [
+            scope_policy(node, self._history, scope_id, self._pins.get(scope_id, []), self._profiles.get(scope_id))
+            for scope_id in node.scopes
+        ]
+        self._page("policy", "Policy", "policy.html", depth=1, policies=policies, names=self._names, **common)
+        self._paid()
+        self._page("late", "Late events", "late.html", depth=1, late=self._late, **common)
+        if self._kpis:
+            self._page("kpi", "Figures behind pools", "kpi.html", depth=1, kpis=self._kpis[::-1])
+        if self._peers:
+            self._page("peers", "Other ledgers", "peers.html", depth=1, peers=self._peers)
+        self._page("glossary", "Glossary", "glossary.html", depth=1)
+        self._page("check", "How to check", "check.html", depth=1, **common)
+        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self.framed, self._odd):
+            self._page(made.path, made.title, made.template, depth=made.depth, **made.values)
+            for name, data in made.files.items():
+                (self._docs / made.path).with_name(name).write_bytes(data)
+        for shell in SHELLS.values():
+            write_shell(self._docs, shell)
+        self.navigation = [
+            {"Home": "index.md"},
+            {"Epochs": "epochs/index.md"},
+            {"Contributors": "contributors/index.md"},
+            {"Receipts": "receipts/index.md"},
+            {"Paid?": "paid.md"},
+            {"Policy": "policy.md"},
+            *([{"Figures": "kpi.md"}] if self._kpis else []),
+            *([{"Other ledgers": "peers.md"}] if self._peers else []),
+            {"How to check": "check.md"},
+            {"Data": "data/index.md"},
+            {"Late events": "late.md"},
+            {"Glossary": "glossary.md"},
+        ]
+        made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
+        shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
+        write_favicon(self._docs, self._node.settings.name, self._node.node_id)
+
+    @property
+    def lost(self) -> str:
+        """The page for lost readers of a site that lies nobody knows where."""
+        return self._renderer.html("lost.html", 0, {"name": self._node.settings.name})
+
+    def _vouched(self, vouched: list[ReceiptPage], known: frozenset[str]) -> None:
+        """The page of all receipts with the tool that composes one, and how each stands as data."""
+        self._page("receipts/index", "Receipts", "receipts.html", depth=1, receipts=vouched, known=known)
+        self._api.put_json("receipts.json", receipts_json(vouched))
+
+    def _paid(self) -> None:
+        """The page, badge and data that answer whether people were paid, and the files that they rest on."""
+        scopes = self._scopes_paid
+        for one in scopes:
+            for plan in one.plans:
+                for place, claim in claim_files(plan).items():
+                    self._api.put(place, claim)
+            for path, place in plan_files(self._node, one).items():
+                self._api.put(place, read_file(self._node.root, path) or b"")
+            self._api.put(f"badges/{one.scope_id}.svg", badge(one.words))
+        for scope_id, money in self._money.items():
+            if money.in_use:
+                self._api.put(f"book/{scope_id}.json", book_json(money, self._names))
+        for path in money_logs(self._node):
+            if (data := read_file(self._node.root, path)) is not None:
+                self._api.put(path.removeprefix("data/"), data)
+        facts = paid_facts(self._node, scopes, ROOT)
+        self._api.put_json("paid.json", facts)
+        self.well_known = well_known(facts)
+        known = frozenset(self._contributors)
+        self._page("paid", "Paid?", "paid.html", depth=1, paid=scopes, known=known)
+
+    def _page(self, path: str, title: str, template: str, *, depth: int, **values: object) -> None:
+        """A page that mkdocs builds: `title` is ours, never text from outside."""
+        body = self._renderer.html(template, depth, values)
+        write_source(self._docs, path, title, body)
+        self._finding.wrote(path, title, body)
+
+    def _body(self, path: str, title: str, words: str, about: str = ABOUT) -> Path:
+        """Where the body of a page of a kind that there are many of goes; `words` are what the search finds it by."""
+        body = self._bodies / f"{path}.html"
+        self.framed.append(Framed(path, title, body, words, about))
+        return body

@@ -1,0 +1,137 @@
+"""What is about one person: their page's figures, the file with their part of every epoch, the files of their events.
+
+Written by whatever process has the person in turn, from what waits on disk.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ledger.core.canonical import encode, sha256_hex
+from ledger.core.records.decisions import Binding
+from ledger.site.again import frozen
+from ledger.site.apifiles import ApiFiles
+from ledger.site.person_events import Listed, write_events
+from ledger.site.spill import Spilled, blocks
+from ledger.site.views import EpochRow
+from ledger.site.views_people import Contributor, Share
+from ledger.store.node import Node
+
+_NO_EPOCHS = b'"epochs":[]'
+"""Stands once in a person's file before its epochs are put in: inside a text each quote has a stroke before it."""
+
+
+class Person(NamedTuple):
+    """One user over all epochs, small enough to be sent to another process.
+
+    `shares`: epoch's place, then a `Share`'s other fields; `events`, `parts`: where the lines wait (`spill.blocks`).
+    `credits`: of finalized epochs, in force.
+    """
+
+    user_id: str
+    name: str
+    accounts: Sequence[tuple[str, str, str]]
+    bindings: Sequence[Binding]
+    event_count: int
+    shares: Sequence[tuple[Any, ...]]
+    credits: int
+    events: bytes
+    parts: bytes
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """What is the same for all people. `rows`: every epoch; `starts`: when each begins.
+
+    `events`, `parts`: the names of the files in which lines wait, in the folder `spilled`.
+    """
+
+    node_id: str
+    api: Path
+    spilled: Path
+    rows: tuple[EpochRow, ...]
+    starts: tuple[str, ...]
+    events: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    @cached_property
+    def _source(self) -> Spilled:
+        return Spilled(self.spilled)
+
+    @cached_property
+    def _hashes(self) -> tuple[str, ...]:
+        return tuple(sha256_hex(frozen(row)) for row in self.rows)
+
+    @cached_property
+    def _rank(self) -> array[int]:
+        """Each epoch's place by its window, whatever its scope."""
+        rows, starts = self.rows, self.starts
+        by_window = sorted(range(len(rows)), key=lambda at: (starts[at], rows[at].scope_id, rows[at].epoch_id))
+        found = array("q", bytes(8 * len(rows)))
+        for rank, at in enumerate(by_window):
+            found[at] = rank
+        return found
+
+    def close(self) -> None:
+        """Nobody more is written here."""
+        self._source.close()
+
+    def contributor(self, person: Person) -> Contributor:
+        """The person as their page shows them."""
+        shares = [Share(self.rows[place], *rest) for place, *rest in person.shares]
+        accounts, bindings = list(person.accounts), list(person.bindings)
+        return Contributor(person.user_id, person.name, accounts, shares, bindings, person.event_count)
+
+    def made_from(self, person: Person) -> bytes:
+        """All that `contributor` follows from, wherever in the order of epochs each share's is."""
+        shares = [(self._hashes[place], *rest) for place, *rest in person.shares]
+        return frozen((*person[:5], shares))
+
+    def write(self, person: Person, api: ApiFiles) -> Listed:
+        """The person's own files of the API."""
+        waiting = sorted(blocks(person.events, self.events), key=lambda item: self._rank[item[0]])
+        listed = write_events(person.user_id, (self._source.read(block) for _, block in waiting), api.put)
+        about = {
+            "bindings": [line.fields() for line in person.bindings],
+            "epochs": [],
+            "event_count": sum(file.event_count for file in listed.files),
+            "event_files": [{"event_count": file.event_count, "path": file.path} for file in listed.files],
+            "final_credits": str(person.credits),
+            "name": person.name,
+            "node_id": self.node_id,
+            "user_id": person.user_id,
+        }
+        before, after = encode(about).split(_NO_EPOCHS)
+        parts = b",".join([self._source.read(block) for _, block in blocks(person.parts, self.parts)])
+        api.put(f"contributors/{person.user_id}.json", before + b'"epochs":[' + parts + b"]" + after + b"\n")
+        return listed
+
+
+NOBODY = Everybody("", Path(), Path(), (), (), (), ())
+"""For who writes no page of a person."""
+
+
+def everyone(node: Node) -> dict[str, Contributor]:
+    """Users by id, named by the last login that a binding carries, with the accounts bound now."""
+    found: dict[str, Contributor] = {}
+    for line in node.bindings():
+        person = found.setdefault(line.user_id, Contributor(line.user_id, line.user_id[:8]))
+        account = (line.provider, line.external_id, line.login or "")
+        person.bindings.append(line)
+        person.accounts = [known for known in person.accounts if known[:2] != account[:2]]
+        if line.action == "bind":
+            person.accounts.append(account)
+            person.name = line.login or person.name
+    return found
+
+
+def shares_of(person: Contributor, places: dict[tuple[str, int], int]) -> Iterator[tuple[Any, ...]]:
+    """For `Person.shares`. `places`: of each epoch by scope and number."""
+    for one in person.shares:
+        place = places[one.epoch.scope_id, one.epoch.epoch_id]
+        yield place, one.credits, one.share, one.units, one.event_count, one.reason, one.corrected

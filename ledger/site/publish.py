@@ -1,0 +1,58 @@
+"""From pages and files to a folder that can be published: each page in its frame, all in its place, an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ledger.core.canonical import encode, sha256_hex
+from ledger.site.again import MARKER, Kept, Printed
+from ledger.site.apifiles import ROOT
+from ledger.site.check import files_below
+from ledger.site.csp import seal_page
+from ledger.site.frame import SHELLS, Framed, Shell
+from ledger.site.sharing import Shared
+
+
+def seal_built(site: Path, shared: Shared) -> None:
+    """The pages that mkdocs built, each with what it tells whoever shares it, and sealed; no shell of others."""
+    for page in sorted(site.rglob("*.html")):
+        if page.parent.relative_to(site).as_posix() not in SHELLS.values():
+            text = shared.told(page.read_text("utf-8"), page.parent.relative_to(site).as_posix())
+            page.write_text(seal_page(text), "utf-8")
+
+
+def fill_shells(
+    site: Path, framed: Iterable[Framed], printed: Mapping[Path, Printed], shared: Shared
+) -> dict[str, Kept]:
+    """Every page of which there are many in its shell; what the next build may take over, by the page's path."""
+    shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
+    kept: dict[str, Kept] = {}
+    for page in framed:
+        where = shells[page.path.partition("/")[0]].fill(site, page, shared)
+        kept[page.path] = Kept(*printed[page.body][:2], *where)
+    return kept
+
+
+def move_below(source: Path, target: Path) -> None:
+    """Everything in `source` into `target`, a whole folder at a time where there is none of its name yet."""
+    for path in source.iterdir():
+        place = target / path.name
+        if place.is_dir():
+            move_below(path, place)
+        else:
+            path.rename(place)
+
+
+def write_index(site: Path, known: Mapping[str, tuple[int, str]], head: Mapping[str, Any]) -> dict[str, int]:
+    """`index.json`: every file of the site but itself and our marker, with size and SHA-256; returns the sizes."""
+    found = dict(known)
+    for name in files_below(site):
+        if name != MARKER and name not in found:
+            data = (site / name).read_bytes()
+            found[name] = (len(data), sha256_hex(data))
+    files = [{"path": name, "sha256": digest, "size": size} for name, (size, digest) in sorted(found.items())]
+    data = encode({**head, "files": files}) + b"\n"
+    (site / ROOT / "index.json").write_bytes(data)
+    return {name: size for name, (size, _) in found.items()} | {f"{ROOT}/index.json": len(data)}

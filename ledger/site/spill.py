@@ -1,0 +1,133 @@
+"""What waits on disk until every epoch is there: written by any number of processes, each into a file of its own.
+
+The folder is the build's own and goes with it; nobody else's bytes are ever read from it.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = "waiting"
+"""Where a build lays things aside, in its own folder."""
+
+
+class Block(NamedTuple):
+    """Where bytes wait: the file's name, their place in it, how many they are."""
+
+    file: str
+    start: int
+    size: int
+
+
+class Spill:
+    """This process's file in `folder`, to which it only ever adds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._name = str(os.getpid())
+        self._out = (folder / self._name).open("ab")
+
+    def put(self, data: bytes) -> Block:
+        """Lay bytes aside; they are there for every process as soon as this returns."""
+        start = self._out.tell()
+        self._out.write(data)
+        self._out.flush()
+        return Block(self._name, start, len(data))
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._out.close()
+
+
+class Spilled:
+    """Reads what all processes laid aside in `folder`; each file is opened once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, int] = {}
+
+    def read(self, block: Block) -> bytes:
+        """The bytes of a block."""
+        if block.file not in self._open:
+            self._open[block.file] = os.open(self._folder / block.file, os.O_RDONLY | os.O_CLOEXEC)
+        source, found = self._open[block.file], bytearray()
+        while len(found) < block.size:
+            piece = os.pread(source, block.size - len(found), block.start + len(found))
+            if not piece:
+                raise OSError(f"{self._folder / block.file} is shorter than it was")
+            found += piece
+        return bytes(found)
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """One epoch's lines of many people, one person's after another's in one block: bytes and lines of each."""
+
+    block: Block
+    users: tuple[str, ...]
+    sizes: array[int]
+    counts: array[int]
+
+    @classmethod
+    def lay(cls, spill: Spill, lines: Sequence[tuple[str, bytes, int]]) -> Portions:
+        """`lines`: each person's bytes and how many lines they are."""
+        block = spill.put(b"".join([data for _, data, _ in lines]))
+        sizes, counts = (
+            array("q", numbers) for numbers in ([len(data) for _, data, _ in lines], [n for *_, n in lines])
+        )
+        return cls(block, tuple(user for user, *_ in lines), sizes, counts)
+
+
+_NUMBERS = 5
+"""Kept of a person in an epoch: the epoch's place, the file's, where the lines begin, their bytes, their number."""
+
+
+class ByPerson:
+    """Where each person's lines wait, epoch after epoch: a few numbers for each person and epoch."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self._kept: dict[str, array[int]] = {}
+
+    def add(self, place: int, portions: Portions) -> None:
+        """One epoch's, which is the `place`th of all (from 0)."""
+        if portions.block.file not in self.files:
+            self.files.append(portions.block.file)
+        file, start = self.files.index(portions.block.file), portions.block.start
+        for user, size, count in zip(portions.users, portions.sizes, portions.counts, strict=True):
+            self._kept.setdefault(user, array("q")).extend((place, file, start, size, count))
+            start += size
+
+    @property
+    def users(self) -> Set[str]:
+        """Whoever has any."""
+        return self._kept.keys()
+
+    def count(self, user_id: str) -> int:
+        """How many lines a person has."""
+        return sum(self._kept.get(user_id, ())[4::_NUMBERS])
+
+    def epochs(self, user_id: str) -> int:
+        """In how many epochs a person has any."""
+        return len(self._kept.get(user_id, ())) // _NUMBERS
+
+    def of(self, user_id: str) -> bytes:
+        """All places of one person's lines, for `blocks`."""
+        return self._kept.get(user_id, array("q")).tobytes()
+
+
+def blocks(places: bytes, files: Sequence[str]) -> Iterator[tuple[int, Block]]:
+    """One person's blocks, as `ByPerson.of` gave them, each with its epoch's place. `files`: those of `ByPerson`."""
+    numbers = array("q", places)
+    for at in range(0, len(numbers), _NUMBERS):
+        place, file, start, size, _ = numbers[at : at + _NUMBERS]
+        yield place, Block(files[file], start, size)
