@@ -26,6 +26,7 @@ from ledger.engines.recompute import Figures
 from ledger.flows.epochcheck import EpochReport, as_finding
 from ledger.flows.known import Known
 from ledger.flows.paying.check import money_findings
+from ledger.flows.paying.posts import post_findings
 from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.second import SecondOpinion
@@ -142,6 +143,7 @@ def _verified(
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:
         result.findings += money_findings(node, session.scope_ids(scope_id), as_finding)
+        result.findings += post_findings(node, as_finding)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)

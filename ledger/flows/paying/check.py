@@ -143,7 +143,7 @@ def _history(files: PayFiles, scope_id: str, inputs: BookInputs) -> Iterator[Fin
 def instruction_findings(lines: Sequence[Instruction], bindings: Lines) -> Iterator[Finding]:
     """What speaks against the instructions log: numbers, and that each is its own person's word.
 
-    A posted code was compared with its event when it came in; here it is held that the account was the person's.
+    Those that rest on a post are looked at where the events are (`flows.paying.posts`).
     """
     counts: dict[str, int] = {}
     for line in lines:

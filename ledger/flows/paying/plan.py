@@ -28,6 +28,7 @@ from ledger.core.planning import BookInputs, PlanOnRecord, Terms
 from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp
+from ledger.flows.paying.posts import require_posts
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.rails.registry import rail as rail_of
@@ -116,6 +117,7 @@ def plan(session: Session, scope_id: str, wish: PlanWish) -> Prepared:
             instructions=on_disk(node.root, node.node_id).instructions_pin(),
         )
         _require_time(session, inputs)
+        require_posts(session, terms.instructions.size)
         found = prepare_plan(inputs, terms)
         if draft is not None:
             if draft.plan == found:
@@ -180,11 +182,15 @@ def latest(session: Session, scope_id: str, distribution: int | None) -> PlanOnR
 
 
 def require_owed(session: Session, scope_id: str, distribution: int) -> None:
-    """DifferenceError unless the plan is what the record gives, StateError where a statement changed since."""
+    """DifferenceError unless the plan is what the record gives, StateError where a statement changed since.
+
+    StateError also where it counts with an instruction that nobody here can see to be its person's own.
+    """
     inputs = book_inputs(session.node, scope_id)
     book = build_book(inputs, whose=())
     expected: Expected = next(e for e in book.expected if e.on_record.plan.distribution == distribution)
     stored = expected.on_record.plan
+    require_posts(session, stored.instructions.size)
     covered = {cover.epoch_id: cover.version for cover in stored.covers}
     for each in inputs.statements:
         if each.version > covered.get(each.epoch_id, each.version):
