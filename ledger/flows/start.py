@@ -29,7 +29,7 @@ from ledger.core.install import PROJECT, install_line
 from ledger.core.values import Timestamp, checksummed
 from ledger.core.windows import Window
 from ledger.store.files import read_file, write_file
-from ledger.store.layout import NODE_FILE, scope_path
+from ledger.store.layout import GITKEEP, NODE_FILE, scope_path
 from ledger.store.node import load_node
 from ledger.store.yamlfile import parse_yaml
 
@@ -214,7 +214,7 @@ def init_node(target: Path, plan: NodePlan) -> list[str]:
         plan = replace(plan, name=existing.name, repository=existing.repository, site_url=existing.site_url)
         wanted = {path: text for path, text in render(plan).items() if path.startswith((".github/", "docs/"))}
     else:
-        wanted = {"data/epochs/.gitkeep": "", **render(plan)}
+        wanted = {GITKEEP: "", **render(plan)}
         NodeSettings.load(parse_yaml(wanted[NODE_FILE].encode(), NODE_FILE), NODE_FILE)
         scope = scope_path(plan.scope_id)
         ScopeSettings.load(parse_yaml(wanted[scope].encode(), scope), scope)

@@ -197,7 +197,7 @@ class _Guard:
                 continue
             if new is None:
                 undone = _AMENDED.fullmatch(path) or is_unsigned_opening(path, self._read_before)
-                if path != "data/epochs/.gitkeep" and not undone:
+                if path != layout.GITKEEP and not undone:
                     yield Finding("ACTIVITY_APPEND_ONLY", "is deleted; the record only ever grows", path)
                 continue
             if new.mode == SUBMODULE:

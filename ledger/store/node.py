@@ -485,7 +485,7 @@ def check_entry(path: str, mode: int) -> None:
         raise FormatError("is not a plain file", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
     if mode & 0o111:
         raise FormatError("is marked executable", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
-    if path in (layout.IDENTITIES, layout.RECEIPTS, "data/epochs/.gitkeep"):
+    if path in (layout.IDENTITIES, layout.RECEIPTS, layout.GITKEEP):
         return
     if layout.scope_of_log(path) is not None:
         return

@@ -119,3 +119,10 @@ def test_an_epoch_that_cannot_be_read_casts_no_doubt_on_the_window_after_it(sess
     result = verify(session, "default")
     assert [finding for finding in result.all_findings if finding.rule == "EPOCH_WINDOW_UNIQUE"] == []
     assert "data/epochs/default/0002/epoch.json" in named(result)
+
+
+def test_the_file_that_keeps_an_empty_folder_holds_nothing(session: Session) -> None:
+    path = "data/epochs/.gitkeep"
+    (session.node.root / path).write_bytes(b"")
+    assert verify(session, "default").all_findings == []
+    check(session, path, b"\0", None)

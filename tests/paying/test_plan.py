@@ -261,6 +261,9 @@ def test_opening_balances_count_once_signed_and_a_waiver_lets_only_what_is_negat
         with pytest.raises(InputError, match="balance: missing"):
             write_openings(session, "default", f"user_id,balance\n{user},\n".encode(), "b.csv")
     assert rules(root) == set()
+    path = root / "data/opening/default.signatures.jsonl"
+    path.write_bytes(re.sub(rb'"opening_hash":"[0-9a-f]{64}"', b'"opening_hash":"%b"' % (b"0" * 64), path.read_bytes()))
+    assert rules(root) == {"SIGNATURE_SCOPE_BOUND"}
 
 
 def test_a_token_goes_only_to_wallets_that_proved_themselves(root: Path) -> None:

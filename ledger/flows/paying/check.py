@@ -123,8 +123,11 @@ def _opening_signatures(
 ) -> Iterator[Finding]:
     path = paylayout.opening_signatures_path(scope_id)
     text = files.opening_text(scope_id)
+    wanted = files.opening_hash(scope_id)
     for line in files.opening_signatures(scope_id):
         yield from _signature(text, line, path, approvers)
+        if line.opening_hash != wanted:
+            yield Finding("SIGNATURE_SCOPE_BOUND", "signs other balances", path, line.seq, wanted, line.opening_hash)
     users = [line.user_id for line in inputs.openings]
     if len(users) != len(set(users)):
         yield Finding("BALANCE_CONSERVED", "a person opens twice", paylayout.opening_path(scope_id))
