@@ -19,8 +19,9 @@ from ledger.core.bounds import FILE_BYTES
 from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.store import layout
+from ledger.store.entries import walk
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder, Node, walk
+from ledger.store.node import EpochFolder, Node
 
 FORMAT = "ledger-known/1"
 EDITION = 2

@@ -36,9 +36,10 @@ from ledger.flows.signers import Signed, recover_ahead
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.store import layout
 from ledger.store.amendments import gap_findings
+from ledger.store.entries import check_entry, walk
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
-from ledger.store.node import EpochFolder, Node, check_entry, life_of, walk
+from ledger.store.node import EpochFolder, Node, life_of
 from ledger.store.once import FolderOnce
 from ledger.store.payments import on_disk
 

@@ -18,7 +18,7 @@ from typing import Self
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
-from ledger.store.node import check_entry
+from ledger.store.entries import check_entry
 from ledger.store.trees import PLAIN, Entry, GitTree, Tree, WorkTree, environment, file_id, git, top_of
 
 FILE = ".gitattributes"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import TypedDict, TypeVar
 
 from ledger.core.approvers import Chain
 from ledger.core.awards import standing_awards
-from ledger.core.bounds import FOLDERS
 from ledger.core.canonical import decode, read_objects, sha256_hex
 from ledger.core.config import DEFAULT_SCOPE, NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import ConfigError, FormatError, InputError, LedgerError
@@ -36,9 +34,9 @@ from ledger.core.succession import EpochLife
 from ledger.core.values import SCOPE_PATTERN, Hash, NodeId, ScopeId
 from ledger.core.windows import Window
 from ledger.store import layout
+from ledger.store.entries import check_tree, entries, walk
 from ledger.store.files import read_file
 from ledger.store.logs import check_place, read_log
-from ledger.store.paylayout import pay_kind
 from ledger.store.sharedlogs import parse_bindings, parse_chain, parse_log, parse_scope_log
 from ledger.store.yamlfile import load_settings
 
@@ -300,14 +298,6 @@ class EpochFolder:
         return Window(epoch.period_start, epoch.period_end)
 
 
-def entries(folder: Path) -> dict[str, bool]:
-    """The names of everything in a folder, and whether it is a folder itself; nothing where there is none."""
-    if not folder.is_dir():
-        return {}
-    with os.scandir(folder) as found:
-        return {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
-
-
 def life_of(folder: EpochFolder) -> EpochLife:
     """Where an epoch stands, as far as its files tell."""
     state, window = None, None
@@ -439,64 +429,3 @@ def load_node(root: Path) -> Node:
     check_tree(root)
     settings = load_settings(NodeSettings, root, layout.NODE_FILE)
     return Node(root, settings)
-
-
-def check_tree(root: Path) -> None:
-    """Refuse what may not lie under `data/`: links, programs, odd names, unknown files (specification, section 2)."""
-    for path, mode in walk(root, "data"):
-        if not layout.is_scratch(path):
-            check_entry(path, mode)
-
-
-def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
-    """Every file (and link) below a folder with its mode, sorted; a linked folder, or one too deep, is one entry.
-
-    `relative` itself, where it is something else than a folder, is the only entry; nothing where it does not exist.
-    """
-    folder = root / relative
-    try:
-        mode = folder.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if not stat.S_ISDIR(mode) or relative.count("/") >= FOLDERS:
-        yield relative, mode
-        return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = f"{relative}/{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            yield from walk(root, path)
-        else:
-            yield path, entry.stat(follow_symlinks=False).st_mode
-
-
-_FOLDER = rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})"
-_ENTRY = re.compile(rf"{_FOLDER}/({layout.NAME_PATTERN})", re.ASCII)
-_AMENDMENT = re.compile(rf"{_FOLDER}/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/({layout.NAME_PATTERN})", re.ASCII)
-
-
-def check_entry(path: str, mode: int) -> None:
-    """FormatError unless a file under `data/` has a known name and is a plain file without the executable bit."""
-    hint = "Remove it, or restore the folder from git; only ledger commands write under data/."
-    if stat.S_ISLNK(mode):
-        raise FormatError("symbolic links are not allowed", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
-    if path == "data":
-        raise FormatError("is not a folder", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
-    if not stat.S_ISREG(mode):
-        raise FormatError("is not a plain file", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
-    if mode & 0o111:
-        raise FormatError("is marked executable", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
-    if path in (layout.IDENTITIES, layout.RECEIPTS, layout.GITKEEP):
-        return
-    if layout.scope_of_log(path) is not None:
-        return
-    if pay_kind(path) is not None:
-        return
-    match, amendment = _ENTRY.fullmatch(path), _AMENDMENT.fullmatch(path)
-    known = match is not None and layout.kind_of(match[3]) is not None
-    if not known and (amendment is None or amendment[4] not in layout.AMENDMENT_FILES):
-        raise FormatError(
-            "is no file of a node (lower-case ASCII names, the files of the specification only)",
-            path=path,
-            rule="WRITES_VIA_WORKFLOW",
-            hint=hint,
-        )

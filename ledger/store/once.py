@@ -16,8 +16,9 @@ from ledger.core.records.record import Record
 from ledger.core.records.statement import PrefixPin, Statement
 from ledger.core.values import Hash, ScopeId
 from ledger.store import layout
+from ledger.store.entries import entries, walk
 from ledger.store.files import check_no_link, read_beside, read_file
-from ledger.store.node import EpochFolder, Node, entries, walk
+from ledger.store.node import EpochFolder, Node
 
 R = TypeVar("R", bound=Record)
 

@@ -17,9 +17,9 @@ from typing import NamedTuple, Protocol
 
 from ledger.core.bounds import FILE_BYTES, SETTINGS_BYTES
 from ledger.core.errors import InputError, UsageError
+from ledger.store.entries import walk
 from ledger.store.files import read_file
 from ledger.store.layout import check_size, is_scratch, most_bytes
-from ledger.store.node import walk
 
 PLAIN = 0o100644
 LINK = 0o120000

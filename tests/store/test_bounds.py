@@ -15,8 +15,8 @@ from ledger.flows.session import open_session
 from ledger.flows.verify import verify
 from ledger.store import layout
 from ledger.store.append import append_lines
+from ledger.store.entries import walk
 from ledger.store.guard import guard
-from ledger.store.node import walk
 from ledger.store.yamlfile import parse_yaml
 from tests.nodes import GOLDEN, NOW, golden_copy
 from tests.store.repositories import FIRST, SECOND, commit, edit
