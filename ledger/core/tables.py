@@ -158,7 +158,7 @@ def _csv_rows(lines: Iterator[str], path: str, form: Form) -> Iterator[tuple[int
     try:
         reader = csv.reader(_chain(first, lines), strict=True, delimiter=separator or separator_of(first))
         for cells in reader:
-            if names is not None and len(cells) == len(names) and "" not in cells and "" not in names:
+            if names and len(cells) == len(names) and "" not in cells and "" not in names and not cells[0].isspace():
                 yield line, dict(zip(names, cells, strict=True))  # by far the most
             elif any(cell and not cell.isspace() for cell in cells):
                 if names is None:

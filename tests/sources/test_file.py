@@ -255,6 +255,7 @@ EMPTY = ",,,,\r\n"
     "change",
     [
         lambda text: text + EMPTY * 3,
+        lambda text: text + " , ,\t,\u00a0, \r\n",
         lambda text: text.replace("\r\n", ",,\r\n"),
         lambda text: "sep=,\r\n" + text,
         lambda text: "sep=;\n" + text.replace(",", ";"),
