@@ -25,7 +25,7 @@ from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.activity import ActivityEvent
 from ledger.store import layout
-from ledger.store.files import read_beside
+from ledger.store.files import read_beside, write_beside
 from ledger.store.node import EpochFolder, Node
 
 SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
@@ -184,7 +184,7 @@ class Settled:
         made = read_segment(self._engine, scope_id, [self.root / log.path for log in logs], logs)
         if folder is not None:
             with suppress(OSError):  # a disk that is full: the next run reads the logs again
-                _write(folder / self._name(scope_id, logs), pack(made, self._node.node_id))
+                write_beside(folder, self._name(scope_id, logs), pack(made, self._node.node_id), 0o600)
         return made
 
     def _forget_others(self, folder: Path | None, names: Collection[str]) -> None:
@@ -257,15 +257,3 @@ def _own(folder: Path) -> bool:
     """Whether it is a folder of the user who runs this, and no link to another."""
     facts = folder.lstat()
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not there, whatever ends the run. Called by one run at a time."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from ledger.compute.engine import query
 from ledger.core.records.decisions import Curation
 from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, recorded_again
 from ledger.core.spam import POLICY_ACTOR
@@ -70,12 +71,16 @@ def _hours(kinds: Sequence[Kind]) -> list[int]:
     return sorted({hour for kind in kinds for hour in kind.hours})
 
 
-def _works(session: Session, folder: EpochFolder, query: str, hours: Sequence[int], **values: object) -> list[Work]:
-    """What a query finds over the scope's epochs up to this one, but for older logs with no event of these hours."""
+def _works(session: Session, folder: EpochFolder, name: str, hours: Sequence[int], **values: object) -> list[Work]:
+    """What `works` finds in what a query takes from the scope's epochs up to this one.
+
+    Older logs with no event of these hours are passed over.
+    """
     engine = session.engine
     shards = session.settled.near(folder, hours)
     places = {"shards": engine.paths(shards), "here": engine.paths(folder.shards())}
-    return [Work(*row) for row in engine.rows(query, **places, **values)]
+    engine.execute(f"CREATE OR REPLACE TABLE near AS {query(name)}", {**places, **values}).fetchall()
+    return [Work(*row) for row in engine.rows("works")]
 
 
 def repeated(session: Session, folder: EpochFolder) -> list[Again]:

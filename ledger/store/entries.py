@@ -67,15 +67,16 @@ def check_entry(path: str, mode: int) -> None:
         raise FormatError("is not a plain file", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
     if mode & 0o111:
         raise FormatError("is marked executable", path=path, rule="WRITES_VIA_WORKFLOW", hint=hint)
+    if (match := _ENTRY.fullmatch(path)) and layout.kind_of(match[3]) is not None:  # by far the most
+        return
     if path in (layout.IDENTITIES, layout.RECEIPTS, layout.GITKEEP):
         return
     if layout.scope_of_log(path) is not None:
         return
     if pay_kind(path) is not None:
         return
-    match, amendment = _ENTRY.fullmatch(path), _AMENDMENT.fullmatch(path)
-    known = match is not None and layout.kind_of(match[3]) is not None
-    if not known and (amendment is None or amendment[4] not in layout.AMENDMENT_FILES):
+    amendment = _AMENDMENT.fullmatch(path)
+    if amendment is None or amendment[4] not in layout.AMENDMENT_FILES:
         raise FormatError(
             "is no file of a node (lower-case ASCII names, the files of the specification only)",
             path=path,

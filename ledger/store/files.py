@@ -85,11 +85,16 @@ def write_file(root: Path, relative: str, data: bytes) -> None:
     """Replace (or make) a node's file as one act: temporary file beside, fsync, rename, fsync of the folder."""
     check_no_link(root, relative)
     check_size(relative, len(data))  # else no command could read it again
+    (root / relative).parent.mkdir(parents=True, exist_ok=True)
+    write_beside(root, relative, data)
+
+
+def write_beside(root: Path, relative: str, data: bytes, mode: int = 0o644) -> None:
+    """As `write_file`, in a folder that is there and to which no link leads; one at the file's place is replaced."""
     target = root / relative
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

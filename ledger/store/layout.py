@@ -170,9 +170,10 @@ def kind_of(name: str, version: int = 1) -> Kind | None:
     """What kind of file `name` is in an epoch's folder, or in that of a later version; None when there is no such."""
     if version > 1:
         return AMENDMENT_FILES.get(name)
-    return "log" if shard_number(name) is not None else EPOCH_FILES.get(name)
+    return EPOCH_FILES.get(name) or ("log" if shard_number(name) is not None else None)
 
 
 def is_scratch(path: str) -> bool:
     """Whether `path` is a run's own scratch (lock or temporary file), which git ignores and the next run removes."""
-    return path == LOCK or _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None
+    name = path.rpartition("/")[2]
+    return path == LOCK or (name.startswith(".") and _TEMPORARY.fullmatch(name) is not None)

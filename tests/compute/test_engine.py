@@ -72,6 +72,7 @@ def loaded(engine: Engine) -> Engine:
     engine.load(folder, case.epoch).evaluate()
     engine.begin_part(1)
     Held(engine, {"default": folder.shards()})
+    engine.execute(f"CREATE TABLE near AS {query('alike')}", dict.fromkeys(("shards", "here"), engine.paths([])))
     plain_rows(engine, ("id",), iter(("w1",)), "file:work:", EARLIEST, {})
     return engine
 
