@@ -16,7 +16,7 @@ from ledger.core.payout import bounded_sum
 from ledger.core.records.decisions import Curation, CurationAction, Override
 from ledger.core.tables import Form, Row, quoted, read_rows
 from ledger.core.values import parse_amount
-from ledger.flows.decide import require_user
+from ledger.flows.decide import most_units, require_user
 from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_sound
 from ledger.flows.identity import Bound, Wanted, bind_many
 from ledger.flows.restricted import require_weighable
@@ -113,7 +113,7 @@ def curate_file(session: Session, folder: EpochFolder, data: bytes, path: str) -
             max(events[line.event_id].units, (line.weight_override_milli or 0) * events[line.event_id].quantity)
             for line in new
         ]
-        bounded_sum((*most, *(row.proposed_units for row in now.evaluation.allocations)), "units")
+        bounded_sum((*most, *most_units(now.evaluation)), "units")
         if folder.state() == "review":
             require_sound(now)
         append_records(folder.root, folder.path("curation.jsonl"), new)
@@ -145,8 +145,8 @@ def override_file(session: Session, folder: EpochFolder, data: bytes, path: str)
             )
 
         new = _new(rows, path, folder.overrides(), record, lambda line: (line.user_id, ""))
-        units: dict[str, int] = {row.user_id: row.units for row in now.evaluation.allocations}
-        bounded_sum((units | {line.user_id: line.final_units or 0 for line in new}).values(), "units")
+        final = {line.user_id: line.final_units or 0 for line in new}
+        bounded_sum(most_units(now.evaluation, final), "units")
         if folder.state() == "review":
             require_sound(now)
         append_records(folder.root, folder.path("overrides.jsonl"), new)

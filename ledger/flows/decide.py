@@ -116,7 +116,7 @@ def resolve_account(
             )
             for number, event_id in enumerate(mine, start=first)
         ]
-        bounded_sum(_all_units(now.evaluation), "units")
+        bounded_sum(most_units(now.evaluation), "units")
         append_records(folder.root, folder.path("curation.jsonl"), records)
         return redraft_if_reviewed(session, folder)
 
@@ -184,15 +184,15 @@ def _prove_drafting(session: Session, folder: EpochFolder, record: Curation | Ov
     if lowers:
         return
     if isinstance(record, Override):
-        bounded_sum(_all_units(now.evaluation, {record.user_id: record.final_units or 0}), "units")
+        bounded_sum(most_units(now.evaluation, {record.user_id: record.final_units or 0}), "units")
     else:
         event = now.loaded.find(record.event_id)
         weighed = (record.weight_override_milli or 0) * (event.quantity if event else 1)
         most = max(weighed, event.units if event else 0)
-        bounded_sum((most, *_all_units(now.evaluation)), "units")
+        bounded_sum((most, *most_units(now.evaluation)), "units")
 
 
-def _all_units(evaluation: Evaluation, final: Mapping[UserId, int] | None = None) -> list[int]:
+def most_units(evaluation: Evaluation, final: Mapping[UserId, int] | None = None) -> list[int]:
     """The most that each user and each account may come to (milli-units): `final` or the override that stands, or
     without one what the events give.
     """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.core.errors import FormatError, InputError
+from ledger.flows.batch import override_file
 from ledger.flows.collect import collect
 from ledger.flows.decide import curate, override
 from ledger.flows.drafting import preview
@@ -42,6 +43,8 @@ def test_an_override_leaves_room_for_shares_that_are_held(tmp_path: Path, time: 
         folder, before = session.node.epoch("default", 1), digest(root)
         with pytest.raises(InputError, match="2\\^63-1"):
             override(session, folder, user, 2**63 - 1, "everything")
+        with pytest.raises(InputError, match="2\\^63-1"):
+            override_file(session, folder, f"user,units,reason\n{user},{2**63 - 1},all\n".encode(), "all.csv")
         assert digest(root) == before
         assert override(session, folder, user, 2**62, "nearly everything").added
         assert verify(session).all_findings == []
