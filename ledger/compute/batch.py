@@ -10,9 +10,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ledger.compute.scan import Extent, check_lines, scan
+from ledger.compute.scan import Extent, scan
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, StateError
 from ledger.core.records.epoch import Epoch
@@ -71,9 +72,6 @@ class Batch:
             each.folder.curation()
             each.folder.overrides()
         logs = [each.folder.shards() for each in wanted]
-        for each, shards in zip(wanted, logs, strict=True):
-            for shard in shards:
-                check_lines(shard, each.folder.path(shard.name))
         numbers = [each.folder.epoch_id for each in wanted]
         ends: list[str | None] = [None] * (numbers[-1] - numbers[0] + 1)
         for each in wanted:
@@ -82,9 +80,7 @@ class Batch:
         refusal: FormatError | None = None
         rows: dict[int, Row] = {}
         with ThreadPoolExecutor(1) as beside:
-            hashing = beside.submit(  # DuckDB lets go of the GIL
-                lambda: [scan(shards, each.first) for each, shards in zip(wanted, logs, strict=True)]
-            )
+            hashing = beside.submit(self._measure, logs)  # DuckDB lets go of the GIL
             try:
                 engine.materialise(
                     "events",
@@ -115,6 +111,14 @@ class Batch:
             period_starts=[each.epoch.period_start for each in wanted],
             sizes=[each.identities_size for each in wanted],
         )
+
+    def _measure(self, logs: Sequence[Sequence[Path]]) -> list[Extent]:
+        """The extent of each log. Where one is refused, what the engine makes of them meanwhile is ended."""
+        try:
+            return [scan(shards, each.first, each.folder.path) for each, shards in zip(self.wanted, logs, strict=True)]
+        except FormatError:
+            self._engine.interrupt()
+            raise
 
     def must_be_loaded(self) -> None:
         """StateError when the engine holds another set by now."""

@@ -7,7 +7,6 @@ are the files in `sql/`; values reach them as bound parameters only. It must not
 from __future__ import annotations
 
 import tempfile
-from array import array
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -43,14 +42,18 @@ class Engine:
     """Serves any number of epochs of the node at `root`, one loaded at a time. A context manager.
 
     `memory_limit` is DuckDB's own; past it, it spills to a temporary directory. `threads`: None takes all cores.
+    `parts`: where the hashes of ids of its parts go, which is such a directory of another engine (None: its own).
     Raises LedgerError, never a DuckDB error.
     """
 
-    def __init__(self, root: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+    def __init__(
+        self, root: Path, *, memory_limit: str = "1GB", threads: int | None = None, parts: Path | None = None
+    ) -> None:
         self._given_root = root.absolute()
         self.root = root.resolve()
         self._spill = tempfile.TemporaryDirectory(prefix="ledger-")
         spill = Path(self._spill.name).resolve()
+        self.parts = parts or spill
         self._nothing = spill / "empty.jsonl"
         self._nothing.touch()
         self._loaded: Batch | None = None
@@ -58,23 +61,24 @@ class Engine:
         self._remembered: set[str] = set()
         self._part: int | None = None
         self._made: dict[str, Hashable] = {}
-        self._database = duckdb.connect(":memory:")
+        self._database = self._latest = duckdb.connect(":memory:")
         settings: dict[str, object] = {} if threads is None else {"threads": threads}
         settings |= {
             "memory_limit": memory_limit,
+            "allocator_flush_threshold": "16MB",  # else the allocator keeps some 60 MB for itself
             "temp_directory": str(spill),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            "allowed_directories": [str(self.root), str(spill)],
+            "allowed_directories": [str(self.root), str(spill), str(self.parts)],
             "enable_external_access": False,
             "disabled_optimizers": "compressed_materialization",  # plans small queries in three quarters of the time
             "lock_configuration": True,
         }
         for name, value in settings.items():
             self._database.execute(f"SET {name} = $value", {"value": value})
-        self._database.execute("CREATE TABLE seen (id VARCHAR, log VARCHAR)")
+        self._forget_seen()
 
     def __enter__(self) -> Self:
         return self
@@ -170,22 +174,28 @@ class Engine:
         return not next(self.rows("seen_twice", log=log))[0]
 
     def begin_part(self, part: int) -> None:
-        """From now on the hash of each id that is remembered is kept too, as of this part of the node (from 1).
+        """From now on ids are remembered as of this part of the node (from 1), their hashes too; those of a part before
+        are let go.
 
         Ids that were remembered before the first part are those of part 0.
         """
-        if self._part is None:
-            self.execute(f"CREATE OR REPLACE TABLE met AS {query('met_before')}", {}).fetchall()
+        if self._part is not None:
+            self._forget_seen()
+        self.execute(f"CREATE OR REPLACE TABLE met AS {query('met_before')}", {}).fetchall()
         self._part = part
 
-    def ids_of_part(self) -> bytes:
-        """The hashes of the part that was begun last, 8 bytes each, for `add_part` of another engine."""
-        return array("Q", (number for (number,) in self.rows("met_part", part=self._part))).tobytes()
+    def ids_of_part(self) -> None:
+        """Writes the hashes of the part that was begun last for `add_part` of the engine in whose `parts` they go."""
+        values = {"part": self._part, "path": self._path_of(self._part)}
+        self.execute(f"COPY ({query('met_part')}) TO $path (FORMAT parquet)", values).fetchall()
 
-    def add_part(self, part: int, ids: bytes) -> None:
+    def add_part(self, part: int) -> None:
         """Takes the hashes of ids of a part that another engine looked at."""
-        hashes = array("Q", ids).tolist()
-        self.execute("INSERT INTO met SELECT unnest($hashes::UBIGINT[]), $part", {"hashes": hashes, "part": part})
+        values = {"part": part, "path": self._path_of(part)}
+        self.execute("INSERT INTO met SELECT hash, $part FROM read_parquet($path)", values).fetchall()
+
+    def _path_of(self, part: int | None) -> str:
+        return str(self.parts / f"{part}.parquet")
 
     def parts_share_an_id(self) -> bool:
         """Whether an id may stand in two parts: never missed, and wrongly feared about once in 10^5 large nodes."""
@@ -193,15 +203,23 @@ class Engine:
 
     def forget_ids(self) -> None:
         """As if no epoch had been looked at yet."""
-        self.execute("DELETE FROM seen", {}).fetchall()
+        self._forget_seen()
         self.execute("DROP TABLE IF EXISTS met", {}).fetchall()
-        self._remembered.clear()
         self._part = None
+
+    def _forget_seen(self) -> None:
+        self.execute("CREATE OR REPLACE TABLE seen (id VARCHAR, log VARCHAR)", {}).fetchall()
+        self._remembered.clear()
 
     def execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():
-            return self._database.cursor().execute(text, parameters)
+            self._latest = self._database.cursor()
+            return self._latest.execute(text, parameters)
+
+    def interrupt(self) -> None:
+        """From another thread: the statement that was begun last ends with an error, if it is not done yet."""
+        self._latest.interrupt()
 
 
 def _content(wanted: Wanted) -> Hashable:

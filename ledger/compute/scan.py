@@ -6,7 +6,7 @@ splits or decodes lines; the extent, held against what the engine saw, proves th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,15 +58,11 @@ def count_lines(shard: Path) -> int:
         return sum(block.count(b"\n") for block in iter(partial(file.read, BLOCK), b""))
 
 
-def check_lines(shard: Path, path: str) -> None:
-    """FormatError for more lines than events could fill: said before anything is made of each of them."""
-    count = count_lines(shard)
-    if count > SHARD_LINES:
-        raise FormatError(f"has {count} lines; at most {SHARD_LINES} are read (specification, Bounds)", path=path)
+def scan(shards: Sequence[Path], first: int = 0, path: Callable[[str], str] = str) -> Extent:
+    """Hash and measure a log (RFC 9162, section 2.1: a leaf is a line without its line end) from leaf `first` on.
 
-
-def scan(shards: Sequence[Path], first: int = 0) -> Extent:
-    """Hash and measure a log (RFC 9162, section 2.1: a leaf is a line without its line end) from leaf `first` on."""
+    FormatError for a shard of more lines than events could fill, as soon as one more is met; `path`: where a file lies.
+    """
     leaves: list[bytes] = []
     ranges: list[Subtree] = []
     counts = []
@@ -74,6 +70,9 @@ def scan(shards: Sequence[Path], first: int = 0) -> Extent:
         count = 0
         for lines in line_blocks(shard):
             count += len(lines)
+            if count > SHARD_LINES:
+                message = f"has {count_lines(shard)} lines; at most {SHARD_LINES} are read (specification, Bounds)"
+                raise FormatError(message, path=path(shard.name))
             leaves.extend(map(leaf_hash, lines))
             if len(leaves) >= SUBTREE:
                 ranges += subtrees(first, leaves)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,8 +35,10 @@ from ledger.store.once import FolderOnce, read_once
 
 FEW = 100
 """Fewer epochs than this are checked one after another: another process starts in the time of some sixty."""
-LARGE = 4_000_000
-"""Bytes of a log, on average, from which on DuckDB's own threads keep all cores busy."""
+MUCH = 500_000_000
+"""Bytes of logs from which on a few epochs, too, take longer than another process takes to start."""
+LARGE = 100_000_000
+"""Bytes of a log, on average, from which on DuckDB keeps all cores busy by itself, and needs its memory whole."""
 MOST_RECEIPTS = 250_000
 """Bytes of the log of receipts, which every process reads for itself."""
 SETS = 3
@@ -43,6 +46,8 @@ SETS = 3
 
 Reports = list[EpochReport]
 """Those of an epoch and its amendments, by version."""
+Checked = dict[int, Reports]
+"""What the epochs of a set came to. The hashes of their ids were written into the folder `parts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,6 @@ class EpochSet:
     part: int
     scope_id: str
     numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a set came to, by epoch, and the hashes of its ids."""
-
-    reports: dict[int, Reports]
-    ids: bytes
 
 
 def reports_of(session: Session, folder: EpochFolder, receipts: ReceiptCheck, loads: Loads) -> Reports:
@@ -74,9 +71,9 @@ def reports_of(session: Session, folder: EpochFolder, receipts: ReceiptCheck, lo
 class Checker:
     """Checks set after set on an engine of its own, of one thread: the other cores have their own sets."""
 
-    def __init__(self, node: Node, now: Timestamp) -> None:
+    def __init__(self, node: Node, now: Timestamp, parts: Path) -> None:
         self._session = Session(read_once(node), now)
-        self._session.engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1)
+        self._session.engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1, parts=parts)
         self._receipts = ReceiptCheck(self._session)
 
     def check(self, one: EpochSet) -> Checked:
@@ -86,7 +83,8 @@ class Checker:
         folders = [session.node.epoch(one.scope_id, number) for number in one.numbers]
         ahead = Ahead(session.engine, session.node, folders)
         reports = {folder.epoch_id: reports_of(session, folder, self._receipts, ahead) for folder in folders}
-        return Checked(reports, session.engine.ids_of_part())
+        session.engine.ids_of_part()
+        return reports
 
     def close(self) -> None:
         """Stop the engine."""
@@ -97,8 +95,8 @@ _mine: list[Checker] = []
 """What a helping process checks with, until it ends."""
 
 
-def _begin(node: Node, now: Timestamp) -> None:
-    _mine.append(Checker(node, now))
+def _begin(node: Node, now: Timestamp, parts: Path) -> None:
+    _mine.append(Checker(node, now, parts))
 
 
 def check_there(one: EpochSet) -> Checked:
@@ -123,7 +121,7 @@ class SideBySide:
     def __enter__(self) -> Self:
         if self._sets:
             count = processes(len(self._sets)) - 1
-            self._pool = helpers(count, _begin, self._node, self._session.now)
+            self._pool = helpers(count, _begin, self._node, self._session.now, self._session.engine.parts)
             self._feeders = ThreadPoolExecutor(count)
             self._fed = [self._feeders.submit(self._feed) for _ in range(count)]
         return self
@@ -150,7 +148,7 @@ class SideBySide:
             return {}
         engine = self._session.engine
         engine.begin_part(0)
-        with closing(Checker(self._node, self._session.now)) as here:
+        with closing(Checker(self._node, self._session.now, engine.parts)) as here:
             with suppress(IndexError):
                 while True:
                     one = self._todo.pop()
@@ -159,14 +157,12 @@ class SideBySide:
             for one in self._sets:
                 if one.part not in self._found:  # the process that had it ended, or met an error
                     self._found[one.part] = here.check(one)
-                engine.add_part(one.part, self._found[one.part].ids)
+                engine.add_part(one.part)
         self.repeated = engine.parts_share_an_id()
         if self.repeated:
             return {}
         return {
-            (one.scope_id, number): reports
-            for one in self._sets
-            for number, reports in self._found[one.part].reports.items()
+            (one.scope_id, number): reports for one in self._sets for number, reports in self._found[one.part].items()
         }
 
 
@@ -174,14 +170,14 @@ def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[Ep
     """The sets, in order; none where one process checks the epochs as fast."""
     count = sum(map(len, folders.values()))
     receipts = len(node.stored(layout.RECEIPTS) or b"")
-    if count < FEW or processes() < 2 or receipts > MOST_RECEIPTS:
+    if count < 2 or processes() < 2 or receipts > MOST_RECEIPTS:
         return []
     try:
         sizes = {scope: [_size(folder) for folder in epochs] for scope, epochs in folders.items()}
     except (LedgerError, OSError):  # a log that has no right files is told by each epoch after it
         return []
     total = sum(map(sum, sizes.values()))
-    if total > LARGE * count:
+    if (count < FEW and total < MUCH) or total > LARGE * count:
         return []
     most = min(BATCH_BYTES, total // (processes() * SETS) + 1)
     sets: list[EpochSet] = []

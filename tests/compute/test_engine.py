@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,48 @@ def test_a_log_that_the_engine_saw_otherwise_than_the_hash_is_refused(
     assert [finding.rule for finding in loaded.findings] == ["PROVENANCE_REQUIRED"]
     with pytest.raises(FormatError, match="no sequence of text lines"):
         loaded.evaluate()
+
+
+def test_more_lines_than_are_read_end_what_the_engine_makes_of_them(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(scan, "SHARD_LINES", 2)
+    monkeypatch.setattr(engine, "interrupt", lambda: ended.append(True))
+    case = Case(events=[event(number) for number in range(1, 4)])
+    with pytest.raises(FormatError, match="has 3 lines; at most 2 are read"):
+        engine.load(case.write(engine.root), case.epoch)
+    assert ended == [True]
+
+
+def test_a_statement_is_ended_from_beside(engine: Engine) -> None:
+    over = threading.Event()
+
+    def end() -> None:
+        while not over.is_set():
+            engine.interrupt()
+
+    beside = threading.Thread(target=end)
+    beside.start()
+    try:
+        with pytest.raises(FormatError, match=r"(?i)interrupt"):
+            engine.execute("SELECT count(*) FROM range(100000000000)", {}).fetchall()
+    finally:
+        over.set()
+        beside.join()
+
+
+def test_ids_of_a_part_are_handed_to_another_engine_by_their_hashes(engine: Engine, tmp_path: Path) -> None:
+    cases = [Case(events=[event(number), event(7)], epoch_id=number) for number in (1, 2)]
+    with Engine(tmp_path, parts=engine.parts) as other:
+        engine.begin_part(0)
+        for part, case in enumerate(cases, start=1):
+            assert not engine.parts_share_an_id()
+            other.begin_part(part)
+            assert other.load(case.write(tmp_path), case.epoch).findings == ()  # what was before is another part
+            other.ids_of_part()
+            engine.add_part(part)
+    assert engine.parts_share_an_id()
 
 
 @given(data=st.lists(st.sampled_from([b"", b"a", b"\xff", b"bb" * 9, b"\r"]), max_size=40), block=st.integers(1, 9))

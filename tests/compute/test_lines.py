@@ -82,6 +82,8 @@ PROVENANCE = {
     "true for text": swapped(b'"1.0.0"', b"true"),
     "null for text": swapped(b'"1.0.0"', b"null"),
     "null for the id": rehashed(id=None),
+    "null for the account": rehashed(platform_user_id=None),
+    "null for the URL": rehashed(artifact_url=None),
     "list for text": swapped(b'"1.0.0"', b'["1"]'),
     "number for the login": rehashed(platform_login=1),
     "null for metadata": rehashed(metadata=None),
@@ -113,10 +115,21 @@ PROVENANCE = {
     "year of five digits": rehashed(ingested_at="12026-01-06T10:00:00.000Z"),
     "ingestion time of Arabic digits": rehashed(ingested_at="٢٠٢٦-01-06T10:00:00.000Z"),
     "retrieval on 31 April": rehashed(retrieved_at="2026-04-31T10:00:00.000Z"),
+    "ingestion and retrieval on 31 April": rehashed(
+        ingested_at="2026-04-31T10:00:00.000Z", retrieved_at="2026-04-31T10:00:00.000Z"
+    ),
     "space in the id": rehashed(id="a b"),
     "empty id": rehashed(id=""),
     "id of 513 characters": rehashed(id="x" * 513),
     "umlaut in the id": rehashed(id="ä"),
+    "combining accent in the id": rehashed(id="a\u0301"),
+    "space in the account": rehashed(platform_user_id="a b"),
+    "umlaut in the account": rehashed(platform_user_id="ä"),
+    "delete in the id": rehashed(id="a\x7fb"),
+    "delete in the account": rehashed(platform_user_id="a\x7fb"),
+    "delete in the login": rehashed(platform_login="a\x7fb"),
+    "delete in the version": rehashed(producer_version="1\x7f0"),
+    "delete beside an escape": rehashed(platform_login='"', producer_version="1\x7f0"),
     "account of 257 characters": rehashed(platform_user_id="x" * 257),
     "empty account": rehashed(platform_user_id=""),
     "capital in the type": rehashed(event_type="Vote"),
@@ -136,6 +149,16 @@ PROVENANCE = {
 def test_a_line_that_is_not_a_right_record_is_named(engine: Engine, raw: bytes) -> None:
     broken = RIGHT + raw + line(event(4)), line(event(5))
     assert found(engine, *broken) == [("PROVENANCE_REQUIRED", LOG, 2)]
+
+
+@pytest.mark.parametrize("name", ["artifact_url", "id", "platform_login", "platform_user_id", "producer_version"])
+def test_a_raw_control_character_in_any_text_is_found(engine: Engine, name: str) -> None:
+    """DuckDB's reader of JSON refuses them all but delete: the proof of plain lines rests on that."""
+    fields = event(2, **{name: "here"})
+    for code in (*range(0x20), 0x7F):
+        payload = encode({each: fields[each] for each in PAYLOAD_FIELDS}).replace(b"here", b"he%cre" % code)
+        raw = line({**fields, "payload_hash": sha256_hex(payload)}).replace(b"here", b"he%cre" % code)
+        assert found(engine, RIGHT + raw)[0] == ("PROVENANCE_REQUIRED", LOG, 2), code
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,12 @@ def test_few_epochs_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sidebyside, "helpers", None)
     assert verified(golden_copy(tmp_path)).ok
     assert beside == [False]
+
+
+def test_few_epochs_with_much_in_them_are_checked_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: list[bool]
+) -> None:
+    monkeypatch.setattr(sidebyside, "FEW", 7)
+    monkeypatch.setattr(sidebyside, "MUCH", 1)
+    assert verified(golden_copy(tmp_path)).ok
+    assert beside == [True]
