@@ -5,9 +5,10 @@
 --          $node_id, $scope_id, $first the smallest epoch, $ends the end of each window from it on (canonical times;
 --          NULL for an epoch that is not of the set)
 -- Table    epoch         INTEGER
---          id … ingested_at   fields as text, NULL where the line is no JSON object
+--          id … platform_login   fields as text, NULL where the line is no JSON object
+--          ingested_at   TIMESTAMP, NULL where it is no canonical time
 --          quantity      BIGINT, how many of it
---          octets        BIGINT, bytes of the line without its line end
+--          octets        INTEGER, bytes of the line without its line end
 --          canonical     BOOLEAN, the line is exactly what its own fields give when written again (RFC 8785)
 --          sound         BOOLEAN, canonical, and every field is of its type, within its bounds, of this node and scope,
 --                        before the window's end, and the payload hash is right
@@ -59,9 +60,11 @@ written AS (
         epoch,
         e,
         plain,
-        strlen(line) AS octets,
+        strlen(line)::INTEGER AS octets,
         CASE WHEN plain THEN true ELSE coalesce(line = to_json(e)::VARCHAR, false) END AS canonical,
         e.id || e.platform_user_id AS ids,
+        try_cast(e.ingested_at AS TIMESTAMP) AS moment,
+        CASE WHEN strftime(moment, '%Y-%m-%dT%H:%M:%S.%gZ') = e.ingested_at THEN moment END AS ingested_at,
         ids || e.artifact_url || e.producer_version || coalesce(e.platform_login, '') AS texts -- NULL where one is
     FROM compared
 )
@@ -74,7 +77,7 @@ SELECT
     e.artifact_url,
     e.platform_user_id,
     e.platform_login,
-    e.ingested_at,
+    ingested_at,
     e.quantity,
     octets,
     canonical,
@@ -107,7 +110,7 @@ SELECT
         AND strlen(e.ingested_at) = 24
         AND strlen(e.retrieved_at) = 24
         AND strftime(try_cast(e.event_time AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.event_time
-        AND strftime(try_cast(e.ingested_at AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.ingested_at
+        AND ingested_at IS NOT NULL
         AND CASE WHEN e.retrieved_at = e.ingested_at THEN true
             ELSE strftime(try_cast(e.retrieved_at AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') = e.retrieved_at END
         -- A flat object; integers of 16 digits, which may pass 2^53-1, are left to ledger.core.
