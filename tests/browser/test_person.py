@@ -164,3 +164,31 @@ def test_without_scripts_a_persons_page_says_where_all_events_are(width: int, br
         assert [link.get_attribute("href").rpartition("ledger/")[2] for link in note.get_by_role("link").all()] == [
             file["path"] for file in person["event_files"][:12]
         ]
+
+
+def test_a_recheck_of_one_epoch_reads_a_persons_files_where_the_epoch_lies(browser: Any, busy: Path) -> None:
+    """Of many files only some, and what is wrong in one of them is named by its place there."""
+    person = people(busy)[0]
+    files = [file["path"] for file in person["event_files"]]
+    events = list(reversed(told(busy, person)))
+    of_third = [index for index, one in enumerate(events) if one["epoch_id"] == 3]
+    with served(busy) as origin, watched(browser, base_url=origin) as found:
+        page = found.page
+        page.goto("epochs/default/3/")
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=pass]").wait_for()
+        read = {url for _, url in found.requests if url.endswith(tuple(files))}
+        assert 0 < len(read) < len(files)
+        sizes = [file["event_count"] for file in person["event_files"]]
+        last = next(number for number in range(len(files)) if sum(sizes[: number + 1]) > of_third[-1])
+        text = f'"id":"{events[of_third[-1]]["id"]}"'
+
+        def altered(route: Any) -> None:
+            route.fulfill(body=route.fetch().body().replace(text.encode(), b'"id":"another"'))
+
+        page.route(f"**/{files[last]}", altered)
+        page.get_by_role("button", name="Recheck in this browser").click()
+        page.locator("[data-recheck][data-verdict=fail]").wait_for()
+        (line,) = page.locator(".ledger-reading li").all_inner_texts()
+        assert line.startswith(f"{files[last]}, line {len(of_third)} of epoch default/3: it says {{")
+        assert found.problems == []

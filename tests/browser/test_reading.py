@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ledger.core.canonical import encode
 from tests.browser.support import needs_browser, served, watched
 
 pytestmark = needs_browser
@@ -147,6 +148,7 @@ def test_a_page_with_other_figures_and_another_name_says_so_when_it_is_rechecked
         assert seen.problems == []
 
 
+ALICE = "7a921390-31f3-5c67-a8de-020b9bff7a6e"
 LISTS: dict[str, list[tuple[Callable[[Any], object], str]]] = {
     "/default/1/allocations.json": [
         (lambda data: data["allocations"][0].update(amount_credits="9999"), "(alice), amount_credits: it says 9999"),
@@ -169,9 +171,18 @@ LISTS: dict[str, list[tuple[Callable[[Any], object], str]]] = {
     "/contributors/index.json": [
         (lambda data: data["contributors"][0].update(name="mallory"), ": it says mallory, the records give alice"),
     ],
-    "/contributors/7a921390-31f3-5c67-a8de-020b9bff7a6e.json": [
+    f"/contributors/{ALICE}.json": [
         (lambda data: data["epochs"][0].update(amount_credits="1"), "epoch default/1, amount_credits: it says 1"),
         (lambda data: data.update(name="mallory"), "name: it says mallory"),
+        (lambda data: data.update(event_count=77), "event_count: it says 77"),
+    ],
+    "/odd-names.json": [
+        (lambda data: data.update({ALICE: ["hidden letters", "No."]}), f"mark of user {ALICE} (alice): it says"),
+        (lambda data: data.update(eve=["mixed", "No."]), 'mark of user eve (not known): it says ["mixed","No."]'),
+    ],
+    f"/{ALICE}/events.jsonl": [
+        (lambda data: data[0].update(milli_units="1"), "line 1 of epoch default/1: it says {"),
+        (lambda data: data[1].update(title="Something else"), "line 2 of epoch default/1: it says {"),
     ],
 }  # fmt: skip
 """By file: what is changed in it, and what the recheck says of that."""
@@ -199,10 +210,12 @@ def altered(route: Any) -> None:
     if file is None:
         route.continue_()
         return
-    data = json.loads(route.fetch().body())
+    text = route.fetch().body().decode()
+    lines = file.endswith(".jsonl")
+    data = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
     for change, _ in LISTS[file]:
         change(data)
-    route.fulfill(json=data)
+    route.fulfill(body=b"".join(encode(line) + b"\n" for line in data) if lines else json.dumps(data))
 
 
 LOOSE = """() => {

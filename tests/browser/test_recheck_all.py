@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ledger.flows.display import lookalike
+from ledger.site.oddnames import odd_names
 from tests.browser.support import needs_browser, served, watched
 
 pytestmark = needs_browser
@@ -40,6 +46,64 @@ def test_everything_is_rechecked_and_what_is_wrong_is_named(browser: Any, sites:
         assert "credits of alice: it says 77" in told
         assert seen.problems == []
         assert seen.foreign(origin) == []
+
+
+ALICE = "7a921390-31f3-5c67-a8de-020b9bff7a6e"
+EVERYBODY: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    f"{ALICE}/events.jsonl": (
+        lambda data: data.replace(b'"included":true', b'"included":false', 1),
+        "events.jsonl, lines of epoch default/1: it says others, the epochs give",
+    ),
+    "odd-names.json": (
+        lambda data: data.replace(b"{", b'{"%b":["hidden letters","No."],' % ALICE.encode(), 1).replace(b",}", b"}"),
+        f"odd-names.json, mark of user {ALICE} (alice): it says",
+    ),
+}
+"""By file: what is changed in it, and what is said of that."""
+
+
+@pytest.mark.parametrize("file", EVERYBODY)
+def test_a_changed_file_about_people_is_named(file: str, browser: Any, sites: dict[str, Path]) -> None:
+    change, wanted = EVERYBODY[file]
+    with served(sites["golden"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.route(f"**/{file}", lambda route: route.fulfill(body=change(route.fetch().body())))
+        page.goto(origin)
+        page.get_by_role("button", name="Recheck everything").click()
+        page.locator("[data-recheck-all][data-verdict=fail]").wait_for()
+        told = page.locator("[data-recheck-all]").inner_text()
+        assert "recomputed in this browser: what is published of people is WRONG" in told
+        assert wanted in told
+        assert page.locator("[data-recheck-all] ul.bad li").count() == 1, "nothing else is wrong"
+        assert seen.problems == []
+
+
+def test_marks_of_names_are_the_builders_own_in_the_browser(browser: Any, sites: dict[str, Path]) -> None:
+    """Names of every letter that is judged, and thousands put together of those that pass for each other."""
+    dice = random.Random(20261129)
+    kinds = ["abilnorvwsßſıİ10|", "аеорсухівк", "αορνις", "\u200b\u202e\xad", "éüñ "]
+    made = [
+        "".join(dice.choice(dice.choice([kinds[0], *kinds])) for _ in range(dice.randrange(1, 4))) for _ in range(3000)
+    ]
+    letters = [f"Qz{chr(code)}x" for code in range(0x20, 0x10000) if not 0xD800 <= code <= 0xDFFF]
+    for names in (made, letters):
+        users = {f"{number:05d}": name for number, name in enumerate(names)}
+        wanted = odd_names(users, lookalike)
+        with served(sites["golden"]) as origin, watched(browser) as seen:
+            seen.page.goto(origin)
+            marks, unsure = seen.page.evaluate(
+                """async (users) => {
+                    const { oddNames } = await import(new URL("assets/verifier/oddnames.js", document.baseURI).href);
+                    const { marks, unsure } = oddNames(new Map(Object.entries(users)));
+                    return [Object.fromEntries(marks), [...unsure]];
+                }""",
+                users,
+            )
+        judged = users.keys() - set(unsure)
+        assert {user: marks.get(user) for user in judged} == {
+            user: list(wanted[user]) if user in wanted else None for user in judged
+        }
+        assert len(judged) > len(users) / 3
 
 
 def credited(data: dict[str, Any]) -> dict[str, Any]:

@@ -307,13 +307,17 @@ def test_hashes_of_every_length_near_a_block_are_the_same(page: Any) -> None:
 WALKED = """async ([lines, node_id]) => {
     const { scanLines, scanPart } = await import("/assets/verifier/activity.js");
     const { bytesOf, hex } = await import("/assets/verifier/bytes.js");
+    const { valuesOf } = await import("/assets/verifier/columns.js");
     const { copyPayload, fieldOf, textEnd, textStart, walkLine } = await import("/assets/verifier/plainline.js");
     const { sha256 } = await import("/assets/verifier/sha256.js");
     const epoch = { node_id, scope_id: "default", period_end: "2027-01-01T00:00:00.000Z" };
     const field = fieldOf("payload_hash");
     const both = (data) => {
         const part = { name: "activity.jsonl", path: "activity.jsonl", data, torn: false };
-        const plain = (scan) => JSON.stringify({ ...scan, leaves: hex(scan.leaves), lines: [...scan.lines] });
+        const values = ([name, text], count) => [name, valuesOf(text, count)];
+        const fields = ({ columns, lines }) => Object.entries(columns).map((one) => values(one, lines.length));
+        const plain = (scan) =>
+            JSON.stringify({ ...scan, leaves: hex(scan.leaves), lines: [...scan.lines], columns: fields(scan) });
         return [plain(scanPart(part, epoch)), plain(scanLines(part, epoch, false))];
     };
     const found = lines.map((line) => {

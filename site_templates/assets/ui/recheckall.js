@@ -2,10 +2,12 @@
 // session; then what the list of contributors says of all of them together.
 import { Verifier } from "./client.js";
 import { button, counted, make, outside, Progress, table } from "./dom.js";
+import { orderOf } from "../verifier/personevents.js";
 import { number } from "../verifier/words.js";
 
 const MOST_WORKERS = 4;
 const BLOCK = 8; // epochs that a worker takes at a time, one after the other: each looks at the one before it
+const BEAT = 100; // milliseconds between two reports of progress, at least
 const MOST_SHOWN = 200; // lines of the table; all that differ are shown
 const keyOf = (base) => `ledger-recheck ${base}`;
 
@@ -49,6 +51,18 @@ async function spread(epochs, base, each, stop) {
   }));
 }
 
+/** What is published of everybody, beside the list of contributors: the files of each (not if `seals` is null), and marks of names. */
+async function everyoneOf(base, epochs, seals) {
+  const order = orderOf(epochs);
+  const sorted = seals && new Map([...seals].map(([user, own]) => [user, own.sort((a, b) => order.get(a.epoch) - order.get(b.epoch))]));
+  const verifier = new Verifier();
+  try {
+    return await verifier.ask("everyone", { base, seals: sorted });
+  } finally {
+    verifier.end();
+  }
+}
+
 /** The list of contributors against the sum of all epochs. */
 async function listsOf(base, people) {
   const answer = await fetch(new URL("contributors/index.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
@@ -87,7 +101,8 @@ function words({ epochs, lists }, total) {
   const bad = all.filter((one) => !one.ok).length;
   const events = all.reduce((sum, one) => sum + one.events, 0);
   const told = `${counted(number(all.length), "epoch")}${all.length < total ? ` of ${number(total)}` : ""} with ${counted(number(events), "event")} recomputed in this browser`;
-  const wrong = [bad ? `${counted(number(bad), "epoch")} DIFFER` : "", lists.length ? "the list of contributors is WRONG" : ""].filter(Boolean).join(", and ");
+  const listed = lists.some((text) => text.startsWith("contributors/index.json")) ? "the list of contributors is WRONG" : "what is published of people is WRONG";
+  const wrong = [bad ? `${counted(number(bad), "epoch")} DIFFER` : "", lists.length ? listed : ""].filter(Boolean).join(", and ");
   return wrong ? `${told}: ${wrong}.` : `${told}. Nothing differs.`;
 }
 
@@ -111,24 +126,34 @@ export function attachRecheckAll(element) {
     stop.now = false;
     const began = performance.now();
     const found = { at: new Date().toISOString(), epochs: {}, lists: [] };
-    const people = new Map();
+    const [people, sealed] = [new Map(), new Map()];
     try {
       const answer = await fetch(new URL("epochs.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
       if (!answer.ok) throw new Error(`epochs.json is answered with status ${answer.status}`);
       const { epochs } = await answer.json();
       start.after(stopping);
-      let done = 0;
-      await spread(epochs, base, ({ scope_id: scope, epoch_id: number }, { rows, ...one }) => {
+      let [done, shown, known] = [0, -BEAT, true];
+      await spread(epochs, base, ({ scope_id: scope, epoch_id: number }, { rows, seals = null, ...one }) => {
         found.epochs[`${scope}/${number}`] = one;
         for (const [user, credits] of rows) {
           const person = people.get(user) ?? { credits: 0n, epochs: 0 };
           people.set(user, { credits: person.credits + (one.state === "finalized" ? BigInt(credits) : 0n), epochs: person.epochs + 1 });
         }
+        known &&= seals !== null;
+        for (const [user, seal] of seals ?? []) {
+          if (!sealed.has(user)) sealed.set(user, []);
+          sealed.get(user).push({ ...seal, epoch: `${number},${scope}`, place: `${scope}/${number}` });
+        }
         done += 1;
+        if (performance.now() - shown < BEAT) return;
+        shown = performance.now();
         progress.show({ stage: "rechecking", done, total: epochs.length });
         progress.words.textContent = `${done} of ${epochs.length} epochs …`;
       }, stop);
-      if (!stop.now) found.lists = await listsOf(base, people);
+      if (!stop.now) {
+        progress.words.textContent = "what is published of each person …";
+        found.lists = [...(await listsOf(base, people)), ...(await everyoneOf(base, epochs, known ? sealed : null))];
+      }
       const order = new Map(epochs.map((one, index) => [`${one.scope_id}/${one.epoch_id}`, index]));
       found.epochs = Object.fromEntries(Object.entries(found.epochs).sort(([a], [b]) => order.get(a) - order.get(b)));
       keep(base, { ...found, total: epochs.length });

@@ -1,6 +1,6 @@
 // Later versions of a finalized epoch (specification, section 12): decisions go on where the version before ended, events,
 // weights and pool are the epoch's. Each is rechecked as the epoch was, and may give away nothing that was taken back.
-import { concat, EMPTY, sha256Hex } from "./bytes.js";
+import { concat, EMPTY, hashOf } from "./bytes.js";
 import { derive } from "./derive.js";
 import { EpochFiles } from "./files.js";
 import { accountKey, claimedSince } from "./identities.js";
@@ -52,7 +52,7 @@ export class Version extends EpochFiles {
 
   ownAwards() { return this.log(records.Award, "awards.jsonl"); }
 
-  superseded() { return this.before.statement && { ...this.before.statement, hash: sha256Hex(this.before.data("statement.json")) }; }
+  superseded() { return this.before.statement && { ...this.before.statement, hash: hashOf(this.before.data("statement.json")) }; }
 }
 
 /** Rechecks one version as its epoch was, and that it gives away nothing that was taken back. */

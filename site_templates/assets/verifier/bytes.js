@@ -52,6 +52,9 @@ export function isHex(bytes, data, from, to) {
 
 export const sha256Hex = (bytes) => hex(sha256(bytes));
 
+/** The same, of bytes that more than one rule asks about, hashed once. */
+export const hashOf = (bytes) => once(bytes, "sha256", () => sha256Hex(bytes));
+
 export function sameBytes(a, b) {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

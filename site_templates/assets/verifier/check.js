@@ -3,7 +3,7 @@
 // Findings have the shape and words of `ledger verify --json`, so that the two implementations can be held together.
 import { scanPart } from "./activity.js";
 import { amendedPath, checkVersion, Version } from "./amendments.js";
-import { sha256Hex } from "./bytes.js";
+import { hashOf } from "./bytes.js";
 import { lineSpans } from "./canonical.js";
 import { derive } from "./derive.js";
 import { Refusal } from "./errors.js";
@@ -154,10 +154,10 @@ export async function checkEpoch(loaded, progress = () => {}, scanParts = scanHe
     scope_id: loaded.scopeId,
     epoch_id: loaded.epochId,
     state: check.state,
-    statement_hash: found.statement && sha256Hex(check.data("statement.json")),
+    statement_hash: found.statement && hashOf(check.data("statement.json")),
     ok: checks.every(({ verdict }) => verdict !== "fail"),
     events: found.log?.count ?? 0,
-    amendments: found.versions.map(({ check: one, signers }) => ({ version: one.version, state: one.state, statement_hash: one.statement && sha256Hex(one.data("statement.json")), signers })),
+    amendments: found.versions.map(({ check: one, signers }) => ({ version: one.version, state: one.state, statement_hash: one.statement && hashOf(one.data("statement.json")), signers })),
     witnesses: found.witnesses.map(({ signer_wallet, tool, tool_version }) => ({ signer_wallet, tool, tool_version })),
     checks,
   };

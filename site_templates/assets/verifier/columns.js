@@ -1,9 +1,8 @@
 // Texts of many lines, gathered field by field as bytes: one text is made of a whole column, and none of each value.
-import { textOf } from "./bytes.js";
+import { passingBytes, textOf } from "./bytes.js";
 
 const END = 10; // between two values: no stored text holds a line end
 const BACKSLASH = 0x5c;
-const encoder = new TextEncoder();
 
 /** One field of many lines. While all values are the same, the first is kept and the others counted. */
 export class Column {
@@ -33,13 +32,8 @@ export class Column {
 
   /** A value that is a text already. */
   put(text) {
-    if (text === "" && this.#first === 0) {
-      this.#count += 1;
-      return;
-    }
-    this.#different();
-    this.#room(3 * text.length + 1);
-    this.#ended(this.#size + encoder.encodeInto(text, this.#bytes.subarray(this.#size)).written);
+    const bytes = passingBytes(text);
+    this.copy(bytes, 0, bytes.length);
   }
 
   /** All values as one text, which crosses from one worker to another at once; one value where all are the same. */

@@ -1,5 +1,5 @@
 // The figures of an epoch and the statement that they give, from its inputs alone.
-import { sha256Hex } from "./bytes.js";
+import { hashOf, sha256Hex } from "./bytes.js";
 import { lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { evaluate, eventOutcomes, foldCuration } from "./evaluate.js";
@@ -34,8 +34,8 @@ export function derive(check, epoch, log, statement, pin) {
     activityRoot: log.root,
     pool: [...standingComponents(pool).map((line) => BigInt(line.amount_credits)), ...projected.map((each) => each.amount)],
     awards,
-    hashes: Object.fromEntries(["awards", "collection", "curation", "cursors", "overrides", "pool"].map((name) => [`${name}_hash`, sha256Hex(check.joined(`${name}.jsonl`))])
-      .concat([["epoch_hash", sha256Hex(check.data("epoch.json"))]])),
+    hashes: Object.fromEntries(["awards", "collection", "curation", "cursors", "overrides", "pool"].map((name) => [`${name}_hash`, hashOf(check.joined(`${name}.jsonl`))])
+      .concat([["epoch_hash", hashOf(check.data("epoch.json"))]])),
     pins: { identities: bindings.pin, log: pinnedLog(check, statement?.log.size ?? null), receipts: pinnedReceipts(check, statement?.receipts.size ?? null) },
     previousHash: previousHash(check),
     version: check.version,
@@ -76,5 +76,5 @@ function previousHash(check) {
   if (epochId === 1 || data === null) return null;
   const path = `${folderOf(scopeId, epochId - 1)}/statement.json`;
   records.readSingle(records.Statement, data, path, { node_id: nodeId, scope_id: scopeId, epoch_id: epochId - 1 });
-  return sha256Hex(data);
+  return hashOf(data);
 }

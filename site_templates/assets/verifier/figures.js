@@ -7,7 +7,7 @@ import { IDENTITIES } from "./invariants.js";
 import { BY_HAND, standingComponents } from "./pool.js";
 import * as records from "./records.js";
 import { personOf } from "./approvers.js";
-import { sha256Hex } from "./bytes.js";
+import { once, sha256Hex } from "./bytes.js";
 import { POLICY_ACTOR } from "./spam.js";
 import { fileBytes, split } from "./statement.js";
 import { day, inputsWords, kindWords, number, share, short, STATES, units } from "./words.js";
@@ -25,7 +25,7 @@ const joined = (...parts) => parts.filter(Boolean).join(" ");
 export function shownNames(loaded, then) {
   let now = then;
   try {
-    now = namesOf(records.readLog(records.Binding, loaded.identities, IDENTITIES, { node_id: loaded.nodeId }));
+    now = once(loaded.identities, "names", () => namesOf(records.readLog(records.Binding, loaded.identities, IDENTITIES, { node_id: loaded.nodeId })));
   } catch { /* a line that the statement does not pin cannot be read: told elsewhere, and nobody was renamed */ }
   const shown = new Map(now);
   for (const [user, name] of then) if (now.get(user) !== name) shown.set(user, now.has(user) ? `${name}, now ${now.get(user)}` : name);
@@ -67,8 +67,7 @@ class Figures {
   titled({ id, title }) {
     const plain = [id, short(id)];
     if (title === "") return plain;
-    const full = `${short(title)} ${id}`;
-    return /^-?[0-9.]+$/.test(title) ? [full, ...plain] : [full];
+    return [`${short(title)} ${id}`];
   }
 
   all() {

@@ -168,7 +168,8 @@ export async function loadEpoch(read, scope, epochText, progress) {
     closed: await readClosed(readOf, receipts, epochId),
     previousStatement: await readOf(epochId - 1, "statement.json"),
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
-    siblings: siblings.map(({ epoch_id: number, state, files: listed }) => ({ number, state, amended: closedVersions(listed) })).sort((a, b) => a.number - b.number),
+    siblings: once(index, scope, () =>
+      siblings.map(({ epoch_id: number, state, files: listed }) => ({ number, state, amended: closedVersions(listed) })).sort((a, b) => a.number - b.number)),
     calendar: scopes.epoch ?? null,
     settings: scopes.scopes.find((one) => one.scope_id === scope) ?? null,
   };

@@ -53,14 +53,21 @@ class Event {
 
   get path() { return this.rows.path; }
 
-  get platform_login() {
-    const login = this.rows.of("platform_login")[this.row];
-    return login === NULL ? null : login;
+  #orNull(field) {
+    const value = this.rows.of(field)[this.row];
+    return value === NULL ? null : value;
   }
+
+  get platform_login() { return this.#orNull("platform_login"); }
+
+  /** The text that its source gave it as a title; null where it gave none. */
+  get stored_title() { return this.#orNull("title"); }
+
+  get title() { return this.stored_title ?? ""; }
 }
 const HOT = ["id", "source", "event_type", "platform_user_id", "quantity"];
 for (const field of COLUMNS)
-  if (!HOT.includes(field) && field !== "platform_login") Object.defineProperty(Event.prototype, field, { get() { return this.rows.of(field)[this.row]; } });
+  if (!HOT.includes(field) && !(field in Event.prototype)) Object.defineProperty(Event.prototype, field, { get() { return this.rows.of(field)[this.row]; } });
 
 /** The log as it grows by its scanned parts, which come in order. */
 export class ActivityLog {

@@ -1,11 +1,13 @@
 // The lists that are published beside the records, held against what the records give: allocations.json, outcomes.json,
-// verify.json, the epoch's own entry in epochs.json, and what the contributors' files say of this epoch.
+// verify.json, the epoch's own entry in epochs.json, what the contributors' files say of this epoch, and marks of names.
 //
 // `read(path)`: as in load.js. Each finding names the file, what in it is wrong, and both values. A list that is not
 // published is no finding but in `unseen`: then nothing was believed because of it.
 import { canonicalText } from "./canonical.js";
+import { hashOf, once, sha256Hex } from "./bytes.js";
+import { oddNameFindings } from "./everyone.js";
 import { shownNames } from "./figures.js";
-import { sha256Hex } from "./bytes.js";
+import { epochOfPerson, orderOf, personLines } from "./personevents.js";
 import { fileBytes } from "./statement.js";
 
 const MOST_PEOPLE = 60; // contributors' own files that are fetched for one epoch
@@ -30,7 +32,7 @@ export function peopleRows({ derived, versions }) {
   });
 }
 
-class Published {
+export class Published {
   constructor(read) {
     this.read = read;
     this.findings = [];
@@ -44,7 +46,7 @@ class Published {
       return null;
     }
     try {
-      return JSON.parse(new TextDecoder().decode(data));
+      return once(data, "json", () => JSON.parse(new TextDecoder().decode(data)));
     } catch {
       this.tell(path, "is no JSON", "JSON", "something else");
       return null;
@@ -57,7 +59,7 @@ class Published {
 
   /** Field by field; lists of objects are told apart by `key`, so that one changed row is named. */
   same(path, what, expected, actual, key = null) {
-    if (shown(expected) === shown(actual)) return;
+    if (JSON.stringify(expected) === JSON.stringify(actual) || shown(expected) === shown(actual)) return;
     const plain = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
     if (plain(expected) && plain(actual)) {
       for (const name of new Set([...Object.keys(expected), ...Object.keys(actual)])) this.same(path, what ? `${what}, ${name}` : name, expected[name], actual[name], key);
@@ -85,7 +87,9 @@ export async function publishedFindings(read, loaded, report, found, people = MO
 
   const allocations = await out.json(`${place}/allocations.json`);
   if (allocations !== null) {
-    const rows = bare.map((row) => ({ ...row, name: names.then.get(row.user_id) ?? row.user_id.slice(0, 8) }));
+    const called = (user) => names.then.get(user) ?? user.slice(0, 8);
+    const rows = bare.map(({ override_reason, proposed_units, share, share_credits, units, user_id, ...row }) =>
+      ({ ...row, name: called(user_id), override_reason, proposed_units, share, share_credits, units, user_id })); // in the order in which they are written
     const held = s.held.map((line) => ({ ...line }));
     const projected = derived.projected.map((each) => ({ amount_credits: String(each.amount), component_id: each.component, inputs: each.inputs, rule: each.rule }));
     const path = `${place}/allocations.json`;
@@ -122,12 +126,13 @@ export async function publishedFindings(read, loaded, report, found, people = MO
       if (verdict !== "not applicable" && verdict !== "not looked at") out.same(path, invariant, verdict, stated.get(invariant));
   }
 
-  const entry = (await out.json("epochs.json"))?.epochs?.find((one) => one.scope_id === scopeId && one.epoch_id === epochId);
+  const epochs = (await out.json("epochs.json"))?.epochs ?? [];
+  const entry = epochs.find((one) => one.scope_id === scopeId && one.epoch_id === epochId);
   if (entry && "pool_total_credits" in entry) {
     const due = {
       activity_count: s.activity_count, awards_total_credits: s.awards_total_credits, held_credits: sum(s.held), period_end: s.period_end, period_start: s.period_start,
       pool_total_credits: s.pool_total_credits, state: report.state, statement_hash: report.state === "open" ? null : sha256Hex(fileBytes(s)), undistributed_credits: s.undistributed_credits,
-      amendments: versions.map(({ check }) => ({ state: check.state, statement_hash: check.statement && sha256Hex(check.data("statement.json")), version: check.version })),
+      amendments: versions.map(({ check }) => ({ state: check.state, statement_hash: check.statement && hashOf(check.data("statement.json")), version: check.version })),
     };
     for (const [name, value] of Object.entries(due)) out.same("epochs.json", `epoch ${scopeId}/${epochId}, ${name}`, value, entry[name]);
   }
@@ -136,6 +141,8 @@ export async function publishedFindings(read, loaded, report, found, people = MO
   if (everyone !== null) {
     const listed = new Map((Array.isArray(everyone.contributors) ? everyone.contributors : []).map((one) => [one.user_id, one]));
     for (const { user_id: user } of bare) out.same("contributors/index.json", `name of user ${user}`, names.now.get(user) ?? user.slice(0, 8), listed.get(user)?.name);
+    const [lines, order] = people ? [personLines(loaded, derived), orderOf(epochs)] : [];
+    if (people) await oddNameFindings(out, names.now);
     await Promise.all(bare.slice(0, people).map(async (row) => {
       const path = `contributors/${row.user_id}.json`;
       const about = await out.json(path);
@@ -144,6 +151,7 @@ export async function publishedFindings(read, loaded, report, found, people = MO
       const { user_id: user, ...due } = row;
       out.same(path, "name", names.now.get(user) ?? user.slice(0, 8), about.name);
       out.same(path, `epoch ${scopeId}/${epochId}`, { ...due, epoch_id: epochId, period_start: s.period_start, scope_id: scopeId, state: report.state }, mine);
+      await epochOfPerson(out, user, about, lines.get(user) ?? [], `${epochId},${scopeId}`, order);
     }));
   }
   return { findings: out.findings, unseen: [...new Set(out.unseen)].sort() };

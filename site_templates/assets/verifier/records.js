@@ -1,7 +1,7 @@
 // Every record of a node's files: which fields it has, what they may hold, and what must fit together.
 //
 // A record type lists its fields in the order in which they are judged; `read` tells the first thing that is wrong.
-import { bytesOf, sha256Hex } from "./bytes.js";
+import { bytesOf, once, sha256Hex } from "./bytes.js";
 import { decode, encode, isTorn, readObjects } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { receiptText } from "./signatures.js";
@@ -340,11 +340,11 @@ export function readLog(recordType, data, path, place, limit = Infinity) {
   return found;
 }
 
-/** The one record of a `.json` file. */
+/** The one record of a `.json` file. The same bytes are read once: those of an epoch are looked at for the epoch after it, too. */
 export function readSingle(recordType, data, path, place) {
   try {
     if (isTorn(data) || data.length === 0) throw new Refusal("file has no line end (torn write?)");
-    return checkPlace(read(recordType, decode(data.subarray(0, data.length - 1), Infinity)), place);
+    return checkPlace(once(data, recordType, () => read(recordType, decode(data.subarray(0, data.length - 1), Infinity))), place);
   } catch (error) {
     throw error instanceof Refusal ? error.at(path, 1) : error;
   }

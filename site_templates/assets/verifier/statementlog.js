@@ -25,19 +25,20 @@ export function* logFindings(path, lines, final) {
   const [last, seen] = [new Map(), new Set()];
   for (const line of lines) {
     if (!LOOKED_AT.includes(line.kind)) continue; // no file of these kinds is looked at here
-    const found = there.get(keyOf(line));
+    const key = keyOf(line);
+    const found = there.get(key);
     if (found === undefined) {
-      yield ["names what is not final here", path, line.seq, null, keyOf(line)];
+      yield ["names what is not final here", path, line.seq, null, key];
       continue;
     }
     const { place, one } = found;
     if (one.hash !== null && one.hash !== line.hash) yield [`is not the hash of ${line.ref}`, path, line.seq, one.hash, line.hash];
-    if (seen.has(keyOf(line))) yield ["names this a second time", path, line.seq, "once", line.ref];
+    if (seen.has(key)) yield ["names this a second time", path, line.seq, "once", line.ref];
     else if (line.kind !== "amendment" && place < (last.get(line.kind) ?? 0)) yield ["stands after what followed it", path, line.seq, null, line.ref];
     if (one.pinned !== null && !seen.has(`approvers ${one.pinned}`))
       yield ["stands before the approver set that signed it", path, line.seq, one.pinned, line.ref];
     last.set(line.kind, Math.max(place, last.get(line.kind) ?? 0));
-    seen.add(keyOf(line));
+    seen.add(key);
   }
   for (const one of final) if (!seen.has(keyOf(one))) yield ["is final and stands in no line of the statement log", one.ref, null, path, "no line"];
 }

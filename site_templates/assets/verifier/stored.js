@@ -1,6 +1,6 @@
 // What is stored held to what the records give: statement, allocations, checksums, signatures and attestations.
 import { personOf, pinFindings } from "./approvers.js";
-import { bytesOf, concat, sameBytes, sha256Hex } from "./bytes.js";
+import { bytesOf, concat, hashOf, sameBytes, sha256Hex } from "./bytes.js";
 import { lineSpans } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { shown } from "./files.js";
@@ -60,14 +60,14 @@ function sameFile(check, name, wanted) {
 function closedFindings(check, steps, statement) {
   const rule = "EPOCH_FINALIZE_IDEMPOTENT";
   const pinned = steps.find((step) => step.statement_hash)?.statement_hash ?? null;
-  check.differ(rule, "statement hash that was closed", "statement.json", pinned, statement && sha256Hex(check.data("statement.json")));
+  check.differ(rule, "statement hash that was closed", "statement.json", pinned, statement && hashOf(check.data("statement.json")));
   const list = "sha256sums.txt";
   if (!check.has(list)) {
     check.differ(rule, "file", list, "a file", "none", null);
     return;
   }
   const covered = check.names().filter((name) => check.isKnown(name) && !isShard(name) && !isLater(name) && name !== list).sort();
-  const now = new Map(covered.map((name) => [name, sha256Hex(check.data(name))]));
+  const now = new Map(covered.map((name) => [name, hashOf(check.data(name))]));
   const found = covered.map((name) => `${now.get(name)}  ${name}\n`).join("");
   const stored = new TextDecoder("utf-8", { ignoreBOM: true }).decode(check.data(list));
   const lines = stored.split("\n").filter((line) => line.includes("  "));
@@ -76,13 +76,13 @@ function closedFindings(check, steps, statement) {
     const known = check.isKnown(name) ? name : list;
     check.differ(rule, `${known} changed after finalize`, known, then.get(name) ?? "no file", now.get(name) ?? "no file", null);
   }
-  check.differ(rule, "list of checksums", list, sha256Hex(bytesOf(found)), sha256Hex(check.data(list)), null);
+  check.differ(rule, "list of checksums", list, sha256Hex(bytesOf(found)), hashOf(check.data(list)), null);
 }
 
 /** Recovers every signer of this statement; gives the approvers among them. */
 function signatures(check, statement, pin) {
   check.differ("APPROVERS_PINNED_AT_REVIEW", "approver set", "statement.json", pin.approver_set_hash, statement.approver_set_hash);
-  const hash = sha256Hex(check.data("statement.json"));
+  const hash = hashOf(check.data("statement.json"));
   const text = signedText(statement, hash);
   const signers = new Set();
   const people = new Set();
@@ -121,7 +121,7 @@ function signatureFindings(check, number, line, text, pin) {
 /** Recovers everyone who attested the finalized statement; gives the lines that hold. */
 function attestations(check, statement) {
   const [rule, name] = ["ATTESTATION_VALID", "attestations.jsonl"];
-  const hash = statement && sha256Hex(check.data("statement.json"));
+  const hash = statement && hashOf(check.data("statement.json"));
   const seen = new Set();
   return check.attempt(() => check.log(records.Attestation, name), []).filter((line, index) => {
     const wrong = (message, expected = null, actual = null) => check.add(rule, message, name, index + 1, expected, actual);

@@ -1,13 +1,18 @@
 // The verifier in a module worker, so that the page never freezes. Reads published files of the page's own origin only.
 //
-// In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne" or "prepare" (then "try" and "events"), see ACTS.
+// In:  {id, act, base, scope, epoch, …}; act is "recheck", "recheckOne" (many times, then "everyone") or "prepare" (then "try" and "events"), see ACTS.
 // Out: {id, progress: {stage, done, total}} while it works, then {id, result} or {id, error}.
 import { progress as progressOf, setHash } from "./approvers.js";
 import { checkEpoch } from "./check.js";
 import { Refusal } from "./errors.js";
 import { pageFigures, shownNames } from "./figures.js";
+import { oddNameFindings, personFindings } from "./everyone.js";
+import { namesOf } from "./identities.js";
+import { IDENTITIES } from "./invariants.js";
 import { loadEpoch } from "./load.js";
-import { peopleRows, publishedFindings } from "./published.js";
+import { personLines, sealOf } from "./personevents.js";
+import { Published, peopleRows, publishedFindings } from "./published.js";
+import { Binding, readLog } from "./records.js";
 import { Scanners } from "./scanners.js";
 import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
@@ -79,7 +84,20 @@ const ACTS = {
     const failed = report.checks.filter(({ verdict }) => verdict === "fail").map(({ invariant, findings: [one] }) => `${invariant} (${one.path}: ${one.message})`);
     const wrong = [...failed, ...findings.map(({ path, what }) => `${path}, ${what}`)].slice(0, 10);
     const rows = found.derived ? peopleRows(found).map((row) => [row.user_id, row.corrected_credits ?? row.amount_credits]) : [];
-    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows };
+    const seals = found.derived && [...personLines(loaded, found.derived)].map(([user, lines]) => [user, sealOf(lines)]);
+    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows, seals };
+  },
+  /**
+   * After all of them: what is published of everybody, held to what the epochs gave; each place that differs, in words.
+   * `seals`: null where an epoch could not be recomputed, so that nobody's lines are known.
+   */
+  async everyone({ base, seals }) {
+    const out = new Published(sharing(base));
+    const node = (await out.json("epochs.json"))?.node_id;
+    const bindings = await out.read("identities.jsonl");
+    if (bindings) await oddNameFindings(out, namesOf(readLog(Binding, bindings, IDENTITIES, { node_id: node })));
+    if (seals !== null) await personFindings(out, seals);
+    return out.findings.map(({ path, what, expected, actual }) => `${path}, ${what}: it says ${actual}, the epochs give ${expected}`);
   },
   async prepare(asked, progress) {
     const { report, found, loaded, settings } = await check(asked, progress);
