@@ -31,7 +31,11 @@ def posted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         code = draft(session, "default", wish).code
         rows = (root / "work.csv").read_text("utf-8")
         more = f"p1,2026-01-13T10:00:00Z,community,{{who}},x,https://example.org/p{{n}},{code}\n"
-        rows += more.format(who="alice", n=1) + more.format(who="bob", n=2).replace("p1,", "p2,", 1)
+        rows += (
+            more.format(who="bob", n=1).replace("p1,", "p0,", 1)
+            + more.format(who="alice", n=1)
+            + more.format(who="bob", n=2).replace("p1,", "p2,", 1)
+        )
         (root / "work.csv").write_text(rows, "utf-8")
         collect(session)
         with pytest.raises(SignatureError, match="is not user"):
@@ -67,6 +71,12 @@ def test_a_post_of_an_account_of_the_person_bears_its_instruction(root: Path) ->
     with at(root, "2026-01-14T01:00:00Z", "ann") as session:
         line = sign_plan(session, "default", None, signature(plan(session, "default", EURO).plan.signed_text, "ann"))
     assert line.added
+
+
+def test_a_link_that_others_events_have_too_bears_it(root: Path) -> None:
+    forge(root, proof={"event": "https://example.org/p1", "kind": "post"})
+    assert found(root, "2026-01-14T00:00:00Z") == []
+    assert planned(root, "2026-01-14T00:00:00Z") == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ hand holds it, and once the epochs of that time are final it must be there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError, StateError
@@ -33,10 +33,10 @@ def post_findings(node: Node, as_finding: Callable[[LedgerError], Finding]) -> I
         if posted:
             events, bindings, final = _events(node, posted), node.bindings(), _final_until(node)
             for line in posted:
-                event = events.get(str(line.proof["event"]))
-                if event is None and line.at >= final:
+                named = events.get(str(line.proof["event"]), [])
+                if not named and line.at >= final:
                     continue  # its epoch may be in progress on a branch
-                problem = _problem(line, event, bindings)
+                problem = _problem(line, named, bindings)
                 if problem:
                     yield Finding(BOUND, problem, INSTRUCTIONS, line.seq)
     except LedgerError as error:
@@ -49,12 +49,12 @@ def require_posts(session: Session, size: int) -> None:
     posted = _posted(on_disk(node.root, node.node_id).instructions()[:size])
     if not posted:
         return
-    events = dict(_events(node, posted))
+    events = _events(node, posted)
     if len(events) < len({line.proof["event"] for line in posted}):
         with everywhere(session) as wide:
             events |= _events(wide.node, posted)
     for line in posted:
-        problem = _problem(line, events.get(str(line.proof["event"])), node.bindings())
+        problem = _problem(line, events.get(str(line.proof["event"]), []), node.bindings())
         if problem:
             raise StateError(
                 problem,
@@ -70,19 +70,20 @@ def _posted(lines: Sequence[Instruction]) -> list[Instruction]:
     return [line for line in lines if line.proof.get("kind") == "post"]
 
 
-def _problem(line: Instruction, event: ActivityEvent | None, bindings: Sequence[Binding]) -> str | None:
-    """Why a post does not bear its instruction; None where it does, as far as the record tells.
+def _problem(line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[Binding]) -> str | None:
+    """Why a post does not bear its instruction; None where one of the events `named` does, as far as the record tells.
 
-    A text of which the record has a keyed hash only is its account's word; whether it was the code, the secret tells.
+    Several events may have one link. A text of which the record has a keyed hash only is its account's word; whether it
+    was the code, the secret tells.
     """
-    if event is None:
+    if not named:
         return f"rests on event {str(line.proof['event'])[:200]}, which no epoch here holds"
     owners = resolve_accounts([each for each in bindings if each.at <= line.at])
-    if owners.get((event.source, event.platform_user_id)) != line.user_id:
-        return f"rests on event {event.id}, which is not by an account of this person"
-    keyed = "text_hmac" in event.metadata
-    if not keyed and not event_says(event, line.code, None):
-        return f"rests on event {event.id}, which does not say {line.code}"
+    mine = [event for event in named if owners.get((event.source, event.platform_user_id)) == line.user_id]
+    if not mine:
+        return f"rests on event {named[0].id}, which is not by an account of this person"
+    if not any("text_hmac" in event.metadata or event_says(event, line.code, None) for event in mine):
+        return f"rests on event {mine[0].id}, which does not say {line.code}"
     return None
 
 
@@ -95,15 +96,15 @@ def _final_until(node: Node) -> str:
     return min(ends, default="")
 
 
-def _events(node: Node, posted: Collection[Instruction]) -> Mapping[str, ActivityEvent]:
+def _events(node: Node, posted: Collection[Instruction]) -> dict[str, list[ActivityEvent]]:
     """The events that these instructions name, by id or link: one pass over the logs, by the look of their lines."""
     wanted = {str(line.proof["event"]) for line in posted}
     marks = {b'"%b":%b' % (name, encode(word)): word for word in wanted for name in (b"artifact_url", b"id")}
-    found: dict[str, ActivityEvent] = {}
+    found: dict[str, list[ActivityEvent]] = {}
     for scope in node.scopes:
         for folder in node.epochs(scope):
             if any(mark in shard.read_bytes() for shard in folder.shards() for mark in marks):
                 for _, _, event in folder.events():
                     for word in wanted & {event.id, event.artifact_url}:
-                        found.setdefault(word, event)
+                        found.setdefault(word, []).append(event)
     return found
