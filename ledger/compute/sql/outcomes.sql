@@ -29,4 +29,5 @@ LEFT JOIN accounts
     AND accounts.platform_user_id = events.platform_user_id
     AND accounts.first <= places.size
     AND accounts.until > places.size
+    AND decisions.user_id IS NULL
 LEFT JOIN policy ON policy.epoch = events.epoch AND policy.kind = events.source || ':' || events.event_type
