@@ -131,8 +131,8 @@ class FileSource:
 
     def present(self, ids: Collection[str]) -> Collection[str]:
         """Those of the events whose row still stands in the file."""
-        table = self._read()
-        return {each for each in ids if each.split("#")[0].split(":", 2)[2] in table.ids}
+        there = self._read().ids
+        return {each for each in ids if each.split("#")[0].split(":", 2)[2] in there}
 
     def standing(self) -> Collection[str]:
         """The ids of all rows that stand in the file."""

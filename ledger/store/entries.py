@@ -17,10 +17,13 @@ from ledger.store.paylayout import pay_kind
 
 def entries(folder: Path) -> dict[str, bool]:
     """The names of everything in a folder, and whether it is a folder itself; nothing where there is none."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as found:
+            return {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+    except OSError:
+        if folder.is_dir():
+            raise
         return {}
-    with os.scandir(folder) as found:
-        return {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
 
 
 def check_tree(root: Path) -> None:

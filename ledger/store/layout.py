@@ -139,7 +139,8 @@ def log_shards(names: Iterable[str]) -> list[str]:
     Raises FormatError where a number before one is missing: what lies behind a gap would be in the folder, but in no
     hash. (None of them may be empty either: `EpochFolder.log_shards`, who knows their sizes.)
     """
-    found = sorted((number, name) for name in names if (number := shard_number(name)) is not None)
+    likely = (name for name in names if name.startswith("activity"))
+    found = sorted((number, name) for name in likely if (number := shard_number(name)) is not None)
     for expected, (number, name) in enumerate(found, start=1):
         if number != expected:
             message = f"{shard_name(expected)} is missing before it"
