@@ -84,6 +84,22 @@ def usable(browser: Any, address: str) -> float:
     return seconds
 
 
+def reuse(bench: Bench) -> Iterator[Row]:
+    """`ledger site build --reuse` of ten years: nothing changed, and one week more, beside a build from nothing."""
+    before, after, out = (bench.scratch / f"reuse{end}" for end in ("", "-week", "-site"))
+    write_finished(before, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS)
+    write_finished(after, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS + 1)
+    build = ("-m", "ledger", "site", "build", "--out", str(out), "--node")
+    nothing = python(*build, str(before))
+    same = python(*build, str(before), "--reuse", str(out))
+    week = python(*build, str(after), "--reuse", str(out))
+    name = f"site of {SMALL_EPOCHS} epochs x {SMALL_EVENTS} events"
+    yield Row(f"{name} from nothing", nothing.seconds, "s")
+    yield Row(f"{name} from nothing, processor time", nothing.cpu, "s")
+    yield Row("the same with --reuse, nothing changed, over from nothing, processor time", same.cpu / nothing.cpu, "×")
+    yield Row("the same with --reuse, one week more, over from nothing, processor time", week.cpu / nothing.cpu, "×")
+
+
 def recheck_all(bench: Bench) -> Iterator[Row]:
     """*Recheck everything* of ten years in a browser."""
     write = functools.partial(write_finished, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS)
@@ -154,4 +170,4 @@ class _Compressed(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-PAGES = (lighthouse, crowd, recheck_all)
+PAGES = (lighthouse, crowd, recheck_all, reuse)

@@ -6,6 +6,7 @@ Joins the engine's sums with the rules of core (payout, statement). Reads only; 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from ledger.compute.budget import projected_rules
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.approvers import Chain
 from ledger.core.config import ScopeSettings
-from ledger.core.errors import FormatError
+from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Evaluation
 from ledger.core.lifecycle import Pin, pin_to
 from ledger.core.nextset import named_by
@@ -25,6 +26,7 @@ from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.values import Hash
 from ledger.store import layout
 from ledger.store.node import EpochFolder, Node
+from ledger.store.once import FolderOnce
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,21 @@ def derive(
         )
     )
     return Derived(folder, epoch, loaded, evaluation, pool, projected, awards, tuple(bindings), statement)
+
+
+def derive_again(engine: Loads, node: Node, folder: FolderOnce, pin: Pin | None = None) -> Derived | None:
+    """The epoch computed over the pins that its statement seems to have, where that gives the stored bytes.
+
+    Then that statement is the stored one, and its lines need not be read. Else nothing, and nothing is said.
+    """
+    with suppress(LedgerError):
+        stored = folder.read("statement.json")
+        pinned = peek(stored)
+        derived = derive(engine, node, folder, stated=pinned, pin=pin) if pinned else None
+        if derived is not None and derived.statement.file_bytes() == stored:
+            folder.prove(derived.statement)
+            return derived
+    return None
 
 
 def provisional_pin(chain: Chain, scope: ScopeSettings) -> Pin:

@@ -6,14 +6,13 @@ Reads only. A check that cannot apply yet says so; it never counts as passed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal, TypeVar
 
 from ledger.compute.amending import double_pay
 from ledger.compute.budget import computed_rules
-from ledger.compute.derive import Derived, Loads, Pinned, derive, peek
+from ledger.compute.derive import Derived, Loads, Pinned, derive, derive_again
 from ledger.compute.loaded import LoadedEpoch
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import encode, sha256_hex
@@ -168,20 +167,8 @@ class EpochCheck:
                 self._add(Finding("WRITES_VIA_WORKFLOW", message, path))
 
     def _same(self, pin: Pin | None) -> Derived | None:
-        """The epoch recomputed over the pins that its statement seems to have, where that gives the stored bytes.
-
-        Then that statement is the stored one, and its lines need not be read. Else nothing, and nothing is said.
-        """
-        if not isinstance(self.folder, FolderOnce):
-            return None
-        with suppress(LedgerError):
-            stored = self.folder.read("statement.json")
-            pinned = peek(stored)
-            derived = self._derive(pinned, pin) if pinned else None
-            if derived is not None and derived.statement.file_bytes() == stored:
-                self.folder.prove(derived.statement)
-                return derived
-        return None
+        """The epoch recomputed where that gives its stored statement; else nothing, and nothing is said."""
+        return derive_again(self.ahead, self.node, self.folder, pin) if isinstance(self.folder, FolderOnce) else None
 
     def _derive(self, statement: Pinned | None, pin: Pin | None) -> Derived:
         return derive(self.ahead, self.node, self.folder, stated=statement, pin=pin)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead
-from ledger.compute.derive import Derived, derive
+from ledger.compute.derive import Derived, derive, derive_again
 from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
 from ledger.compute.processes import helpers, processes
@@ -97,7 +97,8 @@ class Computer:
         ahead = Ahead(self._engine, self._node, folders)
         last: tuple[Derived, list[EventOutcome]] | None = None
         for folder in folders:
-            derived = derive(ahead, self._node, folder, stated=folder.statement())
+            derived = derive_again(ahead, self._node, folder) if isinstance(folder, FolderOnce) else None
+            derived = derived or derive(ahead, self._node, folder, stated=folder.statement())
             outcomes = list(derived.loaded.outcomes())
             found = self._epoch(folder, derived, outcomes)
             if found.row.state == "finalized":

@@ -30,7 +30,7 @@ from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.people import NOBODY, Everybody, Person
 from ledger.site.timeline import percent
-from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
+from ledger.site.views import MOST_LATE, MOST_LINES, MOST_ROWS, EpochPage
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
 from ledger.site.words import MONEY, number, share, units
@@ -170,8 +170,9 @@ def _thawed(data: bytes) -> Any:
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:
-    """Keep an epoch's view in a file: ten years of a large node are too many for the memory."""
-    view.write_bytes(frozen(replace(page, names={}, commit=None)))
+    """Keep what an epoch's page renders in a file: ten years of a large node are too many for the memory."""
+    people = page.people[: max(MOST_ROWS, MOST_EMBEDDED)]
+    view.write_bytes(frozen(replace(page, names={}, commit=None, people=people)))
 
 
 _mine: Renderer | None = None

@@ -140,6 +140,7 @@ class EpochPage:
     state: str
     statement: Statement
     people: tuple[PersonLine, ...]
+    people_count: int
     left_out: tuple[LeftOut, ...]
     others: tuple[EventLine, ...]
     total_units: str
@@ -382,6 +383,7 @@ def epoch_page(
         state=folder.state(),
         statement=statement,
         people=tuple(people),
+        people_count=len(people),
         left_out=tuple(left_out),
         others=tuple(others),
         total_units=units(total),
