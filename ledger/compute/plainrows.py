@@ -109,8 +109,9 @@ def plain_rows(
         return None
     engine.execute("CREATE OR REPLACE TABLE plain_cells (row VARCHAR)", {}).fetchall()
     try:
+        insert = "INSERT INTO plain_cells SELECT unnest(string_split($block, chr(10)))"
         for block in blocks:
-            engine.execute("INSERT INTO plain_cells SELECT unnest(string_split($block, chr(10)))", {"block": block})
+            engine.execute(insert, {"block": block}).fetchall()
         return PlainRows(engine, begins) if _judge(engine, begins, start, values) else None
     except (LedgerError, OddError):
         return None  # who reads row by row finds the same, and tells the line
