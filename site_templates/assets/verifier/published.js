@@ -85,7 +85,8 @@ export async function publishedFindings(read, loaded, report, found, people = MO
   const names = shownNames(loaded, derived.names);
   const bare = peopleRows(found);
 
-  const allocations = await out.json(`${place}/allocations.json`);
+  const paths = [...["allocations", "outcomes", "verify"].map((name) => `${place}/${name}.json`), "epochs.json", "contributors/index.json"];
+  const [allocations, outcomes, verdicts, index, everyone] = await Promise.all(paths.map((path) => out.json(path)));
   if (allocations !== null) {
     const called = (user) => names.then.get(user) ?? user.slice(0, 8);
     const rows = bare.map(({ override_reason, proposed_units, share, share_credits, units, user_id, ...row }) =>
@@ -100,7 +101,6 @@ export async function publishedFindings(read, loaded, report, found, people = MO
   }
 
   const shards = [...new Set(derived.outcomes.map(({ event }) => event.shard))];
-  const outcomes = await out.json(`${place}/outcomes.json`);
   if (outcomes !== null) {
     const [users, unresolved] = [{}, []];
     for (const { event, user, units, weightSource, included } of derived.outcomes) {
@@ -116,7 +116,6 @@ export async function publishedFindings(read, loaded, report, found, people = MO
     for (const user of new Set([...Object.keys(users), ...Object.keys(outcomes.users ?? {})])) out.same(path, `events of user ${user} (${names.called(user)})`, users[user], outcomes.users?.[user]);
   }
 
-  const verdicts = await out.json(`${place}/verify.json`);
   if (verdicts !== null && Array.isArray(verdicts.checks)) {
     const path = `${place}/verify.json`;
     out.same(path, "state", report.state, verdicts.state);
@@ -126,7 +125,7 @@ export async function publishedFindings(read, loaded, report, found, people = MO
       if (verdict !== "not applicable" && verdict !== "not looked at") out.same(path, invariant, verdict, stated.get(invariant));
   }
 
-  const epochs = (await out.json("epochs.json"))?.epochs ?? [];
+  const epochs = index?.epochs ?? [];
   const entry = epochs.find((one) => one.scope_id === scopeId && one.epoch_id === epochId);
   if (entry && "pool_total_credits" in entry) {
     const due = {
@@ -137,7 +136,6 @@ export async function publishedFindings(read, loaded, report, found, people = MO
     for (const [name, value] of Object.entries(due)) out.same("epochs.json", `epoch ${scopeId}/${epochId}, ${name}`, value, entry[name]);
   }
 
-  const everyone = await out.json("contributors/index.json");
   if (everyone !== null) {
     const listed = new Map((Array.isArray(everyone.contributors) ? everyone.contributors : []).map((one) => [one.user_id, one]));
     for (const { user_id: user } of bare) out.same("contributors/index.json", `name of user ${user}`, names.now.get(user) ?? user.slice(0, 8), listed.get(user)?.name);
