@@ -6,9 +6,8 @@ Reads only. A check that cannot apply yet says so; it never counts as passed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import Literal, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from ledger.compute.amending import double_pay
 from ledger.compute.budget import computed_rules
@@ -21,7 +20,6 @@ from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.findings import Findings
 from ledger.core.identity import known_users
-from ledger.core.invariants import INVARIANTS
 from ledger.core.lifecycle import Pin, pin_findings
 from ledger.core.pool import BY_HAND, Computed, component_key, standing_components
 from ledger.core.records.epoch import Transition
@@ -30,6 +28,7 @@ from ledger.core.signing import recover_signer, signed_text
 from ledger.flows.checksums import checksums
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
+from ledger.flows.verdicts import STATEMENT_RULES, EpochReport, as_finding, verdicts
 from ledger.store import layout
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.files import read_file
@@ -37,66 +36,11 @@ from ledger.store.node import EpochFolder
 from ledger.store.once import FolderOnce
 
 T = TypeVar("T")
-Verdict = Literal["pass", "fail", "not yet"]
-
-RULE_OF_FILE = {
-    "epoch.json": "WEIGHTS_INTEGER_ONLY",
-    "curation.jsonl": "CURATION_FREEZE_ON_FINALIZE",
-    "overrides.jsonl": "CURATION_FREEZE_ON_FINALIZE",
-    "awards.jsonl": "CURATION_FREEZE_ON_FINALIZE",
-    "objections.jsonl": "CURATION_FREEZE_ON_FINALIZE",
-    "pool.jsonl": "POOL_IMMUTABLE",
-    "transitions.jsonl": "EPOCH_THREE_PHASE",
-    "signatures.jsonl": "SIGNATURE_SCOPE_BOUND",
-    "cursors.jsonl": "CURSOR_STATE_PERSISTED",
-    "collection.jsonl": "CURSOR_STATE_PERSISTED",
-    "allocations.jsonl": "PAYOUT_DETERMINISTIC",
-    "statement.json": "PAYOUT_DETERMINISTIC",
-    "identities.jsonl": "IDENTITY_BEST_EFFORT",
-    "attestations.jsonl": "ATTESTATION_VALID",
-    "receipts.jsonl": "RECEIPT_SIGNED",
-    "reason.json": "AMENDMENT_CHAIN",
-}
-"""The invariant that a file which cannot be read breaks, where the error names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant's verdict for one epoch, with everything that speaks against it."""
-
-    invariant: str
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """One epoch's verdicts, one for each invariant, in the specification's order."""
-
-    scope_id: str
-    epoch_id: int
-    state: str
-    statement_hash: str | None
-    checks: tuple[Check, ...]
-    version: int = 1
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed."""
-        return all(check.verdict != "fail" for check in self.checks)
 
 
 def _told(value: object) -> str:
     """A value as the files write it: text as it is, anything composite as canonical JSON."""
     return value if isinstance(value, str) else encode(value).decode() if value is not None else "null"
-
-
-def as_finding(error: LedgerError) -> Finding:
-    """A refused file or line as a finding, under the invariant that the error names or its file stands for."""
-    name = (error.path or "").rpartition("/")[2]
-    default = "PROVENANCE_REQUIRED" if layout.shard_number(name) else "WRITES_VIA_WORKFLOW"
-    rule = error.rule if error.rule in INVARIANTS else RULE_OF_FILE.get(name, default)
-    return Finding(rule, error.message, error.path or "", error.line)
 
 
 def _digests(text: str) -> dict[str, str]:
@@ -151,7 +95,9 @@ class EpochCheck:
         for finding in self._lines(lambda: list(self.receipts.epoch_findings(folder, none=self.lacks_receipts))):
             self._add(finding)
         hash_ = statement.statement_hash if statement else None
-        return EpochReport(folder.scope_id, folder.epoch_id, self.state, hash_, self._checks(), folder.version)
+        return EpochReport(
+            folder.scope_id, folder.epoch_id, self.state, hash_, verdicts(self.state, self.findings), folder.version
+        )
 
     def _line_ends(self) -> None:
         """A checkout that altered line ends is told as such, before everything that follows from it."""
@@ -446,76 +392,3 @@ class EpochCheck:
                     line.signer_wallet,
                 )
             )
-
-    def _checks(self) -> tuple[Check, ...]:
-        against: dict[str, list[Finding]] = {}
-        for finding in self.findings:
-            against.setdefault(finding.rule, []).append(finding)
-        clean = _clean(self.state)
-        if not against:
-            return clean
-        return tuple(
-            Check(each.invariant, "fail", tuple(against[each.invariant])) if each.invariant in against else each
-            for each in clean
-        )
-
-
-@cache
-def _clean(state: str) -> tuple[Check, ...]:
-    """The verdicts on an epoch against which nothing speaks."""
-    waiting = NOT_YET.get(state, ())
-    return tuple(Check(name, "not yet" if name in waiting else "pass", ()) for name in INVARIANTS)
-
-
-STATEMENT_RULES = {
-    "activity_root": ("ACTIVITY_APPEND_ONLY", "activity.jsonl"),
-    "activity_count": ("ACTIVITY_APPEND_ONLY", "activity.jsonl"),
-    "curation_hash": ("CURATION_FREEZE_ON_FINALIZE", "curation.jsonl"),
-    "overrides_hash": ("CURATION_FREEZE_ON_FINALIZE", "overrides.jsonl"),
-    "awards_hash": ("CURATION_FREEZE_ON_FINALIZE", "awards.jsonl"),
-    "collection_hash": ("CURSOR_STATE_PERSISTED", "collection.jsonl"),
-    "cursors_hash": ("CURSOR_STATE_PERSISTED", "cursors.jsonl"),
-    "epoch_hash": ("WEIGHTS_INTEGER_ONLY", "epoch.json"),
-    "pool_hash": ("POOL_IMMUTABLE", "pool.jsonl"),
-    "pool_total_credits": ("POOL_REPRODUCIBLE", "statement.json"),
-    "identities": ("IDENTITY_BEST_EFFORT", layout.IDENTITIES),
-    "receipts": ("RECEIPT_SIGNED", layout.RECEIPTS),
-    "unresolved_count": ("IDENTITY_BEST_EFFORT", "statement.json"),
-    "approver_set_hash": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
-    "approvers_seq": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
-    "threshold": ("APPROVERS_PINNED_AT_REVIEW", "statement.json"),
-    "log": ("STATEMENT_LOGGED", "statement.json"),
-    "weight_config_hash": ("WEIGHTS_INTEGER_ONLY", "epoch.json"),
-}
-"""Which invariant a field of the statement stands for, and which file differs then; others: PAYOUT_DETERMINISTIC."""
-
-NOT_YET = {
-    "open": frozenset(
-        {
-            "ADMIN_FINALIZES_ONCE",
-            "APPROVERS_CHAINED",
-            "APPROVERS_PER_SCOPE",
-            "APPROVERS_PINNED_AT_REVIEW",
-            "ATTESTATION_VALID",
-            "CURATION_FREEZE_ON_FINALIZE",
-            "EPOCH_FINALIZE_IDEMPOTENT",
-            "INGESTION_CLOSED_ON_REVIEW",
-            "PAYOUT_DETERMINISTIC",
-            "POOL_REQUIRES_BASE",
-            "SIGNATURE_SCOPE_BOUND",
-            "STATEMENT_LOGGED",
-        }
-    ),
-    "review": frozenset(
-        {
-            "ADMIN_FINALIZES_ONCE",
-            "APPROVERS_CHAINED",
-            "APPROVERS_PER_SCOPE",
-            "ATTESTATION_VALID",
-            "CURATION_FREEZE_ON_FINALIZE",
-            "EPOCH_FINALIZE_IDEMPOTENT",
-            "POOL_REQUIRES_BASE",
-        }
-    ),
-}
-"""Invariants that an epoch in this state cannot meet yet; they are told apart from those that hold."""

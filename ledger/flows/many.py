@@ -23,9 +23,9 @@ from ledger.core.place import Place
 from ledger.core.values import Timestamp, UserId
 from ledger.engines.port import Engine, EngineError, body
 from ledger.engines.recompute import Figures, recompute
-from ledger.flows.epochcheck import as_finding
 from ledger.flows.second import Asked
 from ledger.flows.session import open_session
+from ledger.flows.verdicts import as_finding
 from ledger.flows.verify import verify
 from ledger.store.amendments import in_force
 from ledger.store.layout import NODE_FILE

@@ -28,7 +28,7 @@ from ledger.core.signing import signed_text
 from ledger.core.statementlog import Final, LogKind, LogLine, StatementLog, log_findings
 from ledger.core.values import HASH_PATTERN, SCOPE_PATTERN, UUID_PATTERN, Hash, ScopeId
 from ledger.credentials import fetch
-from ledger.flows.epochcheck import as_finding
+from ledger.flows.verdicts import as_finding
 from ledger.store import layout
 from ledger.store.final import final_sets, set_ref
 from ledger.store.logs import check_place, read_log

@@ -23,7 +23,6 @@ from ledger.core.signing import signed_text
 from ledger.core.statementlog import log_findings
 from ledger.core.succession import scope_findings
 from ledger.engines.recompute import Figures
-from ledger.flows.epochcheck import EpochReport, as_finding
 from ledger.flows.known import Known
 from ledger.flows.paying.check import money_findings
 from ledger.flows.paying.posts import post_findings
@@ -34,6 +33,7 @@ from ledger.flows.session import Session, reading
 from ledger.flows.sidebyside import SideBySide, reports_of
 from ledger.flows.signers import Signed, recover_ahead
 from ledger.flows.trust import Trust, root_findings, trust_of
+from ledger.flows.verdicts import EpochReport, as_finding
 from ledger.store import layout
 from ledger.store.amendments import gap_findings
 from ledger.store.entries import check_entry, walk

@@ -13,7 +13,6 @@ import pytest
 from ledger.core.errors import DifferenceError, InputError, LedgerError, SignatureError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.settling import status
-from ledger.flows.epochcheck import as_finding
 from ledger.flows.paying.accounts import account, page
 from ledger.flows.paying.check import money_findings
 from ledger.flows.paying.export import export
@@ -22,6 +21,7 @@ from ledger.flows.paying.opening import sign_openings, waive, write_openings
 from ledger.flows.paying.plan import PlanWish, abandon, latest, parse_rate, plan, sign_plan, statuses
 from ledger.flows.paying.settle import acknowledge, by_bank, by_hand
 from ledger.flows.session import Session
+from ledger.flows.verdicts import as_finding
 from ledger.flows.verify import verify
 from tests.flows.test_crash import killed_at
 from tests.nodes import at, digest, signature

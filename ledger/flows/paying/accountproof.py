@@ -16,11 +16,11 @@ from ledger.core.accounting import year_json
 from ledger.core.canonical import decode, encode, split_lines
 from ledger.core.errors import DifferenceError, FormatError, InputError
 from ledger.core.values import SCOPE_PATTERN, UUID_PATTERN
-from ledger.flows.epochcheck import as_finding
 from ledger.flows.paying.accounts import account_year, year_of_account
 from ledger.flows.paying.audit import EPOCH_FILES, Audit, check_statements, lay_out
 from ledger.flows.paying.check import money_findings
 from ledger.flows.session import Session
+from ledger.flows.verdicts import as_finding
 from ledger.store.amendments import amendments
 from ledger.store.files import read_file
 from ledger.store.layout import FOLDER_PATTERN, IDENTITIES, scope_logs

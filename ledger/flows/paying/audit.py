@@ -26,8 +26,8 @@ from ledger.core.money import chain_of, token_of
 from ledger.core.planning import BookInputs
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.values import SCOPE_PATTERN, UUID_PATTERN
-from ledger.flows.epochcheck import as_finding
 from ledger.flows.paying.check import money_findings
+from ledger.flows.verdicts import as_finding
 from ledger.store.amendments import amendments
 from ledger.store.layout import AMENDMENTS, folder_name
 from ledger.store.moneybook import book_inputs
