@@ -214,8 +214,8 @@ class Engine:
     def execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():
-            self._latest = self._database.cursor()
-            return self._latest.execute(text, parameters)
+            self._latest = cursor = self._database.cursor()
+            return cursor.execute(text, parameters)  # not on `_latest`, which another thread may have set meanwhile
 
     def interrupt(self) -> None:
         """From another thread: the statement that was begun last ends with an error, if it is not done yet."""
