@@ -7,6 +7,7 @@ of a small node always are. What a process cannot do, for its end or an error, i
 
 from __future__ import annotations
 
+import atexit
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -98,6 +99,7 @@ _mine: list[Checker] = []
 
 def _begin(node: Node, now: Timestamp, parts: Path) -> None:
     _mine.append(Checker(node, now, parts))
+    atexit.register(_mine.clear)  # what DuckDB gave must be let go before the interpreter is, or it says so on stderr
 
 
 def check_there(one: EpochSet) -> Checked:
