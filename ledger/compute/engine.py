@@ -171,6 +171,8 @@ class Engine:
         if log not in self._remembered:
             self._remembered.add(log)
             self.remember_elsewhere(shards)
+            if self._part is not None:
+                self.execute(f"INSERT INTO met {query('met_apart')}", {"part": self._part, "log": log}).fetchall()
         return not next(self.rows("seen_twice", log=log))[0]
 
     def begin_part(self, part: int) -> None:

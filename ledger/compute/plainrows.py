@@ -122,7 +122,10 @@ def plain_rows(
 def _fields(names: Sequence[str], constants: Mapping[str, str | int]) -> dict[str, object] | None:
     """Where SQL finds each field and what it is where a row lacks it; None for fields that no plain row has."""
     further = sorted({*names, *constants}.difference(FIELDS))
-    if not all(map(_META_KEY.fullmatch, further)) or type(constants.get("login", "")) is not str:
+    numbers = [name for name in FIELDS if type(constants.get(name, "")) is not str]
+    if not all(map(_META_KEY.fullmatch, further)) or numbers not in ([], ["quantity"]):
+        return None
+    if constants.get("quantity") == "":
         return None
     place = {name: number for number, name in enumerate(names, start=1)}
     fixed: dict[str, str | None] = {name: str(constants[name]) if name in constants else None for name in FIELDS}

@@ -37,6 +37,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "repeated": {"epoch": 1, "most": 1},
     "seen_before": {"epoch": 1, "log": "", "most": 1},
     "seen_twice": {"log": ""},
+    "met_apart": {"part": 1, "log": "data/epochs/default/0001"},
     "met_here": {"part": 1},
     "met_part": {"part": 1},
     "held_part": {"shards": []},

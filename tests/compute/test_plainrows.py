@@ -162,8 +162,9 @@ def test_columns_and_constants_of_the_scope_mean_the_same_to_sql(engine: Engine,
     (found, *_), by_sql = both(engine, tmp_path, data, "work.csv", **options)  # type: ignore[misc]
     assert by_sql
     assert [b'"quantity":3' in event.line for event in found] == [True, False]
-    odd = {**options, "constants": {**options["constants"], "login": 7}}
-    assert not both(engine, tmp_path, data, "work.csv", **odd)[1]
+    for wrong in ({"login": 7}, {"account": 7}, {"account": -7}, {"quantity": ""}):
+        odd = {**options, "constants": {**options["constants"], **wrong}}
+        assert not both(engine, tmp_path, data, "work.csv", **odd)[1]
 
 
 ODD: list[bytes] = [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.compute import ahead
 from ledger.core.canonical import encode
 from ledger.flows import sidebyside
 from ledger.flows.session import open_session
@@ -91,6 +92,24 @@ def test_an_id_in_two_sets_is_told_at_the_later_one(
 
 def _end(*_: object) -> None:
     os._exit(9)
+
+
+def test_an_id_of_a_log_that_workers_proved_is_told_in_another_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: list[bool]
+) -> None:
+    root = golden_copy(tmp_path)
+    *_, large = sorted((root / EPOCHS).glob("*/*/activity.jsonl"), key=lambda log: log.stat().st_size)
+    scope = large.parent.parent.name
+    other = next(log for log in sorted((root / EPOCHS).glob("*/0001/activity.jsonl")) if scope not in log.parts)
+    line = json.loads(other.read_bytes().split(b"\n")[0])
+    with large.open("ab") as log:
+        log.write(encode({**line, "scope_id": scope}) + b"\n")
+    one_by_one = alone(root, monkeypatch)
+    assert any("is in another epoch too" in finding.message for finding in one_by_one.all_findings)
+    monkeypatch.setattr(ahead, "BIG_BYTES", large.stat().st_size)
+    monkeypatch.setattr(sidebyside, "check_there", _end)  # all of it is done here, where the bound is another
+    assert verified(root) == one_by_one
+    assert beside == [False, False]
 
 
 def test_what_a_process_cannot_do_is_done_here(
