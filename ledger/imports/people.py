@@ -111,7 +111,8 @@ def table(data: bytes, name: str, decimals: int) -> Listed:
     rows there are of him. InputError names the line."""
     found = Listed()
     balances: dict[str, int] = {}
-    for number, row in read_rows(data, name, _TABLE):
+    for number, fields in read_rows(data, name, _TABLE):
+        row = {key: str(value) for key, value in fields.items() if value is not None}  # JSON has more than texts
         try:
             who = _word(row.get("person"))
             person = found.person(who, who, number)

@@ -98,6 +98,15 @@ def test_a_row_that_cannot_be_taken_is_named_with_its_line(data: bytes, why: str
         table(data, "old.csv", 2)
 
 
+def test_numbers_in_a_table_of_json_lines_are_taken_as_they_are_written() -> None:
+    found = table(
+        b'{"person":"ann","kind":"talk","quantity":5,"balance":3,"earned":null,"date":null}\n', "old.jsonl", 2
+    )
+    assert (found.lines[0]["facts"], found.lines[1]["balance_minor"]) == ({"quantity": "5"}, "300")
+    with pytest.raises(InputError, match="no date"):
+        table(b'{"person":"ann","kind":"talk","date":2024}\n', "old.jsonl", 2)
+
+
 def test_a_table_is_read_as_spreadsheets_save_it() -> None:
     plain = table(b"person,kind,balance\nann,talk,1.5\n", "old.csv", 2)
     for saved in (
