@@ -11,12 +11,13 @@ from ledger.core.errors import StateError
 from ledger.flows.paying.accounts import page
 from ledger.flows.paying.elsewhere import paid_elsewhere
 from ledger.flows.paying.export import export
+from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.plan import latest
 from ledger.flows.paying.settle import by_hand
 from ledger.flows.session import Session
 from ledger.flows.verify import verify
-from tests.nodes import at
-from tests.paying.world import close_epoch, owed_node, signed_plan
+from tests.nodes import KEYS, at, signature
+from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
 
 NOTE = {"kind": "hand", "note": "seen on the account"}
 
@@ -105,3 +106,28 @@ def test_a_line_that_pays_more_than_what_arrived_is_written_whole(root: Path) ->
     with at(root, "2026-01-21T00:00:00Z", "ann") as session:
         by_hand(session, "default", 1, state="settled", references=[back], evidence=NOTE)
         assert paid_elsewhere(session, "default", latest(session, "default", 2)) == {}
+
+
+@pytest.mark.parametrize("kind", ["gift", "decline"])
+def test_what_came_back_and_was_given_away_since_is_not_written_again(root: Path, kind: str) -> None:
+    wallet = next(name for name in KEYS if name not in ("ann", "ben"))
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bob = user_of(session, "bob")
+        stood = signed_plan(session).plan
+        back = next(line.reference for line in stood.lines if line.user_id == bob)
+        by_hand(session, "default", None, state="failed", references=[back], evidence=NOTE)
+        by_hand(session, "default", None, state="settled", evidence=NOTE)
+        assert written(session, 1, root.parent / "out") == [back]
+        prove_wallet(session, "bob", wallet)
+        wish = Wish(bob, kind, None, user_of(session, "carol") if kind == "gift" else None)  # type: ignore[arg-type]
+        text = draft(session, "default", wish).signed_text
+        assert instruct(session, "default", wish, signature=signature(text, wallet)).added
+    close_epoch(root, 2)
+    with at(root, "2026-01-20T00:00:00Z", "ann") as session:
+        assert bob not in {line.user_id for line in signed_plan(session).plan.lines}
+        assert written(session, 1, root.parent / "out") == []
+    with at(root, "2026-01-21T00:00:00Z", "ann") as session:
+        told: list[str] = []
+        session.tell = told.append
+        by_hand(session, "default", 1, state="settled", references=[back], evidence=NOTE)
+        assert told == [f"{back} was no longer owed: its credits were given away or taken back since"]

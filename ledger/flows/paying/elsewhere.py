@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ledger.core.book import build_book
 from ledger.core.distribution import PlanLine, Settlement, is_abandoned, line_states
 from ledger.core.planning import PlanOnRecord
 from ledger.flows.session import Session
-from ledger.store.moneybook import approvers_at, on_record
+from ledger.store.moneybook import approvers_at, book_inputs, on_record
 from ledger.store.payments import distributions_on_disk, on_disk
 
 
@@ -34,6 +35,19 @@ def paid_elsewhere(session: Session, scope_id: str, found: PlanOnRecord) -> dict
         if number is not None:
             taken[line.reference] = number
     return taken
+
+
+def no_longer_owed(session: Session, scope_id: str, found: PlanOnRecord) -> list[str]:
+    """The failed lines of a plan, by reference, whose credits their person no longer has.
+
+    They were given away, declined or taken back by what counts since, so that to pay them is to pay them twice.
+    """
+    states = line_states(found.plan, found.settlements)
+    failed = [one for one in found.plan.lines if one.reference in states and states[one.reference].state == "failed"]
+    if not failed:
+        return []
+    owed = build_book(book_inputs(session.node, scope_id), whose=()).balances
+    return [line.reference for line in failed if owed.get(line.user_id, 0) < line.amount_credits]
 
 
 def _taken_over(line: PlanLine, failed: Settlement, found: PlanOnRecord, plans: Sequence[PlanOnRecord]) -> int | None:

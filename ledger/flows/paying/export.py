@@ -18,7 +18,7 @@ from ledger.core.planning import PlanOnRecord
 from ledger.core.settling import status
 from ledger.flows.identity import display_names
 from ledger.flows.paying.chains import refusing
-from ledger.flows.paying.elsewhere import paid_elsewhere
+from ledger.flows.paying.elsewhere import no_longer_owed, paid_elsewhere
 from ledger.flows.paying.plan import latest, require_owed
 from ledger.flows.session import Session
 from ledger.rails.port import Order, Rail
@@ -69,7 +69,7 @@ def export(
 ) -> Exported:
     """Write the files of a plan that stands into `folder`, over every line that is not settled or on its way.
 
-    What failed is written again, unless another distribution took it over (told).
+    What failed is written again, unless another distribution took it over, or it is no longer owed (told).
 
     Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing, a wallet would
     not take the asset (asked of the chain's node, where one is named) or the folder lies inside the node.
@@ -97,6 +97,10 @@ def export(
     for reference, number in paid_elsewhere(session, scope_id, found).items():
         session.tell(f"{reference} is left out: distribution {number} pays it")
         done.add(reference)
+    for reference in no_longer_owed(session, scope_id, found):
+        if reference not in done:
+            session.tell(f"{reference} is left out: it failed, and its credits were given away or taken back since")
+            done.add(reference)
     lines = [line for line in found.plan.lines if line.reference not in done]
     missing = tuple(line.user_id for line in lines if not _complete(rail, people.get(line.user_id, {})))
     if missing and not skip_missing:

@@ -21,7 +21,7 @@ from ledger.core.settling import Course, repeated_evidence, require_acknowledged
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.flows.paying.bank import BankLine, read_bank_file
 from ledger.flows.paying.check import wallet_of
-from ledger.flows.paying.elsewhere import paid_elsewhere
+from ledger.flows.paying.elsewhere import no_longer_owed, paid_elsewhere
 from ledger.flows.paying.plan import latest
 from ledger.flows.session import Session
 from ledger.store.append import append_records
@@ -272,7 +272,7 @@ def _record(
         found = latest(session, scope_id, distribution)
         _require_place(session, scope_id, found)
         course = Course(found.plan, found.stands_at, found.settlements)
-        elsewhere = paid_elsewhere(session, scope_id, found)
+        elsewhere, gone = paid_elsewhere(session, scope_id, found), no_longer_owed(session, scope_id, found)
         said = {_said(entry) for entry in found.settlements}
         before, added = list(found.settlements), []
         for reference, state, evidence in entries(found):
@@ -298,6 +298,8 @@ def _record(
             if record.reference in elsewhere and state != "failed":
                 number = elsewhere[record.reference]
                 session.tell(f"{record.reference} is paid by distribution {number} too: see that one of them is not")
+            elif record.reference in gone and state != "failed":
+                session.tell(f"{record.reference} was no longer owed: its credits were given away or taken back since")
             before.append(record)
             added.append(record)
         _require_unused(session, found, before)
