@@ -120,9 +120,9 @@ class Contributor:
         return [Month.of(*key, found) for key, found in groupby(by_month, lambda one: (_month_of(one), _scope_of(one)))]
 
     @property
-    def shown_months(self) -> list[Month]:
-        """The months that the page renders: the last ones."""
-        return self.months[: MOST_MONTHS * len({_scope_of(share) for share in self.shares})]
+    def most_months(self) -> int:
+        """How many months the page renders: the last ones."""
+        return MOST_MONTHS * len({_scope_of(share) for share in self.shares})
 
     @property
     def series(self) -> list[Series]:
