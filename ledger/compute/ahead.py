@@ -6,7 +6,7 @@ with which something is wrong as a whole is loaded by itself, where its error is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.compute.derive import peek
 from ledger.compute.engine import Engine, LoadedEpoch, Wanted
@@ -20,6 +20,21 @@ BATCH_BYTES = 64_000_000
 
 BIG_BYTES = 1_000_000_000
 """A log from which on workers prove its shards: DuckDB's memory ends here and it begins to write to the disk."""
+
+
+def in_sets(folders: Sequence[EpochFolder], sizes: Sequence[int], octets: int, most: int) -> Iterator[tuple[int, ...]]:
+    """Epochs of one scope in sets, one after another, by number: a set is full with `octets` bytes or `most` epochs.
+
+    `sizes`: bytes of each epoch's log.
+    """
+    taken: list[int] = []
+    size = 0
+    for folder, own in zip(folders, sizes, strict=True):
+        taken.append(folder.epoch_id)
+        size += own
+        if size >= octets or len(taken) >= most or folder is folders[-1]:
+            yield tuple(taken)
+            taken, size = [], 0
 
 
 class Ahead:

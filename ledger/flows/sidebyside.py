@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ledger.compute.ahead import BATCH_BYTES, Ahead
+from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
 from ledger.compute.derive import Loads
 from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
@@ -182,17 +182,11 @@ def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[Ep
     total = sum(map(sum, sizes.values()))
     if (count < FEW and total < MUCH) or total > LARGE * count:
         return []
-    most = min(BATCH_BYTES, total // (processes() * SETS) + 1)
+    octets = min(BATCH_BYTES, total // (processes() * SETS) + 1)
     sets: list[EpochSet] = []
     for scope, epochs in folders.items():
-        taken: list[int] = []
-        octets = 0
-        for folder, size in zip(epochs, sizes[scope], strict=True):
-            taken.append(folder.epoch_id)
-            octets += size
-            if octets >= most or folder is epochs[-1]:
-                sets.append(EpochSet(len(sets) + 1, scope, tuple(taken)))
-                taken, octets = [], 0
+        for numbers in in_sets(epochs, sizes[scope], octets, len(epochs)):
+            sets.append(EpochSet(len(sets) + 1, scope, numbers))
     return sets
 
 

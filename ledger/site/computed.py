@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ledger.compute.ahead import BATCH_BYTES, Ahead
+from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
 from ledger.compute.derive import Derived, derive, derive_again
 from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
@@ -201,11 +201,5 @@ def _sets(folders: Mapping[str, list[EpochFolder]]) -> Iterator[Set]:
     parts = processes() * SETS
     most, octets = count // parts + 1, min(BATCH_BYTES, total // parts + 1)
     for scope_id, found in folders.items():
-        taken: list[int] = []
-        size = 0
-        for folder, own in zip(found, sizes[scope_id], strict=True):
-            taken.append(folder.epoch_id)
-            size += own
-            if len(taken) >= most or size >= octets or folder is found[-1]:
-                yield scope_id, tuple(taken)
-                taken, size = [], 0
+        for numbers in in_sets(found, sizes[scope_id], octets, most):
+            yield scope_id, numbers
