@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 def kinds_of(session: Session, folder: EpochFolder) -> list[Kind]:
     """The kinds of the epoch's events, each once; asked anew only where the log is another than it was."""
     engine, shards = session.engine, folder.shards()
-    log = tuple((str(shard), shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards)
+    log = tuple((str(shard), facts.st_size, facts.st_mtime_ns) for shard in shards for facts in [shard.stat()])
     if shards and log not in session.kinds:
         rows = engine.rows("kinds", shards=engine.paths(shards))
         session.kinds[log] = [(source, event_type, hours) for source, event_type, hours in rows]

@@ -111,10 +111,10 @@ class Computer:
 
     def _epoch(self, folder: EpochFolder, derived: Derived, outcomes: list[EventOutcome]) -> ComputedEpoch:
         given, scope_id, number = self._given, folder.scope_id, folder.epoch_id
-        page = epoch_page(
-            self._node, folder, derived, given.names, given.last[scope_id], None, given.commit, outcomes
-        )  # fmt: skip
         titles, corrected = titles_of(folder), credits_in_force(folder)
+        page = epoch_page(
+            self._node, folder, derived, given.names, given.last[scope_id], None, given.commit, outcomes, titles
+        )  # fmt: skip
         api = ApiFiles(given.building / "api")
         entry = write_epoch(api, self._spill, folder, derived, page.state, outcomes)
         view = given.building / "bodies" / f"{scope_id}-{number}.view"

@@ -111,11 +111,11 @@ class Renderer:
         """
         laid = view.read_bytes()
         view.unlink()
+        page: EpochPage = _thawed(laid)
+        report, marks = _thawed(values)
+        names = ChainMap(dict(page.renamed), dict(self.names))
 
         def filled(commit: str | None) -> Mapping[str, object]:
-            page: EpochPage = _thawed(laid)
-            report, marks = _thawed(values)
-            names = ChainMap(dict(page.renamed), dict(self.names))
             return {"page": replace(page, report=report, names=names, commit=commit), "marks": marks}
 
         printed = self._print(target, "epoch.html", 3, laid + values, filled)

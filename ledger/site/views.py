@@ -315,11 +315,12 @@ def epoch_page(
     report: Mapping[str, Any] | None,
     commit: str | None,
     outcomes: Sequence[EventOutcome],
+    titles: Titles,
 ) -> EpochPage:
-    """Everything about one epoch. `outcomes`: those of `derived`, which the caller needs as well."""
+    """Everything about one epoch. `outcomes`: those of `derived`; `titles`: `titles_of` it; the caller needs both."""
     statement, epoch = derived.statement, derived.epoch
     rendered = statement.activity_count <= MOST_EVENTS
-    titles = titles_of(folder) if rendered else NO_TITLES
+    titles = titles if rendered else NO_TITLES
     settings = node.scope(folder.scope_id)
     changed = renamed(derived.bindings, names)
     names = ChainMap(changed, dict(names))
