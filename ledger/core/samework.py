@@ -1,5 +1,7 @@
 """The same work under two ids: rewritten history and repositories that were imported anew, rows that were renamed.
 
+Of some it is certain, by the moment at which the work was done. Of a commit that was given another it is not.
+
 The specification's section 6 has the rules. Pure: events and what the world still holds in, pairs of ids out. Knows no
 node, no decisions of people and no units.
 """
@@ -15,6 +17,8 @@ from ledger.core.values import EventId
 
 SAME_WORK = "policy: the same work as "
 """What the note of such a decision begins with; the id of the first event follows."""
+PERHAPS = "policy: perhaps the same work as "
+"""The same where nobody but a person can say: the event waits for who may decide, and is not paid meanwhile."""
 
 
 class Work(NamedTuple):
@@ -36,7 +40,7 @@ class Work(NamedTuple):
 
 
 class Again(NamedTuple):
-    """An event whose work was recorded before, and the event that recorded it first."""
+    """An event whose work was recorded before, or perhaps was, and the event that recorded it first."""
 
     id: EventId
     first: EventId
@@ -87,6 +91,38 @@ def _same_commit(before: Work, work: Work, present: Callable[[str], bool]) -> bo
     if before.platform_user_id == work.platform_user_id:
         return titled or (gone and present(work.id))
     return titled and gone and work.event_type == "commit_authored"
+
+
+def perhaps_again(new: Iterable[Work], gone: Iterable[Work], *, came: bool) -> list[Again]:
+    """New commits that may be the work of commits which are gone from a rewritten branch, whatever their moment.
+
+    Both come in the order in which they were recorded. Each that is gone stands for one of its kind: first for one of
+    its account and title. `came`: the new ones came with the rewriting; then also for an author's of its title under
+    another account, and last for any of its account. Which of an account's it is cannot be known, and need not be: as
+    many wait as may be paid a second time.
+    """
+    keys: list[Callable[[Work], tuple[str | None, ...] | None]] = [
+        lambda work: (work.event_type, work.platform_user_id, work.title)
+    ]
+    if came:
+        keys.append(lambda work: (work.title,) if work.title and work.event_type == "commit_authored" else None)
+        keys.append(lambda work: (work.event_type, work.platform_user_id))
+    left, found = list(gone), dict[EventId, EventId]()
+    waiting = list(new)
+    for key in keys:
+        by_key: dict[tuple[str | None, ...] | None, list[Work]] = {}
+        for before in left:
+            by_key.setdefault(key(before), []).append(before)
+        by_key.pop(None, None)
+        for each in by_key.values():
+            each.reverse()  # so that the first is taken first, from the end
+        for work in waiting:
+            if some := by_key.get(key(work)):
+                found[work.id] = some.pop().id
+        taken = set(found.values())
+        left = [work for work in left if work.id not in taken]
+        waiting = [work for work in waiting if work.id not in found]
+    return [Again(event_id, first) for event_id, first in found.items()]
 
 
 def _things(works: list[Work], _present: Callable[[str], bool]) -> Iterator[Again]:

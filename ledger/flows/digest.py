@@ -17,7 +17,7 @@ from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.pool import RULE_ACTOR
 from ledger.core.records.approvers import ApproverSet
 from ledger.core.records.decisions import Objection
-from ledger.core.samework import SAME_WORK
+from ledger.core.samework import PERHAPS, SAME_WORK
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
 from ledger.core.values import Credits, Timestamp, UserId, units_text
@@ -260,7 +260,9 @@ def _decisions(folder: EpochFolder, names: Mapping[UserId, str]) -> tuple[list[D
     by_rule = 0
     for line in folder.curation():
         if line.actor == POLICY_ACTOR:
-            by_rule += not (line.note or "").startswith((SAME_WORK, SAME_PERSON))  # these have lines of their own
+            by_rule += not (line.note or "").startswith(
+                (PERHAPS, SAME_WORK, SAME_PERSON)
+            )  # these have lines of their own
             continue
         what = {
             "weight": "weighs"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ledger.compute.derive import Derived
 from ledger.core.onework import REASON as SAME_PERSON
 from ledger.core.receipts import SOURCE as RECEIPT
-from ledger.core.samework import SAME_WORK
+from ledger.core.samework import PERHAPS, SAME_WORK
 from ledger.core.weighing import unweighed
 from ledger.flows.receipts.events import same_work
 from ledger.flows.samework import kinds_of, repeated, standing
@@ -47,6 +47,12 @@ def _again(session: Session, folder: EpochFolder) -> Iterator[Remark]:
         yield (
             _events(count),
             "left out: work that was recorded before (rewritten history, a repository imported anew)",
+        )
+    if count := sum(note.startswith(PERHAPS) for note in notes):
+        yield (
+            _events(count),
+            "held back: a branch was rewritten, and these may be commits of it that were recorded before under another "
+            "date; include what is other work (the notes of the decisions name the commits that are gone)",
         )
     if count := sum(note.startswith(SAME_PERSON) for note in notes):
         yield _events(count), "left out: a co-author who is the author, or an earlier co-author, under another account"

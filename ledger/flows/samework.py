@@ -29,6 +29,11 @@ def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     there = set(present("git", asked)) if asked else set()
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
     pairs = [pair for pair in recorded_again(works, there.__contains__) if pair.id not in decided]
+    return exclude(session, folder, pairs, SAME_WORK)
+
+
+def exclude(session: Session, folder: EpochFolder, pairs: Sequence[Again], words: str) -> int:
+    """Write down that these are left out, with a note of these words and the first event; how many they are."""
     first = len(folder.curation()) + 1
     lines = [
         Curation(
@@ -38,7 +43,7 @@ def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
             at=session.now,
             event_id=pair.id,
             evidence=None,
-            note=f"{SAME_WORK}{pair.first}",
+            note=f"{words}{pair.first}",
             seq=number,
             user_id=None,
             weight_override_milli=None,

@@ -1,7 +1,8 @@
 """The git collector: the commits of one branch, their authors and co-authors, from a clone on disk or a clone URL.
 
 One stream. Its note is the tip that was read: what a new tip adds is delivered whatever its author date says, so a
-commit that was pushed late is not lost. Serves ACTIVITY_IDEMPOTENT (ids are commit ids) and CURSOR_STATE_PERSISTED.
+commit that was pushed late is not lost. Where the branch was rewritten, the note also says how many times that was
+seen. Serves ACTIVITY_IDEMPOTENT (ids are commit ids) and CURSOR_STATE_PERSISTED.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -34,6 +35,10 @@ _URL = re.compile(
     re.ASCII,
 )
 _SCHEMES = ("file", "git", "http", "https", "ssh")
+
+
+State = Mapping[str, str | int | bool | None]
+"""What a stream notes about itself."""
 
 
 def _repository(value: str) -> str:
@@ -138,7 +143,7 @@ class GitSource:
                 if person.left_out is not None:
                     counts["bots_left_out"] += 1
                     counts[f"machine_{person.left_out}"] += person.left_out != BY_PATTERN
-        state = {"tip": history.tip} if history.tip else None
+        state = _note(history, cursor) if history.tip else None
         last = max(len(kept) - 1, 0) // PAGE_SIZE * PAGE_SIZE
         for at in range(0, last, PAGE_SIZE):
             yield Page([self._raw(commit) for commit in kept[at : at + PAGE_SIZE]], now)
@@ -221,6 +226,17 @@ class GitSource:
         if known:
             self._context.tell(f"{self.name}: the branch was rewritten; its whole history is read again")
         return history
+
+
+def rewritings(state: State | None) -> int:
+    """How many times the branch was seen to be rewritten, by the note of its stream."""
+    return int((state or {}).get("rewritten") or 0)
+
+
+def _note(history: History, cursor: StreamCursor) -> State:
+    known = (cursor.state or {}).get("tip")
+    times = rewritings(cursor.state) + bool(known and known not in history)
+    return {"tip": history.tip, "rewritten": times} if times else {"tip": history.tip}
 
 
 def _place(repository: str) -> str:

@@ -47,6 +47,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ids_that_begin": {"shards": [], "prefix": ""},
     "ids_elsewhere": {"shards": [], "skip": 0},
     "alike": {"shards": [], "here": []},
+    "commits": {"shards": [], "here": [], "since": ""},
     "plain_before": {"begins": "", "time": ""},
     "plain_ids": {"begins": ""},
     "plain_lines": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.core.samework import Again, Work, alike, recorded_again
+from ledger.core.samework import Again, Work, alike, perhaps_again, recorded_again
 from ledger.core.values import EventId
 
 DAY = "2026-01-06T10:00:00.000Z"
@@ -60,6 +60,29 @@ def test_a_cherry_pick_is_the_same_work_and_a_changed_address_does_not_hide_it()
     assert again([commit("a", here=False), commit("b", account="ann2")], "a") == [("b", "a")]
     assert again([commit("a", here=False), commit("b", account="ann2")]) == []
     assert again([commit("a", here=False), commit("b", "other", account="ann2")], "a") == []
+
+
+def perhaps(new: list[Work], gone: list[Work], *, came: bool = True) -> list[tuple[str, str]]:
+    return [tuple(pair) for pair in perhaps_again(new, gone, came=came)]
+
+
+def test_a_commit_that_is_gone_stands_for_one_of_its_account_and_title_whatever_the_moment() -> None:
+    later = "2026-02-01T10:00:00.000Z"
+    gone = [commit("a", "wip"), commit("b", "wip"), commit("c", "other")]
+    new = [commit(name, "wip", time=later) for name in "xyz"]
+    assert perhaps(new, gone, came=False) == [("x", "a"), ("y", "b")]
+    assert perhaps([commit("x", "wip", kind="commit_coauthored")], gone, came=False) == []
+    assert perhaps([commit("x", "wip", account="ben")], gone, came=False) == []
+    assert perhaps([commit("x", "new")], gone, came=False) == []
+
+
+def test_with_a_rewriting_as_many_of_an_account_wait_as_are_gone() -> None:
+    gone = [commit("a", "one"), commit("b", "two"), commit("c", "three", account="cat")]
+    new = [commit("v", "x"), commit("w", "two"), commit("x", "y"), commit("y", "z"), commit("z", "three", account="d")]
+    assert perhaps(new, gone) == [("w", "b"), ("z", "c"), ("v", "a")]
+    untitled = [commit("a", "")]
+    assert perhaps([commit("x", "", account="ben")], untitled) == []
+    assert perhaps([commit("x", "one", account="ben", kind="commit_coauthored")], [commit("a", "one")]) == []
 
 
 def test_things_of_a_repository_that_was_imported_anew_are_the_same_work() -> None:

@@ -152,3 +152,100 @@ def test_machines_and_redirections_are_told(tmp_path: Path) -> None:
     assert "1 event kept with whom the ledger bound the account to" in told
     assert "1 event given to another account than the commit names" in told
     assert "Claude 1 left out as machines" in told
+
+
+def redated(world: GitWorld, hour: str, *titles: str, base: int | None = None) -> str:
+    """A branch of these commits by Ann, each at a moment of its own on the day; gives the tip."""
+    last = base
+    for number, title in enumerate(titles):
+        last = world.commit(f"{hour}:{number:02}:00Z", title, *([last] if last else []))
+    return world.write()
+
+
+def holds(session: Session) -> dict[str, str]:
+    """What waits for a person, by the title of the commit that is gone."""
+    folder = session.folder("default", None)
+    lines = [line for line in folder.curation() if (line.note or "").startswith("policy: perhaps the same work as ")]
+    return {line.event_id: (line.note or "").rpartition(" ")[2] for line in lines}
+
+
+def test_history_that_is_rewritten_with_new_author_dates_is_not_paid_again_before_somebody_decides(
+    tmp_path: Path,
+) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    redated(world, "2026-01-06T10", "one", "two\n\nCo-authored-by: Ben <ben@example.org>", "three")
+    old = dict(world.oids)
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        for _, address in (ANN, BEN):
+            bind(session, "git", address, actor="ann")
+        collect(session)
+    close(tmp_path, "2026-01-12")
+    redated(world, "2026-01-12T00", "one", "two\n\nCo-authored-by: Ben <ben@example.org>", "three, reworded", "four")
+    new = world.oids
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+        assert holds(session) == {
+            f"git:commit:{new[4]}": f"git:commit:{old[1]}",
+            f"git:commit:{new[5]}": f"git:commit:{old[2]}",
+            f"git:coauthor:{new[5]}:1": f"git:coauthor:{old[2]}:1",
+            f"git:commit:{new[6]}": f"git:commit:{old[3]}",
+        }
+        assert included(session) == [f"git:commit:{new[7]}"]
+        assert "4 events held back: a branch was rewritten" in words(session)
+        lines = session.folder("default", None).curation()
+        collect(session)
+        assert session.folder("default", None).curation() == lines
+        curate(session, session.folder("default", None), "include", f"git:commit:{new[6]}", note="other work indeed")
+        assert included(session) == sorted([f"git:commit:{new[6]}", f"git:commit:{new[7]}"])
+    close(tmp_path, "2026-01-19")
+    redated(world, "2026-01-19T00", "one", "two", "three, reworded", "five")
+    with at(tmp_path, "2026-01-20", "ann") as session:
+        collect(session)
+        kept = {world.oids[number]: name for number, name in zip((8, 9, 10, 11), ("one", "two", "3", "5"), strict=True)}
+        assert {kept[each.split(":")[2]] for each in holds(session)} == {"one", "two", "3", "5"}
+        assert included(session) == []  # "four" is gone without a trace: "five" may be it
+
+
+def test_what_was_recorded_before_a_rewriting_and_work_of_others_does_not_wait(tmp_path: Path) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    base = world.commit("2026-01-05T10:00:00Z", "base")
+    world.commit("2026-01-06", "wip", base)
+    world.write()
+    with at(tmp_path, "2026-01-08T00:00:00Z", "ann") as session:
+        collect(session)
+    kept = world.commit("2026-01-08T01:00:00Z", "wip", base)
+    world.write()
+    with at(tmp_path, "2026-01-08T06:00:00Z", "ann") as session:
+        collect(session)
+        assert len(holds(session)) == 1  # "wip" is gone, and another "wip" came for it
+        first = next(iter(holds(session)))
+        curate(session, session.folder("default", None), "include", first, note="other work")
+    world.commit("2026-01-08T07:00:00Z", "wip", kept, author=BEN)
+    last = world.commit("2026-01-08T08:00:00Z", "wip", kept)
+    world.write(last)
+    with at(tmp_path, "2026-01-08T12:00:00Z", "ann") as session:
+        collect(session)
+        assert list(holds(session)) == [first]  # somebody said what became of the one that is gone
+
+
+def test_a_commit_that_comes_back_later_under_another_date_waits_too(tmp_path: Path) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    base = world.commit("2026-01-05T10:00:00Z", "base")
+    world.commit("2026-01-06", "feature", base)
+    world.write()
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        collect(session)
+    old = world.oids[2]
+    close(tmp_path, "2026-01-12")
+    world.write(base)
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+        assert holds(session) == {}
+    close(tmp_path, "2026-01-19")
+    other = world.commit("2026-01-19T10:00:00Z", "other", base)
+    world.commit("2026-01-19T11:00:00Z", "feature", other, author=BEN)
+    back = world.commit("2026-01-19T12:00:00Z", "feature", other)
+    world.write()
+    with at(tmp_path, "2026-01-20", "ann") as session:
+        collect(session)
+        assert holds(session) == {f"git:commit:{world.oids[back]}": f"git:commit:{old}"}
