@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import LedgerError, SignatureError, StateError
 from ledger.flows.collect import collect
 from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.plan import plan, sign_plan
 from ledger.flows.verify import verify
+from ledger.sources.keyed import keyed_text
 from ledger.store.paylayout import INSTRUCTIONS
 from tests.nodes import at, signature
 from tests.paying.world import EURO, close_epoch, owed_node, user_of
 
+SECRET = b"0123456789abcdef0123456789abcdef"
 SOON = "2026-01-13T12:00:00Z"
 
 
@@ -130,3 +132,52 @@ def test_an_event_on_the_branch_of_an_epoch_in_progress_bears_it(root: Path) -> 
     assert not (root / open_epoch).exists()
     assert found(root, "2026-01-14T00:00:00Z") == []
     assert planned(root, "2026-01-14T00:00:00Z") == 1
+
+
+def keyed(root: Path, text: str | None = None) -> None:
+    """Keep alice's post as a keyed hash, as sources do that publish no texts; of another `text`, where one is given."""
+    log = root / "data/epochs/default/0002/activity.jsonl"
+    lines = log.read_bytes().splitlines()
+    place = next(number for number, line in enumerate(lines) if b'"id":"file:work:p1"' in line)
+    event = json.loads(lines[place])
+    code = event["metadata"].pop("title")
+    event["metadata"]["text_hmac"] = keyed_text(SECRET, "p1", text or code)
+    hashed = ("artifact_url", "event_time", "event_type", "id", "metadata", "platform_user_id", "quantity", "source")
+    event["payload_hash"] = sha256_hex(encode({name: event[name] for name in hashed}))
+    lines[place] = encode(event)
+    log.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def told(root: Path, secret: bytes | None) -> list[str]:
+    """What planning and signing with a secret at hand, or without, say of posts."""
+    said: list[str] = []
+    environ = {} if secret is None else {"LEDGER_SECRET": secret.decode()}
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        session.environ, session.tell = {**session.environ, **environ}, said.append
+        text = plan(session, "default", EURO).plan.signed_text
+    with at(root, "2026-01-14T01:00:00Z", "ann") as session:
+        session.environ, session.tell = {**session.environ, **environ}, said.append
+        sign_plan(session, "default", None, signature(text, "ann"))
+    return [line for line in said if "code" in line]
+
+
+def test_the_secret_tells_whether_a_post_that_is_kept_as_a_keyed_hash_says_the_code(root: Path) -> None:
+    keyed(root)
+    assert told(root, SECRET) == []
+
+
+def test_who_plans_or_signs_without_the_secret_is_told_what_was_not_checked(root: Path) -> None:
+    keyed(root, "good morning")
+    assert [line.partition(" whether")[0] for line in told(root, None)] == [f"{INSTRUCTIONS}, line 1: NOT CHECKED"] * 2
+
+
+def test_nobody_plans_or_signs_by_a_post_that_says_something_else_by_the_secret(root: Path) -> None:
+    keyed(root, "good morning")
+    with pytest.raises(StateError, match=r"does not say .* is it the secret of this node"):
+        told(root, SECRET)
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        text = plan(session, "default", EURO).plan.signed_text
+    with at(root, "2026-01-14T01:00:00Z", "ann") as session:
+        session.environ = {**session.environ, "LEDGER_SECRET": SECRET.decode()}
+        with pytest.raises(StateError, match="does not say"):
+            sign_plan(session, "default", None, signature(text, "ann"))

@@ -4,6 +4,9 @@
 else keeps a line that somebody wrote by hand from giving another's money away. The event may lie in an epoch that is in
 progress on a branch, so for a while it is missing on main: nothing is planned or signed meanwhile where no branch at
 hand holds it, and once the epochs of that time are final it must be there.
+
+Of a text that is kept as a keyed hash the record cannot tell whether it was the code. Who plans or signs with the
+node's secret at hand can, and is told where he cannot.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from ledger.core.records.activity import ActivityEvent
 from ledger.core.records.decisions import Binding
 from ledger.core.settling import BOUND
 from ledger.flows.elsewhere import everywhere
+from ledger.flows.proof import secret_of
 from ledger.flows.session import Session
 from ledger.store.node import Node
 from ledger.store.paylayout import INSTRUCTIONS
@@ -44,7 +48,10 @@ def post_findings(node: Node, as_finding: Callable[[LedgerError], Finding]) -> I
 
 
 def require_posts(session: Session, size: int) -> None:
-    """StateError unless the posts behind the first `size` instructions are at hand and hold, on main or on a branch."""
+    """StateError unless the posts behind the first `size` instructions are at hand and hold, on main or on a branch.
+
+    Tells of those whose text only the node's secret could show to be the code, where it is not at hand.
+    """
     node = session.node
     posted = _posted(on_disk(node.root, node.node_id).instructions()[:size])
     if not posted:
@@ -53,8 +60,10 @@ def require_posts(session: Session, size: int) -> None:
     if len(events) < len({line.proof["event"] for line in posted}):
         with everywhere(session) as wide:
             events |= _events(wide.node, posted)
+    secret, unread = secret_of(session), []
     for line in posted:
-        problem = _problem(line, events.get(str(line.proof["event"]), []), node.bindings())
+        named, bindings = events.get(str(line.proof["event"]), []), node.bindings()
+        problem = _problem(line, named, bindings, secret)
         if problem:
             raise StateError(
                 problem,
@@ -64,27 +73,43 @@ def require_posts(session: Session, size: int) -> None:
                 hint="Where its epoch is in progress on GitHub, `git fetch` brings it. Else somebody wrote this line "
                 "by hand: do not pay by it, and take it back.",
             )
+        if not any(event_says(event, line.code, secret) for event in _mine(line, named, bindings)):
+            unread.append(str(line.seq))
+    if unread:
+        session.tell(
+            f"{INSTRUCTIONS}, line {', '.join(unread)}: NOT CHECKED whether the post says the instruction's code, for "
+            "the record has a keyed hash of it; set LEDGER_SECRET to the node's secret and run this again to check it"
+        )
 
 
 def _posted(lines: Sequence[Instruction]) -> list[Instruction]:
     return [line for line in lines if line.proof.get("kind") == "post"]
 
 
-def _problem(line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[Binding]) -> str | None:
-    """Why a post does not bear its instruction; None where one of the events `named` does, as far as the record tells.
+def _problem(
+    line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[Binding], secret: bytes | None = None
+) -> str | None:
+    """Why a post does not bear its instruction; None where one of the events `named` does, as far as can be told.
 
     Several events may have one link. A text of which the record has a keyed hash only is its account's word; whether it
-    was the code, the secret tells.
+    was the code, `secret` tells, where it is at hand.
     """
     if not named:
         return f"rests on event {str(line.proof['event'])[:200]}, which no epoch here holds"
-    owners = resolve_accounts([each for each in bindings if each.at <= line.at])
-    mine = [event for event in named if owners.get((event.source, event.platform_user_id)) == line.user_id]
+    mine = _mine(line, named, bindings)
     if not mine:
         return f"rests on event {named[0].id}, which is not by an account of this person"
-    if not any("text_hmac" in event.metadata or event_says(event, line.code, None) for event in mine):
-        return f"rests on event {mine[0].id}, which does not say {line.code}"
-    return None
+    keyed = [event for event in mine if "text_hmac" in event.metadata]
+    if any(event_says(event, line.code, secret) for event in mine) or (keyed and secret is None):
+        return None
+    doubt = " (by LEDGER_SECRET: is it the secret of this node?)" if keyed else ""
+    return f"rests on event {mine[0].id}, which does not say {line.code}{doubt}"
+
+
+def _mine(line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[Binding]) -> list[ActivityEvent]:
+    """Those of the events that are by an account of the instruction's person, as bound when he gave it."""
+    owners = resolve_accounts([each for each in bindings if each.at <= line.at])
+    return [event for event in named if owners.get((event.source, event.platform_user_id)) == line.user_id]
 
 
 def _final_until(node: Node) -> str:
