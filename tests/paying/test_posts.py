@@ -21,6 +21,7 @@ from tests.nodes import at, signature
 from tests.paying.world import EURO, close_epoch, owed_node, user_of
 
 SECRET = b"0123456789abcdef0123456789abcdef"
+OPEN = "data/epochs/default/0002"
 SOON = "2026-01-13T12:00:00Z"
 
 
@@ -103,14 +104,35 @@ def test_a_line_for_more_than_what_was_posted_is_found(root: Path) -> None:
     assert any("does not say" in message for message in found(root, "2026-01-14T00:00:00Z"))
 
 
+def on_main(root: Path) -> None:
+    """As main has it where epochs in progress lie on branches of their own: the epoch that is open is not there."""
+    shutil.move(root / OPEN, root / "branch")
+
+
 def test_an_event_that_nobody_has_bears_nothing(root: Path) -> None:
-    """It may lie on a branch, so verify waits until the epochs of its time are final; nothing is planned meanwhile."""
+    """It may lie on a branch, so verify waits until the epochs of its time are there; nothing is planned meanwhile."""
     forge(root, proof={"event": "github:comment:acme/project:7", "kind": "post"})
+    on_main(root)
     assert found(root, "2026-01-14T00:00:00Z") == []
     with pytest.raises(StateError, match="no epoch here holds"):
         planned(root, "2026-01-14T00:00:00Z")
+    shutil.move(root / "branch", root / OPEN)
+    assert any("no epoch here holds" in message for message in found(root, "2026-01-14T00:00:00Z"))
     close_epoch(root, 2)
     assert any("no epoch here holds" in message for message in found(root, "2026-01-21T00:00:00Z"))
+
+
+def test_a_scope_that_never_closes_an_epoch_does_not_hide_that_an_event_is_missing(root: Path) -> None:
+    forge(root, proof={"event": "github:comment:acme/project:7", "kind": "post"})
+    settings = (root / "scopes/default.yaml").read_text("utf-8")
+    asleep = settings.partition("sources:")[0].replace("scope_id: default", "scope_id: asleep") + "sources: []\n"
+    (root / "scopes/asleep.yaml").write_text(asleep, "utf-8")
+    assert found(root, "2026-01-14T00:00:00Z") == []  # nothing of that scope is here: it may be on a branch
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        collect(session, "asleep")
+    assert (root / "data/epochs/asleep/0001").exists()
+    for time in ("2026-01-14T01:00:00Z", "2026-06-01T00:00:00Z"):
+        assert any("no epoch here holds" in message for message in found(root, time))
 
 
 def test_a_plan_over_a_line_that_was_forged_since_is_signed_by_nobody(root: Path) -> None:
@@ -123,13 +145,12 @@ def test_a_plan_over_a_line_that_was_forged_since_is_signed_by_nobody(root: Path
 
 def test_an_event_on_the_branch_of_an_epoch_in_progress_bears_it(root: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@y"]
-    open_epoch = "data/epochs/default/0002"
     for command in (
         ["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "all"], ["branch", "epoch/default/2"],
-        ["rm", "-rq", open_epoch], ["commit", "-q", "-m", "main has final epochs alone"],
+        ["rm", "-rq", OPEN], ["commit", "-q", "-m", "main has final epochs alone"],
     ):  # fmt: skip
         subprocess.run([*git, *command], check=True)
-    assert not (root / open_epoch).exists()
+    assert not (root / OPEN).exists()
     assert found(root, "2026-01-14T00:00:00Z") == []
     assert planned(root, "2026-01-14T00:00:00Z") == 1
 

@@ -3,7 +3,7 @@
 `instruct` checks this when it writes a line; here it is held for every line on record (DESTINATION_BOUND), for nothing
 else keeps a line that somebody wrote by hand from giving another's money away. The event may lie in an epoch that is in
 progress on a branch, so for a while it is missing on main: nothing is planned or signed meanwhile where no branch at
-hand holds it, and once the epochs of that time are final it must be there.
+hand holds it, and once the epochs of that time are among the files it must be there.
 
 Of a text that is kept as a keyed hash the record cannot tell whether it was the code. Who plans or signs with the
 node's secret at hand can, and is told where he cannot.
@@ -35,10 +35,10 @@ def post_findings(node: Node, as_finding: Callable[[LedgerError], Finding]) -> I
     try:
         posted = _posted(on_disk(node.root, node.node_id).instructions())
         if posted:
-            events, bindings, final = _events(node, posted), node.bindings(), _final_until(node)
+            events, bindings, elsewhere = _events(node, posted), node.bindings(), _elsewhere_from(node)
             for line in posted:
                 named = events.get(str(line.proof["event"]), [])
-                if not named and line.at >= final:
+                if not named and elsewhere is not None and line.at >= elsewhere:
                     continue  # its epoch may be in progress on a branch
                 problem = _problem(line, named, bindings)
                 if problem:
@@ -112,13 +112,17 @@ def _mine(line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[
     return [event for event in named if owners.get((event.source, event.platform_user_id)) == line.user_id]
 
 
-def _final_until(node: Node) -> str:
-    """Up to when the epochs of every scope are final; the scope's start where none is."""
-    ends = []
+def _elsewhere_from(node: Node) -> str | None:
+    """From when on an event may lie in an epoch that is not among these files; None where all that were begun are here.
+
+    The next epoch of a scope begins once the last one here is over, and then only if that is final, unless they overlap.
+    """
+    begins = []
     for scope_id, scope in node.scopes.items():
-        final = [folder for folder in node.epochs(scope_id) if folder.state() == "finalized"]
-        ends.append(str(final[-1].window().end) if final else str(scope.start))
-    return min(ends, default="")
+        epochs = node.epochs(scope_id)
+        if sum(folder.state() != "finalized" for folder in epochs[-2:]) <= scope.overlap:
+            begins.append(str(epochs[-1].window().end if epochs else scope.start))
+    return min(begins, default=None)
 
 
 def _events(node: Node, posted: Collection[Instruction]) -> dict[str, list[ActivityEvent]]:
