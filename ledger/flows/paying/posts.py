@@ -115,7 +115,7 @@ def _mine(line: Instruction, named: Sequence[ActivityEvent], bindings: Sequence[
 def _elsewhere_from(node: Node) -> str | None:
     """From when on an event may lie in an epoch that is not among these files; None where all that were begun are here.
 
-    The next epoch of a scope begins once the last one here is over, and then only if that is final, unless they overlap.
+    The next epoch of a scope begins once the last one here is over, and unless they overlap only once that is final.
     """
     begins = []
     for scope_id, scope in node.scopes.items():
