@@ -12,12 +12,12 @@ from ledger.flows.paying.accounts import page
 from ledger.flows.paying.elsewhere import paid_elsewhere
 from ledger.flows.paying.export import export
 from ledger.flows.paying.instruct import Wish, draft, instruct
-from ledger.flows.paying.plan import latest
+from ledger.flows.paying.plan import abandon, latest, plan
 from ledger.flows.paying.settle import by_hand
 from ledger.flows.session import Session
 from ledger.flows.verify import verify
 from tests.nodes import KEYS, at, signature
-from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
+from tests.paying.world import EURO, close_epoch, owed_node, prove_wallet, signed_plan, user_of
 
 NOTE = {"kind": "hand", "note": "seen on the account"}
 
@@ -66,8 +66,8 @@ def written(session: Session, number: int, out: Path) -> list[str]:
         (file,) = export(session, "default", number, out).files
     except StateError:
         return []
-    plan = latest(session, "default", number).plan
-    return [ref for ref in plan.by_reference if ref in file.read_text("utf-8")]
+    paid = latest(session, "default", number).plan
+    return [ref for ref in paid.by_reference if ref in file.read_text("utf-8")]
 
 
 def test_what_the_next_plan_took_over_is_not_written_again(root: Path) -> None:
@@ -108,8 +108,9 @@ def test_a_line_that_pays_more_than_what_arrived_is_written_whole(root: Path) ->
         assert paid_elsewhere(session, "default", latest(session, "default", 2)) == {}
 
 
-@pytest.mark.parametrize("kind", ["gift", "decline"])
-def test_what_came_back_and_was_given_away_since_is_not_written_again(root: Path, kind: str) -> None:
+@pytest.fixture(params=["gift", "decline"])
+def given_away(root: Path, request: pytest.FixtureRequest) -> str:
+    """Bob's line of distribution 1 came back, and he gives away what it is about; its reference."""
     wallet = next(name for name in KEYS if name not in ("ann", "ben"))
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bob = user_of(session, "bob")
@@ -119,15 +120,29 @@ def test_what_came_back_and_was_given_away_since_is_not_written_again(root: Path
         by_hand(session, "default", None, state="settled", evidence=NOTE)
         assert written(session, 1, root.parent / "out") == [back]
         prove_wallet(session, "bob", wallet)
-        wish = Wish(bob, kind, None, user_of(session, "carol") if kind == "gift" else None)  # type: ignore[arg-type]
+        wish = Wish(bob, request.param, None, user_of(session, "carol") if request.param == "gift" else None)
         text = draft(session, "default", wish).signed_text
         assert instruct(session, "default", wish, signature=signature(text, wallet)).added
     close_epoch(root, 2)
+    return back
+
+
+def test_what_came_back_and_was_given_away_since_is_not_written_again(root: Path, given_away: str) -> None:
     with at(root, "2026-01-20T00:00:00Z", "ann") as session:
-        assert bob not in {line.user_id for line in signed_plan(session).plan.lines}
+        assert user_of(session, "bob") not in {line.user_id for line in signed_plan(session).plan.lines}
         assert written(session, 1, root.parent / "out") == []
     with at(root, "2026-01-21T00:00:00Z", "ann") as session:
         told: list[str] = []
         session.tell = told.append
-        by_hand(session, "default", 1, state="settled", references=[back], evidence=NOTE)
-        assert told == [f"{back} was no longer owed: its credits were given away or taken back since"]
+        by_hand(session, "default", 1, state="settled", references=[given_away], evidence=NOTE)
+        assert told == [f"{given_away} was no longer owed: its credits were given away or taken back since"]
+
+
+def test_what_a_draft_gives_away_is_not_written_while_the_draft_may_be_signed(root: Path, given_away: str) -> None:
+    with at(root, "2026-01-20T00:00:00Z", "ann") as session:
+        drafted = plan(session, "default", EURO).plan
+        assert user_of(session, "bob") not in {line.user_id for line in drafted.lines}
+        assert written(session, 1, root.parent / "out") == []
+    with at(root, "2026-01-21T00:00:00Z", "ann") as session:
+        abandon(session, "default", None, reason="not yet")
+        assert written(session, 1, root.parent / "out") == [given_away]

@@ -7,6 +7,7 @@ the next plan or, where the first payment arrived after all, that one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ledger.core.book import build_book
 from ledger.core.distribution import PlanLine, Settlement, is_abandoned, line_states
@@ -40,13 +41,16 @@ def paid_elsewhere(session: Session, scope_id: str, found: PlanOnRecord) -> dict
 def no_longer_owed(session: Session, scope_id: str, found: PlanOnRecord) -> list[str]:
     """The failed lines of a plan, by reference, whose credits their person no longer has.
 
-    They were given away, declined or taken back by what counts since, so that to pay them is to pay them twice.
+    They were given away, declined or taken back by what counts since, so that to pay them is to pay them twice. A draft
+    counts as if it were signed, for it may be at any time.
     """
     states = line_states(found.plan, found.settlements)
     failed = [one for one in found.plan.lines if one.reference in states and states[one.reference].state == "failed"]
     if not failed:
         return []
-    owed = build_book(book_inputs(session.node, scope_id), whose=()).balances
+    inputs = book_inputs(session.node, scope_id)
+    plans = tuple(replace(each, stands_at=each.stands_at or each.plan.at) for each in inputs.plans)
+    owed = build_book(replace(inputs, plans=plans), whose=()).balances
     return [line.reference for line in failed if owed.get(line.user_id, 0) < line.amount_credits]
 
 

@@ -69,7 +69,7 @@ def export(
 ) -> Exported:
     """Write the files of a plan that stands into `folder`, over every line that is not settled or on its way.
 
-    What failed is written again, unless another distribution took it over, or it is no longer owed (told).
+    What failed is written again, unless another distribution took it over, a draft too, or it is no longer owed (told).
 
     Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing, a wallet would
     not take the asset (asked of the chain's node, where one is named) or the folder lies inside the node.
@@ -99,7 +99,10 @@ def export(
         done.add(reference)
     for reference in no_longer_owed(session, scope_id, found):
         if reference not in done:
-            session.tell(f"{reference} is left out: it failed, and its credits were given away or taken back since")
+            session.tell(
+                f"{reference} is left out: it failed, and its credits were given away or taken back since, or are by a "
+                "distribution that waits for signatures"
+            )
             done.add(reference)
     lines = [line for line in found.plan.lines if line.reference not in done]
     missing = tuple(line.user_id for line in lines if not _complete(rail, people.get(line.user_id, {})))
