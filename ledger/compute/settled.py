@@ -2,8 +2,9 @@
 
 A finalized epoch never changes, so what is known of its logs is kept under what tells that they are the same files: the
 statement log names the epoch as final; path, size, times of change and inode name the file. The files lie in the folder
-of one node (docs/operate.md); each is whole or not there, and one that is wrong is made anew. Nothing that is paid
-rests on it, and `verify` and `guard` never read it: it says into which logs to look, and those decide.
+of one node (docs/operate.md); each is whole or not there, read as far as it is asked, and made anew where it is wrong.
+Nothing that is paid rests on it, and `verify` and `guard` never read it: it says into which logs to look, and those
+decide.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import re
 import stat
 from array import array
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ledger.compute.engine import Engine
-from ledger.compute.segment import Log, Segment, Table, pack, unpack
+from ledger.compute.segment import Log, Segment, Table
+from ledger.compute.segmentfile import pack, unpack
 from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.activity import ActivityEvent
 from ledger.store import layout
-from ledger.store.files import read_beside, write_beside
+from ledger.store.files import read_pieces, write_beside
 from ledger.store.node import EpochFolder, Node
 
 SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
@@ -123,9 +125,7 @@ class Settled:
         self._found = {each: _Scope() for each in self._node.scopes}
         wanted = [(name, run) for name, each in self._found.items() for run in parts(self._final(name, each), SIZES)]
         with self._alone(bool(wanted)) as folder:
-            with ThreadPoolExecutor(max_workers=2) as pool:  # reading and hashing hold no thread back
-                kept = list(pool.map(self._kept, wanted))
-            made = [found or self._made(*run, folder) for run, found in zip(wanted, kept, strict=True)]
+            made = [self._kept(*run) or self._made(*run, folder) for run in wanted]
             self._forget_others(folder, {self._name(*run) for run in wanted})
         for segment in made:
             self._found[segment.scope_id].take(segment, self.root)
@@ -172,19 +172,25 @@ class Settled:
     def _name(self, scope_id: str, logs: Sequence[Log]) -> str:
         return f"{sha256_hex(encode([self._node.node_id, scope_id, *map(list, logs)]))[:40]}{_SUFFIX}"
 
-    def _kept(self, run: tuple[str, Sequence[Log]]) -> Segment | None:
+    def _kept(self, scope_id: str, logs: Sequence[Log]) -> Segment | None:
         """The segment of a scope's logs as it lies in the folder; None where it does not, or is wrong."""
-        if self._folder is not None:
-            with suppress(OSError, LedgerError):  # it is no plain file, or behind a link
-                return unpack(read_beside(self._folder, self._name(*run), _MOST) or b"", *run, self._node.node_id)
-        return None
+        if self._folder is None:
+            return None
+        name = self._name(scope_id, logs)
+        found = unpack(partial(_pieces, self._folder, name), name, scope_id, logs)
+        return found and replace(found, anew=partial(self._anew, scope_id, logs))
+
+    def _anew(self, scope_id: str, logs: Sequence[Log]) -> Segment:
+        with self._alone(True) as folder:
+            return self._made(scope_id, logs, folder)
 
     def _made(self, scope_id: str, logs: Sequence[Log], folder: Path | None) -> Segment:
         """The segment anew, and kept where there is a folder."""
         made = read_segment(self._engine, scope_id, [self.root / log.path for log in logs], logs)
         if folder is not None:
             with suppress(OSError):  # a disk that is full: the next run reads the logs again
-                write_beside(folder, self._name(scope_id, logs), pack(made, self._node.node_id), 0o600)
+                name = self._name(scope_id, logs)
+                write_beside(folder, name, pack(made, name), 0o600)
         return made
 
     def _forget_others(self, folder: Path | None, names: Collection[str]) -> None:
@@ -195,6 +201,14 @@ class Settled:
             for path in folder.iterdir():
                 if path.name not in names and _OURS.fullmatch(path.name):
                     path.unlink(missing_ok=True)
+
+
+def _pieces(folder: Path, name: str, places: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+    """Pieces of a file of the index, empty where it is no plain file that can be read."""
+    try:
+        return read_pieces(folder, name, places, _MOST)
+    except (OSError, LedgerError):
+        return [b"" for _ in places]
 
 
 def _log_of(folder: EpochFolder, shard: Path) -> Log:

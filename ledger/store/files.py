@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -45,6 +45,26 @@ def read_file(root: Path, relative: str, most: int | None = None) -> bytes | Non
 
 def read_beside(root: Path, relative: str, most: int | None = None) -> bytes | None:
     """As `read_file`, of a file in a folder to which `check_no_link` found no link."""
+    descriptor = _open_beside(root, relative, most)
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def read_pieces(root: Path, relative: str, pieces: Iterable[tuple[int, int]], most: int) -> list[bytes]:
+    """The same of pieces of one file, by place and size: less of one that goes past its end, nothing without a file."""
+    descriptor = _open_beside(root, relative, most)
+    if descriptor is None:
+        return [b"" for _ in pieces]
+    try:
+        return [os.pread(descriptor, size, at) for at, size in pieces]
+    finally:
+        os.close(descriptor)
+
+
+def _open_beside(root: Path, relative: str, most: int | None) -> int | None:
+    """The descriptor of a plain file, None where there is none."""
     try:
         descriptor = os.open(f"{root}/{relative}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -60,8 +80,7 @@ def read_beside(root: Path, relative: str, most: int | None = None) -> bytes | N
     except InputError:
         os.close(descriptor)
         raise
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        return file.readall()
+    return descriptor
 
 
 def check_no_link(root: Path, relative: str) -> None:

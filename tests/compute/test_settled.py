@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.compute import segmentfile
 from ledger.compute import settled as module
 from ledger.compute.engine import Engine
 from ledger.compute.held import Held
-from ledger.compute.segment import Log, fingerprint, fingerprints
+from ledger.compute.segment import Log, Segment, Table, fingerprint, fingerprints
+from ledger.compute.segmentfile import pack, unpack
 from ledger.compute.settled import Settled, parts, read_segment
 from ledger.core.errors import FormatError
 from ledger.store.node import Node, load_node
@@ -34,15 +37,16 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     return load_node(golden_copy(tmp_path / "node"))
 
 
-def answers(node: Node, cache: Path | None, *, index: bool = True) -> list[tuple[str, str, str]]:
-    """What the node says to all its ids and one that it does not hold."""
+def answers(node: Node, cache: Path | None, *, index: bool = True) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """What the node says to all its ids and one that it does not hold, and the ids of rows that are gone."""
     logs = {scope: [shard for each in node.epochs(scope) for shard in each.shards()] for scope in node.scopes}
     ids = [event.id for scope in node.scopes for each in node.epochs(scope) for _, _, event in each.events()]
     with Engine(node.root) as engine:
         settled = Settled(engine, node, cache) if index else None
         if settled is not None:
             assert all(settled.covers(scope) for scope in node.scopes), "or this tests nothing"
-        return list(Held(engine, logs, settled).find([*ids, "file:nobody:has-it"]))
+        held = Held(engine, logs, settled)
+        return list(held.find([*ids, "file:nobody:has-it"])), held.beyond("default", "file:work:", list)
 
 
 def kept(cache: Path) -> dict[str, bytes]:
@@ -51,9 +55,22 @@ def kept(cache: Path) -> dict[str, bytes]:
 
 def test_an_index_that_is_made_kept_or_absent_gives_the_answers_of_the_logs(node: Node, tmp_path: Path) -> None:
     right = answers(node, None, index=False)
-    assert len(right) > 15
+    assert len(right[0]) > 15 and right[1]
     assert answers(node, None) == answers(node, tmp_path / "cache") == answers(node, tmp_path / "cache") == right
     assert len(kept(tmp_path / "cache")) >= len(node.scopes)
+
+
+def flipped(data: bytes, *places: int) -> bytes:
+    """The same with one bit another at these places."""
+    found = bytearray(data)
+    for place in places:
+        found[place] ^= 4
+    return bytes(found)
+
+
+def head_of(data: bytes) -> int:
+    """Where the blocks of a file of the index begin."""
+    return 8 + int.from_bytes(data[:8], "little") + 32
 
 
 FAULTS: dict[str, Callable[[Path, bytes], object]] = {
@@ -62,9 +79,12 @@ FAULTS: dict[str, Callable[[Path, bytes], object]] = {
     "cut short": lambda path, data: path.write_bytes(data[:-1]),
     "cut in the middle": lambda path, data: path.write_bytes(data[: len(data) // 2]),
     "longer": lambda path, data: path.write_bytes(data + b"\0"),
-    "a bit of the head": lambda path, data: path.write_bytes(bytes([data[0] ^ 1]) + data[1:]),
-    "a bit of a number": lambda path, data: path.write_bytes(data[:-40] + bytes([data[-40] ^ 4]) + data[-39:]),
-    "a bit of the checksum": lambda path, data: path.write_bytes(data[:-1] + bytes([data[-1] ^ 128])),
+    "a bit of the length": lambda path, data: path.write_bytes(flipped(data, 0)),
+    "a length past all bounds": lambda path, data: path.write_bytes(b"\xff" * 8 + data[8:]),
+    "a bit of the head": lambda path, data: path.write_bytes(flipped(data, 9)),
+    "a bit of a block's checksum": lambda path, data: path.write_bytes(flipped(data, head_of(data) - 33)),
+    "a bit of the head's checksum": lambda path, data: path.write_bytes(flipped(data, head_of(data) - 1)),
+    "a bit of each number": lambda path, data: path.write_bytes(flipped(data, *range(head_of(data), len(data), 4))),
     "of other logs": lambda path, data: path.write_bytes(next(d for d in kept(path.parent).values() if d != data)),
     "a pipe": lambda path, _: (path.unlink(), os.mkfifo(path)),
     "a link": lambda path, _: (path.rename(path.with_suffix(".aside")), path.symlink_to(path.with_suffix(".aside"))),
@@ -207,6 +227,35 @@ def test_sql_and_python_make_the_same_number_of_an_id(ids: list[str], tmp_path_f
     assert segment.logs_of(fingerprints(ids)) == {0}
     assert list(segment.hours.numbers) == [2026010610]
     assert segment.logs_at([2026010610]) == {0} and segment.logs_at([2026010611]) == set()
+
+
+NUMBERS = st.lists(st.tuples(st.integers(0, 9) | st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)), max_size=30)
+
+
+@given(rows=NUMBERS, hours=NUMBERS, wanted=st.lists(st.integers(0, 11), unique=True), block=st.integers(1, 4))
+def test_a_table_in_blocks_on_disk_answers_as_the_one_in_memory_from_blocks_that_are_asked(
+    rows: list[tuple[int, int]], hours: list[tuple[int, int]], wanted: list[int], block: int
+) -> None:
+    tables = [
+        Table([number for number, _ in each], [place for _, place in each]) for each in map(sorted, (rows, hours))
+    ]
+    asked: list[tuple[int, int]] = []
+
+    def read(pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        asked.extend(pieces)
+        return [data[at : at + size] for at, size in pieces]
+
+    with patch.object(segmentfile, "BLOCK", block), patch.object(segmentfile, "_AT_FIRST", 100):
+        data = pack(Segment("default", (), {"": tables[0], "file:a:": tables[1]}, tables[1]), "name")
+        kept = unpack(read, "name", "default", ())
+        assert kept is not None and unpack(read, "another", "default", ()) is None
+        for on_disk, table in zip((kept.ids[""], kept.ids["file:a:"], kept.hours), (*tables, tables[1]), strict=True):
+            asked.clear()
+            assert on_disk.among(wanted) == table.among(wanted)
+            assert len(asked) <= len(wanted) + len(table.numbers) // block
+            assert on_disk.among(table.numbers) == set(table.places)
+            assert on_disk.beyond(set(wanted)) == table.beyond(wanted)
+            assert len(asked) == len(set(asked)), "each block is read once"
 
 
 @given(sizes=st.lists(st.integers(1, 300), max_size=40))

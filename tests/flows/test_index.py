@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ledger.compute import settled as module
-from ledger.compute.segment import Segment, Table, fingerprints, pack, unpack
+from ledger.compute.segment import Segment, Table, fingerprints
+from ledger.compute.segmentfile import pack
 from ledger.core.values import parse_time
 from ledger.flows.collect import collect
 from ledger.flows.ingest import Ingest
@@ -55,8 +56,10 @@ def lie(root: Path, ids: dict[str, Table]) -> None:
     with later(root) as session:
         (right,) = session.settled.segments("default")
     (path,) = (root.parent / "cache").rglob("*.held")
-    path.write_bytes(pack(Segment("default", right.logs, ids, Table((), ())), session.node.node_id))
-    assert unpack(path.read_bytes(), "default", right.logs, session.node.node_id) is not None
+    path.write_bytes(data := pack(Segment("default", right.logs, ids, Table((), ())), path.name))
+    with later(root) as session:
+        (believed,) = session.settled.segments("default")
+        assert list(believed.ids) == list(ids) and path.read_bytes() == data
 
 
 def test_a_week_with_the_index_brings_what_it_brings_without(aged: Path) -> None:
