@@ -26,7 +26,6 @@ from ledger.compute.segmentfile import pack, unpack
 from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.activity import ActivityEvent
-from ledger.store import layout
 from ledger.store.files import read_pieces, write_beside
 from ledger.store.node import EpochFolder, Node
 
@@ -49,7 +48,7 @@ _OURS = re.compile(r"[0-9a-f]{40}\.held|\.[0-9a-f]{40}\.held\.tmp")
 class _Scope:
     """What is known of a scope: its final logs in order, `shards` by epoch, and the segments, about the first of them.
 
-    `parted`: how many logs they are about. `read`: the bytes of the statement log that were looked at; `named`: what
+    `parted`: how many logs they are about. `read`: the lines of the statement log that were looked at; `named`: what
     they name as final.
     """
 
@@ -59,7 +58,7 @@ class _Scope:
     covered: set[Path] = field(default_factory=set)
     parted: int = 0
     read: int = 0
-    named: set[object] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
 
     def take(self, segment: Segment, root: Path) -> None:
         """Add the segment of the logs that follow those of the others."""
@@ -154,16 +153,14 @@ class Settled:
 
     def _final(self, scope_id: str, scope: _Scope) -> list[Log]:
         """The logs of the epochs that are final, from the first on; of a log that went on, what came is looked at."""
-        path = layout.log_path(scope_id)
-        data = self._node.stored(path) or b""
-        if len(data) <= scope.read:
-            return scope.logs
         try:
-            lines = [line for _, line in read_objects(data[scope.read :], path)]
+            lines = self._node.epoch(scope_id, 1).statement_log().lines
         except LedgerError:
             return scope.logs  # `verify` tells it; until then every log is read
-        scope.read = len(data)
-        scope.named.update(line.get("ref") for line in lines if line.get("kind") == "statement")
+        if len(lines) == scope.read:
+            return scope.logs
+        scope.named.update(line.ref for line in lines[scope.read :] if line.kind == "statement")
+        scope.read = len(lines)
         while (folder := self._node.epoch(scope_id, len(scope.shards) + 1)).path("statement.json") in scope.named:
             scope.shards[folder.epoch_id] = shards = folder.shards()
             scope.logs.extend(_log_of(folder, shard) for shard in shards)
@@ -212,7 +209,7 @@ def _pieces(folder: Path, name: str, places: Sequence[tuple[int, int]]) -> Seque
 
 
 def _log_of(folder: EpochFolder, shard: Path) -> Log:
-    facts = shard.lstat()
+    facts = os.lstat(shard)
     state = f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_dev}.{facts.st_ino}"
     return Log(folder.path(shard.name), facts.st_size, state)
 

@@ -15,22 +15,58 @@ from ledger.store import layout
 from ledger.store.paylayout import pay_kind
 
 
-def entries(folder: Path) -> dict[str, bool]:
+def entries(root: Path, relative: str) -> dict[str, bool]:
     """The names of everything in a folder, and whether it is a folder itself; nothing where there is none."""
+    folder = f"{root}/{relative}"  # a path as text is fast, and this is asked of every epoch
     try:
         with os.scandir(folder) as found:
             return {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
     except OSError:
-        if folder.is_dir():
+        if Path(folder).is_dir():
             raise
         return {}
 
 
+def folders(root: Path, relative: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """A folder and every one below, each with what lies in it, in no order; links are not followed below it."""
+    waiting = [relative]
+    while waiting:
+        at = waiting.pop()
+        with os.scandir(f"{root}/{at}") as found:
+            here = list(found)
+        waiting += (f"{at}/{entry.name}" for entry in here if entry.is_dir(follow_symlinks=False))
+        yield at, here
+
+
 def check_tree(root: Path) -> None:
     """Refuse what may not lie under `data/`: links, programs, odd names, unknown files (specification, section 2)."""
-    for path, mode in walk(root, "data"):
+    if _is_common(root):
+        return
+    for path, mode in walk(root, "data"):  # in order: the first that is wrong is told
         if not layout.is_scratch(path):
             check_entry(path, mode)
+
+
+def _is_common(root: Path) -> bool:
+    """Whether `data/` holds what may lie there, as it nearly always does; False says nothing but that `walk` tells."""
+    try:
+        if os.path.islink(root / "data"):  # noqa: PTH114
+            return False
+        for folder, here in folders(root, "data"):
+            if folder.count("/") >= FOLDERS:
+                return False
+            epoch = _EPOCH.fullmatch(folder)
+            for entry in here:
+                if entry.is_dir(follow_symlinks=False):
+                    continue
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if epoch and stat.S_ISREG(mode) and not mode & 0o111 and layout.kind_of(entry.name):
+                    continue
+                if not layout.is_scratch(path := f"{folder}/{entry.name}"):
+                    check_entry(path, mode)
+    except (FormatError, OSError):
+        return False
+    return True
 
 
 def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
@@ -55,6 +91,7 @@ def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
 
 
 _FOLDER = rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})"
+_EPOCH = re.compile(_FOLDER, re.ASCII)
 _ENTRY = re.compile(rf"{_FOLDER}/({layout.NAME_PATTERN})", re.ASCII)
 _AMENDMENT = re.compile(rf"{_FOLDER}/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/({layout.NAME_PATTERN})", re.ASCII)
 

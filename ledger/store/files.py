@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from ledger.core.errors import FormatError, InputError, StateError
+from ledger.store.entries import folders
 from ledger.store.layout import LOCK, check_size, is_scratch
 
 _apart: ContextVar[bool] = ContextVar("_apart", default=False)
@@ -167,7 +168,7 @@ def write_lock(root: Path) -> Iterator[None]:
 
 
 def _remove_leftovers(root: Path) -> None:
-    for folder, _, names in os.walk(root / "data"):
-        for name in names:
-            if name.endswith(".tmp") and is_scratch(name):
-                (Path(folder) / name).unlink()
+    for _, here in folders(root, "data"):
+        for entry in here:
+            if entry.name.endswith(".tmp") and is_scratch(entry.name) and not entry.is_dir(follow_symlinks=False):
+                Path(entry.path).unlink()

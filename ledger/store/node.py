@@ -248,7 +248,7 @@ class EpochFolder:
 
     def names(self) -> list[str]:
         """The names of everything in the folder."""
-        return list(entries(self.root / self.relative))
+        return list(entries(self.root, self.relative))
 
     def files(self) -> Iterator[str]:
         """The paths of all files in the folder and below, sorted, inside the node."""

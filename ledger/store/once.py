@@ -90,7 +90,7 @@ class FolderOnce(EpochFolder):
     def _entries(self) -> dict[str, bool]:
         """The names of everything in the folder, and whether it is a folder itself."""
         if "" not in self.kept:
-            self.kept[""] = entries(self.root / self.relative)
+            self.kept[""] = entries(self.root, self.relative)
         found: dict[str, bool] = self.kept[""]
         return found
 
