@@ -15,6 +15,8 @@ from ledger.core.tables import Form, header_of, jsonl_rows, separator_of
 
 BETWEEN = "\x1f"
 """Stands between the cells of a row: a control character, which no cell of a block holds."""
+_ENDS = "\r\0"
+"""What somebody may take for an end of a line or of a text."""
 CHARACTERS, ROWS = 2_000_000, 10_000
 """How much a block has of text that is cut, or of rows that are put together."""
 
@@ -34,7 +36,7 @@ def read_blocks(data: bytes, path: str, form: Form) -> tuple[Sequence[str], Iter
         whole = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise OddError("no UTF-8") from None
-    if any(mark in whole for mark in ("\r", "\0", BETWEEN)):
+    if any(mark in whole for mark in (*_ENDS, BETWEEN)):
         raise OddError("a control character")
     try:
         return _jsonl(whole, path, form) if path.endswith(".jsonl") else _csv(whole, path, form)
@@ -91,6 +93,7 @@ def _jsonl_blocks(values: Iterator[Collection[str]]) -> Iterator[str]:
 def _joined(rows: Sequence[Collection[str]]) -> str:
     """The rows as one block; OddError for a cell that would be taken for two, or for rows of its own."""
     block = "\n".join([BETWEEN.join(row) for row in rows])
-    if block.count("\n") + block.count(BETWEEN) != sum(max(1, len(row)) for row in rows) - 1:
+    cells = sum(max(1, len(row)) for row in rows)
+    if block.count("\n") + block.count(BETWEEN) != cells - 1 or any(mark in block for mark in _ENDS):
         raise OddError("a cell holds a control character")
     return block

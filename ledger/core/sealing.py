@@ -129,12 +129,11 @@ class Provenance:
 
 
 class Sealed(NamedTuple):
-    """One event ready to append: its key, its payload's hash, its canonical line (without a line end), its time."""
+    """One event ready to append: its key, its payload's hash, its canonical line (without a line end)."""
 
     id: EventId
     payload_hash: str
     line: bytes
-    event_time: Timestamp
 
 
 def seal(
@@ -185,4 +184,4 @@ def seal(
         raise FormatError(f"event {event_id!r}: {explain(error)}", rule="PROVENANCE_REQUIRED") from None
     except (AttributeError, TypeError, ValueError) as error:
         raise FormatError(f"event {event_id!r} cannot be written: {error}", rule="PROVENANCE_REQUIRED") from None
-    return Sealed(event_id, digest, line, event_time)
+    return Sealed(event_id, digest, line)

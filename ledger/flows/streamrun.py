@@ -19,7 +19,7 @@ from ledger.core.canonical import clean_text
 from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
 from ledger.core.routing import Facets, scoped_id
-from ledger.core.sealing import Provenance, Sealed, seal
+from ledger.core.sealing import Provenance, seal
 from ledger.core.values import MAX_AMOUNT, EventId, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.flows.cursors import advance
@@ -75,17 +75,23 @@ class Known:
 
     def look_up(self, scope_id: str, ids: Iterable[str]) -> None:
         """Ask about all these at once, which is much faster than one by one, and forget what was found before."""
-        self._asked.clear()
-        for found in self._found.values():
-            found.clear()
+        self._forget()
         if self.single:
             self._ask(set(ids))
         else:
             self._ask({key for each in ids for key in (each, f"{each}#{scope_id}")})
 
+    def _forget(self) -> None:
+        self._asked.clear()
+        for found in self._found.values():
+            found.clear()
+
     def _ask(self, keys: Collection[str]) -> None:
+        self._remember(keys, self._held.find(keys))
+
+    def _remember(self, keys: Collection[str], held: Iterable[tuple[str, str, str]]) -> None:
         self._asked.update(keys)
-        for scope_id, key, payload_hash in self._held.find(keys):
+        for scope_id, key, payload_hash in held:
             self._found[scope_id][key] = payload_hash
 
     def _of(self, scope_id: str, key: str) -> str | None:
@@ -107,18 +113,22 @@ class Known:
         """The ids of a `file` source that a scope held before this run and that are none of `standing`."""
         return self._held.beyond(scope_id, prefix, standing)
 
-    def none_of(self, scope_id: str, ids: Sequence[str]) -> bool:
-        """Whether none of these is known: ask about them as `look_up` does."""
-        self.look_up(scope_id, ids)
-        return not any(self._found.values()) and all(added.keys().isdisjoint(ids) for added in self._added.values())
+    def none_of(self, ids: Sequence[str]) -> bool:
+        """Whether none of these is known; where one is, they are looked up, as by `look_up`."""
+        held = list(self._held.find(ids))
+        if not held and all(added.keys().isdisjoint(ids) for added in self._added.values()):
+            return True
+        self._forget()
+        self._remember(ids, held)
+        return False
 
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
         """Take an event for known from now on."""
         self._added[scope_id][key] = payload_hash
 
-    def add_all(self, scope_id: str, events: Iterable[Sealed]) -> None:
+    def add_all(self, scope_id: str, keys: Iterable[str], hashes: Iterable[str]) -> None:
         """The same for events of which none has the id of another."""
-        self._added[scope_id].update((event.id, event.payload_hash) for event in events)
+        self._added[scope_id].update(zip(keys, hashes, strict=True))
 
     def key(self, event_id: str, scope_id: str, order: Sequence[str]) -> EventId:
         """The id under which a scope holds an event, or would.
@@ -276,8 +286,10 @@ class StreamRun:
         )
         known, report, mine = self.known, self.report, self.scope_id
         if page.ready is not None:
+            late = page.ready.before(self.epoch.period_start)
             for some in page.ready.sealed(provenance):
-                self._take_ready(some, page.facets)
+                self._take_ready(some, page.facets, late)
+                late -= min(late, len(some))
         for event in self._looked_up(page):
             url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
@@ -297,7 +309,8 @@ class StreamRun:
             key = known.key(event_id, mine, order)
             if quantity > 1:
                 self._require_bounded(event)
-            self._add(seal(key, url, time, kind, metadata, login, account, source, provenance, quantity))
+            sealed = seal(key, url, time, kind, metadata, login, account, source, provenance, quantity)
+            self._add(*sealed, late=time < self.epoch.period_start)
 
     def _require_bounded(self, event: SourceEvent) -> None:
         """ALL_MATH_BIGINT for an event whose worth no total could hold: in the log it would stop the whole epoch."""
@@ -309,39 +322,43 @@ class StreamRun:
                 hint="Put its quantity right at the source; it was not taken in.",
             )
 
-    def _add(self, event: Sealed) -> None:
+    def _add(self, event_id: EventId, payload_hash: str, line: bytes, *, late: bool) -> None:
         """Put an event that is not known yet among those that the next flush writes."""
-        before = self.known.get(event.id)
+        before = self.known.get(event_id)
         if before is None:
-            self.known.add(self.scope_id, event.id, event.payload_hash)
-            self.buffer.append(event.line)
-            self._held += len(event.line) + 1
-            self.report.late += event.event_time < self.epoch.period_start
-            if self._held >= FLUSH_BYTES:
-                self._flush()
+            self.known.add(self.scope_id, event_id, payload_hash)
+            self.report.late += late
+            self._hold([line])
         else:
             self.report.known += 1
-            if before != event.payload_hash:
-                self.report.changed.append(event.id)
+            if before != payload_hash:
+                self.report.changed.append(event_id)
 
-    def _take_ready(self, events: Sequence[Sealed], facets: Facets) -> None:
-        """Take events that are written already; each under its plain id, for the node has one scope."""
+    def _take_ready(self, events: Sequence[tuple[EventId, str, bytes]], facets: Facets, late: int) -> None:
+        """Take events that are written already, of which the first `late` lie before the epoch.
+
+        Each under its plain id, for the node has one scope.
+        """
+        ids, hashes, lines = zip(*events, strict=True)
         order = self.claimants(facets)
         if self.scope_id not in order:
-            for event in events:
-                self._not_mine(event.id, order)
+            for event_id in ids:
+                self._not_mine(event_id, order)
             return
-        self.report.seen += len(events)
-        if not self.known.none_of(self.scope_id, [event.id for event in events]):
-            for event in events:
-                self._add(event)
+        self.report.seen += len(ids)
+        if not self.known.none_of(ids):
+            for place, event in enumerate(events):
+                self._add(*event, late=place < late)
             return
-        self.known.add_all(self.scope_id, events)
-        self.buffer.extend(event.line for event in events)
-        self._held += sum(len(event.line) + 1 for event in events)
-        self.report.late += sum(event.event_time < self.epoch.period_start for event in events)
+        self.known.add_all(self.scope_id, ids, hashes)
+        self.report.late += min(late, len(ids))
+        self._hold(lines)
+
+    def _hold(self, lines: Sequence[bytes]) -> None:
+        self.buffer.extend(lines)
+        self._held += sum(map(len, lines)) + len(lines)
         if self._held >= FLUSH_BYTES:
-            self._flush()
+            self._flush(full=True)
 
     def _not_mine(self, event_id: str, order: Sequence[str]) -> None:
         if order:
@@ -354,14 +371,15 @@ class StreamRun:
         self.facets, self.claimed = event.facets, self.claimants(event.facets)
         return self.claimed
 
-    def _flush(self) -> None:
+    def _flush(self, *, full: bool = False) -> None:
+        """Write what is held; `full`: but for what the last file would have room after."""
         if not self.buffer:
             return
         self._writing = True  # an interruption from here on must not write the same events again
-        append_activity(self.folder, self.buffer)
-        self.report.added += len(self.buffer)
-        self.buffer.clear()
-        self._held = 0
+        rest = list(append_activity(self.folder, self.buffer, full=full))
+        self.report.added += len(self.buffer) - len(rest)
+        self.buffer = rest
+        self._held = sum(map(len, rest)) + len(rest)
         self._writing = False
         self.session.tell(f"{self.scope_id}/{self.entry.name}: {self.report.added} events")
 

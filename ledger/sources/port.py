@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ledger.core.config import Settings
-from ledger.core.sealing import Provenance, Sealed
-from ledger.core.values import Timestamp
+from ledger.core.sealing import Provenance
+from ledger.core.values import EventId, Timestamp
 from ledger.core.windows import Window
 
 EARLIEST = Timestamp("0001-01-01T00:00:00.000Z")
@@ -58,8 +58,12 @@ class Ready(Protocol):
 
     def __len__(self) -> int: ...
 
-    def sealed(self, provenance: Provenance) -> Iterator[Sequence[Sealed]]:
-        """The events as they are stored, some thousands at a time."""
+    def sealed(self, provenance: Provenance) -> Iterator[Sequence[tuple[EventId, str, bytes]]]:
+        """The events in order of time, some thousands at a time, each with what `Sealed` has."""
+        ...
+
+    def before(self, time: Timestamp) -> int:
+        """How many of the events lie before a time."""
         ...
 
 

@@ -6,7 +6,9 @@ act. Writing the same again changes nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from ledger.core.bounds import LINE_BYTES, SHARD_BYTES
@@ -34,27 +36,35 @@ def append_lines(root: Path, relative: str, lines: Iterable[bytes]) -> None:
     write_file(root, relative, b"\n".join((*([before[:-1]] if before else []), *added, b"")))
 
 
-def append_activity(folder: EpochFolder, lines: Sequence[bytes], limit: int = SHARD_BYTES) -> None:
+def append_activity(
+    folder: EpochFolder, lines: Sequence[bytes], limit: int = SHARD_BYTES, *, full: bool = False
+) -> Sequence[bytes]:
     """Add canonical event lines to the activity log, opening the next shard where a line would pass `limit` bytes.
 
-    Shards are written in order, each in one act: a run killed in between leaves a prefix of the log.
+    Shards are written in order, each in one act: a run killed in between leaves a prefix of the log. `full`: only those
+    that no further line fits in; returns the lines that remain.
     """
     if not lines:
-        return
+        return []
     shards = folder.log_shards()
     number = max(1, len(shards))
     size = folder.size(shards[-1]) if shards else 0
-    batch: list[bytes] = []
-    for line in lines:
-        if size and size + len(line) + 1 > limit:
-            _write_shard(folder, number, batch)
-            number, size, batch = number + 1, 0, []
-        batch.append(line)
-        size += len(line) + 1
-    _write_shard(folder, number, batch)
+    ends = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    first = 0
+    while True:
+        fit = bisect_right(ends, ends[first] + limit - size) - 1
+        fit = max(fit, first if size else first + 1)  # a line that is too long has a file of its own
+        if fit >= len(lines):
+            break
+        _write_shard(folder, number, lines[first:fit])
+        number, size, first = number + 1, 0, fit
+    if full:
+        return lines[first:]
+    _write_shard(folder, number, lines[first:])
+    return []
 
 
-def _write_shard(folder: EpochFolder, number: int, batch: list[bytes]) -> None:
+def _write_shard(folder: EpochFolder, number: int, batch: Sequence[bytes]) -> None:
     if batch:
         append_lines(folder.root, folder.path(layout.shard_name(number)), batch)
 

@@ -19,7 +19,7 @@ from ledger.compute.engine import Engine
 from ledger.compute.plainrows import plain_rows
 from ledger.core import blocks
 from ledger.core.errors import LedgerError
-from ledger.core.sealing import Provenance, Sealed, seal
+from ledger.core.sealing import Provenance, seal
 from ledger.core.values import EventId, Timestamp, parse_time
 from ledger.core.windows import Window
 from ledger.sources import file as module
@@ -57,7 +57,7 @@ def read(root: Path, path: str, judge: Judge | None, options: dict[str, Any]) ->
         NODE, "default", str(root), "", lambda: NOW, {}, scope_start=WINDOW.start, tell=told.append, plain=judge
     )
     source = FileSource("work", FileOptions.load({"path": path, **options}, "scopes/default.yaml"), context)
-    found: list[Sealed] = []
+    found: list[tuple[EventId, str, bytes]] = []
     told_of: list[object] = []
     by_sql = False
     try:
@@ -67,7 +67,11 @@ def read(root: Path, path: str, judge: Judge | None, options: dict[str, Any]) ->
                 by_sql = True
                 assert page.facets == {"paths": (path,)}
                 batches = list(page.ready.sealed(PROVENANCE))
-                assert sum(map(len, batches)) == len(page.ready)
+                assert sum(map(len, batches)) == len(page.ready) == page.ready.before(WINDOW.end)
+                early = parse_time("2026-01-07")
+                assert page.ready.before(early) == sum(
+                    json.loads(line)["event_time"] < early for each in batches for _, _, line in each
+                )
                 found += [event for batch in batches for event in batch]
             for raw in page.items:
                 for url, time, kind, key, metadata, login, account, name, facets, quantity in source.parse(raw):
@@ -79,7 +83,7 @@ def read(root: Path, path: str, judge: Judge | None, options: dict[str, Any]) ->
     except LedgerError as error:
         return (type(error), str(error), error.path, error.line, error.hint), by_sql
     standing = set(source.standing())
-    there = {event.id for event in found}
+    there = {event[0] for event in found}
     assert set(source.present({*there, "file:work:absent"})) == there <= standing
     return (found, told_of[-1], standing, told), by_sql
 
@@ -140,7 +144,7 @@ def test_a_csv_of_any_form_is_written_by_sql_as_by_the_models(
     ):
         (found, *_), by_sql = both(engine, tmp_path, text, "work.csv")  # type: ignore[misc]
         assert by_sql
-        assert [event.id.split(":")[2] for event in found] == ["w-3", "w1", "w2", "w0"]
+        assert [event[0].split(":")[2] for event in found] == ["w-3", "w1", "w2", "w0"]
 
 
 def test_texts_of_json_lines_are_written_by_sql_as_by_the_models(engine: Engine, tmp_path: Path) -> None:
@@ -161,7 +165,7 @@ def test_columns_and_constants_of_the_scope_mean_the_same_to_sql(engine: Engine,
     }  # fmt: skip
     (found, *_), by_sql = both(engine, tmp_path, data, "work.csv", **options)  # type: ignore[misc]
     assert by_sql
-    assert [b'"quantity":3' in event.line for event in found] == [True, False]
+    assert [b'"quantity":3' in event[2] for event in found] == [True, False]
     for wrong in ({"login": 7}, {"account": 7}, {"account": -7}, {"quantity": ""}):
         odd = {**options, "constants": {**options["constants"], **wrong}}
         assert not both(engine, tmp_path, data, "work.csv", **odd)[1]
@@ -214,6 +218,11 @@ def test_a_cell_cannot_pass_for_a_row_of_its_own(engine: Engine, tmp_path: Path)
     constants = {name: value for name, value in GOOD.items() if name != "id"}
     for data in (b'id\n"w1\nw2"\nw3\n', b'id\n"w1\x1fw2"\n', b'id\nw1\n"w2\n'):
         assert not both(engine, tmp_path, data, "work.csv", constants=constants)[1]
+    for end in ("\r", "\0", "\x1e"):
+        cell = f'"x{end}"'.encode() + b"\n" + "\x1f".join(GOOD.values()).encode()
+        assert not both(engine, tmp_path, b"id\n" + cell, "work.csv", constants=constants)[1]
+        assert not both(engine, tmp_path, lines([{**GOOD, "title": f"x{end}y"}]), "work.jsonl")[1]
+    assert not both(engine, tmp_path, "id\n\ufeffw1\n".encode(), "work.csv", constants=constants)[1]
     forged = "x\n" + "\x1f".join([*{**GOOD, "id": "w2"}.values(), "y"])
     assert not both(engine, tmp_path, lines([{**GOOD, "title": forged}]), "work.jsonl")[1]
     assert both(engine, tmp_path, b'id\n"w1"\nw2\n', "work.csv", constants=constants)[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,17 @@ def test_shards_together_are_the_lines_in_order_and_older_ones_never_change(
 def test_one_run_or_two_give_the_same_shards(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], cut: int
 ) -> None:
-    once, twice = (folder_in(tmp_path_factory.mktemp("node")) for _ in range(2))
-    append_activity(once, lines, 40)
-    append_activity(twice, lines[: cut % len(lines)], 40)
-    append_activity(twice, lines[cut % len(lines) :], 40)
-    assert [shard.read_bytes() for shard in once.shards()] == [shard.read_bytes() for shard in twice.shards()]
+    once, twice, full = (folder_in(tmp_path_factory.mktemp("node")) for _ in range(3))
+    append_activity(once, lines, 25)
+    append_activity(twice, lines[: cut % len(lines)], 25)
+    append_activity(twice, lines[cut % len(lines) :], 25)
+    rest: Sequence[bytes] = []
+    for at in range(0, len(lines), 3):
+        rest = append_activity(full, [*rest, *lines[at : at + 3]], 25, full=True)
+        assert len(rest) < 2 or sum(map(len, rest)) + len(rest) <= 25, "a file that is full is written"
+    append_activity(full, rest, 25)
+    for other in (twice, full):
+        assert [shard.read_bytes() for shard in once.shards()] == [shard.read_bytes() for shard in other.shards()]
 
 
 def test_a_run_killed_between_shards_leaves_a_prefix_of_the_log(

@@ -2,7 +2,7 @@
 --
 -- Inputs   table plain_rows; $begins of the file, the numbers of its rows from $first up to $end (not included)
 --          $ingested, $node, $produced, $placed   fields of their provenance as they stand in a line
--- Output   id, payload_hash (hex), line BLOB (without a line end), event_time; in order of time, then id
+-- Output   id, payload_hash (hex), line BLOB (without a line end); in order of time, then id
 WITH parts AS (
     SELECT
         number,
@@ -34,7 +34,6 @@ SELECT
             head, ',', $ingested, ',"metadata":', metadata, ',', $node, ',"payload_hash":"', payload_hash,
             '","platform_login":', login, ',', account, ',', $produced, ',', quantity, ',', $placed, ',"source":"file"}'
         )
-    ) AS line,
-    time AS event_time
+    ) AS line
 FROM hashed
 ORDER BY number

@@ -1,6 +1,7 @@
 -- The rows of a contributions file as what their events are written from, and whether each looks as nearly all rows do.
 --
--- Inputs   table plain_cells (row: the cells of one row, with U+001F between), $begins: how the ids of the events begin
+-- Inputs   $cells    path of a file: a line for each row, with U+001F between its cells; empty ones mean nothing
+--          $begins   how the ids of the events begin
 --          $width    how many cells a row has
 --          $at       the place in a row of each field that has a meaning, from 1; 0 where the file has no such column
 --          $fixed    what each of them is in rows that have none; NULL: nothing
@@ -20,7 +21,11 @@ WITH fields AS (
         coalesce(nullif(cells[$at.evidence], ''), $fixed.evidence) AS evidence,
         coalesce(nullif(cells[$at.login], ''), $fixed.login) AS login,
         coalesce(nullif(cells[$at.quantity], ''), $fixed.quantity) AS quantity
-    FROM plain_cells
+    FROM read_csv(
+        $cells,
+        columns = {'row': 'VARCHAR'}, auto_detect = false, header = false, compression = 'none',
+        hive_partitioning = false, delim = '', quote = '', escape = '', new_line = '\n', max_line_size = 131072
+    )
     WHERE row <> ''
 ),
 timed AS (
