@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.compute.scan import Extent, scan
-from ledger.core.canonical import sha256_hex
+from ledger.compute.shapes import FLAT, shapes_of
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import FormatError, StateError
+from ledger.core.records.activity import ActivityEvent
 from ledger.core.records.epoch import Epoch
 from ledger.core.values import Hash
 from ledger.store.files import read_file
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 _NOTHING = Hash(sha256_hex(b""))
+_OTHER_TYPES = {"metadata": "JSON", "quantity": "BIGINT"}
+FIELDS = {name: _OTHER_TYPES.get(name, "VARCHAR") for name in sorted(ActivityEvent.model_fields)}
+"""The fields of a line and their types in SQL."""
+_PLACE = ("node_id", "scope_id")
 OF_EVERY_EPOCH = ("totals", "allocations", "unresolved")
 """Queries whose first column is the epoch and whose other columns are its rows, in the query's order."""
 
@@ -82,13 +88,17 @@ class Batch:
         with ThreadPoolExecutor(1) as beside:
             hashing = beside.submit(self._measure, logs)  # DuckDB lets go of the GIL
             try:
-                engine.materialise(
+                engine.materialise_trusting(
                     "events",
                     shards=paths,
                     node_id=wanted[0].epoch.node_id,
                     scope_id=wanted[0].epoch.scope_id,
                     first=numbers[0],
                     ends=ends,
+                    fields=encode(FIELDS).decode(),
+                    inner=encode({name: kind for name, kind in FIELDS.items() if name not in _PLACE}).decode(),
+                    flat=FLAT,
+                    shapes=shapes_of([Path(path) for path in paths]),
                 )
                 rows = {number: tuple(row) for number, *row in engine.rows("extent")}
             except FormatError as error:

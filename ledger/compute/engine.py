@@ -155,6 +155,15 @@ class Engine:
         self.execute(f"CREATE OR REPLACE TABLE {name} AS {query(name)}", parameters).fetchall()
         self._made[name] = of
 
+    def materialise_trusting(self, name: str, **parameters: object) -> None:
+        """`materialise`, first as if all could be parsed; where something cannot, once more with `doubted` true."""
+        try:
+            self.materialise(name, doubted=False, **parameters)
+        except FormatError as error:
+            if not isinstance(error.__cause__, duckdb.InvalidInputException):  # ended from outside, or a file is gone
+                raise
+            self.materialise(name, doubted=True, **parameters)
+
     def remember(self, logs: Sequence[str]) -> None:
         """Makes the loaded events' ids the ones seen in these logs, for the search across epochs."""
         if not self._remembered.isdisjoint(logs):

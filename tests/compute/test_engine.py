@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.compute import scan
+from ledger.compute.batch import FIELDS as LINE_FIELDS
 from ledger.compute.engine import Engine, query
 from ledger.compute.held import Held
 from ledger.compute.plainrows import FIELDS, plain_rows
@@ -23,8 +25,15 @@ from ledger.sources.port import EARLIEST
 from tests.compute.nodes import Case, event, line, write_log
 
 SQL = sorted(path.stem for path in Path(scan.__file__).with_name("sql").glob("*.sql"))
+LINES = {
+    "doubted": False,
+    "fields": json.dumps(LINE_FIELDS),
+    "inner": json.dumps(LINE_FIELDS),
+    "flat": "",
+    "shapes": "",
+}
 PARAMETERS: dict[str, dict[str, object]] = {
-    "events": {"shards": [], "node_id": "", "scope_id": "", "first": 1, "ends": [""]},
+    "events": {"shards": [], "node_id": "", "scope_id": "", "first": 1, "ends": [""], **LINES},
     "places": {"epochs": [1], "logs": [""], "period_starts": [""], "sizes": [1]},
     "accounts": {"path": []},
     "decisions": {"paths": [], "epochs": [1]},

@@ -325,3 +325,36 @@ def test_events_taken_in_after_review_began_are_named(engine: Engine) -> None:
     assert [(finding.line, finding.actual) for finding in loaded.ingested_after(END)] == [
         (2, "2026-01-12T00:00:00.001Z")
     ]
+
+
+def test_a_line_without_a_right_time_hides_no_late_event(engine: Engine) -> None:
+    late = line(event(2, ingested_at="2026-01-12T00:00:00.001Z"))
+    odd = line(event(3, ingested_at="12026-01-06T10:00:00.000Z"))
+    loaded = engine.load(write_log(engine.root, RIGHT + late + odd), Case().epoch)
+    assert [finding.line for finding in loaded.ingested_after(END)] == [2]
+
+
+TIME = "2026-01-05T10:20:30.123Z"
+nearly_times = st.lists(
+    st.tuples(st.integers(0, 23), st.sampled_from("0123456789 -+:.TZtz\u00a0\uff11")), min_size=1, max_size=3
+).map(lambda changes: "".join(dict(changes).get(place, mark) for place, mark in enumerate(TIME)))
+"""A canonical time with up to three characters of it changed."""
+
+
+@given(st.lists(st.one_of(nearly_times, st.permutations(TIME).map("".join)), min_size=1, max_size=50))
+def test_a_text_that_is_nearly_a_time_is_one_for_sql_exactly_where_core_says_so(
+    engine: Engine, texts: list[str]
+) -> None:
+    for name in ("event_time", "ingested_at", "retrieved_at"):
+        rows = [event(number, **{name: text}) for number, text in enumerate(texts, start=1)]
+        loaded = engine.load(write_log(engine.root, b"".join(map(line, rows))), Case().epoch)
+        wrong = [each for each, row in enumerate(rows, start=1) if not _is_right(row)]
+        assert sorted(finding.line or 0 for finding in loaded.findings) == wrong
+        assert loaded.lacks_receipts == (not wrong)
+
+
+def _is_right(row: dict[str, object]) -> bool:
+    try:
+        return ActivityEvent.read(row).event_time < END
+    except FormatError:
+        return False

@@ -8,7 +8,7 @@ SELECT
     id,
     source,
     event_type,
-    event_time,
+    strftime(event_time, '%Y-%m-%dT%H:%M:%S.%gZ') AS event_time,
     artifact_url,
     platform_user_id,
     platform_login,
@@ -16,7 +16,7 @@ SELECT
     included,
     units,
     weight_source,
-    event_time < period_start AS late,
+    events.event_time < period_start::TIMESTAMP AS late,
     quantity
 FROM outcomes
 JOIN events ON events.rowid = number
