@@ -60,8 +60,8 @@ def _verifying(root: Path, now: str) -> Iterator[Callable[[], dict[str, Any]]]:
     "--reuse",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="An earlier site of your own (also the one at --out): pages that would be the same are taken from it. Never "
-    "one from anybody else: who can write it can lie in it.",
+    help="An earlier site of your own (also the one at --out): what would be the same is taken from it, and kept for "
+    "the next time. Never one from anybody else: who can write it can lie in it.",
 )
 def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path, reuse: Path | None) -> None:
     """Build the site into a folder, which is replaced as a whole.

@@ -1,26 +1,22 @@
 """What one operator proved before: a file of his own, by which `verify` need not recompute what has not changed.
 
-For each finalized epoch that passed it keeps a hash over everything that its verdict follows from: the folder, the
-prefixes of the node's logs that it pins, the approver sets, and the epoch before, so that one changed byte anywhere
-makes every epoch from there on unknown. It says nothing to anybody else: whoever can write the file can lie in it.
+For each finalized epoch that passed it keeps the hash over everything that its verdict follows from
+(`compute.content`), so that one changed byte anywhere makes every epoch from there on unknown. It says nothing to
+anybody else: whoever can write the file can lie in it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ledger import __version__
-from ledger.compute.derive import peek
+from ledger.compute.content import content_of
 from ledger.core.bounds import FILE_BYTES
-from ledger.core.canonical import decode, encode, sha256_hex
+from ledger.core.canonical import decode, encode
 from ledger.core.errors import FormatError, InputError, LedgerError
-from ledger.store import layout
-from ledger.store.entries import walk
-from ledger.store.files import read_file
 from ledger.store.node import EpochFolder, Node
 
 FORMAT = "ledger-known/1"
@@ -85,36 +81,3 @@ class Known:
             beside.replace(self.path)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", path=str(self.path)) from None
-
-
-def content_of(node: Node, folder: EpochFolder, before: str) -> str:
-    """The hash over all that an epoch's verdict follows from; `before`: that of the epoch before, empty for the first.
-
-    FormatError for a file that cannot be read.
-    """
-    inputs: list[list[object]] = [["before", before], ["node", node.node_id]]
-    for path, mode in walk(node.root, folder.relative):
-        inputs.append([path, mode & 0o170111, _digest(node.root, path)])
-    for path in (*folder.scope_logs, layout.NODE_FILE, layout.scope_path(folder.scope_id)):
-        if path != layout.log_path(folder.scope_id):
-            inputs.append([path, sha256_hex(node.stored(path) or b"")])
-    pinned = peek(folder.read("statement.json"))
-    if pinned is not None:
-        for path, size in (
-            (layout.IDENTITIES, pinned.identities.size),
-            (layout.RECEIPTS, pinned.receipts.size),
-            (layout.log_path(folder.scope_id), pinned.log.size),
-        ):
-            inputs.append([path, node.prefix_pin(path, size).sha256])
-    for rule in folder.epoch().pool_rules:
-        file = rule.get("file")
-        if isinstance(file, str):
-            inputs.append([file, sha256_hex(read_file(node.root, file) or b"")])
-    return sha256_hex(encode(inputs))
-
-
-def _digest(root: Path, path: str) -> str:
-    if layout.shard_number(path.rpartition("/")[2]) is None:
-        return sha256_hex(read_file(root, path) or b"")
-    with (root / path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,101 +1,40 @@
-"""Pages of an earlier build that need not be made anew: what each was made from, and whether its bytes are still those.
-
-A built site keeps for each page of a kind that there are many of a hash over everything that it is made from, but for
-the commit, and a hash of what was made. A page is taken over only where both are right, so a build with an earlier one
-gives the same bytes as one from nothing. It is for the operator's own folder: whoever can write it can lie in it.
-"""
+"""What a page is made from, as bytes and hashes that are the same in every build that makes it from the same."""
 
 from __future__ import annotations
 
 import io
 import pickle
-import re
+import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import jinja2
+import pydantic
 from pydantic import BaseModel
 
 import ledger
-from ledger.core.bounds import FILE_BYTES
-from ledger.core.canonical import decode, encode, sha256_hex
-from ledger.core.errors import FormatError
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.records.record import made
 
 MARKER = ".ledger-site"
-"""The file by which a folder is known as a built site; it holds what the next build may take over."""
-FORMAT = "ledger-site/1"
-_COMMIT = re.compile("[0-9a-f]{40,64}")
+"""The file by which a folder is known as a built site."""
+MARKED = b"This folder is rebuilt by `ledger site build`.\n"
 
 
 class Printed(NamedTuple):
     """A page: the hash over what it was made from, and that of its body where every commit is the first 40 of it.
 
-    `files`: what was written of the API on the way, each with its size (bytes) and SHA-256.
+    `users`: whom it asked about; `files`: what was written with it, by the path in the site, each with its size
+    (bytes) and SHA-256; `reused`: an earlier build made it. The first three are empty where nothing is kept.
     """
 
     made_from: str
     sha256: str
-    reused: bool
+    users: tuple[str, ...]
     files: Mapping[str, tuple[int, str]] = {}
-
-
-class Kept(NamedTuple):
-    """The same, and where the body lies in the page's file (bytes)."""
-
-    made_from: str
-    sha256: str
-    start: int
-    length: int
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """An earlier build: its folder, the commit that it was built from, and its pages by their paths."""
-
-    folder: Path
-    commit: str | None
-    pages: Mapping[str, Kept]
-
-    @classmethod
-    def read(cls, folder: Path) -> Earlier | None:
-        """What `folder` keeps; None where it is no site of a build that kept anything."""
-        try:
-            value = decode((folder / MARKER).read_bytes().removesuffix(b"\n"), FILE_BYTES)
-            if value["format"] != FORMAT:
-                return None
-            pages = {
-                str(path): Kept(str(made_from), str(digest), int(start), int(length))
-                for path, (made_from, digest, start, length) in value["pages"].items()
-            }
-            commit = value["commit"]
-            return cls(folder, commit, pages) if commit is None or _COMMIT.fullmatch(commit) else None
-        except (OSError, FormatError, ValueError, TypeError, KeyError, AttributeError):
-            return None
-
-    def body(self, path: str, made_from: str, commit: str | None) -> str | None:
-        """The body of the page at `path` with `commit` for its own; None where it was made from something else, or
-        its bytes are not those that were made.
-        """
-        kept = self.pages.get(path)
-        if kept is None or kept.made_from != made_from:
-            return None
-        try:
-            data = (self.folder / path / "index.html").read_bytes()
-            body = data[kept.start : kept.start + kept.length].decode()
-        except (OSError, UnicodeDecodeError):
-            return None
-        if self.commit and commit:
-            body = body.replace(self.commit, commit)
-        return body if sha256_hex(body.encode()) == kept.sha256 else None
-
-
-def marker(commit: str | None, pages: Mapping[str, Kept]) -> bytes:
-    """The bytes of the file that says what the folder is, and what the next build may take over."""
-    about = "This folder is rebuilt by `ledger site build`; `--reuse` takes pages over from it."
-    return encode({"about": about, "commit": commit, "format": FORMAT, "pages": pages}) + b"\n"
+    reused: bool = False
 
 
 class _Pickler(pickle.Pickler):
@@ -119,10 +58,17 @@ def frozen(value: object) -> bytes:
 
 
 def tool_hash(templates: Path) -> str:
-    """The hash over what makes pages: this program, its templates, and the engine that fills them."""
-    found = [("ledger", ledger.__version__), ("jinja2", jinja2.__version__)]
-    for folder, pattern in ((Path(ledger.__file__).parent, "*.py"), (templates, "*")):
-        for path in sorted(folder.rglob(pattern)):
-            if path.is_file():
+    """The hash over what makes a site: this program, its templates, and what it computes and writes with."""
+    made_with = {
+        "duckdb": duckdb.__version__,
+        "jinja2": jinja2.__version__,
+        "ledger": ledger.__version__,
+        "pydantic": pydantic.VERSION,
+        "python": platform.python_version(),
+    }
+    found: list[object] = [made_with]
+    for folder in (Path(ledger.__file__).parent, templates):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.parent.name != "__pycache__":
                 found.append((path.relative_to(folder).as_posix(), sha256_hex(path.read_bytes())))
     return sha256_hex(encode(found))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
 
 from ledger.compute.derive import Derived
 from ledger.core.evaluate import EventOutcome
@@ -35,7 +37,7 @@ class EpochEntry:
     summary: Mapping[str, Any]
     weights: Mapping[str, Mapping[str, int]]
     pinned: Mapping[str, Any]
-    reviewed: frozenset[str]
+    reviewed: Annotated[frozenset[str], PlainSerializer(sorted)]
     shares: Portions
     credits: Mapping[str, int]
 

@@ -26,6 +26,13 @@ class ApiFiles:
         target.write_bytes(data)
         self.files[f"{ROOT}/{path}"] = (len(data), sha256_hex(data))
 
+    def take(self, path: str, data: bytes, digest: str) -> None:
+        """Write a file of an earlier build whose hash is known. `path`: in the site."""
+        target = self._out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        self.files[path] = (len(data), digest)
+
     def put_json(self, path: str, value: object) -> None:
         """Write one canonical JSON file."""
         self.put(path, encode(value) + b"\n")

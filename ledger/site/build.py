@@ -15,7 +15,7 @@ from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.kinds import NO_WORDS
-from ledger.site.again import MARKER, Earlier, marker
+from ledger.site.again import MARKED, MARKER, tool_hash
 from ledger.site.api import Api
 from ledger.site.cards import FOLDER as CARDS
 from ledger.site.cards import write_cards
@@ -23,6 +23,8 @@ from ledger.site.check import broken_links
 from ledger.site.csp import seal_alone
 from ledger.site.feeds import write_feeds
 from ledger.site.frame import build_frame, list_pages
+from ledger.site.kept import FOLDER as KEPT
+from ledger.site.kept import Earlier, Keeping
 from ledger.site.pages import Pages
 from ledger.site.publish import fill_shells, move_below, seal_built, write_index
 from ledger.site.receipts import issuer_document
@@ -64,21 +66,21 @@ def build_site(
 ) -> SiteResult:
     """Build everything into `out`, which is replaced in one act. `alike`: what a name looks like, to mark those that
     pass for others; `said`: what third parties' sources call their kinds of events, by `source:event_type`.
-    `reuse`: an earlier build of one's own, whose pages are taken over where they would be the same.
+    `reuse`: an earlier build of one's own, from which what would be the same is taken over; then this one keeps what
+    the next may take over, too.
 
     Raises InputError when `out` holds something else than an
     earlier build, DifferenceError when a built page has a dead or a foreign link.
     """
     with no_collection():
-        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, _earlier(reuse, tell))
+        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, reuse)
 
 
-def _earlier(folder: Path | None, tell: Callable[[str], None]) -> Earlier | None:
-    if folder is None:
+def _earlier(folder: Path, node: Node, tool: str, tell: Callable[[str], None]) -> Earlier | None:
+    found = Earlier.read(folder.resolve(), node.node_id, tool)
+    if isinstance(found, str):
+        tell(f"{folder} {found}: everything is made anew")
         return None
-    found = Earlier.read(folder.resolve())
-    if found is None:
-        tell(f"{folder} is no site that an earlier build of this version kept; every page is made anew")
     return found
 
 
@@ -91,7 +93,7 @@ def _build(
     tell: Callable[[str], None],
     alike: Callable[[str], str],
     said: Mapping[str, str],
-    earlier: Earlier | None,
+    reuse: Path | None,
 ) -> SiteResult:
     if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("is not empty and no earlier build of the site", path=str(out), hint="Name another folder.")
@@ -100,7 +102,13 @@ def _build(
     docs, site = building / "docs", building / "site"
     docs.mkdir(parents=True)
     api = Api(building / "api", node, commit)
-    pages = Pages(read_once(node), engine, building, api, commit, tell, alike, said, earlier)
+    tool, keeping = "", None
+    if reuse is not None:
+        tool = tool_hash(templates_folder())
+        keeping = Keeping(building / "kept", _earlier(reuse, node, tool, tell))
+        keeping.folder.mkdir()
+        (keeping.folder / "epochs").mkdir()
+    pages = Pages(read_once(node), engine, building, api, commit, tell, alike, said, keeping, tool)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
     pages.render(checked)
@@ -116,7 +124,7 @@ def _build(
     seal_built(site, shared)
     if not node.settings.site_url:  # nobody knows at which address, so that the frame's own page would lead astray
         (site / "404.html").write_text(seal_alone(pages.lost), "utf-8")
-    kept = fill_shells(site, pages.framed, pages.printed, shared)
+    fill_shells(site, pages.framed, pages.printed, shared, pages.kept)
     list_pages(site, node.settings.site_url)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
@@ -125,11 +133,15 @@ def _build(
     for name, feed in write_feeds(node.settings, pages.news).items():
         (site / name).write_bytes(feed)
     move_below(building / "api", site)
-    (site / MARKER).write_bytes(marker(commit, kept))
+    (site / MARKER).write_bytes(MARKED)
     sizes = write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
     tell("checking links")
     if broken := broken_links(site):
         raise DifferenceError(f"{len(broken)} links of the built site are dead or lead away: {'; '.join(broken[:5])}")
+    if keeping is not None and pages.kept is not None:
+        pages.kept.write()
+        keeping.finish(node.node_id, tool, commit)
+        keeping.folder.rename(site / KEPT)
     if out.exists():
         shutil.rmtree(out)
     site.rename(out)

@@ -6,12 +6,11 @@ are the same however many processes there are. What a process cannot do is done 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
 from ledger.compute.derive import Derived, derive, derive_again
@@ -22,18 +21,23 @@ from ledger.compute.shards import WORKER_MEMORY
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.receipts import SOURCE
-from ledger.site.api_epoch import EpochEntry, write_epoch
+from ledger.site.api_epoch import write_epoch
 from ledger.site.apifiles import ApiFiles
-from ledger.site.feeds import Entry, news
-from ledger.site.finding import Seen, seen
+from ledger.site.asked import Asked, Told
+from ledger.site.epochpart import ComputedEpoch, view_of
+from ledger.site.feeds import news
+from ledger.site.finding import seen
+from ledger.site.follows import Place
+from ledger.site.kept import Keeping
+from ledger.site.keptepochs import keep, take
 from ledger.site.person_events import lines_of
-from ledger.site.receipts import Counted, counted
+from ledger.site.receipts import counted
 from ledger.site.render import lay_aside
 from ledger.site.spill import FOLDER, Portions, Spill
-from ledger.site.views import EpochRow, LateLine, epoch_page, epoch_row, titles_of
+from ledger.site.views import epoch_page, epoch_row, titles_of
 from ledger.site.views_amend import credits_in_force
-from ledger.site.views_kpi import KpiLine, kpi_lines
-from ledger.site.views_policy import Pinned, Profile, pinned
+from ledger.site.views_kpi import kpi_lines
+from ledger.site.views_policy import Profile, pinned
 from ledger.store.node import EpochFolder, Node
 from ledger.store.once import FolderOnce, read_once
 
@@ -45,38 +49,19 @@ SETS = 4
 
 @dataclass(frozen=True)
 class Given:
-    """What a process must know besides the node. `last`: the number of epochs of each scope."""
+    """What a process must know besides the node. `last`: the number of epochs of each scope.
+
+    `keeping`: where the build keeps what the next one takes over; `keys`: what each final epoch follows from then;
+    `take`: the epochs that may be taken over.
+    """
 
     building: Path
     names: Mapping[str, str]
     commit: str | None
     last: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class ComputedEpoch:
-    """What the site takes of one epoch; its page's view waits in `view` until the verdicts are in.
-
-    `shares`: a `Share` of each person without its epoch, after the user's id and name; `witnesses`: wallets;
-    `profile`: with the last epoch of a set, that of the last finalized one; `files`: those of the API.
-    """
-
-    path: str
-    start: str
-    row: EpochRow
-    view: Path
-    entry: EpochEntry
-    files: Mapping[str, tuple[int, str]]
-    found: Seen
-    events: Portions
-    shares: tuple[tuple[Any, ...], ...]
-    receipts: Mapping[str, Counted]
-    news: tuple[Entry, ...]
-    pinned: Pinned
-    late: tuple[LateLine, ...]
-    kpis: tuple[KpiLine, ...]
-    witnesses: frozenset[str]
-    profile: Profile | None = None
+    keeping: Keeping | None = None
+    keys: Mapping[Place, str] = field(default_factory=dict)
+    take: frozenset[Place] = frozenset()
 
 
 Set = tuple[str, tuple[int, ...]]
@@ -89,11 +74,26 @@ class Computer:
     def __init__(self, node: Node, engine: Engine, given: Given) -> None:
         self._node, self._engine, self._given = node, engine, given
         self._spill = Spill(given.building / FOLDER)
+        self._told = Told(given.names)
 
     def epochs(self, one: Set) -> Iterator[ComputedEpoch]:
         """The epochs of a set, one after another."""
         scope_id, numbers = one
-        folders = [self._node.epoch(scope_id, number) for number in numbers]
+        taken = {number: found for number in numbers if (found := self._taken((scope_id, number))) is not None}
+        folders = [self._node.epoch(scope_id, number) for number in numbers if number not in taken]
+        computed = self._computed(folders)
+        for number in numbers:
+            yield taken.pop(number) if number in taken else next(computed)
+
+    def _taken(self, place: Place) -> ComputedEpoch | None:
+        keeping = self._given.keeping
+        if keeping is None or place not in self._given.take:
+            return None
+        return take(
+            keeping, place, self._given.keys[place], self._told, self._spill, ApiFiles(self._given.building / "api")
+        )
+
+    def _computed(self, folders: Sequence[EpochFolder]) -> Iterator[ComputedEpoch]:
         ahead = Ahead(self._engine, self._node, folders)
         last: tuple[Derived, list[EventOutcome]] | None = None
         for folder in folders:
@@ -110,24 +110,34 @@ class Computer:
             yield found
 
     def _epoch(self, folder: EpochFolder, derived: Derived, outcomes: list[EventOutcome]) -> ComputedEpoch:
+        keeping = self._given.keeping
+        if keeping is None:
+            return self._part(folder, derived, outcomes, self._given.names)
+        begin, users = self._spill.end, set[str]()
+        found = self._part(folder, derived, outcomes, Asked(self._given.names, users))
+        key = self._given.keys.get((folder.scope_id, folder.epoch_id), "")
+        return keep(keeping, found, key, users, self._told, begin, self._spill)
+
+    def _part(
+        self, folder: EpochFolder, derived: Derived, outcomes: list[EventOutcome], names: Mapping[str, str]
+    ) -> ComputedEpoch:
         given, scope_id, number = self._given, folder.scope_id, folder.epoch_id
         titles, corrected = titles_of(folder), credits_in_force(folder)
         page = epoch_page(
-            self._node, folder, derived, given.names, given.last[scope_id], None, given.commit, outcomes, titles
+            self._node, folder, derived, names, given.last[scope_id], None, given.commit, outcomes, titles
         )  # fmt: skip
         api = ApiFiles(given.building / "api")
         entry = write_epoch(api, self._spill, folder, derived, page.state, outcomes)
-        view = given.building / "bodies" / f"{scope_id}-{number}.view"
-        lay_aside(page, view)
+        row = epoch_row(page)
+        lay_aside(page, view_of(given.building, row))
         allocations = derived.evaluation.allocations
         return ComputedEpoch(
             path=page.path,
             start=page.statement.period_start,
-            row=epoch_row(page),
-            view=view,
+            row=row,
             entry=entry,
             files=api.files,
-            found=seen(self._spill, page, allocations, outcomes, titles, corrected, given.names),
+            found=seen(self._spill, page, allocations, outcomes, titles, corrected, names),
             events=Portions.lay(self._spill, lines_of(scope_id, number, outcomes, titles)),
             shares=tuple(
                 (
@@ -164,17 +174,22 @@ def _there(one: Set) -> list[ComputedEpoch]:
         return list(_mine[0].epochs(one))
 
 
-def compute(node: Node, engine: Engine, given: Given) -> Iterator[ComputedEpoch]:
-    """Every epoch of the node, scope by scope in order."""
-    (given.building / FOLDER).mkdir()
+def compute(node: Node, engine: Engine, given: Given, only: Collection[Place] | None = None) -> Iterator[ComputedEpoch]:
+    """Every epoch of the node, or those named, scope by scope in order."""
+    (given.building / FOLDER).mkdir(exist_ok=True)
+    folders = {
+        scope_id: [one for one in node.epochs(scope_id) if only is None or (scope_id, one.epoch_id) in only]
+        for scope_id in node.scopes
+    }
     with closing(Computer(node, engine, given)) as here:
-        yield from _computed(here, node, given)
+        yield from _computed(here, node, given, folders)
 
 
-def _computed(here: Computer, node: Node, given: Given) -> Iterator[ComputedEpoch]:
+def _computed(
+    here: Computer, node: Node, given: Given, folders: Mapping[str, list[EpochFolder]]
+) -> Iterator[ComputedEpoch]:
     """`here`: what computes where no process beside does."""
-    folders = {scope_id: node.epochs(scope_id) for scope_id in node.scopes}
-    if sum(map(len, folders.values())) < FEW or processes() < 2:
+    if sum(map(len, folders.values())) - len(given.take) < FEW or processes() < 2:
         for scope_id, found in folders.items():
             yield from here.epochs((scope_id, tuple(folder.epoch_id for folder in found)))
         return

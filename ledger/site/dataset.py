@@ -6,11 +6,10 @@ A derived copy: the raw files and statements are the record, and a test holds th
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.compute.export import Column, Exporter
 from ledger.core.canonical import encode, sha256_hex
@@ -32,6 +31,13 @@ ABOUT = (
     "Who did what, how it was valued, what people decided and who gets which part of the pool, over all epochs; "
     "derived from a contribution ledger that anyone can recompute."
 )
+
+
+class Laid(NamedTuple):
+    """Rows of a table that wait, and how many they are."""
+
+    block: Block
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -121,12 +127,12 @@ class Dataset:
 
     def __init__(self, building: Path) -> None:
         self._building = building
-        self._waiting: dict[str, list[Block]] = {name: [] for name in TABLES}
+        self._waiting: dict[str, list[Laid]] = {name: [] for name in TABLES}
 
-    def add(self, tables: Mapping[str, Block]) -> None:
+    def add(self, tables: Mapping[str, Laid]) -> None:
         """One epoch's rows (`lay_rows`)."""
-        for name, block in tables.items():
-            self._waiting[name].append(block)
+        for name, laid in tables.items():
+            self._waiting[name].append(laid)
 
     def people(self, spill: Spill, people: Iterable[Contributor]) -> None:
         """The table of all people."""
@@ -148,28 +154,26 @@ class Dataset:
         (self._building / "api" / FOLDER / "datapackage.json").write_bytes(data)
 
 
-def lay_rows(spill: Spill, tables: Mapping[str, Sequence[Row]]) -> dict[str, Block]:
-    """Lay the rows of tables aside."""
-    return {name: spill.put(pickle.dumps(rows, 5)) for name, rows in tables.items() if rows}
+def lay_rows(spill: Spill, tables: Mapping[str, Sequence[Row]]) -> dict[str, Laid]:
+    """Lay the rows of tables aside, as lines that the exporter reads."""
+    return {name: Laid(spill.put(b"".join(_lines(name, rows))), len(rows)) for name, rows in tables.items() if rows}
 
 
-def write_table(building: Path, name: str, waiting: Sequence[Block]) -> TableFile:
+def _lines(name: str, rows: Sequence[Row]) -> Iterator[bytes]:
+    names = [column.name for column in TABLES[name][1]]
+    for at in range(0, len(rows), ROWS):
+        by_column = dict(zip(names, zip(*rows[at : at + ROWS], strict=True), strict=True))
+        yield json.dumps(by_column, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def write_table(building: Path, name: str, waiting: Sequence[Laid]) -> TableFile:
     """One table's files. `waiting`: its rows, as `lay_rows` laid them aside, in order."""
     about, columns = TABLES[name]
-    names = [column.name for column in columns]
     source, out = Spilled(building / SPILL), building / "api" / FOLDER / name
     lines = building / f"{name}.jsonl"
-    rows: list[Row] = []
-    count = 0
     with lines.open("wb") as file:
-        for number, block in enumerate(waiting, start=1):
-            rows += pickle.loads(source.read(block))  # noqa: S301 - written by this very build
-            whole = len(rows) if number == len(waiting) else len(rows) // ROWS * ROWS
-            for at in range(0, whole, ROWS):
-                by_column = dict(zip(names, zip(*rows[at : at + ROWS], strict=True), strict=True))
-                file.write(json.dumps(by_column, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-            count += whole
-            del rows[:whole]
+        for laid in waiting:
+            file.write(source.read(laid.block))
     source.close()
     exporter = Exporter(building)
     exporter.export(lines, columns, out)
@@ -179,7 +183,7 @@ def write_table(building: Path, name: str, waiting: Sequence[Block]) -> TableFil
     for form in ("csv", "parquet"):
         data = out.with_name(f"{name}.{form}").read_bytes()
         files[form] = (len(data), sha256_hex(data))
-    return TableFile(name, about, columns, count, files)
+    return TableFile(name, about, columns, sum(laid.rows for laid in waiting), files)
 
 
 def _time(text: str) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
-from ledger.site.dataset import Dataset, TableFile, lay_rows, licence_address, linked_data, rows_of
+from ledger.site.dataset import Dataset, Laid, TableFile, lay_rows, licence_address, linked_data, rows_of
 from ledger.site.frame import Framed
 from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list
 from ledger.site.oddnames import OddName
@@ -22,7 +22,7 @@ from ledger.site.paid import PaidScope
 from ledger.site.render import Press
 from ledger.site.search import FOLDER, Findable, Result, SearchIndex, findable, page_result
 from ledger.site.spill import FOLDER as SPILL
-from ledger.site.spill import Block, Spill
+from ledger.site.spill import Spill
 from ledger.site.views import EpochPage, EpochRow, Titles
 from ledger.site.views_people import Contributor
 from ledger.store.node import Node
@@ -51,7 +51,7 @@ class Seen:
 
     noted: Noted
     findable: Findable
-    tables: Mapping[str, Block]
+    tables: Mapping[str, Laid]
 
 
 def seen(

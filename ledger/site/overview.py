@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import PlainSerializer
 
 from ledger.core.config import EpochSettings
 from ledger.site.lists import charts_of, final_credits
@@ -30,7 +33,7 @@ class Noted:
     checked_by: str = ""
     checked_path: str = ""
     checked_epochs: int = 0
-    witnesses: set[str] = field(default_factory=set)
+    witnesses: Annotated[set[str], PlainSerializer(sorted)] = field(default_factory=set)
 
     def join(self, other: Noted) -> None:
         """What later epochs say, too."""

@@ -11,14 +11,19 @@ from typing import Any
 from ledger.compute.engine import Engine
 from ledger.core.kinds import kind_names
 from ledger.core.values import UserId
-from ledger.site.again import Earlier, Printed
+from ledger.site.again import Printed
 from ledger.site.api import Api
 from ledger.site.apifiles import ROOT
-from ledger.site.computed import ComputedEpoch, Given, compute
+from ledger.site.computed import Given, compute
+from ledger.site.epochpart import ComputedEpoch, view_of
 from ledger.site.feeds import Entry
 from ledger.site.finding import Finding
+from ledger.site.follows import follows
 from ledger.site.frame import SHELLS, Framed, write_shell, write_source
 from ledger.site.history import History
+from ledger.site.kept import Keeping
+from ledger.site.keptepochs import kept_epochs
+from ledger.site.keptpages import KeptPages
 from ledger.site.links import Repository
 from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.oddnames import odd_names
@@ -26,7 +31,7 @@ from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_sc
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.people import Everybody, Person, everyone, shares_of
 from ledger.site.receipts import ReceiptPage, Receipts, receipts_json
-from ledger.site.render import Press, Renderer
+from ledger.site.render import EpochWanted, Press, Renderer
 from ledger.site.sharing import ABOUT, badges, epoch_words, write_favicon
 from ledger.site.spill import FOLDER, ByPerson
 from ledger.site.templates import templates_folder
@@ -53,7 +58,8 @@ class Pages:
         tell: Callable[[str], None],
         alike: Callable[[str], str],
         said: Mapping[str, str],
-        earlier: Earlier | None,
+        keeping: Keeping | None,
+        tool: str,
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
         self._building, self._docs, self._bodies = building, building / "docs", building / "bodies"
@@ -63,13 +69,14 @@ class Pages:
         self._late: list[LateLine] = []
         self._kpis: list[KpiLine] = []
         self._witnesses: dict[str, set[str]] = {}
-        self._commit, self._tell, self._earlier = commit, tell, earlier
+        self._commit, self._tell, self._keeping, self._tool = commit, tell, keeping, tool
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
         self.news: list[Entry] = []
         self.printed: Mapping[Path, Printed] = {}
+        self.kept: KeptPages | None = None
         self._contributors = everyone(node)
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
         self._finding = Finding(node, building)
@@ -99,7 +106,11 @@ class Pages:
     def compute(self) -> None:
         """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
         last = {scope_id: len(self._node.epochs(scope_id)) for scope_id in self._node.scopes}
-        given = Given(self._building, self._names, self._commit, last)
+        self._given = Given(self._building, self._names, self._commit, last)
+        given = self._given
+        if self._keeping is not None:
+            keys = follows(self._node, self._tool)
+            given = replace(given, keeping=self._keeping, keys=keys, take=kept_epochs(self._keeping.earlier, keys))
         for epoch in compute(self._node, self._engine, given):
             self._tell(f"computing {epoch.row.scope_id}/{epoch.row.epoch_id}")
             self._remember(epoch)
@@ -150,14 +161,19 @@ class Pages:
             tuple(api.shares.files),
         )
         places = {(row.scope_id, row.epoch_id): place for place, row in enumerate(everybody.rows)}
-        renderer = replace(self._renderer, bodies=self._bodies, known=known, earlier=self._earlier, everybody=everybody)
-        with Press(renderer, len(self._computed) + len(people) + len(vouched)) as press:
+        keeps = self._keeping is not None
+        renderer = replace(self._renderer, bodies=self._bodies, known=known, keeps=keeps, everybody=everybody)
+        if self._keeping is not None:
+            self.kept = KeptPages(self._building, self._keeping, renderer.told, self._commit)
+        digests = [epoch.digest for epoch in self._computed]
+        with Press(renderer, len(self._computed) + len(people) + len(vouched), self.kept) as press:
             self._finding.begin(people, press)
             for each in vouched:
                 title = f"{each.receipt.role} of {each.receipt.work_item_id}"
                 body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
                 press.page(body, "receipt.html", 2, one=each)
             embeds = self._embeds()
+            wanted: list[tuple[ComputedEpoch, EpochWanted]] = []
             for epoch in self._computed:
                 path, computed = epoch.path, epoch.row
                 versions = reports.get((computed.scope_id, computed.epoch_id), [{}])
@@ -170,11 +186,20 @@ class Pages:
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
                 marks = money.marks(row.epoch_id, self._contributors) if final else None
-                press.epoch(body, epoch.view, report, marks, embeds[row.scope_id, row.epoch_id])
+                followed = f"{epoch.key} {row.epoch_id < self._given.last[row.scope_id]}" if epoch.key else ""
+                one_page = EpochWanted(body, followed, report, marks, embeds[row.scope_id, row.epoch_id])
+                if not press.took_epoch(one_page):
+                    wanted.append((epoch, one_page))
                 api.put_json(f"{path}/verify.json", versions[0])
                 if row.state == "review":
                     body = self._body(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
                     press.page(body, "sign.html", 3, row=row)
+            lacking = {(epoch.row.scope_id, epoch.row.epoch_id) for epoch, _ in wanted if epoch.taken}
+            if lacking:  # their figures were taken over, but their pages are others now
+                for epoch in compute(self._node, self._engine, self._given, lacking):
+                    self._tell(f"computing {epoch.row.scope_id}/{epoch.row.epoch_id} again for its page")
+            for epoch, one_page in wanted:
+                press.epoch(one_page, view_of(self._building, epoch.row))
             for person in people:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
@@ -197,8 +222,10 @@ class Pages:
                     list(shares_of(person, places)), api.credits(person.user_id),
                     self._events.of(person.user_id), api.shares.of(person.user_id),
                 )  # fmt: skip
+                made_from = everybody.made_from(about, digests) if keeps else b""
                 press.person(
-                    body, about, money=accounts, wishes=wishes, claims=claims, unpaid=unpaid, became_of=became_of,
+                    body, made_from, about,
+                    money=accounts, wishes=wishes, claims=claims, unpaid=unpaid, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                     elsewhere=theirs_of(self._peers, person.accounts),
                 )  # fmt: skip
@@ -222,11 +249,13 @@ class Pages:
             api.finish(self._names)
         everybody.close()
         self.printed = press.printed
-        for one_page in self.printed.values():
-            api.files |= one_page.files
-        if self._earlier is not None:
+        for printed in self.printed.values():
+            api.files |= printed.files
+        if self._keeping is not None and self._keeping.earlier is not None:
             same = sum(one.reused for one in self.printed.values())
-            self._tell(f"{same} of {len(self.printed)} pages are those of {self._earlier.folder}")
+            taken = sum(epoch.taken for epoch in self._computed)
+            told = f"{taken} of {len(self._computed)} epochs and {same} of {len(self.printed)} pages"
+            self._tell(f"{told} are those of {self._keeping.earlier.folder}")
 
     @property
     def rows(self) -> list[EpochRow]:

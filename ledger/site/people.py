@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.core.canonical import encode, sha256_hex
+from ledger.core.canonical import encode
 from ledger.core.records.decisions import Binding
 from ledger.site.again import frozen
 from ledger.site.apifiles import ApiFiles
 from ledger.site.person_events import Listed, write_events
-from ledger.site.spill import Spilled, blocks
+from ledger.site.spill import Spilled, blocks, epochs_in
 from ledger.site.views import EpochRow
 from ledger.site.views_people import Contributor, Share
 from ledger.store.node import Node
@@ -64,10 +64,6 @@ class Everybody:
         return Spilled(self.spilled)
 
     @cached_property
-    def _hashes(self) -> tuple[str, ...]:
-        return tuple(sha256_hex(frozen(row)) for row in self.rows)
-
-    @cached_property
     def _rank(self) -> array[int]:
         """Each epoch's place by its window, whatever its scope."""
         rows, starts = self.rows, self.starts
@@ -87,10 +83,11 @@ class Everybody:
         accounts, bindings = list(person.accounts), list(person.bindings)
         return Contributor(person.user_id, person.name, accounts, shares, bindings, person.event_count)
 
-    def made_from(self, person: Person) -> bytes:
-        """All that `contributor` follows from, wherever in the order of epochs each share's is."""
-        shares = [(self._hashes[place], *rest) for place, *rest in person.shares]
-        return frozen((*person[:5], shares))
+    def made_from(self, person: Person, digests: Sequence[str]) -> bytes:
+        """All that the person's page and files follow from. `digests`: those of all epochs."""
+        places = {*(place for place, *_ in person.shares), *epochs_in(person.events), *epochs_in(person.parts)}
+        about = (*person[:5], person.credits, self.node_id, [digests[place] for place in sorted(places)])
+        return frozen(about)
 
     def write(self, person: Person, api: ApiFiles) -> Listed:
         """The person's own files of the API."""

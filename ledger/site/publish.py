@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ledger.core.canonical import encode, sha256_hex
-from ledger.site.again import MARKER, Kept, Printed
+from ledger.site.again import MARKER, Printed
 from ledger.site.apifiles import ROOT
 from ledger.site.check import files_below
 from ledger.site.csp import seal_page
 from ledger.site.frame import SHELLS, Framed, Shell
+from ledger.site.keptpages import KeptPages
 from ledger.site.sharing import Shared
 
 
@@ -24,15 +25,14 @@ def seal_built(site: Path, shared: Shared) -> None:
 
 
 def fill_shells(
-    site: Path, framed: Iterable[Framed], printed: Mapping[Path, Printed], shared: Shared
-) -> dict[str, Kept]:
-    """Every page of which there are many in its shell; what the next build may take over, by the page's path."""
+    site: Path, framed: Iterable[Framed], printed: Mapping[Path, Printed], shared: Shared, kept: KeptPages | None
+) -> None:
+    """Every page of which there are many in its shell. `kept`: for the next build."""
     shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
-    kept: dict[str, Kept] = {}
     for page in framed:
         where = shells[page.path.partition("/")[0]].fill(site, page, shared)
-        kept[page.path] = Kept(*printed[page.body][:2], *where)
-    return kept
+        if kept is not None:
+            kept.keep(page.path, printed[page.body], *where)
 
 
 def move_below(source: Path, target: Path) -> None:

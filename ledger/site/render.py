@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import jinja2
 
@@ -23,9 +23,11 @@ from ledger.core.canonical import sha256_hex
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
 from ledger.core.values import UserId
-from ledger.site.again import Earlier, Printed, frozen, tool_hash
+from ledger.site.again import Printed, frozen
 from ledger.site.apifiles import ApiFiles
+from ledger.site.asked import Asked, Told
 from ledger.site.csp import seal_alone
+from ledger.site.keptpages import KeptPages
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.people import NOBODY, Everybody, Person
@@ -41,6 +43,15 @@ MOST_EMBEDDED = 10
 """People in the table of an epoch that other pages show."""
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
+
+
+class People(NamedTuple):
+    """What pages ask about people: names, who has a page, whose name is not what it looks like. `asked`: about whom."""
+
+    asked: set[str]
+    names: Mapping[str, str]
+    known: Mapping[str, bool]
+    odd_names: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,24 @@ class Renderer:
     """The folder below which pages are written, each at its place in the site."""
     known: frozenset[str] = frozenset()
     """Those who have a page."""
-    earlier: Earlier | None = None
-    """A build whose pages may be taken over."""
+    keeps: bool = False
+    """Whether the next build may take pages over, so that it is noted what they are made from."""
     everybody: Everybody = NOBODY
     """What must be known to write what is about one person."""
+
+    @cached_property
+    def _people(self) -> People:
+        """What pages ask about people."""
+        known = dict.fromkeys(self.known, True)
+        if not self.keeps:
+            return People(set(), self.names, known, self.odd_names)
+        asked = set[str]()
+        return People(asked, Asked(self.names, asked), Asked(known, asked), Asked(self.odd_names, asked))
+
+    @property
+    def told(self) -> Told:
+        """What pages say of people."""
+        return Told(self.names, dict.fromkeys(self.known, True), self.odd_names)
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
@@ -80,53 +105,58 @@ class Renderer:
         made.filters.update(initials=initials, hue=hue, safe_link=safe_link)
         made.filters.update(inputs=inputs_in_words, percent=percent)
         made.globals.update(repository=self.repository, scope_names=self.scope_names)
-        made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self.odd_names)
+        made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self._people.odd_names)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE, money_words=MONEY, site_url=self.site_url)
         return made
 
     def html(self, template: str, depth: int, values: Mapping[str, object]) -> str:
         """One page. `depth`: folders between the page and the site's top, to which `up` leads."""
-        return self._jinja.get_template(template).render(up="../" * depth, **{"known": self.known, **values})
+        return self._jinja.get_template(template).render(up="../" * depth, **{"known": self._people.known, **values})
 
     @cached_property
     def made_by(self) -> str:
-        """The hash over all that every page may be made from, but for the commit."""
+        """The hash over all that every page may be made from, but for the commit, the tool and people's names."""
         repository = self.repository.name, self.repository.prefix, self.repository.commit is None
-        told = (
-            self.scope_names, self.names, self.kinds, self.ledger_name, self.site_url, self.odd_names,
-            sorted(self.known), repository,
-        )  # fmt: skip
-        return sha256_hex(tool_hash(self.templates.parent).encode() + frozen(told))
+        told = self.scope_names, self.kinds, self.ledger_name, self.site_url, repository
+        return sha256_hex(frozen(told))
 
-    def write(self, target: Path, template: str, depth: int, values: bytes) -> Printed:
+    def key(self, target: Path, template: str, made_from: bytes) -> str:
+        """The hash over all that a page is made from besides; empty where nothing is kept."""
+        return sha256_hex(f"{self.made_by} {self.path(target)} {template} ".encode() + made_from) if self.keeps else ""
+
+    def path(self, target: Path) -> str:
+        """A page's place in the site, by the file of its body."""
+        return target.relative_to(self.bodies).as_posix().removesuffix(".html")
+
+    def write(self, target: Path, key: str, template: str, depth: int, values: bytes) -> Printed:
         """One page into a file. `values`: what the template is filled with, `frozen`."""
-        return self._print(target, template, depth, values, lambda _: _thawed(values))
+        return self._print(target, key, template, depth, lambda _: _thawed(values))
 
-    def write_epoch(self, target: Path, view: Path, values: bytes, embeds: Sequence[Path]) -> Printed:
+    def write_epoch(self, target: Path, key: str, view: Path, values: bytes, embeds: Sequence[Path]) -> Printed:
         """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in, and its table alone.
 
         `values`: the report of its verification, and what became of each person's credits, `frozen`; None for the
         latter where nothing is ever paid, or the epoch is not final.
         `embeds`: where the table goes that other pages may show in a frame.
         """
-        laid = view.read_bytes()
+        page: EpochPage = _thawed(view.read_bytes())
         view.unlink()
-        page: EpochPage = _thawed(laid)
         report, marks = _thawed(values)
-        names = ChainMap(dict(page.renamed), dict(self.names))
+        names = ChainMap(dict(page.renamed), cast("dict[str, str]", self._people.names))
 
         def filled(commit: str | None) -> Mapping[str, object]:
             return {"page": replace(page, report=report, names=names, commit=commit), "marks": marks}
 
-        printed = self._print(target, "epoch.html", 3, laid + values, filled)
+        printed = self._print(target, key, "epoch.html", 3, filled)
         values_now = {"page": filled(self.repository.commit)["page"], "most": MOST_EMBEDDED}
-        table = seal_alone(self.html("embed.html", 3, values_now).lstrip())
+        table = seal_alone(self.html("embed.html", 3, values_now).lstrip()).encode()
         for place in embeds:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(table, "utf-8")
-        return printed
+            place.write_bytes(table)
+        own = embeds[0].relative_to(self.bodies.parent / "api").as_posix()
+        return printed._replace(users=self._asked, files={own: (len(table), sha256_hex(table))})
 
-    def write_person(self, target: Path, person: Person, values: bytes) -> Printed:
+    def write_person(self, target: Path, key: str, person: Person, values: bytes) -> Printed:
         """A person's page, and all files that are about that person alone. `values`: as for `write`."""
         everybody = self.everybody
         api = ApiFiles(everybody.api)
@@ -136,33 +166,33 @@ class Renderer:
             about = {"person": everybody.contributor(person), "events": events, "node_id": everybody.node_id}
             return {**_thawed(values), **about}
 
-        made_from = everybody.made_from(person) + frozen(events) + values
-        return self._print(target, "contributor.html", 2, made_from, filled)._replace(files=api.files)
+        return self._print(target, key, "contributor.html", 2, filled)._replace(files=api.files)
 
     def _print(
         self,
         target: Path,
+        key: str,
         template: str,
         depth: int,
-        made_from: bytes,
         filled: Callable[[str | None], Mapping[str, object]],
     ) -> Printed:
-        """The page is made with a commit that stands nowhere else, so that another one's can take its place."""
-        path = target.relative_to(self.bodies).as_posix().removesuffix(".html")
-        key = sha256_hex(f"{self.made_by} {path} {template} {depth} ".encode() + made_from)
+        """What is kept is made with a commit that stands nowhere else, so that another one's can take its place."""
+        self._people.asked.clear()
         real = self.repository.commit
-        commit = key[:40] if real else None
-        body = self.earlier.body(path, key, commit) if self.earlier else None
-        reused = body is not None
-        if body is None:
-            self.repository.commit = commit
-            try:
-                body = self.html(template, depth, filled(commit))
-            finally:
-                self.repository.commit = real
+        commit = key[:40] if key and real else real
+        self.repository.commit = commit
+        try:
+            body = self.html(template, depth, filled(commit))
+        finally:
+            self.repository.commit = real
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(body.replace(commit, real) if commit and real else body, "utf-8")
-        return Printed(key, sha256_hex(body.encode()), reused)
+        return Printed(key, sha256_hex(body.encode()) if key else "", self._asked)
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        """Whom the last page asked about."""
+        return tuple(sorted(self._people.asked))
 
 
 def _thawed(data: bytes) -> Any:
@@ -189,17 +219,35 @@ def _write(method: str, *arguments: object) -> Printed:
     return printed
 
 
-class Press:
-    """Takes pages to be written, `pages` in all, and has written them when its block ends; raises what went wrong."""
+class EpochWanted(NamedTuple):
+    """An epoch's page that is wanted, as `Renderer.write_epoch` has it.
 
-    def __init__(self, renderer: Renderer, pages: int) -> None:
-        self._renderer = renderer
+    `made_from`: what its view follows from; empty for one that is made anew each time.
+    """
+
+    target: Path
+    made_from: str
+    report: Mapping[str, Any] | None
+    marks: Mapping[UserId, Mark] | None
+    embeds: Sequence[Path]
+
+
+class Press:
+    """Takes pages to be written, `pages` in all, and has written them when its block ends; raises what went wrong.
+
+    `kept`: pages that an earlier build may have made.
+    """
+
+    def __init__(self, renderer: Renderer, pages: int, kept: KeptPages | None) -> None:
+        self._renderer, self._kept, self._pages = renderer, kept, pages
         self._asked: dict[Path, Future[Printed]] = {}
         self.printed: dict[Path, Printed] = {}
         """The pages, once they are written."""
-        self._pool: ProcessPoolExecutor | None = None
-        if pages >= FEW:
-            self._pool = helpers(processes(), _begin, renderer)
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor | None:
+        """Started for the first page that is to be made, where so many may be."""
+        return helpers(processes(), _begin, replace(self._renderer)) if self._pages >= FEW else None
 
     def __enter__(self) -> Self:
         return self
@@ -207,29 +255,37 @@ class Press:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=error is not None)
+        if pool := self.__dict__.get("_pool"):
+            pool.shutdown(cancel_futures=error is not None)
         if error is None:
             self.printed |= {target: asked.result() for target, asked in self._asked.items()}
 
     def page(self, target: Path, template: str, depth: int, **values: object) -> None:
         """As `Renderer.write`, now or soon."""
-        self._print("write", target, template, depth, frozen(values))
+        given = frozen(values)
+        key = self._renderer.key(target, template, given)
+        if not self._take(target, key):
+            self._print("write", target, key, template, depth, given)
 
-    def epoch(
-        self,
-        target: Path,
-        view: Path,
-        report: Mapping[str, Any] | None,
-        marks: Mapping[UserId, Mark] | None,
-        embeds: Sequence[Path],
-    ) -> None:
+    def took_epoch(self, one: EpochWanted) -> bool:
+        """Whether an epoch's page is an earlier build's, and is in its place."""
+        return self._take(one.target, self._key_of(one, frozen((one.report, one.marks))), one.embeds[1:])
+
+    def epoch(self, one: EpochWanted, view: Path) -> None:
         """As `Renderer.write_epoch`, now or soon."""
-        self._print("write_epoch", target, view, frozen((report, marks)), embeds)
+        given = frozen((one.report, one.marks))
+        self._print("write_epoch", one.target, self._key_of(one, given), view, given, one.embeds)
 
-    def person(self, target: Path, person: Person, **values: object) -> None:
-        """As `Renderer.write_person`, now or soon."""
-        self._print("write_person", target, person, frozen(values))
+    def _key_of(self, one: EpochWanted, given: bytes) -> str:
+        made_from = one.made_from.encode() + given
+        return self._renderer.key(one.target, "epoch.html", made_from) if one.made_from else ""
+
+    def person(self, target: Path, made_from: bytes, person: Person, **values: object) -> None:
+        """As `Renderer.write_person`, now or soon. `made_from`: what is shown of the person besides the values."""
+        given = frozen(values)
+        key = self._renderer.key(target, "contributor.html", made_from + given)
+        if not self._take(target, key):
+            self._print("write_person", target, key, person, given)
 
     def beside(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Callable[[], T]:
         """Have something else done, now or soon; calling waits for what it gives."""
@@ -237,6 +293,14 @@ class Press:
             return self._pool.submit(work, *given, **named).result
         done = work(*given, **named)
         return lambda: done
+
+    def _take(self, target: Path, key: str, copies: Sequence[Path] = ()) -> bool:
+        path = self._renderer.path(target)
+        taken = self._kept.take(target, path, key, copies) if self._kept and key else None
+        if taken is not None:
+            self.printed[target] = taken
+            self._pages -= 1
+        return taken is not None
 
     def _print(self, method: str, target: Path, *arguments: object) -> None:
         if self._pool:

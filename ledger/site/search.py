@@ -7,7 +7,7 @@ takes words from a text in the same way: decomposed, without marks, in small let
 
 from __future__ import annotations
 
-import pickle
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -104,7 +104,7 @@ def findable(spill: Spill, page: EpochPage, outcomes: Iterable[EventOutcome], ti
     detail = f"{start} to {end}, {stands}{f', statement {hashed}' if hashed else ''}"
     epoch = Result("epoch", f"{name} of {page.scope_name}", f"{page.path}/", detail)
     anchors, shares = page.anchors, {person.user_id for person in page.people}
-    names = dict(page.names)
+    names = page.names
     events: list[tuple[str, str, str, str, str]] = []
     days: Counter[str] = Counter()
     for one in outcomes:
@@ -129,7 +129,9 @@ def findable(spill: Spill, page: EpochPage, outcomes: Iterable[EventOutcome], ti
         for line in page.unresolved
     )
     words = f"{page.scope_id} {start}"
-    return Findable(start, epoch, words, waiting, dict(days), spill.put(pickle.dumps(events, 5)))
+    return Findable(
+        start, epoch, words, waiting, dict(days), spill.put(json.dumps(events, ensure_ascii=False).encode())
+    )
 
 
 class SearchIndex:
@@ -165,7 +167,7 @@ class SearchIndex:
         source = Spilled(self._spilled)
         for found in self._events:
             if max(found.days, default="") >= oldest and found.days:
-                for at, title, path, worth, also in pickle.loads(source.read(found.events)):  # noqa: S301 - our own
+                for at, title, path, worth, also in json.loads(source.read(found.events)):
                     if at[:10] >= oldest:
                         events.append((at, Result("event", title, path, worth), also))
         source.close()

@@ -10,7 +10,14 @@ from array import array
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import PlainSerializer, PlainValidator
+
+if TYPE_CHECKING:
+    Numbers = array[int]
+else:
+    Numbers = Annotated[array, PlainValidator(lambda numbers: array("q", numbers)), PlainSerializer(array.tolist)]
 
 FOLDER = "waiting"
 """Where a build lays things aside, in its own folder."""
@@ -29,7 +36,7 @@ class Spill:
 
     def __init__(self, folder: Path) -> None:
         self._name = str(os.getpid())
-        self._out = (folder / self._name).open("ab")
+        self._out = (folder / self._name).open("a+b")
 
     def put(self, data: bytes) -> Block:
         """Lay bytes aside; they are there for every process as soon as this returns."""
@@ -37,6 +44,15 @@ class Spill:
         self._out.write(data)
         self._out.flush()
         return Block(self._name, start, len(data))
+
+    @property
+    def end(self) -> Block:
+        """Where the next bytes will lie."""
+        return Block(self._name, self._out.tell(), 0)
+
+    def since(self, place: Block) -> bytes:
+        """All that was laid aside here from `place` on, which was once the end."""
+        return os.pread(self._out.fileno(), self._out.tell() - place.start, place.start)
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -74,8 +90,8 @@ class Portions:
 
     block: Block
     users: tuple[str, ...]
-    sizes: array[int]
-    counts: array[int]
+    sizes: Numbers
+    counts: Numbers
 
     @classmethod
     def lay(cls, spill: Spill, lines: Sequence[tuple[str, bytes, int]]) -> Portions:
@@ -131,3 +147,8 @@ def blocks(places: bytes, files: Sequence[str]) -> Iterator[tuple[int, Block]]:
     for at in range(0, len(numbers), _NUMBERS):
         place, file, start, size, _ = numbers[at : at + _NUMBERS]
         yield place, Block(files[file], start, size)
+
+
+def epochs_in(places: bytes) -> Sequence[int]:
+    """The places of the epochs that have blocks of one person, as `ByPerson.of` gave them."""
+    return array("q", places)[::_NUMBERS]

@@ -7,7 +7,7 @@ import re
 from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ledger.compute.derive import Derived
 from ledger.core.evaluate import EventOutcome, Total, UnresolvedAccount
@@ -323,7 +323,7 @@ def epoch_page(
     titles = titles if rendered else NO_TITLES
     settings = node.scope(folder.scope_id)
     changed = renamed(derived.bindings, names)
-    names = ChainMap(changed, dict(names))
+    names = ChainMap(changed, cast("dict[str, str]", names))
     by_user: dict[str, list[EventLine]] = {}
     counted: dict[str, dict[tuple[str, int, bool], list[int]]] = {}
     late = []

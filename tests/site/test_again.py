@@ -1,104 +1,195 @@
-"""A build that takes pages over from an earlier one gives the bytes of one from nothing, whatever happened since."""
+"""A build that takes over what an earlier one kept gives the bytes of one from nothing, whatever happened since."""
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.core.canonical import sha256_hex
+import ledger
+from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.flows.amend import begin
 from ledger.flows.collect import collect
-from ledger.flows.session import Session
-from ledger.site.again import MARKER, Earlier, Kept, frozen, marker, tool_hash
+from ledger.site.again import frozen, tool_hash
 from ledger.site.build import build_site
+from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier
+from ledger.site.keptpages import KeptPage, body_of
 from ledger.site.links import Repository
 from ledger.site.render import Renderer
 from ledger.site.templates import templates_folder
 from tests.nodes import GOLDEN, at, digest, golden_copy
 
-ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
+ONE, TWO = "1" * 40, "2" * 40
+NODE = "44444444-4444-4444-8444-444444444444"
+NOW = "2026-02-01"
 
 
-def built(session: Session, out: Path, commit: str, reuse: Path | None = None) -> tuple[dict[str, str], list[str]]:
+def built(root: Path, out: Path, commit: str, reuse: Path | None) -> tuple[dict[str, str], list[str]]:
+    """The built files by their hashes, and what was said of the earlier site."""
     said: list[str] = []
-    build_site(session.node, session.engine, out, verification=None, commit=commit, tell=said.append, reuse=reuse)
+    with at(root, NOW) as session:
+        build_site(session.node, session.engine, out, verification=None, commit=commit, tell=said.append, reuse=reuse)
     return digest(out), [text for text in said if str(reuse) in text]
 
 
-def test_a_build_with_an_earlier_one_is_a_build_from_nothing(tmp_path: Path) -> None:
-    root = golden_copy(tmp_path / "node")
-    first = tmp_path / "first"
-    with at(root, "2026-02-01") as session:
-        built(session, first, ONE)
-        again, said = built(session, tmp_path / "again", TWO, first)
-    pages = len(Earlier.read(first).pages)  # type: ignore[union-attr]
-    assert said == [f"{pages} of {pages} pages are those of {first}"]  # only the commit is another one
-    page = first / "epochs/default/1/index.html"
-    page.write_text(page.read_text("utf-8").replace("alice", "mallory"), "utf-8")
-    (first / "epochs/default/2/index.html").unlink()
-    with at(root, "2026-02-01") as session:
-        whole, _ = built(session, tmp_path / "whole", TWO)
-        assert again == whole
+def published(files: dict[str, str]) -> dict[str, str]:
+    return {path: found for path, found in files.items() if not path.startswith(FOLDER)}
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of the golden node that kept what the next build may take over."""
+    root = golden_copy(tmp_path_factory.mktemp("earlier") / "node")
+    site = root.parent / "site"
+    _, said = built(root, site, ONE, root.parent / "none")
+    assert said == [
+        f"{root.parent / 'none'} is no site that was built with `--reuse`, which keeps what the next build "
+        "takes over: everything is made anew"
+    ]
+    return site
+
+
+def swap(path: Path, old: bytes, new: bytes) -> None:
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+
+
+def nothing(_root: Path) -> None:
+    """Only the commit is another one."""
+
+
+def one_more_week(root: Path) -> None:
+    before = digest(root / "data/epochs")
+    with at(root, NOW) as session:
         collect(session)  # opens what is due
+    assert digest(root / "data/epochs").keys() > before.keys()
+
+
+def an_amended_epoch(root: Path) -> None:
+    with at(root, NOW, "alice") as session:
         session.actor = session.node.scope("default").approvers[0].id
         begin(session, session.node.epoch("default", 1), "error", "counted wrong", "https://example.org/1")
-        mended, said = built(session, first, THREE, first)
-        assert mended == built(session, tmp_path / "fresh", THREE)[0]
-    same = int(said[0].split()[0])
-    assert 0 < same < pages - 2  # neither what was altered, nor what changed
 
 
-def kept_page(folder: Path, body: str, made_from: str, commit: str | None) -> Earlier:
+def a_renamed_user(root: Path) -> None:
+    path = root / "data/identities.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    again = {**decode(lines[0].strip(), 10_000), "login": "renamed", "seq": len(lines) + 1}
+    path.write_bytes(b"".join(lines) + encode(again) + b"\n")
+
+
+def another_weight(root: Path) -> None:
+    path = root / "weights/default.yaml"
+    swap(path, b"design: 4000", b"design: 6000")
+
+
+def another_name_of_the_scope(root: Path) -> None:
+    path = root / "scopes/default.yaml"
+    swap(path, b"The cooperative", b"Another name")
+
+
+@pytest.mark.parametrize(
+    ("happened", "epochs"),
+    [
+        (nothing, 3),  # of the last final one of each scope the figures are always computed
+        (one_more_week, 3),
+        (an_amended_epoch, 1),
+        (a_renamed_user, 0),
+        (another_weight, 3),
+        (another_name_of_the_scope, 1),
+    ],
+)
+def test_a_build_with_an_earlier_one_is_a_build_from_nothing(
+    tmp_path: Path, earlier: Path, happened: Callable[[Path], None], epochs: int
+) -> None:
+    root = golden_copy(tmp_path / "node")
+    happened(root)
+    whole, _ = built(root, tmp_path / "whole", TWO, tmp_path / "none")
+    again, said = built(root, tmp_path / "again", TWO, earlier)
+    assert again == whole  # what is kept for the next build, too
+    assert said[0].startswith(f"{epochs} of ")
+    if happened is nothing:
+        pages = len(json.loads((earlier / FOLDER / "pages.json").read_bytes()))
+        assert said == [f"{epochs} of 6 epochs and {pages} of {pages} pages are those of {earlier}"]
+        assert published(again) == built(root, tmp_path / "plain", TWO, None)[0]
+
+
+def test_nothing_kept_that_somebody_altered_is_believed(tmp_path: Path, earlier: Path) -> None:
+    root, site = golden_copy(tmp_path / "node"), tmp_path / "site"
+    whole, _ = built(root, tmp_path / "whole", ONE, tmp_path / "none")
+    shutil.copytree(earlier, site)
+    api = site / "api/v1/ledger"
+    figures = site / FOLDER / "epochs/default-1"
+    swap(figures, found := re.findall(rb'"allocated":\d', figures.read_bytes())[0], found[:-1] + b"7")
+    swap(api / "epochs/default/2/allocations.jsonl", b'"activity_count":1', b'"activity_count":2')  # one of its files
+    (api / "epochs/guild/1/outcomes.json").unlink()
+    person = next((api / "contributors").glob("*-*.json"))
+    swap(person, b'"final_credits":"', b'"final_credits":"9')
+    swap(site / "contributors" / person.stem / "index.html", b"<h1", b"<h2")
+    (site / "epochs/design/1/index.html").write_bytes(b"")
+    swap(site / "embed/default/2/index.html", b"credit", b"tiderc")
+    again, _ = built(root, tmp_path / "again", ONE, site)
+    assert again == whole
+
+
+def test_what_another_version_of_the_tool_kept_is_passed_over_with_a_word(
+    tmp_path: Path, earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "__version__", "9.9.9")
+    _, said = built(golden_copy(tmp_path / "node"), tmp_path / "again", ONE, earlier)
+    assert said == [
+        f"{earlier} was built by another version of this program or of its templates: everything is made anew"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        (None, "is no site that was built with `--reuse`"),
+        ("{}", "keeps nothing that can be read"),
+        ("[" * 100_000, "keeps nothing that can be read"),
+        (json.dumps({"format": "ledger-kept/0"}), "keeps nothing that this version understands"),
+        (json.dumps({"commit": None, "format": FORMAT, "node_id": "x", "tool": "t"}), "is the site of another node"),
+        (json.dumps({"commit": None, "format": FORMAT, "node_id": NODE, "tool": "u"}), "was built by another version"),
+    ],
+)
+def test_a_folder_of_which_nothing_can_be_taken_over_is_told(tmp_path: Path, head: str | None, why: str) -> None:
+    (tmp_path / FOLDER).mkdir()
+    if head is not None:
+        (tmp_path / FOLDER / HEAD).write_text(head, "utf-8")
+    assert str(Earlier.read(tmp_path, NODE, "t")).startswith(why)
+
+
+def kept_page(folder: Path, body: str, made_from: str, commit: str | None) -> tuple[Earlier, KeptPage]:
     """A site of one page that was made with `made_from`, and what it keeps of it."""
     place = made_from[:40]
     (folder / "a/b").mkdir(parents=True)
     text = body.replace(place, commit) if commit else body
     (folder / "a/b/index.html").write_text(f"<html>{text}</html>", "utf-8")
-    kept = Kept(made_from, sha256_hex(body.encode()), 6, len(text.encode()))
-    (folder / MARKER).write_bytes(marker(commit, {"a/b": kept}))
-    found = Earlier.read(folder)
-    assert found is not None
-    return found
+    return Earlier(folder, commit), KeptPage(made_from, sha256_hex(body.encode()), 6, len(text.encode()), "", (), {})
 
 
-def test_a_page_is_taken_over_only_with_the_bytes_that_were_made_and_from_the_same(tmp_path: Path) -> None:
+def test_a_page_is_taken_over_only_with_the_bytes_that_were_made(tmp_path: Path) -> None:
     key = "ab" * 32
-    body = f"<p>At {key[:40]}, é</p>"
-    earlier = kept_page(tmp_path / "site", body, key, ONE)
-    assert earlier.body("a/b", key, key[:40]) == body
-    assert earlier.body("a/b", "cd" * 32, key[:40]) is None
-    assert earlier.body("a/c", key, key[:40]) is None
+    earlier, kept = kept_page(tmp_path / "site", f"<p>At {key[:40]}, é</p>", key, ONE)
+    assert body_of(earlier, "a/b", kept, TWO) == f"<p>At {TWO}, é</p>".encode()
+    assert body_of(earlier, "a/b", kept, None) is None
+    assert body_of(earlier, "a/c", kept, TWO) is None
     page = tmp_path / "site/a/b/index.html"
     page.write_text(page.read_text("utf-8").replace("é", "e"), "utf-8")
-    assert earlier.body("a/b", key, key[:40]) is None
-    page.write_bytes(page.read_bytes().replace(b"e</p>", b"\xff</p>"))
-    assert earlier.body("a/b", key, key[:40]) is None
+    assert body_of(earlier, "a/b", kept, TWO) is None
 
 
 def test_a_page_that_tells_of_the_very_commit_that_the_site_was_built_from_is_made_anew(tmp_path: Path) -> None:
     key = "ab" * 32
-    earlier = kept_page(tmp_path / "site", f"<p>Event git:commit:{ONE}, at {key[:40]}</p>", key, ONE)
-    assert earlier.body("a/b", key, key[:40]) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "This folder is rebuilt.\n",
-        "{}\n",
-        '{"commit":null,"format":"x","pages":{}}\n',
-        '{"commit":7,"format":"ledger-site/1","pages":{}}\n',
-        '{"commit":"a","format":"ledger-site/1","pages":{}}\n',
-    ],
-)
-def test_a_folder_that_kept_nothing_is_passed_over_with_a_word(tmp_path: Path, text: str | None) -> None:
-    if text is not None:
-        (tmp_path / MARKER).write_text(text, "utf-8")
-    assert Earlier.read(tmp_path) is None
+    earlier, kept = kept_page(tmp_path / "site", f"<p>Event git:commit:{ONE}, at {key[:40]}</p>", key, ONE)
+    assert body_of(earlier, "a/b", kept, TWO) is None
 
 
 def test_what_a_page_is_made_from_follows_from_values_alone(tmp_path: Path) -> None:
@@ -115,12 +206,22 @@ def test_what_a_page_is_made_from_follows_from_values_alone(tmp_path: Path) -> N
     assert tool_hash(copy) != before
 
 
-def test_another_name_or_another_repository_is_another_page() -> None:
+def test_another_repository_or_another_word_for_a_kind_is_another_page() -> None:
+    renderer = Renderer(templates_folder() / "pages", Repository(), {}, {"u": "ada"}, {}, "", "", {})
+    others = [
+        replace(renderer, repository=Repository("acme/ledger")),
+        replace(renderer, scope_names={"a": "b"}),
+        replace(renderer, kinds={"a:b": "an act"}),
+    ]
+    assert len({each.made_by for each in (renderer, *others)}) == 4
+
+
+def test_another_name_another_page_or_another_mark_of_a_person_is_another_word_of_them() -> None:
     renderer = Renderer(templates_folder() / "pages", Repository(), {}, {"u": "ada"}, {}, "", "", {})
     others = [
         replace(renderer, names={"u": "Ada"}),
-        replace(renderer, repository=Repository("acme/ledger")),
         replace(renderer, known=frozenset("u")),
-        replace(renderer, kinds={"a:b": "an act"}),
+        replace(renderer, odd_names={"u": ("alike", "looks like another one")}),
     ]
-    assert len({each.made_by for each in (renderer, *others)}) == 5
+    assert len({each.told.of(["u"]) for each in (renderer, *others)}) == 4
+    assert len({each.told.of(["v"]) for each in (renderer, *others)}) == 1

@@ -1,0 +1,143 @@
+"""What a site keeps for the next build, in a folder beside its pages, and what an earlier one kept.
+
+Each thing is kept with a hash over all that it follows from and one over its bytes, and is taken over only where both
+are right: so a build with an earlier one gives the bytes of one from nothing. It is for the operator's own folder:
+whoever can write it can lie in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ledger.core.canonical import foreign_json, sha256_hex
+
+T = TypeVar("T")
+FOLDER = ".ledger-kept"
+"""Where it lies in a built site. It is no part of what is published."""
+FORMAT = "ledger-kept/1"
+HEAD = "head.json"
+
+Files = Mapping[str, tuple[int, str]]
+"""Files by their path in the site, each with its size (bytes) and SHA-256."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier site: its folder, and the commit that it was built from."""
+
+    folder: Path
+    commit: str | None
+
+    @classmethod
+    def read(cls, folder: Path, node_id: str, tool: str) -> Earlier | str:
+        """The site in `folder`; or in words why nothing of it can be taken over."""
+        try:
+            value = foreign_json((folder / FOLDER / HEAD).read_bytes())
+            if value["format"] != FORMAT:
+                return "keeps nothing that this version understands"
+            if value["node_id"] != node_id:
+                return "is the site of another node"
+            if value["tool"] != tool:
+                return "was built by another version of this program or of its templates"
+            return cls(folder, None if value["commit"] is None else str(value["commit"]))
+        except FileNotFoundError:
+            return "is no site that was built with `--reuse`, which keeps what the next build takes over"
+        except (OSError, ValueError, TypeError, KeyError):
+            return "keeps nothing that can be read"
+
+    def kept(self, name: str) -> bytes | None:
+        """The bytes that were kept under a name; None where there are none."""
+        try:
+            return (self.folder / FOLDER / name).read_bytes()
+        except OSError:
+            return None
+
+    def file(self, path: str, known: tuple[int, str]) -> bytes | None:
+        """A file of the site; None where its bytes are not those that were written."""
+        try:
+            data = (self.folder / path).read_bytes()
+        except OSError:
+            return None
+        return data if (len(data), sha256_hex(data)) == known else None
+
+    def all_files(self, files: Files) -> dict[str, bytes] | None:
+        """Some files of the site; None where one of them is another one than was written."""
+        found: dict[str, bytes] = {}
+        for path, known in files.items():
+            data = self.file(path, known)
+            if data is None:
+                return None
+            found[path] = data
+        return found
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What a build keeps in `folder`, and the earlier one that it takes from, if there is one."""
+
+    folder: Path
+    earlier: Earlier | None
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name."""
+        target = self.folder / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+
+    def keep_on(self, name: str) -> None:
+        """Keep what the earlier build kept under a name, as it is. Nobody ever writes into a kept file."""
+        target, source = self.folder / name, (self.earlier.folder if self.earlier else Path()) / FOLDER / name
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    def finish(self, node_id: str, tool: str, commit: str | None) -> None:
+        """The last: what all this is."""
+        head = {"commit": commit, "format": FORMAT, "node_id": node_id, "tool": tool}
+        self.keep(HEAD, json.dumps(head).encode() + b"\n")
+
+
+class Table(Generic[T]):
+    """Things of one kind that are kept in one file, by name."""
+
+    def __init__(self, keeping: Keeping | None, name: str, kind: type[T]) -> None:
+        self._keeping, self._name = keeping, name
+        self._adapter: TypeAdapter[dict[str, T]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+        self.now: dict[str, T] = {}
+        """What this build keeps."""
+
+    @cached_property
+    def before(self) -> Mapping[str, T]:
+        """What the earlier build kept."""
+        earlier = self._keeping.earlier if self._keeping else None
+        data = earlier.kept(self._name) if earlier else None
+        if data is None:
+            return {}
+        try:
+            return self._adapter.validate_json(data)
+        except ValidationError:
+            return {}
+
+    def write(self) -> None:
+        """Keep them."""
+        if self._keeping is not None:
+            self._keeping.keep(self._name, self._adapter.dump_json(self.now))
+
+
+def parsed(data: bytes) -> Any:
+    """JSON that a build kept; None where it is none."""
+    try:
+        return foreign_json(data)
+    except ValueError:
+        return None
