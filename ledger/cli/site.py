@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,16 +20,28 @@ from ledger.cli.options import json_option, node_option, now_option, options, se
 from ledger.cli.output import emit, note, out, plain
 from ledger.core.errors import LedgerError
 
+if TYPE_CHECKING:
+    from ledger.flows.session import Session
+
 
 @click.group(cls=Group)
 def site() -> None:
     """The public site: every epoch with everything that is needed to recompute it."""
 
 
+KNOWN = "known.json"
+"""Among what a site keeps for the next build: what was proved of the node (`ledger verify --known`)."""
+
+
 @contextmanager
-def _verifying(root: Path, now: str) -> Iterator[Callable[[], dict[str, Any]]]:
-    """`ledger verify --json` in a process beside this one, for both take long; calling waits for its data."""
-    command = [sys.executable, "-m", "ledger", "verify", "--json", "--node", str(root.resolve()), "--now", now]
+def _verifying(run: Session, known: Path | None) -> Iterator[Callable[[], dict[str, Any]]]:
+    """`ledger verify --json` in a process beside this one, for both take long; calling waits for its data.
+
+    `known`: what was proved before, and where what is proved now goes.
+    """
+    command = [sys.executable, "-m", "ledger", "verify", "--json", "--node", str(run.node.root.resolve())]
+    command += ["--now", run.now]
+    command += ["--known", str(known)] if known is not None else []
     here = Path(ledger.__file__).parents[1]  # what `-m` imports from: this very program, whatever lies around us
     with (
         tempfile.TemporaryFile() as answer,
@@ -43,12 +55,52 @@ def _verifying(root: Path, now: str) -> Iterator[Callable[[], dict[str, Any]]]:
             if process.returncode not in (0, 1):
                 raise LedgerError(f"verifying ended with {process.returncode}: {complaint.decode()[-400:]}")
             found: dict[str, Any] = json.load(answer)
-            return found
+            return _with_known(run, found)
 
         try:
             yield wait
         finally:
             process.kill()
+
+
+def _with_known(run: Session, found: dict[str, Any]) -> dict[str, Any]:
+    """The data with all that was told of known epochs when they passed."""
+    from ledger.flows.known import as_passed
+
+    known = set(found["known"])
+    epochs: list[Any] = []
+    for report in found["epochs"]:
+        scope_id, epoch_id = report["scope_id"], report["epoch_id"]
+        if f"{scope_id}/{epoch_id}" in known:
+            epochs += [plain(each) for each in as_passed(run.node.epoch(scope_id, epoch_id))]
+        else:
+            epochs.append(report)
+    return {**found, "epochs": epochs}
+
+
+@contextmanager
+def _proved(run: Session, reuse: Path | None, target: Path) -> Iterator[Path | None]:
+    """A file with what was proved when the earlier site was built; the site in `target` keeps it in the end."""
+    from ledger.flows.known import Known
+    from ledger.site.build import earlier_site
+    from ledger.site.kept import FOLDER
+
+    if reuse is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        known, earlier = Path(scratch) / KNOWN, earlier_site(reuse, run.node)
+        data = earlier.kept(KNOWN) if earlier is not None else None
+        if data is not None:
+            known.write_bytes(data)
+            try:
+                Known.read(known)
+            except LedgerError:  # somebody altered it: everything is proved anew
+                known.unlink()
+        yield known
+        beside = target / FOLDER / f".{KNOWN}.tmp"
+        beside.write_bytes(known.read_bytes())
+        beside.replace(target / FOLDER / KNOWN)
 
 
 @site.command("build")
@@ -72,7 +124,11 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path, r
     from ledger.flows.views import head_commit, names_of_sources
     from ledger.site.build import build_site
 
-    with session(node_dir, now) as run, _verifying(run.node.root, run.now) as verdicts:
+    with (
+        session(node_dir, now) as run,
+        _proved(run, reuse, target) as known,
+        _verifying(run, known) as verdicts,
+    ):
         result = build_site(
             run.node,
             run.engine,

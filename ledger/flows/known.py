@@ -8,6 +8,7 @@ anybody else: whoever can write the file can lie in it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ledger.compute.content import content_of
 from ledger.core.bounds import FILE_BYTES
 from ledger.core.canonical import decode, encode
 from ledger.core.errors import FormatError, InputError, LedgerError
+from ledger.flows.verdicts import EpochReport, verdicts
+from ledger.store.amendments import amendments
 from ledger.store.node import EpochFolder, Node
 
 FORMAT = "ledger-known/1"
@@ -81,3 +84,10 @@ class Known:
             beside.replace(self.path)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", path=str(self.path)) from None
+
+
+def as_passed(folder: EpochFolder) -> Iterator[EpochReport]:
+    """What was told of a known epoch and its amendments when they passed: that every invariant holds."""
+    for each in (folder, *amendments(folder)):
+        hash_, clean = each.hash_of("statement.json"), verdicts("finalized", ())
+        yield EpochReport(each.scope_id, each.epoch_id, "finalized", hash_, clean, each.version)

@@ -6,12 +6,10 @@ import io
 import pickle
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
-import jinja2
-import pydantic
 from pydantic import BaseModel
 
 import ledger
@@ -59,13 +57,8 @@ def frozen(value: object) -> bytes:
 
 def tool_hash(templates: Path) -> str:
     """The hash over what makes a site: this program, its templates, and what it computes and writes with."""
-    made_with = {
-        "duckdb": duckdb.__version__,
-        "jinja2": jinja2.__version__,
-        "ledger": ledger.__version__,
-        "pydantic": pydantic.VERSION,
-        "python": platform.python_version(),
-    }
+    made_with = {name: version(name) for name in ("duckdb", "jinja2", "markupsafe", "mkdocs-material", "pydantic")}
+    made_with |= {"ledger": ledger.__version__, "python": platform.python_version()}
     found: list[object] = [made_with]
     for folder in (Path(ledger.__file__).parent, templates):
         for path in sorted(folder.rglob("*")):

@@ -76,8 +76,9 @@ def build_site(
         return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, reuse)
 
 
-def _earlier(folder: Path, node: Node, tool: str, tell: Callable[[str], None]) -> Earlier | None:
-    found = Earlier.read(folder.resolve(), node.node_id, tool)
+def earlier_site(folder: Path, node: Node, tell: Callable[[str], None] = _silent) -> Earlier | None:
+    """An earlier site of the node from which something may be taken over; tells in a word why there is none."""
+    found = Earlier.read(folder.resolve(), node.node_id, tool_hash(templates_folder()))
     if isinstance(found, str):
         tell(f"{folder} {found}: everything is made anew")
         return None
@@ -105,7 +106,7 @@ def _build(
     tool, keeping = "", None
     if reuse is not None:
         tool = tool_hash(templates_folder())
-        keeping = Keeping(building / "kept", _earlier(reuse, node, tool, tell))
+        keeping = Keeping(building / "kept", earlier_site(reuse, node, tell))
         keeping.folder.mkdir()
         (keeping.folder / "epochs").mkdir()
     pages = Pages(read_once(node), engine, building, api, commit, tell, alike, said, keeping, tool)

@@ -238,7 +238,7 @@ class Press:
     `kept`: pages that an earlier build may have made.
     """
 
-    def __init__(self, renderer: Renderer, pages: int, kept: KeptPages | None) -> None:
+    def __init__(self, renderer: Renderer, pages: int, kept: KeptPages | None = None) -> None:
         self._renderer, self._kept, self._pages = renderer, kept, pages
         self._asked: dict[Path, Future[Printed]] = {}
         self.printed: dict[Path, Printed] = {}
