@@ -28,9 +28,10 @@ from ledger.flows.checksums import checksums
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, init_node
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.final import final_statement
 from ledger.store.layout import CHECKSUMS, log_path
-from ledger.store.node import EpochFolder, Node, load_node
+from ledger.store.node import Node, load_node
 
 KEY = "0x" + "42" * 32
 """The approver's key: known to everybody, worth nothing."""

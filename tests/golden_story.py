@@ -28,7 +28,8 @@ from ledger.flows.receipts.acts import Draft, draft_decisions, draft_receipts, f
 from ledger.flows.receipts.table import part, receipts_of
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, finalize, sign
-from ledger.store.node import EpochFolder, load_node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import load_node
 from tests.nodes import GOLDEN
 
 KEYS = {name: sha256_hex(f"golden node, test key of {name}".encode()) for name in ("ann", "ben", "ben-2", "cleo")}

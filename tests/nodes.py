@@ -20,7 +20,7 @@ from ledger.flows.approvers import sign_set
 from ledger.flows.session import Session, open_session
 from ledger.flows.sign import current_statement, sign
 from ledger.flows.start import NodePlan, SourcePlan, init_node
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 GOLDEN = Path(__file__).parents[1]
 """The committed example node is the repository itself: `ledger verify` has something to verify in every clone."""

@@ -13,7 +13,8 @@ from ledger.compute.engine import Engine, LoadedEpoch, Wanted
 from ledger.compute.shards import prove_by_shard
 from ledger.core.errors import LedgerError
 from ledger.core.records.epoch import Epoch
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 BATCH_BYTES = 64_000_000
 """Bytes of activity logs that are loaded together: small beside the engine's memory, and thousands of quiet weeks."""

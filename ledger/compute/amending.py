@@ -8,7 +8,8 @@ from ledger.core.identity import claimed_since
 from ledger.core.records.decisions import PoolComponent
 from ledger.core.records.statement import Statement
 from ledger.store.amendments import AmendmentFolder
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 CARRY_OVER = "carry-over-v1"
 

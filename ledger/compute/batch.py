@@ -20,9 +20,9 @@ from ledger.core.errors import FormatError, StateError
 from ledger.core.records.activity import ActivityEvent
 from ledger.core.records.epoch import Epoch
 from ledger.core.values import Hash
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_file
 from ledger.store.layout import IDENTITIES
-from ledger.store.node import EpochFolder
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine

@@ -13,8 +13,9 @@ from ledger.core.identity import claimed_since
 from ledger.core.pool import CarryOverV1, Computed, KpiLinearV1, PoolFacts, Rule, rules_of
 from ledger.core.records.decisions import Binding
 from ledger.core.records.epoch import Epoch
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.kpi import read_kpi
-from ledger.store.node import EpochFolder, Node
+from ledger.store.node import Node
 
 
 def computed_rules(

@@ -13,8 +13,9 @@ from ledger.compute.derive import peek
 from ledger.core.canonical import encode, sha256_hex
 from ledger.store import layout
 from ledger.store.entries import walk
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder, Node
+from ledger.store.node import Node
 
 
 def content_of(node: Node, folder: EpochFolder, before: str) -> str:

@@ -25,7 +25,8 @@ from ledger.core.records.statement import LogPin, PrefixPin, Statement
 from ledger.core.statement import FileHashes, StatementInputs, build_statement
 from ledger.core.values import Hash
 from ledger.store import layout
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 from ledger.store.once import FolderOnce
 
 

@@ -22,8 +22,8 @@ from ledger.compute.loaded import LoadedEpoch
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.epoch import Epoch
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import check_no_link
-from ledger.store.node import EpochFolder
 
 __all__ = ["Engine", "LoadedEpoch", "Wanted"]
 

@@ -26,8 +26,9 @@ from ledger.compute.segmentfile import pack, unpack
 from ledger.core.canonical import encode, read_objects, sha256_hex
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.activity import ActivityEvent
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_pieces, write_beside
-from ledger.store.node import EpochFolder, Node
+from ledger.store.node import Node
 
 SIZES = (512 << 20, 64 << 20, 8 << 20, 1 << 20)
 """Bytes of logs that one file of the index is about: what a new epoch may cost is bounded, and the files stay few.

@@ -26,7 +26,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.merkle import root_of_subtrees
 from ledger.core.records.epoch import Epoch
 from ledger.core.values import Timestamp
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 if TYPE_CHECKING:
     from ledger.compute.engine import Engine

@@ -12,13 +12,13 @@ from ledger.compute.loaded import LoadedEpoch
 from ledger.compute.sums import Sums, evaluation
 from ledger.core.evaluate import Evaluation, EventOutcome, Finding
 from ledger.core.values import MAX_AMOUNT, Hash, Timestamp
-from ledger.store.node import Place
+from ledger.store.epochfolder import PlaceFields
 
 
 class SummedEpoch(LoadedEpoch):
     """Answers as `LoadedEpoch` does, from the sums, the root and the number of lines that it was given."""
 
-    def __init__(self, place: Place, count: int, root: Hash, sums: Sums) -> None:
+    def __init__(self, place: PlaceFields, count: int, root: Hash, sums: Sums) -> None:
         self._place_of_records, self._count, self._root, self._sums = place, count, root, sums
 
     @property

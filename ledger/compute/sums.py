@@ -15,7 +15,7 @@ from ledger.core.payout import bounded_sum
 from ledger.core.records.record import made
 from ledger.core.records.statement import Allocation
 from ledger.core.values import MAX_AMOUNT, Hash, UserId
-from ledger.store.node import Place
+from ledger.store.epochfolder import PlaceFields
 
 
 class KindSum(NamedTuple):
@@ -100,7 +100,7 @@ def _bytes(key: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(part.encode() for part in key)
 
 
-def evaluation(place: Place, count: int, root: Hash, sums: Sums) -> Evaluation:
+def evaluation(place: PlaceFields, count: int, root: Hash, sums: Sums) -> Evaluation:
     """What an epoch of `count` events comes to. InputError (ALL_MATH_BIGINT) when a total leaves 64 bits."""
     totals = tuple(
         Total(kind.source, kind.event_type, kind.event_count, kind.counted_count, bounded_sum((kind.units,), "units"),

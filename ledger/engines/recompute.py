@@ -21,7 +21,8 @@ from ledger.core.records.decisions import Binding, Override
 from ledger.core.values import Hash, UserId
 from ledger.engines.port import Engine, Row, body
 from ledger.store.amendments import amendments
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 FOREVER = 9223372036854775807
 FOLDS = 2

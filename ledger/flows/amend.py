@@ -36,10 +36,10 @@ from ledger.store.amendments import in_force as in_force  # the forge names them
 from ledger.store.amendments import newest as newest
 from ledger.store.amounts import as_booked
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import remove_file, write_file, write_lock
 from ledger.store.layout import AMENDMENT_FILES
 from ledger.store.moneybook import book_inputs
-from ledger.store.node import EpochFolder
 
 KINDS = ("error", "late_evidence", "fraud", "revoked_receipt", "redaction")
 """What may make an amendment necessary."""

@@ -19,8 +19,8 @@ from ledger.flows.keystore import keystore_signature
 from ledger.flows.session import Session
 from ledger.flows.verify import verify
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 TOOL = "ledger"
 """How this program names itself in what a witness signs."""

@@ -20,8 +20,8 @@ from ledger.flows.drafting import preview, redraft_if_reviewed, require_sound
 from ledger.flows.poolrules import component_line
 from ledger.flows.session import Session
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 
 def add_component(

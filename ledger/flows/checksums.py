@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ledger.core.canonical import sha256_hex
 from ledger.store import layout
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 def checksums(folder: EpochFolder, pending: dict[str, bytes] | None = None) -> str:

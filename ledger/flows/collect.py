@@ -18,8 +18,8 @@ from ledger.flows.review import due_for_review, review
 from ledger.flows.samework import kinds_of
 from ledger.flows.session import Session
 from ledger.flows.streamrun import StreamReport
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 
 @dataclass

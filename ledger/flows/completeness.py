@@ -14,7 +14,7 @@ from ledger.core.records.activity import Collection
 from ledger.core.windows import Window, gaps, merge, whole_hour
 from ledger.flows.runlog import ALL_STREAMS
 from ledger.flows.session import Session
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from ledger.flows.drafting import Draft, preview, redraft_if_reviewed, require_s
 from ledger.flows.restricted import require_weighable
 from ledger.flows.session import Session
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 
 @dataclass(frozen=True, slots=True)

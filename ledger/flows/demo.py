@@ -35,8 +35,8 @@ from ledger.flows.sign import current_statement, finalize, sign
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.port import SourceContext, SourceEvent, StreamCursor
 from ledger.sources.registry import source_class
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import apart
-from ledger.store.node import EpochFolder
 
 EARLIEST = Timestamp("0001-01-08T00:00:00.000Z")
 LATEST = Timestamp("9999-01-01T00:00:00.000Z")

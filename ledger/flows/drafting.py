@@ -18,9 +18,9 @@ from ledger.core.records.statement import Statement
 from ledger.flows.poolrules import refreshed_carry_over
 from ledger.flows.session import Session, reading
 from ledger.store.append import append_records, write_derived
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import remove_file, write_lock
 from ledger.store.layout import CHECKSUMS
-from ledger.store.node import EpochFolder
 from ledger.store.once import FolderOnce
 
 

@@ -31,8 +31,8 @@ from ledger.flows.session import Session
 from ledger.flows.verdicts import STATEMENT_RULES, EpochReport, as_finding, verdicts
 from ledger.store import layout
 from ledger.store.amendments import AmendmentFolder
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder
 from ledger.store.once import FolderOnce
 
 T = TypeVar("T")

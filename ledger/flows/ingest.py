@@ -32,7 +32,7 @@ from ledger.flows.session import Session, cache_dir
 from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
 from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Restricted, Source, SourceContext
 from ledger.sources.registry import source_class
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 class Ingest:

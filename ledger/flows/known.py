@@ -20,7 +20,8 @@ from ledger.core.canonical import decode, encode
 from ledger.core.errors import FormatError, InputError, LedgerError
 from ledger.flows.verdicts import EpochReport, verdicts
 from ledger.store.amendments import amendments
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 FORMAT = "ledger-known/1"
 EDITION = 2

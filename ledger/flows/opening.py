@@ -11,8 +11,8 @@ from ledger.core.records.epoch import ALGORITHM, Epoch, Transition, weight_confi
 from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_file
-from ledger.store.node import EpochFolder
 
 RUN_ACTOR = "ledger"
 """The actor of steps that the calendar takes, not a person."""

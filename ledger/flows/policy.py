@@ -16,9 +16,9 @@ from ledger.flows.drafting import redraft_if_reviewed
 from ledger.flows.receipts.events import exclusions
 from ledger.flows.session import Session
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
 from ledger.store.layout import scope_path
-from ledger.store.node import EpochFolder
 
 
 def policy_decisions(session: Session, folder: EpochFolder) -> list[Curation]:

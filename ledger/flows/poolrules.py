@@ -12,7 +12,7 @@ from ledger.compute.derive import Derived
 from ledger.core.pool import RULE_ACTOR, CarryOverV1, Computed, component_key, rules_of, standing_components
 from ledger.core.records.decisions import PoolComponent
 from ledger.flows.session import Session
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 def rule_components(session: Session, folder: EpochFolder, derived: Derived) -> list[PoolComponent]:

@@ -11,8 +11,8 @@ from ledger.core.records.decisions import Objection
 from ledger.flows.decide import Decided, require_user
 from ledger.flows.session import Session
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 
 def ask(

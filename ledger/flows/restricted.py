@@ -16,8 +16,8 @@ from ledger.flows.samework import Present
 from ledger.flows.session import Session
 from ledger.sources.port import Restricted
 from ledger.store.append import append_records
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.layout import scope_path
-from ledger.store.node import EpochFolder
 
 GONE = "policy: gone where it was"
 """The note of a decision about what its platform does not show any more."""

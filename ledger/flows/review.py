@@ -27,7 +27,7 @@ from ledger.flows.statementlog import complete_log
 from ledger.flows.streamrun import StreamReport
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.append import append_records
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 @dataclass(frozen=True, slots=True)

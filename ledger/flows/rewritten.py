@@ -19,7 +19,7 @@ from ledger.flows.samework import Present, exclude, standing
 from ledger.flows.session import Session
 from ledger.sources.git import GitSource, rewritings
 from ledger.store.amendments import newest
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 GIT = GitSource.kind
 

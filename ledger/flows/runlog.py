@@ -15,7 +15,7 @@ from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.sources.port import StreamCursor
 from ledger.store.append import append_records
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 ALL_STREAMS = ":*"
 """What follows a source's name in the record of a run that could not even learn which streams there are."""

@@ -15,7 +15,7 @@ from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
 from ledger.flows.session import Session
 from ledger.store.append import append_records
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 Present = Callable[[str, Collection[str]], Collection[str]]
 """Of a kind of source and ids of its events: those that its world still holds."""

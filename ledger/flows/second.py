@@ -20,7 +20,7 @@ from ledger.core.records.epoch import Epoch
 from ledger.engines.port import Engine, EngineError
 from ledger.engines.recompute import Figures, Unit, recompute
 from ledger.flows.session import Session
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

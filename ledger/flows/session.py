@@ -18,9 +18,9 @@ from ledger.core.errors import InputError, UsageError
 from ledger.core.place import Place
 from ledger.core.values import Timestamp
 from ledger.store.amendments import newest
+from ledger.store.epochfolder import EpochFolder as EpochFolder  # the rooms beyond name it, but may not open the store
 from ledger.store.files import write_lock
 from ledger.store.layout import NODE_FILE
-from ledger.store.node import EpochFolder as EpochFolder  # the rooms beyond name it, but may not open the store
 from ledger.store.node import Node, find_root, load_node
 from ledger.store.once import read_once
 

@@ -32,7 +32,8 @@ from ledger.flows.session import Session
 from ledger.flows.verdicts import EpochReport
 from ledger.store import layout
 from ledger.store.amendments import amendments
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 from ledger.store.once import FolderOnce, read_once
 
 FEW = 100

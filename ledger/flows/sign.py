@@ -27,8 +27,8 @@ from ledger.flows.statementlog import complete_log
 from ledger.store import layout
 from ledger.store.amendments import AmendmentFolder
 from ledger.store.append import append_records, write_derived
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
 from ledger.sources.port import Listed, Page, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 FLUSH_BYTES = SHARD_BYTES
 """Bytes of events held in memory before they are written: as many as a file takes, so that few are written twice."""

@@ -37,9 +37,10 @@ from ledger.flows.verdicts import EpochReport, as_finding
 from ledger.store import layout
 from ledger.store.amendments import gap_findings
 from ledger.store.entries import check_entry, walk
+from ledger.store.epochfolder import EpochFolder, life_of
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
-from ledger.store.node import EpochFolder, Node, life_of
+from ledger.store.node import Node
 from ledger.store.once import FolderOnce
 from ledger.store.payments import on_disk
 

@@ -19,7 +19,8 @@ from ledger.flows.remarks import Remark, remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
 from ledger.sources.registry import said_names
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 
 @dataclass(frozen=True, slots=True)

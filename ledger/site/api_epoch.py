@@ -20,7 +20,7 @@ from ledger.site.views_amend import amendment_views, credits_in_force
 from ledger.site.words import bound_names
 from ledger.store import layout
 from ledger.store.entries import walk
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 OUTCOME_COLUMNS = ("file", "line", "milli_units", "weight_source", "included", "late")
 """What a row of `outcomes.json` holds: index into `activity_files`, line from 1, and what the event came to."""

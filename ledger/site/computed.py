@@ -38,7 +38,8 @@ from ledger.site.views import epoch_page, epoch_row, titles_of
 from ledger.site.views_amend import credits_in_force
 from ledger.site.views_kpi import kpi_lines
 from ledger.site.views_policy import Profile, pinned
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 from ledger.store.once import FolderOnce, read_once
 
 FEW = 40

@@ -14,7 +14,8 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import LedgerError
 from ledger.core.identity import resolve_accounts
 from ledger.store import layout
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 from ledger.store.once import FolderOnce
 
 Place = tuple[str, int]

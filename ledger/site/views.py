@@ -23,8 +23,9 @@ from ledger.site.links import safe_link
 from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_pool import PoolView, pool_view
 from ledger.site.words import renamed, units
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.layout import epoch_path, shard_number
-from ledger.store.node import EpochFolder, Node
+from ledger.store.node import Node
 
 MOST_EVENTS = 1_000
 """Events that one page renders; those of a larger epoch are loaded from the API by whoever asks for them."""

@@ -11,7 +11,7 @@ from ledger.core.records.epoch import AmendmentReason
 from ledger.core.records.statement import Statement
 from ledger.core.values import Hash
 from ledger.store.amendments import AmendmentFolder, amendments, in_force
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from ledger.core.pool import BY_HAND, Computed, standing_components
 from ledger.core.records.decisions import Award, PoolComponent
 from ledger.core.records.statement import Held
 from ledger.core.values import UserId
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 
 @dataclass(frozen=True)

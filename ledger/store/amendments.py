@@ -19,7 +19,7 @@ from ledger.core.records.epoch import AmendmentReason
 from ledger.core.records.statement import Statement
 from ledger.core.values import Hash
 from ledger.store import layout
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 DECISIONS = ("curation.jsonl", "overrides.jsonl", "awards.jsonl")
 

@@ -15,7 +15,8 @@ from ledger.core.planning import HeldShare, Stated
 from ledger.core.records.statement import Statement
 from ledger.core.values import MAX_AMOUNT, Timestamp, UserId, parse_amount
 from ledger.store.amendments import amendments
-from ledger.store.node import EpochFolder, Node
+from ledger.store.epochfolder import EpochFolder
+from ledger.store.node import Node
 
 _LINE = re.compile(
     rb'\{"amount_credits":"(0|[1-9][0-9]{0,18})","award_credits":"[0-9]{1,19}","share":"[01]\.[0-9]{6}",'

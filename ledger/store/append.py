@@ -15,8 +15,8 @@ from ledger.core.bounds import LINE_BYTES, SHARD_BYTES
 from ledger.core.errors import FormatError, InputError
 from ledger.core.records.record import Record
 from ledger.store import layout
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_file, write_file
-from ledger.store.node import EpochFolder
 
 
 def append_records(root: Path, relative: str, records: Sequence[Record]) -> None:

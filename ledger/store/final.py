@@ -12,7 +12,7 @@ from ledger.core.statementlog import Final, LogKind
 from ledger.core.values import Hash
 from ledger.store import layout
 from ledger.store.amendments import amendments
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 def final_sets(scope_id: str, chain: Chain) -> Iterator[Final]:

@@ -28,13 +28,13 @@ from ledger.core.windows import Window
 from ledger.store import layout
 from ledger.store.attributes import attribute_findings
 from ledger.store.entries import check_entry
+from ledger.store.epochfolder import life_of
 from ledger.store.guard_amendment import AmendmentChange
 from ledger.store.guard_epoch import EpochChange, TreeFolder, as_finding, id_of, rewritten
 from ledger.store.guard_load import Check, load_findings
 from ledger.store.guard_payments import bank_data_findings, is_unsigned_opening, payment_findings
 from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
-from ledger.store.node import life_of
 from ledger.store.paylayout import PLAN_PATH
 from ledger.store.sharedlogs import parse_bindings
 from ledger.store.trees import PLAIN, SUBMODULE, Entry, GitTree, NodeFiles, Tree, WorkTree, changes, top_of

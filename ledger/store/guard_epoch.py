@@ -25,8 +25,8 @@ from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import ScopeId, Timestamp, to_milliseconds
 from ledger.store import layout
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.logs import check_place
-from ledger.store.node import EpochFolder
 from ledger.store.trees import NodeFiles
 from ledger.store.yamlfile import parse_yaml
 

@@ -16,10 +16,10 @@ from ledger.core.statementlog import Final, log_findings
 from ledger.core.values import NodeId, ScopeId, Timestamp
 from ledger.store import layout
 from ledger.store.amendments import amendment_of
+from ledger.store.epochfolder import life_of
 from ledger.store.final import final_amendments, final_sets, final_statement
 from ledger.store.final_payments import final_payments
 from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
-from ledger.store.node import life_of
 from ledger.store.payments import PayFiles
 
 Past = Callable[[Timestamp], Iterator[ScopeSettings]]

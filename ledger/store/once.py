@@ -1,7 +1,7 @@
 """A node that is read once: for whoever looks at many epochs of a node that nobody changes meanwhile.
 
-The same answers and the same errors as `ledger.store.node`, from bytes that are kept: an epoch's as long as its folder
-is held, those of files that all epochs share as long as the node is.
+The same answers and the same errors as `ledger.store.epochfolder`, from bytes that are kept: an epoch's as long as its
+folder is held, those of files that all epochs share as long as the node is.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ledger.core.records.statement import PrefixPin, Statement
 from ledger.core.values import Hash, ScopeId
 from ledger.store import layout
 from ledger.store.entries import entries, walk
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import check_no_link, read_beside, read_file
-from ledger.store.node import EpochFolder, Node
+from ledger.store.node import Node
 
 R = TypeVar("R", bound=Record)
 

@@ -26,8 +26,8 @@ from ledger.flows.questions import answer, ask
 from ledger.flows.review import review
 from ledger.flows.session import Session
 from ledger.flows.sign import current_statement, finalize, sign
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_lock
-from ledger.store.node import EpochFolder
 from tests.browser.sites import commit
 from tests.nodes import at
 

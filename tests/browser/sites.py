@@ -24,7 +24,7 @@ from ledger.flows.questions import answer, ask
 from ledger.flows.receipts.acts import draft_decisions, draft_receipts, take
 from ledger.flows.session import Session
 from ledger.store.append import append_records
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.nodes import WALLETS, at, make_node, sign_as, sign_sets, signature
 
 HOSTILE = [

@@ -16,8 +16,8 @@ from ledger.core.records.decisions import Binding, Curation, Override
 from ledger.core.records.epoch import Epoch, weight_config_hash
 from ledger.core.records.record import Record
 from ledger.core.values import MAX_AMOUNT, NodeId, ScopeId, Timestamp, name_uuid
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.layout import IDENTITIES, shard_name
-from ledger.store.node import EpochFolder
 
 NODE = NodeId("4f1e6a00-0000-4000-8000-000000000001")
 SCOPE = ScopeId("default")

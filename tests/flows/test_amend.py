@@ -27,8 +27,8 @@ from ledger.flows.statementlog import complete_log
 from ledger.flows.verify import verify
 from ledger.flows.witness import witness
 from ledger.store.amendments import AmendmentFolder, in_force, newest
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.guard import guard
-from ledger.store.node import EpochFolder
 from tests.nodes import at, digest, make_node, set_in_scope, sign_as
 from tests.paying.world import owed_node, signed_plan
 

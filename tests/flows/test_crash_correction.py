@@ -23,7 +23,7 @@ from ledger.flows.session import Session, locked
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
 from ledger.store.amendments import newest
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.flows.test_crash import killed_at
 from tests.nodes import at, digest, sign_as, signature
 from tests.paying.world import owed_node, signed_plan, user_of

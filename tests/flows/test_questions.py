@@ -10,7 +10,7 @@ from ledger.core.errors import InputError, StateError
 from ledger.flows.questions import answer, ask
 from ledger.flows.session import Session
 from ledger.flows.sign import finalize, sign
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.forge.support import forge_node, in_review, signature_of
 
 

@@ -24,7 +24,7 @@ from ledger.flows.remarks import remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import finalize
 from ledger.flows.verify import verify
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.nodes import at, sign_as, signature
 from tests.receipt_nodes import receipt_node
 

@@ -16,7 +16,7 @@ from ledger.flows.identity import bind
 from ledger.flows.session import Session
 from ledger.flows.sign import current_statement
 from ledger.forge.conversation import Author, Comment, Review
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.nodes import KEYS, at, make_node, sign_sets
 
 ACCOUNTS = {"ann": 101, "ben": 102, "cy": 103, "eve": 104, "dan": 105}

@@ -11,7 +11,7 @@ from ledger.core.errors import UsageError
 from ledger.flows.session import Session
 from ledger.forge.commands import accepted_gaps, carry_out
 from ledger.forge.grammar import FORMS, Command, milli_units, parse
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.forge.support import comment, forge_node, in_review, review_by, signature_of
 from tests.nodes import at
 

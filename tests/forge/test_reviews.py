@@ -10,7 +10,7 @@ import pytest
 from ledger.core.errors import SignatureError
 from ledger.flows.session import Session
 from ledger.forge.reviews import count, signatures_in
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.forge.support import comment, forge_node, in_review, review_by, signature_of
 
 HERE = "https://github.com/acme/ledger/pull/1#pullrequestreview-7"

@@ -15,7 +15,7 @@ from ledger.core.values import Timestamp, from_milliseconds
 from ledger.flows.collect import CollectRun
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.sources.keyed import keyed_account
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 from tests.nodes import everything
 from tests.servers.discord import (
     READ_MESSAGE_HISTORY,

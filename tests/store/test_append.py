@@ -13,8 +13,8 @@ from ledger.core.errors import FormatError
 from ledger.core.values import NodeId, ScopeId
 from ledger.store import files
 from ledger.store.append import append_activity, append_lines, append_records, write_derived
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import read_file
-from ledger.store.node import EpochFolder
 
 LOG = "data/epochs/default/0001/pool.jsonl"
 

@@ -11,8 +11,9 @@ import pytest
 
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import ConfigError, FormatError, InputError
+from ledger.store.epochfolder import EpochFolder
 from ledger.store.layout import EPOCH_FILES, folder_name, kind_of, shard_name, shard_number
-from ledger.store.node import EpochFolder, find_root, load_node
+from ledger.store.node import find_root, load_node
 from tests.nodes import golden_copy
 from tests.store.repositories import FIRST, SECOND, append, edit, last_line
 

@@ -21,7 +21,7 @@ from ledger.flows.receipts.events import ID, marked, receipt_events
 from ledger.flows.receipts.log import Receipts, load_receipts
 from ledger.flows.session import Session
 from ledger.store import layout
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 
 class ReceiptCheck:

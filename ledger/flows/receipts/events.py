@@ -18,7 +18,7 @@ from ledger.core.values import EventId
 from ledger.flows.receipts.log import load_receipts
 from ledger.flows.session import Session
 from ledger.store.append import append_activity
-from ledger.store.node import EpochFolder
+from ledger.store.epochfolder import EpochFolder
 
 ID = b'"id":"%b:' % SOURCE.encode()
 """Where it stands in a line, the line may be an event with a receipt's id, or have such a field in its metadata."""

@@ -30,7 +30,7 @@ from ledger.store.files import read_file, write_file, write_lock
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from ledger.store.node import EpochFolder
+    from ledger.store.epochfolder import EpochFolder
 
 
 @dataclass(frozen=True, slots=True)
