@@ -144,8 +144,8 @@ def _verified(
     result.findings += _binding_findings(node)
     result.findings += root_findings(result.trust, roots)
     if epoch_id is None:
-        result.findings += money_findings(node, session.scope_ids(scope_id), as_finding)
-        result.findings += post_findings(node, as_finding)
+        result.findings += money_findings(node, session.scope_ids(scope_id))
+        result.findings += post_findings(node)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
     result.findings += _unknown_scopes(node)

@@ -10,7 +10,9 @@ from ledger.core.evaluate import Finding
 from ledger.core.lifecycle import pin_findings
 from ledger.store import layout
 from ledger.store.amendments import amendment_of
-from ledger.store.guard_epoch import EpochChange, Read, as_finding, rewritten
+from ledger.store.guard_epoch import EpochChange
+from ledger.store.guard_findings import as_finding, rewritten
+from ledger.store.trees import NodeFiles
 
 RULE = "AMENDMENT_CHAIN"
 
@@ -25,8 +27,8 @@ class AmendmentChange(EpochChange):
         epoch_id: int,
         version: int,
         files: Mapping[str, object],
-        read_before: Read,
-        read_after: Read,
+        read_before: NodeFiles,
+        read_after: NodeFiles,
     ) -> None:
         super().__init__(settings, scope_id, epoch_id, files, read_before, read_after)
         self.amended = amendment_of(self.after, version)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from ledger.core.attest import RULE as ATTESTATION_RULE
 from ledger.core.attest import attestation_findings
 from ledger.core.canonical import decode, sha256_hex, split_lines
 from ledger.core.conduct import coverage_findings, pinned_files_findings, step_findings
-from ledger.core.config import NodeSettings, ScopeSettings, Settings, WeightPolicy
+from ledger.core.config import NodeSettings, ScopeSettings
 from ledger.core.errors import FormatError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.lifecycle import pin_findings
@@ -23,17 +20,16 @@ from ledger.core.records.activity import ActivityEvent, payload_hash
 from ledger.core.records.decisions import Award, Curation, Override, PoolComponent
 from ledger.core.signing import recover_signer, signed_text
 from ledger.core.spam import POLICY_ACTOR
-from ledger.core.values import ScopeId, Timestamp, to_milliseconds
+from ledger.core.values import ScopeId, Timestamp
 from ledger.store import layout
 from ledger.store.epochfolder import EpochFolder
+from ledger.store.guard_findings import as_finding, rewritten
+from ledger.store.guard_ids import id_of
+from ledger.store.guard_opening import Past, opening_findings
 from ledger.store.logs import check_place
+from ledger.store.treefolder import TreeFolder
 from ledger.store.trees import NodeFiles
-from ledger.store.yamlfile import parse_yaml
 
-Read = NodeFiles
-S = TypeVar("S", bound=Settings)
-Past = Callable[[str, int], Iterator[bytes]]
-"""The contents of a settings file, newest first, back to how it stood at a time (seconds since 1970)."""
 PINNED_FILES = {
     "awards_hash": "awards.jsonl",
     "collection_hash": "collection.jsonl",
@@ -47,29 +43,6 @@ PINNED_FILES = {
 COLLECTED = frozenset({"cursors.jsonl", "collection.jsonl"})
 
 
-@dataclass(frozen=True)
-class TreeFolder(EpochFolder):
-    """An epoch's folder in a tree that is not on disk."""
-
-    source: Read
-
-    def stored(self, name: str) -> bytes | None:
-        """A file's bytes in the tree."""
-        return self.source(self.path(name))
-
-    def beside(self, path: str) -> bytes | None:
-        """The bytes of a file of the node in the tree."""
-        return self.source(path)
-
-    def names(self) -> list[str]:
-        """The names of the folder's files in the tree."""
-        return self.source.names(self.relative)
-
-    def size(self, name: str) -> int:
-        """A file's bytes in the tree."""
-        return len(self.read(name))
-
-
 class EpochChange:
     """One epoch before and after; `files` are those that differ."""
 
@@ -79,8 +52,8 @@ class EpochChange:
         scope_id: str,
         epoch_id: int,
         files: Mapping[str, object],
-        read_before: Read,
-        read_after: Read,
+        read_before: NodeFiles,
+        read_after: NodeFiles,
     ) -> None:
         place = (Path(), settings.node_id, ScopeId(scope_id), epoch_id)
         self._trees = TreeFolder(*place, read_before), TreeFolder(*place, read_after)
@@ -271,49 +244,13 @@ class EpochChange:
                 message = "answered by someone who is no approver"
                 yield Finding("APPROVERS_PER_SCOPE", message, self.after.path("objections.jsonl"), line.seq)
 
-    def settings_findings(self, past: Past) -> Iterator[Finding]:
-        """Weights, pool rules and what becomes of unclaimed shares, all pinned at open, stood in the settings then.
-
-        Nobody pins by hand what no reviewed change of the settings ever said. (The approver sets are held to the
-        scope's file where they are proposed.)
-        """
+    def opening_findings(self, past: Past) -> Iterator[Finding]:
+        """What an epoch that opens with this change pins, against the settings of that time."""
         try:
-            opening = "epoch.json" in self.files and self.before.stored("epoch.json") is None
-            if opening and not self._weights_stood(past):
-                message = "the weights are not what the scope's policy said when the epoch opened"
-                yield Finding("WEIGHTS_INTEGER_ONLY", message, self.after.path("epoch.json"), 1)
-            if opening and not self._rules_stood(past):
-                message = (
-                    "pool_rules, unresolved or hold_epochs are not what the scope's file said when the epoch opened"
-                )
-                yield Finding("POOL_REPRODUCIBLE", message, self.after.path("epoch.json"), 1)
+            if "epoch.json" in self.files and self.before.stored("epoch.json") is None:
+                yield from opening_findings(self.after.epoch(), self.after.path("epoch.json"), past)
         except FormatError:
             return  # reported by `findings`
-
-    def _weights_stood(self, past: Past) -> bool:
-        epoch = self.after.epoch()
-        since = to_milliseconds(epoch.period_start) // 1000
-        return any(
-            scope.weights == epoch.weight_policy for scope in self._scopes_since(past, epoch.period_start)
-        ) and any(
-            policy.weights == epoch.weight_config
-            for data in past(epoch.weight_policy, since)
-            if (policy := _settings(WeightPolicy, data, epoch.weight_policy)) is not None
-        )
-
-    def _rules_stood(self, past: Past) -> bool:
-        epoch = self.after.epoch()
-        return any(
-            (tuple(rule.flat() for rule in scope.rules), scope.unresolved, scope.hold_epochs)
-            == (epoch.pool_rules, epoch.unresolved, epoch.hold_epochs)
-            for scope in self._scopes_since(past, epoch.period_start)
-        )
-
-    def _scopes_since(self, past: Past, time: Timestamp) -> Iterator[ScopeSettings]:
-        path = layout.scope_path(self.after.scope_id)
-        for data in past(path, to_milliseconds(time) // 1000):
-            if (scope := _settings(ScopeSettings, data, path)) is not None:
-                yield scope
 
     def _signatures(self, final: bool) -> Iterator[Finding]:
         """Each is by an approver who was pinned, over the statement that it names where that is at hand; and enough
@@ -382,30 +319,3 @@ class EpochChange:
         if stated is not None and stated.previous_statement_hash != wanted:
             message = "does not follow the statement before"
             yield Finding("PAYOUT_DETERMINISTIC", message, path, 1, wanted, stated.previous_statement_hash)
-
-
-def _settings(model: type[S], data: bytes, path: str) -> S | None:
-    """Settings of some past moment, None where they could not be read."""
-    try:
-        return model.load(parse_yaml(data, path), path)
-    except LedgerError:
-        return None
-
-
-def id_of(line: bytes) -> bytes:
-    """The id in a canonical event line: keys are sorted and quotes in texts escaped, so the first match is the key."""
-    return line.partition(b',"id":"')[2].partition(b'"')[0]
-
-
-def rewritten(path: str, old: bytes, new: bytes) -> Finding:
-    """The finding that a log's old bytes do not begin its new ones, at the first line that differs."""
-    shorter = min(len(old), len(new))
-    same = bisect_left(range(shorter), True, key=lambda at: old[: at + 1] != new[: at + 1])  # 40 MB at the speed of C
-    rule = "POOL_IMMUTABLE" if path.endswith("/pool.jsonl") else "ACTIVITY_APPEND_ONLY"
-    message = "a line that was there before is changed or gone; logs only grow"
-    return Finding(rule, message, path, old.count(b"\n", 0, same) + 1)
-
-
-def as_finding(error: LedgerError) -> Finding:
-    """A refused file or line as a finding."""
-    return Finding(error.rule or "WRITES_VIA_WORKFLOW", error.message, error.path or "", error.line)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
-from ledger.store.guard_epoch import as_finding
+from ledger.store.guard_findings import as_finding
 from ledger.store.node import Node, load_node
 from ledger.store.trees import NodeFiles, Tree
 

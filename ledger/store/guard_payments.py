@@ -15,6 +15,7 @@ from ledger.core.history import total_of
 from ledger.core.instructions import Instruction
 from ledger.core.settling import APPEND_ONLY, BALANCED
 from ledger.store import paylayout
+from ledger.store.guard_findings import as_finding
 from ledger.store.payments import PayFiles, parse_log, parse_source
 
 Read = Callable[[str], bytes | None]
@@ -23,9 +24,7 @@ _TABLES = (".csv", ".tsv", ".xml", ".json", ".jsonl", ".yaml", ".yml")
 _LARGEST = 50_000_000
 
 
-def payment_findings(
-    node_id: str, changed: Mapping[str, object], before: Read, after: Read, as_finding: Callable[[LedgerError], Finding]
-) -> Iterator[Finding]:
+def payment_findings(node_id: str, changed: Mapping[str, object], before: Read, after: Read) -> Iterator[Finding]:
     """Everything that a change does to the files of paying and may not. `changed`: paths within the node."""
     for path in sorted(changed):
         kind = paylayout.pay_kind(path)

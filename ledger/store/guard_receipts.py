@@ -16,15 +16,17 @@ from ledger.core.records.activity import ActivityEvent
 from ledger.core.records.decisions import Binding
 from ledger.core.values import NodeId, ScopeId
 from ledger.store import layout
-from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
+from ledger.store.guard_findings import as_finding, rewritten
 from ledger.store.receipts import parse_receipts
 from ledger.store.sharedlogs import parse_bindings
+from ledger.store.treefolder import TreeFolder
+from ledger.store.trees import NodeFiles
 
 
 class ReceiptChange:
     """The log of receipts before and after, with the epochs that the change touches."""
 
-    def __init__(self, node_id: NodeId, read_before: Read, read_after: Read) -> None:
+    def __init__(self, node_id: NodeId, read_before: NodeFiles, read_after: NodeFiles) -> None:
         self.node_id, self.read_before, self.read_after = node_id, read_before, read_after
 
     def findings(self, scopes: Iterator[str], epochs: Mapping[tuple[str, int], list[str]]) -> Iterator[Finding]:

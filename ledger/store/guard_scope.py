@@ -19,8 +19,10 @@ from ledger.store.amendments import amendment_of
 from ledger.store.epochfolder import life_of
 from ledger.store.final import final_amendments, final_sets, final_statement
 from ledger.store.final_payments import final_payments
-from ledger.store.guard_epoch import Read, TreeFolder, as_finding, rewritten
+from ledger.store.guard_findings import as_finding, rewritten
 from ledger.store.payments import PayFiles
+from ledger.store.treefolder import TreeFolder
+from ledger.store.trees import NodeFiles
 
 Past = Callable[[Timestamp], Iterator[ScopeSettings]]
 """The scope's file as it is after the change and as it stood before it, back to a time."""
@@ -35,7 +37,7 @@ class ScopeChange:
     """A scope's logs before and after; `epochs` are those that the change touches."""
 
     def __init__(
-        self, node_id: NodeId, scope_id: str, epochs: Collection[int], read_before: Read, read_after: Read
+        self, node_id: NodeId, scope_id: str, epochs: Collection[int], read_before: NodeFiles, read_after: NodeFiles
     ) -> None:
         self.scope_id, self.epochs = scope_id, epochs
         place = (Path(), node_id, ScopeId(scope_id))

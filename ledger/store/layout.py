@@ -11,6 +11,7 @@ from typing import Literal
 
 from ledger.core.bounds import CHECKSUMS_BYTES, FILE_BYTES, LINE_BYTES, SETTINGS_BYTES, SHARD_BYTES
 from ledger.core.errors import FormatError
+from ledger.core.place import Place
 from ledger.core.values import SCOPE_PATTERN
 
 NODE_FILE = "ledger.yaml"
@@ -64,6 +65,8 @@ FOLDER_PATTERN = r"(?!0000)[0-9]{4}|[1-9][0-9]{4,8}"
 _SCOPE_LOG = re.compile(
     rf"{APPROVERS}/({SCOPE_PATTERN[1:-1]})(?:\.signatures)?\.jsonl|{LOG}/({SCOPE_PATTERN[1:-1]})\.jsonl", re.ASCII
 )
+_EPOCH_FILE = re.compile(rf"{EPOCHS}/([^/]+)/({FOLDER_PATTERN})/([^/]+)", re.ASCII)
+_AMENDMENT_FILE = re.compile(rf"{EPOCHS}/([^/]+)/({FOLDER_PATTERN})/{AMENDMENTS}/({VERSION_FOLDER})/([^/]+)", re.ASCII)
 _SHARD = re.compile(r"activity-(?!000[01])([0-9]{4})\.jsonl")
 _TEMPORARY = re.compile(r"\.[a-z0-9._-]+\.tmp")
 NAME_PATTERN = r"[a-z0-9._-]+"
@@ -87,6 +90,15 @@ def amendment_path(scope_id: str, epoch_id: int, version: int) -> str:
 def version_path(scope_id: str, epoch_id: int, version: int = 1) -> str:
     """The folder of an epoch, or of a later version of it, relative to the node."""
     return epoch_path(scope_id, epoch_id) if version == 1 else amendment_path(scope_id, epoch_id, version)
+
+
+def file_of_epoch(path: str) -> tuple[Place, str] | None:
+    """Whose `path` is by its place in the folder of an epoch or of an amendment, and its name there; else None."""
+    if match := _EPOCH_FILE.fullmatch(path):
+        return Place(match[1], int(match[2])), match[3]
+    if match := _AMENDMENT_FILE.fullmatch(path):
+        return Place(match[1], int(match[2]), int(match[3])), match[4]
+    return None
 
 
 def approvers_path(scope_id: str) -> str:

@@ -120,6 +120,11 @@ class NodeFiles:
         """Whether there is anything of this path: a file, a link, a submodule."""
         return self._prefix + path in self._tree.entries
 
+    @cached_property
+    def paths(self) -> list[str]:
+        """The path of everything in the node."""
+        return [path[len(self._prefix) :] for path in self._tree.entries if path.startswith(self._prefix)]
+
     def names(self, folder: str) -> list[str]:
         """The names of the files that lie in a folder."""
         return self._by_folder.get(folder, [])
@@ -127,10 +132,9 @@ class NodeFiles:
     @cached_property
     def _by_folder(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for path in self._tree.entries:
+        for path in self.paths:
             folder, _, name = path.rpartition("/")
-            if path.startswith(self._prefix):
-                found.setdefault(folder[len(self._prefix) :], []).append(name)
+            found.setdefault(folder, []).append(name)
         return found
 
 

@@ -21,7 +21,6 @@ from ledger.flows.paying.opening import sign_openings, waive, write_openings
 from ledger.flows.paying.plan import PlanWish, abandon, latest, parse_rate, plan, sign_plan, statuses
 from ledger.flows.paying.settle import acknowledge, by_bank, by_hand
 from ledger.flows.session import Session
-from ledger.flows.verdicts import as_finding
 from ledger.flows.verify import verify
 from tests.flows.test_crash import killed_at
 from tests.nodes import at, digest, signature
@@ -352,7 +351,7 @@ def test_what_was_tampered_with_is_found(root: Path) -> None:
 
     def found_in(root: Path) -> list[Finding]:
         with at(root, LATER) as session:
-            return list(money_findings(session.node, ["default"], as_finding))
+            return list(money_findings(session.node, ["default"]))
 
     own_word = {"plan.json": (), "signatures.jsonl": ("signed_at",), "settlements.jsonl": ("actor", "at", "note")}
     for name in own_word:  # who recorded it, when, and what he noted beside it

@@ -20,7 +20,6 @@ from ledger.flows.paying.accounts import account_year, year_of_account
 from ledger.flows.paying.audit import EPOCH_FILES, Audit, check_statements, lay_out
 from ledger.flows.paying.check import money_findings
 from ledger.flows.session import Session
-from ledger.flows.verdicts import as_finding
 from ledger.store.amendments import amendments
 from ledger.store.files import read_file
 from ledger.store.layout import FOLDER_PATTERN, IDENTITIES, scope_logs
@@ -114,7 +113,7 @@ def check_account_proof(data: bytes, name: str) -> Audit:
             (root / path).write_bytes("".join(f"{line}\n" for line in lines).encode())
         node = load_node(root)
         result.findings += check_statements(node, scope_id, result)
-        result.findings += money_findings(node, [scope_id], as_finding)
+        result.findings += money_findings(node, [scope_id])
         made = json.loads(year_json(account_year(node, scope_id, str(user), str(account.get("name", "")), year)))
         if made != account:
             wrong = sorted(key for key in made.keys() | account.keys() if made.get(key) != account.get(key))

@@ -71,7 +71,7 @@ def audit(url: str, chain: Chain | None = None) -> Audit:
         node = load_node(root)
         for scope_id in scopes:
             result.findings += check_statements(node, scope_id, result)
-        result.findings += money_findings(node, scopes, as_finding)
+        result.findings += money_findings(node, scopes)
         for scope_id in scopes:
             inputs = book_inputs(node, scope_id)
             _figures(inputs, facts, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.core.book import Book, build_book
 from ledger.core.canonical import sha256_hex
@@ -16,6 +16,7 @@ from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.records.decisions import Binding
 from ledger.core.settling import APPEND_ONLY, BALANCED, BOUND, ApproversAt, book_findings, repeated_evidence
 from ledger.core.signing import recover_signer
+from ledger.flows.verdicts import as_finding
 from ledger.store import paylayout
 from ledger.store.moneybook import approvers_at, book_inputs
 from ledger.store.node import Node
@@ -24,9 +25,7 @@ from ledger.store.payments import PayFiles, distributions_on_disk, on_disk
 Lines = Sequence[Binding]
 
 
-def money_findings(
-    node: Node, scopes: Sequence[str], as_finding: Callable[[LedgerError], Finding]
-) -> Iterator[Finding]:
+def money_findings(node: Node, scopes: Sequence[str]) -> Iterator[Finding]:
     """Everything that does not hold about the money of these scopes, and about instructions of the whole node."""
     plans: list[PlanOnRecord] = []
     files = on_disk(node.root, node.node_id)

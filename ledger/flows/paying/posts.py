@@ -11,7 +11,7 @@ node's secret at hand can, and is told where he cannot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError, StateError
@@ -25,12 +25,13 @@ from ledger.core.settling import BOUND
 from ledger.flows.elsewhere import everywhere
 from ledger.flows.proof import secret_of
 from ledger.flows.session import Session
+from ledger.flows.verdicts import as_finding
 from ledger.store.node import Node
 from ledger.store.paylayout import INSTRUCTIONS
 from ledger.store.payments import on_disk
 
 
-def post_findings(node: Node, as_finding: Callable[[LedgerError], Finding]) -> Iterator[Finding]:
+def post_findings(node: Node) -> Iterator[Finding]:
     """What speaks against the instructions of a node that rest on posts."""
     try:
         posted = _posted(on_disk(node.root, node.node_id).instructions())
