@@ -18,6 +18,7 @@ import ledger
 from ledger.cli.group import Group
 from ledger.cli.options import json_option, node_option, now_option, options, session
 from ledger.cli.output import emit, note, out, plain
+from ledger.core.canonical import encode
 from ledger.core.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _with_known(run: Session, found: dict[str, Any]) -> dict[str, Any]:
     for report in found["epochs"]:
         scope_id, epoch_id = report["scope_id"], report["epoch_id"]
         if f"{scope_id}/{epoch_id}" in known:
-            epochs += [plain(each) for each in as_passed(run.node.epoch(scope_id, epoch_id))]
+            epochs += [json.loads(encode(plain(each))) for each in as_passed(run.node.epoch(scope_id, epoch_id))]
         else:
             epochs.append(report)
     return {**found, "epochs": epochs}

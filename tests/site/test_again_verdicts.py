@@ -25,12 +25,15 @@ def proved(site: Path) -> set[str]:
     return set(json.loads((site / FOLDER / "known.json").read_bytes())["epochs"])
 
 
-def test_verdicts_are_those_of_a_build_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_are_those_of_a_build_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     root, first, again = golden_copy(tmp_path / "node"), tmp_path / "first", tmp_path / "again"
     plain = built(monkeypatch, root, tmp_path / "plain")
     assert built(monkeypatch, root, first, "--reuse", tmp_path / "none") == plain
     assert len(proved(first)) == 6
     assert built(monkeypatch, root, again, "--reuse", first) == plain
+    assert f"3 of 6 epochs and 17 of 17 pages are those of {first}" in capsys.readouterr().err
     (again / FOLDER / "known.json").write_bytes(b"[]")
     assert built(monkeypatch, root, again, "--reuse", again) == plain
     assert proved(again) == proved(first)
