@@ -37,6 +37,7 @@ def collect(
 
     Example: ledger collect --scope default
     """
+    from ledger.core.nextset import to_sign
     from ledger.flows.collect import backfill as look_again
     from ledger.flows.collect import collect as flow
     from ledger.flows.collect import remarks_after
@@ -53,6 +54,11 @@ def collect(
         else:
             result = flow(run, scope_id, source)
         told = [f"{about} {words}" for about, words in remarks_after(run, result)]
+        unsigned = {
+            epoch.folder.scope_id
+            for epoch in result.epochs
+            if to_sign(epoch.folder.chain(), run.node.scope(epoch.folder.scope_id)) is not None
+        }
     if as_json:
         emit(
             "collect/1",
@@ -79,6 +85,8 @@ def collect(
                 out(safe_text(f"{name}  {report.stream}: {describe(report.__dict__)}"))
             if epoch.reviewed:
                 out(f"{name}  is now in review: `ledger statement --message` gives the text to sign")
+                if epoch.folder.scope_id in unsigned:
+                    out(f"{name}  needs its approver set signed too, once: `ledger approvers message` gives that text")
             if not epoch.reports and not epoch.reviewed:
                 out(f"{name}  has no sources to read")
         for waiting in result.waiting:

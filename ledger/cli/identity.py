@@ -53,6 +53,7 @@ def bind(
     """
     from ledger.flows.accounts import voucher
     from ledger.flows.identity import bind as flow
+    from ledger.flows.views import in_review
 
     if many is not None:
         if provider or external_id or user_id or login:
@@ -71,7 +72,8 @@ def bind(
             evidence=evidence,
             actor=voucher(run),
         )
-    _tell(result.user_id, result.added, "bound to", as_json)
+        drafted = in_review(run) if result.added else []
+    _tell(result.user_id, result.added, "bound to", drafted, as_json)
 
 
 def _bind_file(
@@ -79,9 +81,11 @@ def _bind_file(
 ) -> None:
     from ledger.flows.accounts import voucher
     from ledger.flows.batch import MOST_BYTES, bind_file
+    from ledger.flows.views import in_review
 
     with session(node_dir, now, actor) as run:
         found = bind_file(run, many.read(MOST_BYTES + 1), many.name, evidence=evidence, actor=voucher(run))
+        drafted = in_review(run)
     new = sum(one.added for one in found)
     if as_json:
         emit("bindings/1", {"accounts": len(found), "changed": new, "users": [one.user_id for one in found]})
@@ -91,6 +95,7 @@ def _bind_file(
     note(
         f"{new} of {len(found)} accounts bound now" + ("; the others were bound so already" if new < len(found) else "")
     )
+    _tell_drafted(drafted if new else [])
 
 
 @identity.command("unbind")
@@ -113,10 +118,12 @@ def unbind(
     """
     from ledger.flows.accounts import voucher
     from ledger.flows.identity import unbind as flow
+    from ledger.flows.views import in_review
 
     with session(node_dir, now, actor) as run:
         result = flow(run, provider, external_id, evidence=evidence, actor=voucher(run))
-    _tell(result.user_id, result.added, "unbound from", as_json)
+        drafted = in_review(run) if result.added else []
+    _tell(result.user_id, result.added, "unbound from", drafted, as_json)
 
 
 account_options = options(node_option, now_option, json_option)
@@ -179,10 +186,12 @@ def prove(
     Example: ledger identity prove github 1234567 --event github:comment:owner/repo:99
     """
     from ledger.flows.proof import prove as flow
+    from ledger.flows.views import in_review
 
     with session(node_dir, now) as run:
         result = flow(run, provider, external_id, user_id=user_id, login=login, signatures=signatures, events=events)
-    _tell(result.user_id, result.added, "bound to", as_json)
+        drafted = in_review(run) if result.added else []
+    _tell(result.user_id, result.added, "bound to", drafted, as_json)
 
 
 @identity.command("list")
@@ -259,9 +268,15 @@ def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_
     )
 
 
-def _tell(user_id: str, added: bool, words: str, as_json: bool) -> None:
+def _tell(user_id: str, added: bool, words: str, drafted: list[str], as_json: bool) -> None:
     if as_json:
         emit("binding/1", {"user_id": user_id, "changed": added})
         return
     out(user_id)
     note(f"{words} user {user_id}" if added else "nothing changed: that is how it stands already")
+    _tell_drafted(drafted)
+
+
+def _tell_drafted(drafted: list[str]) -> None:
+    for place in drafted:
+        note(f"{place} is in review over the bindings as they were: `ledger statement --refresh` takes this in")

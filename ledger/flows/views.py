@@ -13,6 +13,7 @@ from ledger.core.records.decisions import Curation
 from ledger.core.records.statement import Payout
 from ledger.core.windows import HOUR, later
 from ledger.flows.completeness import StreamStatus, stream_statuses
+from ledger.flows.conditions import conditions
 from ledger.flows.drafting import all_stated, as_stated
 from ledger.flows.identity import display_names
 from ledger.flows.remarks import Remark, remarks
@@ -58,6 +59,7 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
     """One epoch's standing."""
     state, epoch = folder.state(), folder.epoch()
     stored = folder.statement()
+    derived = None
     told: tuple[Remark, ...] = ()
     if state == "finalized" and stored is not None:
         activity, unresolved, total = stored.activity_count, stored.unresolved_count, stored.pool_total_credits
@@ -79,23 +81,32 @@ def epoch_status(session: Session, folder: EpochFolder) -> EpochStatus:
         pool_total_credits=total,
         signatures=signed,
         threshold=threshold,
-        needs=_needs(session, folder, state, signed, threshold),
+        needs=_needs(session, folder, state, derived, threshold - signed),
         streams=tuple(stream_statuses(session, folder)),
         remarks=told,
     )
 
 
-def _needs(session: Session, folder: EpochFolder, state: str, signed: int, threshold: int) -> str:
+_HOW = {"approver set": "ledger approvers message", "base issuance": "ledger pool add base_issuance CREDITS"}
+"""The command that goes on with a condition of an epoch in review."""
+
+
+def _needs(session: Session, folder: EpochFolder, state: str, derived: Derived | None, left: int) -> str:
+    """What comes next, with its command; `left` signatures over the statement are missing."""
     name = f"--scope {folder.scope_id} --epoch {folder.epoch_id}"
     away = folder.where in session.elsewhere  # runs of workflows act on it, not this clone
     if state == "finalized":
         return "nothing; `ledger verify` rechecks it"
     if state == "review":
-        if signed < threshold:
-            left = threshold - signed
+        needs = []
+        if left > 0:
             how = "`ledger sign` finds its pull request" if away else f"ledger statement --message {name}"
-            return f"{left} more signature{'s' * (left > 1)}: {how}"
-        return "closing: its next run does that" if away else f"closing: ledger finalize {name}"
+            needs.append(f"{left} more signature{'s' * (left > 1)}: {how}")
+        for one in conditions(session, folder, derived):
+            if not one.met and one.name != "signatures":
+                how = "" if away or one.name not in _HOW else f": {_HOW[one.name]} --scope {folder.scope_id}"
+                needs.append(f"{one.name}: {one.detail}{how}")
+        return "; ".join(needs) or ("closing: its next run does that" if away else f"closing: ledger finalize {name}")
     end = folder.window().end
     if session.now < end:
         return f"its window to end at {end}" + ("" if away else "; meanwhile `ledger collect`")
@@ -202,6 +213,12 @@ def show_event(session: Session, event_id: str) -> EventView:
                 decisions = tuple(line for line in folder.curation() if line.event_id == event_id)
                 return EventView(scope, folder.epoch_id, outcome, decisions)
     raise InputError(f"no epoch holds event {event_id}", hint="`ledger show epoch` lists an epoch's events.")
+
+
+def in_review(session: Session) -> list[str]:
+    """The epochs (`scope/number`) whose draft is over the bindings of its day, until `ledger statement --refresh`."""
+    last = (folder for scope_id in session.scope_ids(None) for folder in session.node.last_epochs(scope_id, 2))
+    return [f"{folder.scope_id}/{folder.epoch_id}" for folder in last if folder.state() == "review"]
 
 
 def names_of_sources(node: Node) -> dict[str, str]:

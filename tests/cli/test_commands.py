@@ -229,6 +229,35 @@ def test_the_whole_way_by_the_command_line(run: Any, tmp_path: Path) -> None:
     assert run("review", *node).code == 3
 
 
+def test_status_and_collect_name_every_step_that_is_left_before_an_epoch_is_final(run: Any, tmp_path: Path) -> None:
+    root = make_node(tmp_path)
+    node = ("--node", root, "--now", "2026-01-14T00:00:00Z")
+
+    def needs() -> str:
+        return str(run("status", *node, "--json").json["epochs"][0]["needs"])
+
+    assert "ledger approvers message" in run("collect", *node).out
+    assert "ledger statement --message" in needs() and "ledger approvers message" in needs()
+    for person in ("ann", "ben"):
+        assert run("sign", "--signature", signature(run("statement", "--message", *node).out, person), *node).code == 0
+    assert "ledger statement --message" not in needs()
+    assert needs() == "approver set: set 1 is signed by 0 of 2: ledger approvers message --scope default"
+    assert run("finalize", *node).code == 3
+    for person in ("ann", "ben"):
+        assert run("approvers", "sign", "--signature", signature(run("approvers", "message", *node).out, person), *node)
+    assert needs().startswith("closing: ledger finalize")
+    assert run("finalize", *node).code == 0
+
+
+def test_who_binds_while_an_epoch_is_in_review_is_told_how_it_takes_that_in(run: Any, tmp_path: Path) -> None:
+    node = ("--node", make_node(tmp_path), "--now", "2026-01-14T00:00:00Z", "--actor", "ann")
+    assert "--refresh" not in run("identity", "bind", "file", "bob", "--login", "bob", *node).err
+    run("collect", *node[:-2])
+    said = run("identity", "bind", "file", "alice", "--login", "alice", *node).err
+    assert "default/1 is in review" in said and "ledger statement --refresh" in said
+    assert "--refresh" not in run("identity", "bind", "file", "alice", "--login", "alice", *node).err
+
+
 BAD_FILES = {
     "unknown key": ("scopes/default.yaml", "colour: red\n", None),
     "duplicate key": ("scopes/default.yaml", "threshold: 1\n", None),
