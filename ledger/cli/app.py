@@ -6,6 +6,7 @@ loads more than it needs.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -98,6 +99,12 @@ def _terminate(_number: int, _frame: object) -> None:
     raise _Terminated
 
 
+_ROOM = "Make room, then run the same command again: it goes on where this one stopped, and nothing is half-written."
+_RIGHT = "Run this as somebody who may write there, or in a clone of your own."
+_NEXT = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHT, errno.EACCES: _RIGHT, errno.EPERM: _RIGHT}
+"""What to do next about what the operating system refused."""
+
+
 def run() -> int:
     """Run the command line; returns the exit code."""
     if threading.current_thread() is not threading.main_thread():
@@ -127,7 +134,8 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        return fail(LedgerError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+        message = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        return fail(LedgerError(message, hint=_NEXT.get(error.errno or 0)))
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and (known := missing_extra(error.name)) is not None:
             return fail(known)

@@ -281,7 +281,10 @@ class EpochCheck:
             )
             return
         if statement is None:
-            self._differ("PAYOUT_DETERMINISTIC", "statement", "statement.json", "a statement", "none", None)
+            message = "the statement is missing"
+            if self.state == "review":
+                message += ": the step to review was cut off (`ledger review` completes it), or the file was removed"
+            self._differ("PAYOUT_DETERMINISTIC", message, "statement.json", "a statement", "none", None)
         elif statement is not derived.statement:
             wanted, stored = derived.statement.fields(), statement.fields()
             for name, (rule, path) in STATEMENT_RULES.items():

@@ -20,6 +20,7 @@ from ledger.flows.remarks import Remark, remarks
 from ledger.flows.session import Session
 from ledger.flows.sign import tally
 from ledger.sources.registry import said_names
+from ledger.store.amendments import newest
 from ledger.store.epochfolder import EpochFolder
 from ledger.store.node import Node
 
@@ -96,6 +97,9 @@ def _needs(session: Session, folder: EpochFolder, state: str, derived: Derived |
     name = f"--scope {folder.scope_id} --epoch {folder.epoch_id}"
     away = folder.where in session.elsewhere  # runs of workflows act on it, not this clone
     if state == "finalized":
+        version = newest(folder)
+        if version is not folder and version.state() != "finalized":
+            return f"an end of its correction, version {version.version}: ledger amend status {name}"
         return "nothing; `ledger verify` rechecks it"
     if state == "review":
         needs = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -166,6 +167,22 @@ def test_a_mistake_of_ours_is_words_too(run: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ledger.flows.views.status", lambda *_, **__: {}[1])
     result = run("status", "--node", make_node(tmp_path))
     assert (result.code, "internal error" in result.err, "Traceback" in result.err) == (3, True, False)
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [(errno.ENOSPC, "Make room"), (errno.EROFS, "may write there"), (errno.EACCES, "may write there")],
+)
+def test_what_the_system_refuses_names_the_file_and_the_next_step(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, hint: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "data/log/default.jsonl")
+
+    monkeypatch.setattr("ledger.flows.views.status", refused)
+    result = run("status", "--node", make_node(tmp_path), "--json")
+    assert (result.code, result.json["message"]) == (3, f"{os.strerror(number)}: data/log/default.jsonl")
+    assert hint in result.json["hint"]
 
 
 def test_hostile_text_never_reaches_the_terminal_raw(run: Any, tmp_path: Path) -> None:

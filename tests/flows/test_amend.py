@@ -291,6 +291,8 @@ def test_the_command_line_begins_tells_and_gives_up_an_amendment(root: Path) -> 
 
     begun = said("begin", "--kind", "error", "--reason", "a slip", "--evidence", "https://example.org/q/2")
     assert (begun["path"], begun["version"]) == (HOME, 2)
+    where = CliRunner().invoke(ledger, ["status", "--node", str(root), "--now", "2026-01-15T00:00:00Z"]).stdout
+    assert "its correction, version 2: ledger amend status --scope default --epoch 1" in where
     told = said("status")
     assert (told["state"], told["reason"], told["deltas"], told["overpaid_credits"]) == ("open", "a slip", [], "0")
     assert said("abandon")["version"] == 2

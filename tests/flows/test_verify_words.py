@@ -143,3 +143,14 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device.*pool\.jsonl"):
         write_file(tmp_path, f"{EPOCH}/pool.jsonl", b"{}\n")
+
+
+def test_a_step_to_review_that_was_cut_off_before_its_statement_is_told_as_that(tmp_path: Path) -> None:
+    root = make_node(tmp_path)
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        collect(session)
+        statement = root / session.node.epoch("default", 1).path("statement.json")
+    statement.unlink()
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        messages = [finding.message for finding in verify(session).all_findings]
+    assert any("was cut off (`ledger review` completes it)" in message for message in messages), messages
