@@ -7,6 +7,7 @@ loads more than it needs.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -65,8 +66,19 @@ MODULES = {
 """The module of this room that holds each command, under the command's own name (`import_` where that is Python's)."""
 
 
+class _Unread(Exception):
+    """A pipe that its reader closed, told apart before click ends it with 1, which here says that a check failed."""
+
+
 class _OnDemand(Group):
     """Imports a command when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click's, but for a pipe that is closed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _Unread from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(MODULES)
@@ -109,6 +121,9 @@ def run() -> int:
     """Run the command line; returns the exit code."""
     if threading.current_thread() is not threading.main_thread():
         return _run()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks ends no command
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return _run()
@@ -130,15 +145,19 @@ def _run() -> int:
             emit("error/1", {**error_data(LedgerError(error.format_message())), "exit_code": error.exit_code})
         error.show()
         return error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, _Unread):  # nobody reads what is printed any more (`| head`): no difference and no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
+        if error.filename == "git" and error.errno == errno.ENOENT:
+            return fail(LedgerError("git could not be started", hint="Install git 2.31 or newer, on PATH."))
         message = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
-        return fail(LedgerError(message, hint=_NEXT.get(error.errno or 0)))
+        return fail(LedgerError(message, hint=_NEXT.get(error.errno or 0, "")))
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and (known := missing_extra(error.name)) is not None:
             return fail(known)
+        if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # as Python before 3.13 says it
+            return fail(LedgerError(str(error)))
         if os.environ.get("LEDGER_DEBUG"):
             raise
         hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it: "

@@ -121,19 +121,20 @@ def waive(
     reason: str,
     evidence: str,
 ) -> None:
-    """Let AMOUNT credits of a negative balance go: the person owes so much less.
+    """Let AMOUNT credits of a negative balance go: the person (an id or @name) owes so much less.
 
-    Example: ledger waive 0f9c… 120 --reason "our mistake" --actor ann
+    Example: ledger waive @alice 120 --reason "our mistake" --actor ann
     """
     from ledger.core.values import parse_amount
     from ledger.flows.paying.opening import waive as flow
+    from ledger.flows.people import find_user
 
     try:
         credits = parse_amount(amount)
     except ValueError as error:
         raise UsageError(str(error)) from None
     with session(node_dir, now, actor) as run:
-        record = flow(run, run.scope_id(scope_id), user, credits, reason, evidence)
+        record = flow(run, run.scope_id(scope_id), find_user(run, user), credits, reason, evidence)
     if as_json:
         emit("waiver/1", {"waiver": record})
     else:

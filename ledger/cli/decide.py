@@ -25,6 +25,8 @@ from ledger.core.errors import UsageError
 if TYPE_CHECKING:
     from ledger.flows.batch import Batch
     from ledger.flows.decide import Decided
+    from ledger.flows.session import Session
+    from ledger.store.node import EpochFolder
 
 decision_options = options(node_option, scope_option, epoch_option, actor_option, now_option, json_option)
 reason_option = click.option("--reason", required=True, help="Why; it is published with the decision.")
@@ -112,14 +114,20 @@ def curate(context: click.Context, /, many: BinaryIO | None, as_json: bool, **gi
 def _curation(name: str, **fixed: Any) -> Callable[..., None]:
     def command(event_id: str, as_json: bool, **given: Any) -> None:
         from ledger.flows.decide import curate as flow
+        from ledger.flows.people import find_user
 
+        user = None if given.get("user_id") == "-" else given.get("user_id")
         values = {
             "note": given.get("reason"),
-            "user_id": None if given.get("user_id") == "-" else given.get("user_id"),
             "weight_milli": given.get("milli"),
             "evidence": given.get("evidence"),
         }
-        _run(given, lambda run, folder: flow(run, folder, fixed["action"], event_id, **values), as_json)
+
+        def decide(run: Session, folder: EpochFolder) -> Decided:
+            who = find_user(run, user) if user is not None else None
+            return flow(run, folder, fixed["action"], event_id, user_id=who, **values)
+
+        _run(given, decide, as_json)
 
     command.__name__ = name
     return command
@@ -151,8 +159,8 @@ _add(
 _add(
     "resolve",
     "Say whose event it is, whatever its account is bound to.\n\n"
-    "Example: ledger curate resolve file:minutes:3 --user 0f1e…",
-    click.option("--user", "user_id", required=True, metavar="UUID", help="A user of the bindings log; `-` clears."),
+    "Example: ledger curate resolve file:minutes:3 --user @alice",
+    click.option("--user", "user_id", required=True, metavar="USER", help="Whose: an id or @name; `-` clears."),
     click.option("--reason", help="Why; it is published with the decision."),
 )
 
@@ -211,13 +219,14 @@ def override(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Set a user's final units for the epoch, in milli-units; `-` clears it.
+    """Set a user's final units for the epoch, in milli-units; `-` clears it. USER is an id or @name.
 
     A file sets many at once: columns `user`, `units`, `reason`, and where wanted `evidence`.
 
-    Example: ledger override 0f1e… 20000 --reason "agreed in the assembly"
+    Example: ledger override @alice 20000 --reason "agreed in the assembly"
     """
     from ledger.flows.decide import override as flow
+    from ledger.flows.people import find_user
 
     if many is not None:
         if user_id or units or reason or evidence:
@@ -229,7 +238,7 @@ def override(
     if not user_id or not units or not reason:
         raise UsageError("who gets how much, and why?", hint="Give USER, UNITS and --reason, or --file FILE.")
     value = None if units == "-" else amount(units)
-    _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, evidence), as_json)
+    _run(given, lambda run, folder: flow(run, folder, find_user(run, user_id), value, reason, evidence), as_json)
 
 
 @click.command("answer")
@@ -297,14 +306,19 @@ def award() -> None:
 def award_give(
     user_id: str, credits: str, name: str | None, reason: str, evidence: str | None, as_json: bool, **given: Any
 ) -> None:
-    """Award AMOUNT credits to a user of the bindings log.
+    """Award AMOUNT credits to a user, by id or @name.
 
-    Example: ledger award give 0f1e… 500 --name host-june --reason "hosted the June assembly"
+    Example: ledger award give @alice 500 --name host-june --reason "hosted the June assembly"
     """
     from ledger.flows.budget import award as flow
+    from ledger.flows.people import find_user
 
     value = amount(credits)
-    _run(given, lambda run, folder: flow(run, folder, user_id, value, reason, name=name, evidence=evidence), as_json)
+
+    def decide(run: Session, folder: EpochFolder) -> Decided:
+        return flow(run, folder, find_user(run, user_id), value, reason, name=name, evidence=evidence)
+
+    _run(given, decide, as_json)
 
 
 @award.command("cancel")

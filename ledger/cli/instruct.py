@@ -44,20 +44,23 @@ def instruct(
 ) -> None:
     """Your own word about your payouts: decline, give away, hold, carry small amounts, be paid elsewhere, or clear all.
 
-    It is applied when a distribution is prepared; what you earned stays on record as it is.
+    It is applied when a distribution is prepared; what you earned stays on record as it is. USER is an id or @name.
 
-    Example: ledger instruct 0f9c… gift --to pool --amount 500 --message
+    Example: ledger instruct @alice gift --to pool --amount 500 --message
     """
     from ledger.core.values import parse_amount
     from ledger.flows.paying.instruct import Wish, draft
     from ledger.flows.paying.instruct import instruct as flow
+    from ledger.flows.people import find_user
 
     try:
         credits = parse_amount(amount) if amount is not None else None
     except ValueError as error:
         raise UsageError(f"--amount: {error}") from None
-    wish = Wish(user, instruction, credits, to, from_epoch)
     with session(node_dir, now) as run:
+        to_person = instruction == "gift" and to not in (None, "pool")
+        aim = find_user(run, to) if to is not None and to_person else to
+        wish = Wish(find_user(run, user), instruction, credits, aim, from_epoch)
         scope = run.scope_id(scope_id)
         if message or code:
             wanted = draft(run, scope, wish)

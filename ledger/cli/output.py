@@ -9,6 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -71,7 +72,8 @@ def error_data(error: LedgerError) -> dict[str, Any]:
 def fail(error: LedgerError) -> int:
     """Tell an error: what, where, which rule, what to do next; as data too with --json. Returns its exit code."""
     if "--json" in sys.argv:
-        emit("error/1", error_data(error))
+        with suppress(OSError):  # it may be stdout itself that failed
+            emit("error/1", error_data(error))
     note(f"error: {error}")
     if error.hint:
         note(f"  → {error.hint}")

@@ -12,7 +12,7 @@ from ledger.cli import credentials
 from ledger.cli.group import Group
 from ledger.cli.options import json_option, moment, node_option, now_option, options, password, scope_options, session
 from ledger.cli.output import emit, note, out, safe_text, table
-from ledger.core.errors import UsageError
+from ledger.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from ledger.flows.receipts.acts import Acted, Draft
@@ -233,7 +233,7 @@ def _tell(done: Sequence[Acted], told: Sequence[str], as_json: bool) -> None:
 
 @receipt.command("add")
 @options(node_option, now_option, json_option)
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--evidence", default="", help="Where this was said (a link); not signed.")
 def add(node_dir: Path | None, now: str | None, as_json: bool, file: Any, evidence: str) -> None:
     """Record signed acts that came from elsewhere: one JSON object a line, as the site's page gives them (- is stdin).
@@ -243,8 +243,17 @@ def add(node_dir: Path | None, now: str | None, as_json: bool, file: Any, eviden
     from ledger.flows.followup import follow_up
     from ledger.flows.receipts.offers import take_offers
 
+    name = str(getattr(file, "name", "-"))
+    try:
+        lines = file.read().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise InputError("is no text in UTF-8", path=name) from None
+    if not any(map(str.strip, lines)):
+        raise InputError(
+            "holds no signed act", path=name, hint="One JSON object a line, as the site's page gives them."
+        )
     with session(node_dir, now) as run:
-        done = take_offers(run, file, getattr(file, "name", "-"), evidence)
+        done = take_offers(run, lines, name, evidence)
         told = follow_up(run, done)
     _tell(done, told, as_json)
 

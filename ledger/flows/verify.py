@@ -182,7 +182,7 @@ def tree_findings(node: Node) -> list[Finding]:
             if not layout.is_scratch(path):
                 check_entry(path, mode)
                 if path == layout.GITKEEP and (node.root / path).stat().st_size:
-                    raise FormatError("holds something", path=path, rule="WRITES_VIA_WORKFLOW")
+                    raise FormatError("holds something; it is an empty file", path=path, rule="WRITES_VIA_WORKFLOW")
         except FormatError as error:
             found.append(as_finding(error))
     return found

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.flows.session import Session
 from ledger.flows.start import ACTION, TEMPLATE_NODE, WORKFLOWS, workflows
@@ -230,7 +231,7 @@ def _ruleset(session: Session, forge: Forge) -> Iterator[Item]:
 def _alone(root: Path) -> bool:
     """Whether the node's own rules are those of one person (`ledger init --solo`)."""
     try:
-        rules = json.loads(_read(root / ".github" / "rulesets" / "main.json"))["rules"]
+        rules = foreign_json(_read(root / ".github" / "rulesets" / "main.json"))["rules"]
         return any(one.get("parameters", {}).get("required_approving_review_count") == 0 for one in rules)
     except (ValueError, LookupError, TypeError, AttributeError):
         return False

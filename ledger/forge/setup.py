@@ -7,7 +7,6 @@ from the environment, go to GitHub encrypted, and are never written anywhere els
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import ConfigError, InputError, LedgerError, SourceError
 from ledger.flows.session import Session
 from ledger.flows.start import TEMPLATE_NODE
@@ -309,7 +309,7 @@ def _rules(
     if any(one.get("name") == "main" and one.get("enforcement") == "active" for one in listed):
         return
     try:
-        ruleset = json.loads((session.node.root / RULESET).read_text("utf-8"))
+        ruleset = foreign_json((session.node.root / RULESET).read_text("utf-8"))
     except (OSError, ValueError) as error:
         hint = "`ledger init .` writes it anew."
         raise ConfigError(f"cannot be read: {type(error).__name__}", path=RULESET, hint=hint) from None

@@ -171,6 +171,8 @@ class _Guard:
                 continue
             try:
                 check_entry(path, new.mode)
+                if path == layout.GITKEEP and self._read_after(path):
+                    raise InputError("holds something; it is an empty file", rule="WRITES_VIA_WORKFLOW")
                 if new.mode != PLAIN:  # 100664, which old versions of git wrote
                     raise InputError(f"has git mode {new.mode:o}, not 100644", rule="WRITES_VIA_WORKFLOW")
             except LedgerError as error:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ledger.core.canonical import foreign_json
 from ledger.core.errors import ConfigError
 from ledger.core.explain import explain
 from ledger.core.values import Credits, Node, Scope, Sha256, Timestamp, UserId
@@ -103,7 +104,7 @@ def write_form(value: Mapping[str, Any]) -> bytes:
 def _json(root: Path, path: str) -> Any:
     data = read_file(root, path)
     try:
-        return None if data is None else json.loads(data)
+        return None if data is None else foreign_json(data)
     except ValueError:
         raise ConfigError("holds no JSON", path=path) from None
 

@@ -92,6 +92,15 @@ def test_the_site_tells_of_peers_and_what_the_same_people_got_there_as_theirs(tm
     assert "In other ledgers" not in (site / f"contributors/{mine[accounts[1]]}/index.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize("path", ["peers.json", "peers/example.json"])
+@pytest.mark.parametrize("data", [b"[" * 200_000, b"\xff", b"[]"], ids=["nested", "binary", "a list"])
+def test_a_memory_of_peers_that_is_broken_is_named(tmp_path: Path, call: Call, path: str, data: bytes) -> None:
+    assert call("add", "example", golden_copy(tmp_path / "theirs"))[0] == 0
+    (tmp_path / "ours" / path).write_bytes(data)
+    code, _, err = call("status")
+    assert (code, f"error: {path}: " in err, "internal" in err) == (3, True, False), err
+
+
 def test_what_does_not_verify_or_is_ourselves_is_no_peer(tmp_path: Path, call: Call) -> None:
     theirs = golden_copy(tmp_path / "theirs")
     path = theirs / "data/epochs/default/0003/statement.json"

@@ -15,7 +15,7 @@ from ledger.core.evaluate import Finding
 from ledger.core.settling import status
 from ledger.flows.paying.accounts import account, page
 from ledger.flows.paying.check import money_findings
-from ledger.flows.paying.export import export
+from ledger.flows.paying.export import export, read_payees
 from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.opening import sign_openings, waive, write_openings
 from ledger.flows.paying.plan import PlanWish, abandon, latest, parse_rate, plan, sign_plan, statuses
@@ -204,6 +204,38 @@ def test_bank_details_go_from_the_operators_file_into_the_payment_file_and_nowhe
             with pytest.raises(InputError, match="operator's own files"):
                 by_hand(session, "default", None, state="settled", evidence={"kind": "hand", "note": note})
     assert not any(iban.encode() in path.read_bytes() for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"user_id,name,iban\n" + b"x" * 200_000, "is no CSV: field larger"),
+        (b'user_id,name,iban\n"open,a,b\n', "is no CSV: unexpected end of data"),
+        (b"\xff\xfeu\0", "cannot be read"),
+        (b"name;iban\n", "has no column user_id"),
+    ],
+)
+def test_a_payees_file_that_cannot_be_read_is_named_and_nothing_written(root: Path, data: bytes, words: str) -> None:
+    payees = root.parent / "payees.csv"
+    payees.write_bytes(data)
+    with pytest.raises(InputError, match=words) as caught:
+        read_payees(payees)
+    assert caught.value.path == str(payees)
+
+
+def test_a_payees_file_with_semicolons_is_read_like_one_with_commas(root: Path) -> None:
+    payees = root.parent / "payees.csv"
+    payees.write_text("user_id;name;iban\nA;B, C;D\n", "utf-8")
+    assert read_payees(payees) == {"a": {"user_id": "A", "name": "B, C", "iban": "D"}}
+
+
+def test_a_template_that_is_no_text_is_named(root: Path) -> None:
+    template = root.parent / "template.csv"
+    template.write_bytes(b"\xff\xfea")
+    with at(root, NEXT, "ann") as session:
+        signed_plan(session)
+        with pytest.raises(InputError, match="no text in UTF-8"):
+            export(session, "default", None, root.parent / "out", template=template)
 
 
 def test_a_person_acknowledges_his_own_line_with_a_proved_wallet(root: Path) -> None:

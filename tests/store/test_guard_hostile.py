@@ -388,6 +388,14 @@ def test_pipes_nested_repositories_and_odd_bytes_in_names_are_refused(root: Path
     assert "plain file" in found[f"{SECOND}/pipe"]
 
 
+def test_the_file_that_keeps_an_empty_folder_may_hold_nothing(root: Path) -> None:
+    keeper = root / "data/epochs/.gitkeep"
+    keeper.write_bytes(b"")
+    assert rules(root) == set()
+    keeper.write_bytes(b"hidden")
+    assert rules(root) == {"WRITES_VIA_WORKFLOW"}, "verify refuses it for ever after"
+
+
 def test_a_submodule_under_data_is_refused(root: Path) -> None:
     blob = git(root, "rev-parse", "HEAD").strip()
     git(root, "update-index", "--add", "--cacheinfo", f"160000,{blob},{SECOND}/sub")

@@ -16,6 +16,7 @@ from ledger.core.errors import InputError, StateError
 from ledger.core.money import asset_symbol, kind_of_destination
 from ledger.core.planning import PlanOnRecord
 from ledger.core.settling import status
+from ledger.core.tables import separator_of
 from ledger.flows.identity import display_names
 from ledger.flows.paying.chains import refusing
 from ledger.flows.paying.elsewhere import no_longer_owed, paid_elsewhere
@@ -42,7 +43,15 @@ def read_payees(path: Path | None) -> dict[str, dict[str, str]]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the payees file cannot be read: {type(error).__name__}", path=str(path)) from None
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+    separator = separator_of(text.partition("\n")[0])
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    try:
+        return _payees(rows, path)
+    except csv.Error as error:
+        raise InputError(f"is no CSV: {error}", path=str(path), line=rows.line_num) from None
+
+
+def _payees(rows: csv.DictReader[str], path: Path) -> dict[str, dict[str, str]]:
     if "user_id" not in (rows.fieldnames or ()):
         raise InputError("has no column user_id", path=str(path), line=1, hint="See docs/pay.md for its columns.")
     found: dict[str, dict[str, str]] = {}
@@ -92,7 +101,10 @@ def export(
     names = display_names(session)
     given = dict(options or {})
     if template is not None:
-        given["template"] = template.read_text("utf-8-sig")
+        try:
+            given["template"] = template.read_text("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError("the template is no text in UTF-8", path=str(template)) from None
     done = {ref for ref, entry in line_states(found.plan, found.settlements).items() if entry.state != "failed"}
     for reference, number in paid_elsewhere(session, scope_id, found).items():
         session.tell(f"{reference} is left out: distribution {number} pays it")

@@ -7,13 +7,13 @@ is followed to its end and held against the count that GitHub states for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from ledger.core.canonical import foreign_json
 from ledger.core.config import Settings
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
 from ledger.core.values import Text, parse_time
@@ -288,7 +288,7 @@ class GitHubSource:
 def _again(cursor: StreamCursor) -> dict[str, Withheld]:
     """What the note says that GitHub withheld, by its id; only what is not covered since."""
     try:
-        noted = json.loads(str((cursor.state or {}).get("again") or "{}"))
+        noted = foreign_json(str((cursor.state or {}).get("again") or "{}"))
         found = {str(one): Withheld(parse_time(time), int(number)) for one, (time, number) in noted.items()}
     except (AttributeError, TypeError, ValueError):
         return {}
