@@ -25,8 +25,7 @@ from ledger.core.errors import UsageError
 if TYPE_CHECKING:
     from ledger.flows.batch import Batch
     from ledger.flows.decide import Decided
-    from ledger.flows.session import Session
-    from ledger.store.epochfolder import EpochFolder
+    from ledger.flows.session import EpochFolder, Session
 
 decision_options = options(node_option, scope_option, epoch_option, actor_option, now_option, json_option)
 reason_option = click.option("--reason", required=True, help="Why; it is published with the decision.")
