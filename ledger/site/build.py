@@ -19,12 +19,13 @@ from ledger.site.again import MARKED, MARKER, tool_hash
 from ledger.site.api import Api
 from ledger.site.cards import FOLDER as CARDS
 from ledger.site.cards import write_cards
-from ledger.site.check import broken_links
+from ledger.site.check import Reader, broken_links
 from ledger.site.csp import seal_alone
 from ledger.site.feeds import write_feeds
 from ledger.site.frame import build_frame, list_pages
 from ledger.site.kept import FOLDER as KEPT
 from ledger.site.kept import Earlier, Keeping
+from ledger.site.linksagain import broken_again
 from ledger.site.pages import Pages
 from ledger.site.publish import fill_shells, move_below, seal_built, write_index
 from ledger.site.receipts import issuer_document
@@ -135,9 +136,9 @@ def _build(
         (site / name).write_bytes(feed)
     move_below(building / "api", site)
     (site / MARKER).write_bytes(MARKED)
-    sizes = write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
+    files = write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
     tell("checking links")
-    if broken := broken_links(site):
+    if broken := broken_again(Reader(site), keeping, files, commit) if keeping else broken_links(site):
         raise DifferenceError(f"{len(broken)} links of the built site are dead or lead away: {'; '.join(broken[:5])}")
     if keeping is not None and pages.kept is not None:
         pages.kept.write()
@@ -147,4 +148,5 @@ def _build(
         shutil.rmtree(out)
     site.rename(out)
     shutil.rmtree(building)
-    return SiteResult(out, sum(path.endswith(".html") for path in sizes), len(sizes), sum(sizes.values()))
+    pages_built = sum(path.endswith(".html") for path in files)
+    return SiteResult(out, pages_built, len(files), sum(size for size, _ in files.values()))

@@ -10,7 +10,7 @@ import html
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -30,12 +30,11 @@ _SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL
 FEW = 500
 """Fewer pages than this are read right here."""
 
-Listed = Callable[[str, str], frozenset[str]]
-"""The people whom a file lists, by the page that names it and its address there."""
-
 
 @dataclass
-class _Page:
+class Page:
+    """What of a page matters here."""
+
     links: dict[tuple[str, str, str], None] = field(default_factory=dict)
     """Each once, in order."""
     ids: set[str] = field(default_factory=set)
@@ -50,8 +49,8 @@ def _told(attributes: str) -> tuple[tuple[str, str], ...]:
     return tuple(each for each in found if each[0] in ("id", "href", "src", "data-loads", "data-rows"))
 
 
-def _read(text: str) -> _Page:
-    page = _Page()
+def _read(text: str) -> Page:
+    page = Page()
     for tag, attributes in _TAG.findall(_SKIPPED.sub(lambda match: match[1] or "", text)):
         if "=" not in attributes:
             continue
@@ -80,31 +79,41 @@ def broken_links(site: Path) -> list[str]:
 
     An anchor that a script makes is alive when the file that the page names lists the person.
     """
-
-    @cache
-    def listed(page: str, path: str) -> frozenset[str]:
-        text = (site / posixpath.normpath(posixpath.join(posixpath.dirname(page), path))).read_text("utf-8")
-        return frozenset(re.findall(r'"user_id":"([0-9a-f-]{36})"', text))
-
-    reader = _Reader(site)
+    reader = Reader(site)
     names = sorted(name for name in reader.files if name.endswith(".html"))
-    pages = dict(zip(names, _read_all(reader, names), strict=True))
-    return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, pages, reader, listed)]
+    return broken_on(reader, read_all(reader, names))
 
 
-class _Reader:
+def broken_on(reader: Reader, pages: Mapping[str, Page]) -> list[str]:
+    """The same of some pages; others to whose anchors they lead are read as well."""
+    all_pages = _Pages(reader, pages)
+    return [f"{name}: {address[:200]}" for name in pages for address in _broken(name, all_pages, reader)]
+
+
+def beside(name: str, path: str) -> str:
+    """The path from the site's top of what a page calls `path`."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+
+
+class Reader:
     """Reads pages of a site whose files are all there."""
 
     def __init__(self, site: Path) -> None:
         self.site, self.files = site, set(files_below(site))
         self.at_top = cache(self._at_top)
+        self.listed = cache(self._listed)
 
     def _at_top(self, place: str) -> str | None:
         """The file at a path from the site's top; None where there is none, or something has to be worked out."""
         target = place if place in self.files else f"{place}index.html"
         return target if target in self.files and _PLAIN.fullmatch(place) else None
 
-    def page(self, name: str) -> _Page:
+    def _listed(self, name: str, path: str) -> frozenset[str]:
+        """The people whom a file lists, by the page that names it and its address there."""
+        text = (self.site / beside(name, path)).read_text("utf-8")
+        return frozenset(re.findall(r'"user_id":"([0-9a-f-]{36})"', text))
+
+    def page(self, name: str) -> Page:
         """A page, without the links that plainly lead to a file: most are such."""
         page, above = _read((self.site / name).read_text("utf-8")), _above(name)
         page.links = {link: None for link in page.links if not self._plain(link[2], above)}
@@ -119,51 +128,78 @@ def _above(name: str) -> str:
     return "../" * name.count("/")
 
 
-_mine: list[_Reader] = []
+_mine: list[Reader] = []
 """What a helping process reads with."""
 
 
 def _begin(site: Path) -> None:
-    _mine.append(_Reader(site))
+    _mine.append(Reader(site))
 
 
-def _page_there(name: str) -> _Page:
+def _page_there(name: str) -> Page:
     return _mine[0].page(name)
 
 
-def _read_all(reader: _Reader, names: list[str]) -> list[_Page]:
+def read_all(reader: Reader, names: list[str]) -> dict[str, Page]:
+    """These pages, by all cores where they are many."""
     if len(names) < FEW or processes() < 2:
-        return [reader.page(name) for name in names]
+        return {name: reader.page(name) for name in names}
     with helpers(processes(), _begin, reader.site) as pool:
-        return list(pool.map(_page_there, names, chunksize=50))
+        return dict(zip(names, pool.map(_page_there, names, chunksize=50), strict=True))
 
 
-def _broken(name: str, pages: dict[str, _Page], reader: _Reader, listed: Listed) -> Iterator[str]:
+class _Pages:
+    """Pages by their file; those that are not there yet are read when they are asked for."""
+
+    def __init__(self, reader: Reader, read: Mapping[str, Page]) -> None:
+        self._reader, self._read = reader, dict(read)
+
+    def get(self, name: str) -> Page | None:
+        """A page; None for a file that is none."""
+        if name not in self._read and name.endswith(".html"):
+            self._read[name] = self._reader.page(name)
+        return self._read.get(name)
+
+
+def anchors_elsewhere(name: str, page: Page, files: Set[str]) -> Iterator[str]:
+    """The anchors of other pages to which one leads, each as `file#anchor`."""
+    for _, _, address in page.links:
+        parts = urlsplit(address) if "#" in address else None
+        if parts is not None and parts.fragment and parts.path and not (parts.scheme or parts.netloc):
+            yield f"{_target(name, parts.path, files)}#{parts.fragment}"
+
+
+def _target(name: str, path: str, files: Set[str]) -> str:
+    """The file to which a page's address leads, whether it is there or not."""
+    target = beside(name, unquote(path)).lstrip("/")
+    return target if target in files else posixpath.normpath(f"{target}/index.html")
+
+
+def _broken(name: str, pages: _Pages, reader: Reader) -> Iterator[str]:
+    page = pages.get(name)
     above = _above(name)
-    for tag, attribute, address in pages[name].links:
+    for tag, attribute, address in page.links if page else ():
         if address.startswith(above) and above:  # from the site's top: nothing to work out
             place, _, fragment = address.removeprefix(above).partition("#")
             target = reader.at_top(place)
-            if target is not None and _has(pages, target, fragment, listed):
+            if target is not None and _has(pages, target, fragment, reader):
                 continue
-        if not _leads_somewhere(name, tag, attribute, address, pages, reader.files, listed):
+        if not _leads_somewhere(name, tag, attribute, address, pages, reader):
             yield address
 
 
-def _has(pages: dict[str, _Page], target: str, fragment: str, listed: Listed) -> bool:
+def _has(pages: _Pages, target: str, fragment: str, reader: Reader) -> bool:
     """Whether a file has the anchor, or its page's script makes it."""
-    page = pages.get(target)
-    if not fragment or page is None or fragment in page.ids or fragment.startswith("__"):
+    page = pages.get(target) if fragment else None
+    if page is None or fragment in page.ids or fragment.startswith("__"):
         return True
     return any(
-        fragment.startswith(begins) and fragment.removeprefix(begins) in listed(target, path)
+        fragment.startswith(begins) and fragment.removeprefix(begins) in reader.listed(target, path)
         for begins, path in page.loads
     )
 
 
-def _leads_somewhere(
-    name: str, tag: str, attribute: str, address: str, pages: dict[str, _Page], files: set[str], listed: Listed
-) -> bool:
+def _leads_somewhere(name: str, tag: str, attribute: str, address: str, pages: _Pages, reader: Reader) -> bool:
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
         if (tag, attribute) in FETCHED:
@@ -175,7 +211,5 @@ def _leads_somewhere(
     path = unquote(parts.path)
     if name == "404.html" and path.startswith("/"):
         return True  # the frame's own page for lost readers uses the site's absolute address
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)).lstrip("/") if path else name
-    if target not in files:
-        target = posixpath.normpath(f"{target}/index.html")
-    return target in files and _has(pages, target, parts.fragment, listed)
+    target = _target(name, parts.path, reader.files) if path else name
+    return target in reader.files and _has(pages, target, parts.fragment, reader)

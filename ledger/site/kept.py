@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -36,6 +36,8 @@ class Earlier:
 
     folder: Path
     commit: str | None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What it kept in files by themselves (`Note`), with their SHA-256."""
 
     @classmethod
     def read(cls, folder: Path, node_id: str, tool: str) -> Earlier | str:
@@ -48,10 +50,11 @@ class Earlier:
                 return "is the site of another node"
             if value["tool"] != tool:
                 return "was built by another version of this program or of its templates"
-            return cls(folder, None if value["commit"] is None else str(value["commit"]))
+            notes = {str(name): str(digest) for name, digest in value["notes"].items()}
+            return cls(folder, None if value["commit"] is None else str(value["commit"]), notes)
         except FileNotFoundError:
             return "is no site that was built with `--reuse`, which keeps what the next build takes over"
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return "keeps nothing that can be read"
 
     def kept(self, name: str) -> bytes | None:
@@ -86,6 +89,8 @@ class Keeping:
 
     folder: Path
     earlier: Earlier | None
+    notes: dict[str, str] = field(default_factory=dict)
+    """What was kept so far in files by themselves, with their SHA-256."""
 
     def keep(self, name: str, data: bytes) -> None:
         """Keep bytes under a name."""
@@ -104,35 +109,34 @@ class Keeping:
 
     def finish(self, node_id: str, tool: str, commit: str | None) -> None:
         """The last: what all this is."""
-        head = {"commit": commit, "format": FORMAT, "node_id": node_id, "tool": tool}
-        self.keep(HEAD, json.dumps(head).encode() + b"\n")
+        head = {"commit": commit, "format": FORMAT, "node_id": node_id, "notes": self.notes, "tool": tool}
+        self.keep(HEAD, json.dumps(head, sort_keys=True).encode() + b"\n")
 
 
-class Table(Generic[T]):
-    """Things of one kind that are kept in one file, by name."""
+class Note(Generic[T]):
+    """Something of one type that is kept in a file by itself."""
 
-    def __init__(self, keeping: Keeping | None, name: str, kind: type[T]) -> None:
+    def __init__(self, keeping: Keeping, name: str, kind: type[T]) -> None:
         self._keeping, self._name = keeping, name
-        self._adapter: TypeAdapter[dict[str, T]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
-        self.now: dict[str, T] = {}
-        """What this build keeps."""
+        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
 
     @cached_property
-    def before(self) -> Mapping[str, T]:
-        """What the earlier build kept."""
-        earlier = self._keeping.earlier if self._keeping else None
+    def before(self) -> T | None:
+        """What the earlier build kept; None where there is none."""
+        earlier = self._keeping.earlier
         data = earlier.kept(self._name) if earlier else None
-        if data is None:
-            return {}
+        if earlier is None or data is None or earlier.notes.get(self._name) != sha256_hex(data):
+            return None
         try:
             return self._adapter.validate_json(data)
         except ValidationError:
-            return {}
+            return None
 
-    def write(self) -> None:
-        """Keep them."""
-        if self._keeping is not None:
-            self._keeping.keep(self._name, self._adapter.dump_json(self.now))
+    def keep(self, now: T) -> None:
+        """Keep this."""
+        data = self._adapter.dump_json(now)
+        self._keeping.keep(self._name, data)
+        self._keeping.notes[self._name] = sha256_hex(data)
 
 
 def parsed(data: bytes) -> Any:

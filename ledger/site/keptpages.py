@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ledger.core.canonical import sha256_hex
 from ledger.site.again import Printed
 from ledger.site.asked import Told
-from ledger.site.kept import Earlier, Keeping, Table
+from ledger.site.kept import Earlier, Keeping, Note
 
 
 class KeptPage(NamedTuple):
@@ -29,14 +29,16 @@ class KeptPages:
 
     def __init__(self, building: Path, keeping: Keeping, told: Told, commit: str | None) -> None:
         self._out, self._earlier, self._told, self._commit = building, keeping.earlier, told, commit
-        self._table = Table(keeping, "pages.json", KeptPage)
+        self._note = Note(keeping, "pages.json", dict[str, KeptPage])
+        self._before = self._note.before or {}
+        self._now: dict[str, KeptPage] = {}
 
     def take(self, body: Path, path: str, made_from: str, copies: Sequence[Path] = ()) -> Printed | None:
         """Put the body of the page at `path`, and its files, where the build has them; None where it has to be made.
 
         `copies`: where else its one file goes.
         """
-        kept = self._table.before.get(path)
+        kept = self._before.get(path)
         if self._earlier is None or kept is None or kept.made_from != made_from:
             return None
         if kept.told != self._told.of(kept.users):
@@ -55,13 +57,13 @@ class KeptPages:
         """A page that was written, and where its body lies in its file."""
         if printed.made_from:
             told, users = self._told.of(printed.users), printed.users
-            self._table.now[path] = KeptPage(
+            self._now[path] = KeptPage(
                 printed.made_from, printed.sha256, start, length, told, users, printed.files
             )  # fmt: skip
 
     def write(self) -> None:
         """All of them are there."""
-        self._table.write()
+        self._note.keep(self._now)
 
 
 def body_of(earlier: Earlier, path: str, kept: KeptPage, commit: str | None) -> bytes | None:

@@ -12,6 +12,7 @@ from ledger.site.apifiles import ROOT
 from ledger.site.check import files_below
 from ledger.site.csp import seal_page
 from ledger.site.frame import SHELLS, Framed, Shell
+from ledger.site.kept import Files
 from ledger.site.keptpages import KeptPages
 from ledger.site.sharing import Shared
 
@@ -45,8 +46,8 @@ def move_below(source: Path, target: Path) -> None:
             path.rename(place)
 
 
-def write_index(site: Path, known: Mapping[str, tuple[int, str]], head: Mapping[str, Any]) -> dict[str, int]:
-    """`index.json`: every file of the site but itself and our marker, with size and SHA-256; returns the sizes."""
+def write_index(site: Path, known: Files, head: Mapping[str, Any]) -> Files:
+    """`index.json`: every file of the site but itself and our marker, with size and SHA-256; returns all but ours."""
     found = dict(known)
     for name in files_below(site):
         if name != MARKER and name not in found:
@@ -55,4 +56,4 @@ def write_index(site: Path, known: Mapping[str, tuple[int, str]], head: Mapping[
     files = [{"path": name, "sha256": digest, "size": size} for name, (size, digest) in sorted(found.items())]
     data = encode({**head, "files": files}) + b"\n"
     (site / ROOT / "index.json").write_bytes(data)
-    return {name: size for name, (size, _) in found.items()} | {f"{ROOT}/index.json": len(data)}
+    return found | {f"{ROOT}/index.json": (len(data), sha256_hex(data))}
