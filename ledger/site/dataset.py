@@ -5,9 +5,11 @@ A derived copy: the raw files and statements are the record, and a test holds th
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ from ledger.core.config import NodeSettings
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
 from ledger.site.datatables import FRICTIONLESS, TABLES
+from ledger.site.keptfiles import KeptFiles
 from ledger.site.render import Press
 from ledger.site.spill import FOLDER as SPILL
 from ledger.site.spill import Block, Spill, Spilled
@@ -142,11 +145,18 @@ class Dataset:
             rows.append((person.user_id, person.name, accounts, len(person.shares), person.event_count))
         self.add(lay_rows(spill, {"people": rows}))
 
-    def files(self, press: Press) -> Iterator[Callable[[], TableFile]]:
+    def files(self, press: Press, kept: KeptFiles) -> Iterator[Callable[[], TableFile]]:
         """Have every table written as CSV and Parquet under `data/` of the site; each call waits for one of them."""
         (self._building / "api" / FOLDER).mkdir(parents=True)
         for name in TABLES:
-            yield press.beside(write_table, self._building, name, self._waiting[name])
+            waiting = self._waiting[name]
+            made_from = _hash(self._building, name, waiting) if kept.keeps else ""
+            files = kept.take(f"{FOLDER}/{name}", made_from)
+            if files is None:
+                yield partial(_made, kept, made_from, press.beside(write_table, self._building, name, waiting))
+            else:
+                forms = {path.rpartition(".")[2]: known for path, known in files.items()}
+                yield partial(_table, name, waiting, forms)
 
     def describe(self, settings: NodeSettings, tables: Sequence[TableFile], as_of: str) -> None:
         """`datapackage.json`: the tables as a data package (Frictionless, Data Package 2)."""
@@ -168,7 +178,7 @@ def _lines(name: str, rows: Sequence[Row]) -> Iterator[bytes]:
 
 def write_table(building: Path, name: str, waiting: Sequence[Laid]) -> TableFile:
     """One table's files. `waiting`: its rows, as `lay_rows` laid them aside, in order."""
-    about, columns = TABLES[name]
+    columns = TABLES[name][1]
     source, out = Spilled(building / SPILL), building / "api" / FOLDER / name
     lines = building / f"{name}.jsonl"
     with lines.open("wb") as file:
@@ -183,7 +193,31 @@ def write_table(building: Path, name: str, waiting: Sequence[Laid]) -> TableFile
     for form in ("csv", "parquet"):
         data = out.with_name(f"{name}.{form}").read_bytes()
         files[form] = (len(data), sha256_hex(data))
-    return TableFile(name, about, columns, sum(laid.rows for laid in waiting), files)
+    return _table(name, waiting, files)
+
+
+def _table(name: str, waiting: Sequence[Laid], files: Mapping[str, tuple[int, str]]) -> TableFile:
+    return TableFile(name, *TABLES[name], sum(laid.rows for laid in waiting), files)
+
+
+def _made(kept: KeptFiles, made_from: str, written: Callable[[], TableFile]) -> TableFile:
+    """A table that was written, kept."""
+    table = written()
+    kept.keep(
+        f"{FOLDER}/{table.name}",
+        made_from,
+        {f"{FOLDER}/{table.name}.{form}": known for form, known in table.files.items()},
+    )
+    return table
+
+
+def _hash(building: Path, name: str, waiting: Sequence[Laid]) -> str:
+    """The hash over all rows of a table."""
+    source, found = Spilled(building / SPILL), hashlib.sha256(name.encode())
+    for laid in waiting:
+        found.update(source.read(laid.block))
+    source.close()
+    return found.hexdigest()
 
 
 def _time(text: str) -> str:

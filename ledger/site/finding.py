@@ -15,12 +15,14 @@ from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
 from ledger.site.dataset import Dataset, Laid, TableFile, lay_rows, licence_address, linked_data, rows_of
 from ledger.site.frame import Framed
+from ledger.site.kept import Keeping
+from ledger.site.keptfiles import KeptFiles
 from ledger.site.lists import PeopleList, epoch_list, epochs_json, people_list
 from ledger.site.oddnames import OddName
 from ledger.site.overview import Noted, overview
 from ledger.site.paid import PaidScope
 from ledger.site.render import Press
-from ledger.site.search import FOLDER, Findable, Result, SearchIndex, findable, page_result
+from ledger.site.search import Findable, Result, SearchIndex, findable, page_result
 from ledger.site.spill import FOLDER as SPILL
 from ledger.site.spill import Spill
 from ledger.site.views import EpochPage, EpochRow, Titles
@@ -73,8 +75,9 @@ def seen(
 class Finding:
     """Collects while epochs are computed; `building` is the folder of the build."""
 
-    def __init__(self, node: Node, building: Path) -> None:
+    def __init__(self, node: Node, building: Path, keeping: Keeping | None) -> None:
         self._node = node
+        self.kept = KeptFiles(building / "api", keeping)
         self._building = building
         self._out = building / "api"
         self._noted = Noted()
@@ -94,7 +97,7 @@ class Finding:
         spill = Spill(self._building / SPILL)
         self._data.people(spill, people)
         spill.close()
-        self._tables_made = list(self._data.files(press))
+        self._tables_made = list(self._data.files(press, self.kept))
 
     def wrote(self, path: str, title: str, body: str) -> None:
         """A page of which there is one."""
@@ -163,4 +166,4 @@ class Finding:
             for one in framed
             if (kind := FOUND_AS.get(one.path.partition("/")[0])) is not None
         ]
-        self._search.write(self._out / FOLDER, everyone, words, bound, [*others, *self._read], odd)
+        self._search.write(self._out, self.kept, everyone, words, bound, [*others, *self._read], odd)

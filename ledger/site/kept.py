@@ -70,7 +70,7 @@ class Earlier:
             data = (self.folder / path).read_bytes()
         except OSError:
             return None
-        return data if (len(data), sha256_hex(data)) == known else None
+        return data if kept_as(data) == known else None
 
     def all_files(self, files: Files) -> dict[str, bytes] | None:
         """Some files of the site; None where one of them is another one than was written."""
@@ -137,6 +137,11 @@ class Note(Generic[T]):
         data = self._adapter.dump_json(now)
         self._keeping.keep(self._name, data)
         self._keeping.notes[self._name] = sha256_hex(data)
+
+
+def kept_as(data: bytes) -> tuple[int, str]:
+    """Size (bytes) and SHA-256 of a file."""
+    return len(data), sha256_hex(data)
 
 
 def parsed(data: bytes) -> Any:

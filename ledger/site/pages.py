@@ -79,7 +79,7 @@ class Pages:
         self.kept: KeptPages | None = None
         self._contributors = everyone(node)
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
-        self._finding = Finding(node, building)
+        self._finding = Finding(node, building, keeping)
         self._events = ByPerson()
         self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
@@ -248,6 +248,7 @@ class Pages:
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
         everybody.close()
+        self._finding.kept.write()
         self.printed = press.printed
         for printed in self.printed.values():
             api.files |= printed.files

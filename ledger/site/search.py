@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.core.canonical import encode
+from ledger.core.canonical import encode, sha256_hex
 from ledger.core.evaluate import EventOutcome
+from ledger.site.kept import kept_as
+from ledger.site.keptfiles import KeptFiles
 from ledger.site.lists import PeopleList
 from ledger.site.oddnames import OddName
 from ledger.site.spill import Block, Spill, Spilled
@@ -211,17 +213,29 @@ class SearchIndex:
     def write(
         self,
         out: Path,
+        kept: KeptFiles,
         people: PeopleList,
         words: Mapping[str, str],
         bound: set[tuple[str, str]],
         pages: Iterable[Result],
         odd: Mapping[str, OddName],
     ) -> None:
-        """All files below `out`. `words`: further words by person; `bound`: accounts that somebody has by now.
+        """All files below `search/` of `out`. `words`: further words by person; `bound`: accounts that somebody has.
 
         `odd`: marks of names that are not what they look like, by user.
         """
-        write_files(out, self._all(people, words, bound, pages, odd))
+        results = self._all(people, words, bound, pages, odd)
+        if not kept.keeps:
+            write_files(out / FOLDER, results)
+            return
+        found = list(results)
+        made_from = sha256_hex(json.dumps(found, ensure_ascii=False).encode())
+        if kept.take(FOLDER, made_from) is None:
+            write_files(out / FOLDER, found)
+            files = (out / FOLDER).rglob("*.json")
+            kept.keep(
+                FOLDER, made_from, {path.relative_to(out).as_posix(): kept_as(path.read_bytes()) for path in files}
+            )
 
 
 def write_files(out: Path, all_results: Iterable[tuple[Result, str]]) -> None:
