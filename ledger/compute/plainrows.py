@@ -14,11 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
 
+from ledger.compute.batch import Row
 from ledger.compute.engine import Engine, query
-from ledger.core.blocks import OddError
+from ledger.core.blocks import Blocks, OddError
 from ledger.core.errors import LedgerError
-from ledger.core.sealing import Provenance
-from ledger.core.values import META_KEY_PATTERN, EventId, Timestamp
+from ledger.core.sealing import Dear, Provenance
+from ledger.core.values import MAX_AMOUNT, META_KEY_PATTERN, EventId, Timestamp
 from ledger.core.windows import Window
 
 Written = tuple[EventId, str, bytes]
@@ -41,6 +42,12 @@ class PlainPart:
 
     def __len__(self) -> int:
         return self.end - self.first
+
+    def bounded(self, weights: Mapping[str, int]) -> tuple[PlainPart, Dear | None]:
+        """The rows before the first that is worth more than 2^63-1, and what is to be said about that one."""
+        for number, *about in self.rows.dear(self.first, self.end, weights):
+            return PlainPart(self.rows, self.first, number), Dear(*about)
+        return self, None
 
     def before(self, time: Timestamp) -> int:
         """How many of the rows lie before a time."""
@@ -79,6 +86,12 @@ class PlainRows:
         """The rows of `[start, end)`."""
         return PlainPart(self, self.first_at(window.start), self.first_at(window.end))
 
+    def dear(self, first: int, end: int, weights: Mapping[str, int]) -> Iterator[Row]:
+        """The first row from `first` up to `end` that is worth too much: number, id, quantity and weight."""
+        kinds = {key.partition(":")[2]: milli for key, milli in weights.items() if key.startswith("file:")}
+        asked = {"kinds": list(kinds), "weights": list(kinds.values()), "most": MAX_AMOUNT}
+        return self._engine.rows("plain_dear", begins=self._begins, first=first, end=end, **asked)
+
     def first_at(self, time: Timestamp) -> int:
         """The number of the first row at a time or later."""
         return self._told(time)[1] + 1
@@ -103,27 +116,26 @@ class PlainRows:
 
 def plain_rows(
     engine: Engine,
-    names: Sequence[str],
-    blocks: Iterator[str],
+    blocks: Blocks,
     begins: str,
     start: Timestamp,
     constants: Mapping[str, str | int],
 ) -> PlainRows | None:
-    """The rows of a file (`core.blocks.read_blocks`); None where one of them is not plain.
+    """The rows of a file; None where one of them is not plain.
 
     `begins`: how the ids of its events begin. No row may lie before `start`; `constants` are values of fields for rows
     that lack them.
     """
-    values = _fields(names, constants)
+    values = _fields(blocks.names, constants)
     if values is None or not _BEGINS.fullmatch(begins):
         return None
     cells = engine.scratch("cells.txt")
     try:
         with cells.open("wb") as file:
-            for block in blocks:
+            for block in blocks.rows:
                 file.write(b"\n")  # first of all: a row may begin with what marks UTF-8 in a file
                 file.write(block.encode())
-        found = _judge(engine, begins, start, {**values, "cells": str(cells)})
+        found = _judge(engine, begins, start, {**values, "cells": str(cells), "typed": blocks.typed})
     except (LedgerError, OSError, OddError, UnicodeEncodeError):
         return None  # who reads row by row finds the same, and tells the line
     finally:
@@ -147,7 +159,7 @@ def _fields(names: Sequence[str], constants: Mapping[str, str | int]) -> dict[st
         value = constants.get(name)
         shown = quoted(value) if isinstance(value, str) else str(value)
         head = f"{quoted(name)}:"
-        field = {"place": place.get(name, 0), "head": f'{head}"', "fixed": None if value is None else f"{head}{shown}"}
+        field = {"place": place.get(name, 0), "head": head, "fixed": None if value is None else f"{head}{shown}"}
         metadata.append(field)
     return {
         "width": len(names),

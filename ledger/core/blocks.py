@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
+from typing import NamedTuple
 
+from ledger.core.canonical import MAX_SAFE_INTEGER
 from ledger.core.errors import InputError
-from ledger.core.tables import Form, header_of, jsonl_rows, separator_of
+from ledger.core.tables import Form, Row, header_of, jsonl_rows, separator_of
 
 BETWEEN = "\x1f"
 """Stands between the cells of a row: a control character, which no cell of a block holds."""
@@ -25,12 +27,23 @@ class OddError(ValueError):
     """A table is not of the simple form that can be given in blocks."""
 
 
-def read_blocks(data: bytes, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
-    """The names of the columns, and the rows: lines with U+001F between cells, many to a block.
+class Blocks(NamedTuple):
+    """The names of a table's columns, and its rows: lines with U+001F between cells, many to a block.
 
-    Of CSV a line may be empty, or have too many cells or too few; an empty cell is a field that the row lacks. JSON has
-    texts alone, none of them empty, and all rows have the same fields. OddError, here or for a block: where it is not
-    so, where a cell holds a line end, and for everything that `read_rows` refuses.
+    An empty cell is a field that the row lacks. Of CSV, where all are texts, a line may be empty, or have too many
+    cells or too few. `typed`: of JSON, where a text has a `"` before it, and anything else stands as in JSON.
+    """
+
+    names: Sequence[str]
+    rows: Iterator[str]
+    typed: bool
+
+
+def read_blocks(data: bytes, path: str, form: Form) -> Blocks:
+    """A table in blocks. Rows of JSON have no other fields than the first, and no values but those of `_cell`.
+
+    OddError, here or for a block: where it is not so, where a cell holds a line end, and for everything that
+    `read_rows` refuses.
     """
     try:
         whole = data.decode("utf-8-sig").replace("\r\n", "\n")
@@ -44,13 +57,13 @@ def read_blocks(data: bytes, path: str, form: Form) -> tuple[Sequence[str], Iter
         raise OddError(str(error)) from None
 
 
-def _csv(whole: str, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
+def _csv(whole: str, path: str, form: Form) -> Blocks:
     first = whole.partition("\n")[0]
     separator = separator_of(first)
     names = header_of(next(csv.reader([first], strict=True, delimiter=separator), []), path, 1, form)
     if "" in names:
         raise OddError("a column without a name")
-    return names, _csv_blocks(whole, len(first) + 1, separator)
+    return Blocks(names, _csv_blocks(whole, len(first) + 1, separator), typed=False)
 
 
 def _csv_blocks(whole: str, at: int, separator: str) -> Iterator[str]:
@@ -68,26 +81,39 @@ def _csv_blocks(whole: str, at: int, separator: str) -> Iterator[str]:
             raise OddError(str(error)) from None
 
 
-def _jsonl(whole: str, path: str, form: Form) -> tuple[Sequence[str], Iterator[str]]:
+def _jsonl(whole: str, path: str, form: Form) -> Blocks:
     rows = (row for _, row in jsonl_rows((f"{line}\n" for line in whole.split("\n")), path, form))
     first = next(rows, {})
     names = tuple(first)
-
-    def values() -> Iterator[Collection[str]]:
-        for row in chain((first,), rows):
-            if tuple(row) != names or "" in row.values():
-                raise OddError("another shape than that of the first row")
-            yield row.values()
-
-    return names, _jsonl_blocks(values())
+    return Blocks(names, _jsonl_blocks(names, chain((first,), rows)), typed=True)
 
 
-def _jsonl_blocks(values: Iterator[Collection[str]]) -> Iterator[str]:
+def _jsonl_blocks(names: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     try:
-        while some := list(islice(values, ROWS)):
+        while some := [_cells(names, row) for row in islice(rows, ROWS)]:
             yield _joined(some)
-    except (InputError, TypeError) as error:
+    except InputError as error:
         raise OddError(str(error)) from None
+
+
+def _cells(names: Sequence[str], row: Row) -> Collection[str]:
+    if tuple(row) == names:  # by far the most
+        return [_cell(value) for value in row.values()]
+    if not row or not row.keys() <= set(names):
+        raise OddError("no field, or one that the first row has not")
+    return [_cell(row[name]) if name in row else "" for name in names]
+
+
+def _cell(value: object) -> str:
+    """A text, a whole number that JSON holds exactly, true, false or null, as it stands in a block."""
+    kind = type(value)
+    if kind is str:
+        return f'"{value}'
+    if kind is int and -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:  # type: ignore[operator]
+        return str(value)
+    if value is None or kind is bool:
+        return {None: "null", True: "true", False: "false"}[value]  # type: ignore[index]
+    raise OddError("a value that no field can have")
 
 
 def _joined(rows: Sequence[Collection[str]]) -> str:

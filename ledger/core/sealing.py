@@ -128,6 +128,22 @@ class Provenance:
         )
 
 
+class Dear(NamedTuple):
+    """An event that is worth more than a total may be: its id, how many of its kind it is, and what one weighs."""
+
+    id: EventId
+    quantity: int
+    weight: int
+
+    def error(self) -> FormatError:
+        """ALL_MATH_BIGINT: in the log it would stop the whole epoch."""
+        return FormatError(
+            f"event {self.id!r}: {self.quantity} × {self.weight} milli-units is more than 2^63-1",
+            rule="ALL_MATH_BIGINT",
+            hint="Put its quantity right at the source; it was not taken in.",
+        )
+
+
 class Sealed(NamedTuple):
     """One event ready to append: its key, its payload's hash, its canonical line (without a line end)."""
 

@@ -19,14 +19,14 @@ from ledger.core.canonical import clean_text
 from ledger.core.config import SourceSettings
 from ledger.core.errors import FormatError, LedgerError, SourceError
 from ledger.core.routing import Facets, scoped_id
-from ledger.core.sealing import Provenance, seal
+from ledger.core.sealing import Dear, Provenance, seal
 from ledger.core.values import MAX_AMOUNT, EventId, Timestamp
 from ledger.core.windows import Window, gaps
 from ledger.flows.cursors import advance
 from ledger.flows.opening import first_window
 from ledger.flows.runlog import RunLog
 from ledger.flows.session import Session
-from ledger.sources.port import Listed, Page, Source, SourceEvent, StreamCursor
+from ledger.sources.port import Listed, Page, Ready, Source, SourceEvent, StreamCursor
 from ledger.store.append import append_activity
 from ledger.store.epochfolder import EpochFolder
 
@@ -286,10 +286,7 @@ class StreamRun:
         )
         known, report, mine = self.known, self.report, self.scope_id
         if page.ready is not None:
-            late = page.ready.before(self.epoch.period_start)
-            for some in page.ready.sealed(provenance):
-                self._take_ready(some, page.facets, late)
-                late -= min(late, len(some))
+            self._take_ready(page.ready, self.claimants(page.facets), provenance)
         for event in self._looked_up(page):
             url, time, kind, event_id, metadata, login, account, source, facets, quantity = event
             if not start <= time < end:
@@ -316,11 +313,7 @@ class StreamRun:
         """ALL_MATH_BIGINT for an event whose worth no total could hold: in the log it would stop the whole epoch."""
         weight = self.epoch.weight_config.get(f"{event.source}:{event.event_type}", 0)
         if event.quantity * weight > MAX_AMOUNT:
-            raise FormatError(
-                f"event {event.id!r}: {event.quantity} × {weight} milli-units is more than 2^63-1",
-                rule="ALL_MATH_BIGINT",
-                hint="Put its quantity right at the source; it was not taken in.",
-            )
+            raise Dear(EventId(event.id), event.quantity, weight).error()
 
     def _add(self, event_id: EventId, payload_hash: str, line: bytes, *, late: bool) -> None:
         """Put an event that is not known yet among those that the next flush writes."""
@@ -334,25 +327,28 @@ class StreamRun:
             if before != payload_hash:
                 self.report.changed.append(event_id)
 
-    def _take_ready(self, events: Sequence[tuple[EventId, str, bytes]], facets: Facets, late: int) -> None:
-        """Take events that are written already, of which the first `late` lie before the epoch.
-
-        Each under its plain id, for the node has one scope.
-        """
-        ids, hashes, lines = zip(*events, strict=True)
-        order = self.claimants(facets)
-        if self.scope_id not in order:
-            for event_id in ids:
-                self._not_mine(event_id, order)
-            return
-        self.report.seen += len(ids)
-        if not self.known.none_of(ids):
-            for place, event in enumerate(events):
-                self._add(*event, late=place < late)
-            return
-        self.known.add_all(self.scope_id, ids, hashes)
-        self.report.late += min(late, len(ids))
-        self._hold(lines)
+    def _take_ready(self, ready: Ready, order: Sequence[str], provenance: Provenance) -> None:
+        """Take events that are written already; each under its plain id, for the node has one scope."""
+        bounded, dear = ready.bounded(self.epoch.weight_config) if self.scope_id in order else (ready, None)
+        late = bounded.before(self.epoch.period_start)
+        for some in bounded.sealed(provenance):
+            ids, hashes, lines = zip(*some, strict=True)
+            if self.scope_id not in order:
+                for event_id in ids:
+                    self._not_mine(event_id, order)
+                continue
+            self.report.seen += len(ids)
+            if self.known.none_of(ids):
+                self.known.add_all(self.scope_id, ids, hashes)
+                self.report.late += min(late, len(ids))
+                self._hold(lines)
+            else:
+                for place, event in enumerate(some):
+                    self._add(*event, late=place < late)
+            late -= min(late, len(ids))
+        if dear is not None:
+            self.report.seen += 1
+            raise dear.error()
 
     def _hold(self, lines: Sequence[bytes]) -> None:
         self.buffer.extend(lines)

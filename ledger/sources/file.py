@@ -158,10 +158,10 @@ class FileSource:
         if context.plain is None or len(data) < LARGE:
             return None
         try:
-            names, blocks = read_blocks(data, options.path, form_of(options.columns, options.constants))
+            blocks = read_blocks(data, options.path, form_of(options.columns, options.constants))
         except OddError:
             return None
-        return context.plain(names, blocks, self.begins, context.scope_start, options.constants)
+        return context.plain(blocks, self.begins, context.scope_start, options.constants)
 
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The one event of a row."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
+from ledger.core.blocks import Blocks
 from ledger.core.config import Settings
-from ledger.core.sealing import Provenance
+from ledger.core.sealing import Dear, Provenance
 from ledger.core.values import EventId, Timestamp
 from ledger.core.windows import Window
 
@@ -62,6 +63,10 @@ class Ready(Protocol):
         """The events in order of time, some thousands at a time, each with what `Sealed` has."""
         ...
 
+    def bounded(self, weights: Mapping[str, int]) -> tuple[Ready, Dear | None]:
+        """The events before the first that these weights make worth too much, and that one, if any."""
+        ...
+
     def before(self, time: Timestamp) -> int:
         """How many of the events lie before a time."""
         ...
@@ -92,13 +97,12 @@ class Judge(Protocol):
 
     def __call__(
         self,
-        names: Sequence[str],
-        blocks: Iterator[str],
+        blocks: Blocks,
         begins: str,
         start: Timestamp,
         constants: Mapping[str, str | int],
     ) -> Plain | None:
-        """The rows, from blocks as `core.blocks` gives them; None where one is to be read by the source's own rules."""
+        """The rows of a table in blocks; None where one of them is to be read by the source's own rules."""
         ...
 
 

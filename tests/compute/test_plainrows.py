@@ -154,6 +154,23 @@ def test_texts_of_json_lines_are_written_by_sql_as_by_the_models(engine: Engine,
         assert (len(found), by_sql) == (3, True)
 
 
+def test_values_of_json_are_written_by_sql_as_by_the_models(engine: Engine, tmp_path: Path) -> None:
+    values: list[dict[str, Any]] = [
+        {"login": "ann", "title": 7, "quantity": 1_000}, {"login": None, "title": None, "quantity": "9007199254740991"},
+        {"login": "", "title": True, "quantity": 2**53 - 1}, {"login": '"', "title": "", "quantity": 1},
+        {"login": "null", "title": "null", "quantity": "7"}, {"login": " ", "title": -(2**53) + 1},
+        {"title": False}, {},
+    ]  # fmt: skip
+    rows = [{**GOOD, "id": f"w{number}", **each} for number, each in enumerate(values)]
+    for constants in ({}, {"login": "bob", "title": 'a "title"', "quantity": 5_000, "unit": -60}):
+        (found, *_), by_sql = both(  # type: ignore[misc]
+            engine, tmp_path, lines(rows), "work.jsonl", constants=constants
+        )
+        assert (len(found), by_sql) == (len(rows), True)
+    alone = {name: value for name, value in GOOD.items() if name != "id"}
+    assert not both(engine, tmp_path, lines([{"id": "w1"}, {}]), "work.jsonl", constants=alone)[1]
+
+
 def test_columns_and_constants_of_the_scope_mean_the_same_to_sql(engine: Engine, tmp_path: Path) -> None:
     data = b"Ticket,Done on,Hours,note\n7,2026-01-06,3,\n8,2026-01-07,,x\n"
     options = {
@@ -176,7 +193,7 @@ ODD: list[bytes] = [
         ("id", "w1"), ("id", "a b"), ("id", "x" * 129), ("time", "2026-02-29"), ("time", "2026-01-06T10:00:00+01:00"),
         ("time", "2026-01-06T24:00:00Z"), ("time", "2026-01-04"), ("time", "0999-01-06"), ("event_type", "Talk"),
         ("account", "a b"), ("account", "\u00e4"), ("evidence", "https://example.org/" + "x" * 2001),
-        ("evidence", "ftp://example.org"), ("quantity", "0"), ("quantity", "1.5"), ("quantity", "1000"),
+        ("evidence", "ftp://example.org"), ("quantity", "0"), ("quantity", "1.5"), ("quantity", "9007199254740992"),
         ("title", "two\nlines"), ("title", "a\x1fb"), ("title", "a\x1eb"), ("title", "\x7f"), ("title", "tab\there"),
         ("login", "A\x1b[2J"), ("account", ""), ("title", "x" * 131_073),
     )),
@@ -204,14 +221,20 @@ def test_what_is_odd_is_left_to_the_models_and_their_words(engine: Engine, tmp_p
 @pytest.mark.parametrize(
     "change",
     [
-        {"title": 7}, {"title": None}, {"title": ""}, {"title": True}, {"title": ["x"]}, {"title": 1.5}, {"more": "x"},
+        {"title": ["x"]}, {"title": 1.5}, {"title": 2**53}, {"title": -(2**53)}, {"title": {}}, {"more": "x"},
+        {"id": 7}, {"id": ""}, {"time": None}, {"event_type": True}, {"account": 7}, {"evidence": ""},
+        {"login": 7}, {"login": True}, {"quantity": None}, {"quantity": ""}, {"quantity": True}, {"quantity": 1.0},
+        {"quantity": 0}, {"quantity": -1},
+        {"quantity": '"7'}, {"quantity": 2**53}, {"quantity": "9007199254740992"}, {"account": '"'}, {"id": '"w'},
         {"title": "a\x1fb"}, {"title": "a\nb"}, {"title": "\0"}, {"title": "\ud800\x00"}, {"Title": "x"},
     ],
 )  # fmt: skip
 def test_odd_json_is_left_to_the_models(engine: Engine, tmp_path: Path, change: dict[str, Any]) -> None:
-    first = {**GOOD, "title": "x"}
-    assert not both(engine, tmp_path, lines([first, {**first, "id": "w2", **change}]), "work.jsonl")[1]
-    assert not both(engine, tmp_path, lines([{**first, **change}]), "work.jsonl")[1] or change == {"more": "x"}
+    first = {**GOOD, "title": "x", "login": "ann", "quantity": 2}
+    for constants in ({}, {"title": "t", "login": "bob", "quantity": 3}):
+        for rows in ([first, {**first, "id": "w2", **change}], [{**first, **change}]):
+            by_sql = both(engine, tmp_path, lines(rows), "work.jsonl", constants=constants)[1]
+            assert not by_sql or (len(rows) == 1 and change == {"more": "x"}) or change == {"account": '"'}
 
 
 def test_a_cell_cannot_pass_for_a_row_of_its_own(engine: Engine, tmp_path: Path) -> None:
@@ -241,7 +264,7 @@ CELLS = {
         "https://a.example/{}".format
     ),
     "login": TEXT | st.just("ann"),
-    "quantity": st.sampled_from(["", "1", "17", "999", "1000", "01"]),
+    "quantity": st.sampled_from(["", "1", "17", "999", "1000", "9007199254740991", "9007199254740992", "01"]),
     "title": TEXT | st.just("a title"),
     "a_note": TEXT | st.just(""),
 }
@@ -268,9 +291,17 @@ def test_whatever_rows_a_file_has_both_ways_agree_on_it(
         }
         both(engine, root, data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + table(rows, **form), "work.csv")
     else:
-        both(engine, root, lines(rows, ensure_ascii=data.draw(st.booleans())), "work.jsonl")
+        constants = data.draw(st.sampled_from([{}, {"login": "bob", "title": "t", "quantity": 7, "unit": 60}]))
+        typed = [{**row, **{name: data.draw(VALUES) for name in odd & {*VALUED}}} for row in rows]
+        kept = [{name: row[name] for name in row if name not in odd or data.draw(st.booleans())} for row in typed]
+        text = lines(kept, ensure_ascii=data.draw(st.booleans()))
+        both(engine, root, text, "work.jsonl", constants=constants)
 
 
+VALUED = ("login", "quantity", "title", "a_note")
+VALUES = (
+    TEXT | st.booleans() | st.none() | st.integers(-3, 2_000) | st.sampled_from([2**53 - 1, 2**53, 1.5, "7", "null"])
+)
 PLAIN = {"login": "ann", "quantity": "2", "title": "a title", "a_note": "x"}
 
 
@@ -288,13 +319,13 @@ def test_rows_of_many_blocks_and_batches_come_in_order(
 
 def test_two_files_lie_side_by_side(engine: Engine, tmp_path: Path) -> None:
     judge = partial(plain_rows, engine)
-    names = tuple(GOOD)
-    made = [
-        judge(names, iter(["\x1f".join({**GOOD, "id": f"{each}1"}.values())]), f"file:{each}:", WINDOW.start, {})
-        for each in ("one", "two")
-    ]
+
+    def cut(row: dict[str, str]) -> blocks.Blocks:
+        return blocks.Blocks(tuple(row), iter(["\x1f".join(row.values())]), typed=False)
+
+    made = [judge(cut({**GOOD, "id": f"{each}1"}), f"file:{each}:", WINDOW.start, {}) for each in ("one", "two")]
     assert [found and found.ids for found in made] == [frozenset({"one1"}), frozenset({"two1"})]
-    again = judge(names, iter(["\x1f".join(GOOD.values())]), "file:one:", WINDOW.start, {})
+    again = judge(cut(GOOD), "file:one:", WINDOW.start, {})
     assert again is not None
     assert again.ids == {"w1"}
     assert again.ahead(Timestamp("2026-01-06T09:30:00.000Z")) == (1, "2026-01-06T09:30:00.000Z")

@@ -46,6 +46,27 @@ def test_a_file_that_changes_and_waits_for_its_weeks_is_collected_the_same(
     assert second.gone == ["file:work:c1"]
 
 
+@pytest.mark.parametrize(("weighed", "told_of"), [(9_007_199_254_740_991, "c"), (9_223_372_036_854, "d")])
+def test_what_is_worth_more_than_a_total_may_be_is_told_as_by_the_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weighed: int, told_of: str
+) -> None:
+    row = "{},2026-01-0{}T09:00:00Z,{},alice,alice,https://example.org/1,First,{}\n"
+    rows = ["id,time,event_type,account,login,evidence,title,quantity\n", row.format("a", 5, "design", 999)]
+    rows += [row.format("b", 6, "other", 9_007_199_254_740_991), row.format("c", 6, "design", 1_000_000)]
+    rows += [row.format("d", 7, "design", 1_000_001), row.format("e", 7, "design", 1)]
+    for number, name in ((1_000_000, "models"), (0, "sql")):
+        monkeypatch.setattr("ledger.sources.file.LARGE", number)
+        root = make_node(tmp_path / name, rows="".join(rows))
+        policy = f"algorithm: weight-sum-v1\nweights:\n  file:design: {weighed}\n"
+        (root / "weights/default.yaml").write_text(policy, "utf-8")
+        with at(root, "2026-01-08T00:00:00Z", "ann") as session:
+            (report,) = collect(session).reports
+            taken = [event.id[-1] for _, _, event in session.node.epoch("default", 1).events()]
+        assert f"event 'file:work:{told_of}'" in str(report.error)
+        assert (report.seen, taken) == (len(taken) + 1, [name for name in "abcde" if name < told_of])
+    assert digest(tmp_path / "sql") == digest(tmp_path / "models")
+
+
 def test_a_node_of_several_scopes_reads_every_file_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.sources.file.LARGE", 0)
     monkeypatch.setattr("ledger.flows.ingest.plain_rows", None)
