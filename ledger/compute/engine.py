@@ -130,9 +130,10 @@ class Engine:
                 found.append(str(self.root / relative))
         return found or [str(self._nothing)]
 
-    def scratch(self, name: str) -> Path:
-        """Where a file of this engine's own may lie, which its queries can read; it goes with the engine."""
-        return self._nothing.with_name(name)
+    @property
+    def scratch(self) -> Path:
+        """A folder of this engine's own, whose files its queries can read; it goes with the engine."""
+        return self._nothing.parent
 
     def rows(self, name: str, **parameters: object) -> Iterator[Row]:
         """The rows of a query, a batch at a time, in the query's order."""

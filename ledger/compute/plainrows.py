@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
+from tempfile import NamedTemporaryFile
 
 from ledger.compute.batch import Row
 from ledger.compute.engine import Engine, query
@@ -129,17 +130,16 @@ def plain_rows(
     values = _fields(blocks.names, constants)
     if values is None or not _BEGINS.fullmatch(begins):
         return None
-    cells = engine.scratch("cells.txt")
     try:
-        with cells.open("wb") as file:
+        with NamedTemporaryFile(dir=engine.scratch) as file:
+            file.write(b"\n")  # first of all: a row may begin with what marks UTF-8 in a file
             for block in blocks.rows:
-                file.write(b"\n")  # first of all: a row may begin with what marks UTF-8 in a file
                 file.write(block.encode())
-        found = _judge(engine, begins, start, {**values, "cells": str(cells), "typed": blocks.typed})
+                file.write(b"\n")
+            file.flush()
+            found = _judge(engine, begins, start, {**values, "cells": file.name, "typed": blocks.typed})
     except (LedgerError, OSError, OddError, UnicodeEncodeError):
         return None  # who reads row by row finds the same, and tells the line
-    finally:
-        cells.unlink(missing_ok=True)
     return PlainRows(engine, begins) if found else None
 
 
