@@ -54,15 +54,20 @@ class PlainPart:
         """How many of the rows lie before a time."""
         return max(0, min(self.rows.first_at(time), self.end) - self.first)
 
-    def sealed(self, provenance: Provenance) -> Iterator[list[Written]]:
-        """The events of the rows, as `core.sealing.seal` gives them, some at a time.
+    def part(self, first: int, end: int) -> PlainPart:
+        """Some of the rows, by their places in this part."""
+        return PlainPart(self.rows, self.first + first, self.first + end)
+
+    def sealed(self, provenance: Provenance, suffix: str) -> Iterator[list[Written]]:
+        """The events of the rows, as `core.sealing.seal` gives them, some at a time. `suffix`: how their ids end.
 
         SQL writes the next ones while somebody takes these, and some more while he writes a file.
         """
         coming: deque[Future[list[Written]]] = deque()
         with ThreadPoolExecutor(1) as beside:
             for at in range(self.first, self.end, ROWS_AT_ONCE):
-                coming.append(beside.submit(self.rows.sealed, at, min(at + ROWS_AT_ONCE, self.end), provenance))
+                end = min(at + ROWS_AT_ONCE, self.end)
+                coming.append(beside.submit(self.rows.sealed, at, end, provenance, suffix))
                 if len(coming) > AHEAD:
                     yield coming.popleft().result()
             while coming:
@@ -75,13 +80,13 @@ class PlainRows:
     repeated = 0
     """Rows that stand in the file again."""
 
-    def __init__(self, engine: Engine, begins: str) -> None:
-        self._engine, self._begins = engine, begins
+    def __init__(self, engine: Engine, file: str, begins: str) -> None:
+        self._engine, self._file, self._begins = engine, file, begins
 
     @property
     def ids(self) -> frozenset[str]:
         """The rows' own ids."""
-        return frozenset(row[0] for row in self._engine.rows("plain_ids", begins=self._begins))
+        return frozenset(row[0] for row in self._engine.rows("plain_ids", file=self._file))
 
     def within(self, window: Window) -> PlainPart:
         """The rows of `[start, end)`."""
@@ -91,7 +96,8 @@ class PlainRows:
         """The first row from `first` up to `end` that is worth too much: number, id, quantity and weight."""
         kinds = {key.partition(":")[2]: milli for key, milli in weights.items() if key.startswith("file:")}
         asked = {"kinds": list(kinds), "weights": list(kinds.values()), "most": MAX_AMOUNT}
-        return self._engine.rows("plain_dear", begins=self._begins, first=first, end=end, **asked)
+        own = {"file": self._file, "begins": self._begins, "first": first, "end": end}
+        return self._engine.rows("plain_dear", **own, **asked)
 
     def first_at(self, time: Timestamp) -> int:
         """The number of the first row at a time or later."""
@@ -102,32 +108,33 @@ class PlainRows:
         count, before, last = self._told(now)
         return count - before, last
 
-    def sealed(self, first: int, end: int, provenance: Provenance) -> list[Written]:
+    def sealed(self, first: int, end: int, provenance: Provenance, suffix: str) -> list[Written]:
         """The events of the rows number `first` up to `end` (not included)."""
         ingested, node, produced, placed = provenance.parts
-        own = {"begins": self._begins, "first": first, "end": end}
+        own = {"file": self._file, "begins": self._begins, "suffix": suffix, "first": first, "end": end}
         shared = {"ingested": ingested, "node": node, "produced": produced, "placed": placed}
         return list(self._engine.rows("plain_lines", **own, **shared))
 
     def _told(self, time: Timestamp) -> tuple[int, int, Timestamp]:
         """How many rows there are, how many of them before `time`, and the last time of any."""
-        count, before, last = next(self._engine.rows("plain_before", begins=self._begins, time=time))
+        count, before, last = next(self._engine.rows("plain_before", file=self._file, time=time))
         return count, before, last
 
 
 def plain_rows(
     engine: Engine,
+    scope_id: str,
     blocks: Blocks,
     begins: str,
     start: Timestamp,
     constants: Mapping[str, str | int],
 ) -> PlainRows | None:
-    """The rows of a file; None where one of them is not plain.
+    """The rows of a file of a scope; None where one of them is not plain.
 
     `begins`: how the ids of its events begin. No row may lie before `start`; `constants` are values of fields for rows
     that lack them.
     """
-    values = _fields(blocks.names, constants)
+    values, own = _fields(blocks.names, constants), f"{scope_id}/{begins}"
     if values is None or not _BEGINS.fullmatch(begins):
         return None
     try:
@@ -137,10 +144,10 @@ def plain_rows(
                 file.write(block.encode())
                 file.write(b"\n")
             file.flush()
-            found = _judge(engine, begins, start, {**values, "cells": file.name, "typed": blocks.typed})
+            found = _judge(engine, own, start, {**values, "cells": file.name, "typed": blocks.typed})
     except (LedgerError, OSError, OddError, UnicodeEncodeError):
         return None  # who reads row by row finds the same, and tells the line
-    return PlainRows(engine, begins) if found else None
+    return PlainRows(engine, own, begins) if found else None
 
 
 def _fields(names: Sequence[str], constants: Mapping[str, str | int]) -> dict[str, object] | None:
@@ -169,13 +176,13 @@ def _fields(names: Sequence[str], constants: Mapping[str, str | int]) -> dict[st
     }
 
 
-def _judge(engine: Engine, begins: str, start: Timestamp, values: Mapping[str, object]) -> bool:
-    """Make the rows those of `plain_rows` that begin so; whether each is plain, has its own id and is not too early."""
-    judged, own = query("plain_rows"), {"begins": begins}
+def _judge(engine: Engine, file: str, start: Timestamp, values: Mapping[str, object]) -> bool:
+    """Make the rows those of the file in `plain_rows`; whether each is plain, has its own id and is not too early."""
+    judged, own = query("plain_rows"), {"file": file}
     engine.execute(f"CREATE TABLE IF NOT EXISTS plain_rows AS FROM ({judged}) LIMIT 0", {**own, **values}).fetchall()
-    engine.execute("DELETE FROM plain_rows WHERE begins = $begins", own).fetchall()
+    engine.execute("DELETE FROM plain_rows WHERE file = $file", own).fetchall()
     engine.execute(f"INSERT INTO plain_rows {judged}", {**own, **values}).fetchall()
-    found: bool = next(engine.rows("plain_whole", begins=begins, start=start))[0]
+    found: bool = next(engine.rows("plain_whole", file=file, start=start))[0]
     if not found:
-        engine.execute("DELETE FROM plain_rows WHERE begins = $begins", own).fetchall()
+        engine.execute("DELETE FROM plain_rows WHERE file = $file", own).fetchall()
     return found

@@ -84,7 +84,7 @@ class Ingest:
                 boundary=lambda time: session.node.settings.epoch.calendar.holding(time).start == time,
                 tell=session.tell,
                 wait=self._wait,
-                plain=partial(plain_rows, session.engine) if len(session.node.scopes) == 1 else None,
+                plain=partial(plain_rows, session.engine, scope.scope_id),
             )
             try:
                 self._sources[key] = kind(entry.name, options, context)

@@ -76,10 +76,11 @@ class Known:
     def look_up(self, scope_id: str, ids: Iterable[str]) -> None:
         """Ask about all these at once, which is much faster than one by one, and forget what was found before."""
         self._forget()
-        if self.single:
-            self._ask(set(ids))
-        else:
-            self._ask({key for each in ids for key in (each, f"{each}#{scope_id}")})
+        self._ask(self._keys(scope_id, ids))
+
+    def _keys(self, scope_id: str, ids: Iterable[str]) -> Collection[str]:
+        """The ids under which a scope may hold events of these."""
+        return set(ids) if self.single else {key for each in ids for key in (each, f"{each}#{scope_id}")}
 
     def _forget(self) -> None:
         self._asked.clear()
@@ -113,13 +114,14 @@ class Known:
         """The ids of a `file` source that a scope held before this run and that are none of `standing`."""
         return self._held.beyond(scope_id, prefix, standing)
 
-    def none_of(self, ids: Sequence[str]) -> bool:
-        """Whether none of these is known; where one is, they are looked up, as by `look_up`."""
-        held = list(self._held.find(ids))
-        if not held and all(added.keys().isdisjoint(ids) for added in self._added.values()):
+    def none_of(self, scope_id: str, ids: Sequence[str]) -> bool:
+        """Whether none of these is known in any form; where one is, they are looked up, as by `look_up`."""
+        keys = ids if self.single else self._keys(scope_id, ids)
+        held = list(self._held.find(keys))
+        if not held and all(added.keys().isdisjoint(keys) for added in self._added.values()):
             return True
         self._forget()
-        self._remember(ids, held)
+        self._remember(keys, held)
         return False
 
     def add(self, scope_id: str, key: str, payload_hash: str) -> None:
@@ -328,27 +330,40 @@ class StreamRun:
                 self.report.changed.append(event_id)
 
     def _take_ready(self, ready: Ready, order: Sequence[str], provenance: Provenance) -> None:
-        """Take events that are written already; each under its plain id, for the node has one scope."""
-        bounded, dear = ready.bounded(self.epoch.weight_config) if self.scope_id in order else (ready, None)
-        late = bounded.before(self.epoch.period_start)
-        for some in bounded.sealed(provenance):
-            ids, hashes, lines = zip(*some, strict=True)
-            if self.scope_id not in order:
+        """Take events that are written already, under the ids that this scope has them by."""
+        mine = self.scope_id in order
+        bounded, dear = ready.bounded(self.epoch.weight_config) if mine else (ready, None)
+        late, at = bounded.before(self.epoch.period_start), 0
+        suffix = scoped_id("", self.scope_id, order) if mine else ""
+        for some in bounded.sealed(provenance, suffix):
+            keys, hashes, lines = zip(*some, strict=True)
+            ids = [key.removesuffix(suffix) for key in keys] if suffix else keys
+            if not mine:
                 for event_id in ids:
                     self._not_mine(event_id, order)
                 continue
             self.report.seen += len(ids)
-            if self.known.none_of(ids):
-                self.known.add_all(self.scope_id, ids, hashes)
-                self.report.late += min(late, len(ids))
+            if self.known.none_of(self.scope_id, ids):
+                self.known.add_all(self.scope_id, keys, hashes)
+                self.report.late += min(max(late - at, 0), len(ids))
                 self._hold(lines)
             else:
-                for place, event in enumerate(some):
-                    self._add(*event, late=place < late)
-            late -= min(late, len(ids))
+                wanted = [self.known.key(each, self.scope_id, order) for each in ids]
+                other = (
+                    [] if wanted == list(keys) else self._others(bounded.part(at, at + len(ids)), suffix, provenance)
+                )
+                for place, key in enumerate(wanted):
+                    event = some[place] if key == keys[place] else other[place]
+                    self._add(*event, late=at + place < late)
+            at += len(ids)
         if dear is not None:
             self.report.seen += 1
             raise dear.error()
+
+    def _others(self, ready: Ready, suffix: str, provenance: Provenance) -> Sequence[tuple[EventId, str, bytes]]:
+        """The same events as another scope's claim, or one that is gone, makes them: with `#` where they had none."""
+        form = "" if suffix else f"#{self.scope_id}"
+        return [event for some in ready.sealed(provenance, form) for event in some]
 
     def _hold(self, lines: Sequence[bytes]) -> None:
         self.buffer.extend(lines)

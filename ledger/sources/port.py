@@ -59,8 +59,12 @@ class Ready(Protocol):
 
     def __len__(self) -> int: ...
 
-    def sealed(self, provenance: Provenance) -> Iterator[Sequence[tuple[EventId, str, bytes]]]:
-        """The events in order of time, some thousands at a time, each with what `Sealed` has."""
+    def sealed(self, provenance: Provenance, suffix: str) -> Iterator[Sequence[tuple[EventId, str, bytes]]]:
+        """The events in order of time, some thousands at a time, each with what `Sealed` has; their ids end so."""
+        ...
+
+    def part(self, first: int, end: int) -> Ready:
+        """Some of the events, by their places."""
         ...
 
     def bounded(self, weights: Mapping[str, int]) -> tuple[Ready, Dear | None]:

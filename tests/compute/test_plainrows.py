@@ -66,7 +66,7 @@ def read(root: Path, path: str, judge: Judge | None, options: dict[str, Any]) ->
             if page.ready is not None:
                 by_sql = True
                 assert page.facets == {"paths": (path,)}
-                batches = list(page.ready.sealed(PROVENANCE))
+                batches = list(page.ready.sealed(PROVENANCE, ""))
                 assert sum(map(len, batches)) == len(page.ready) == page.ready.before(WINDOW.end)
                 early = parse_time("2026-01-07")
                 assert page.ready.before(early) == sum(
@@ -92,7 +92,7 @@ def both(engine: Engine, root: Path, data: bytes, path: str, **options: Any) -> 
     """What both ways give, which is the same; and whether it was SQL that wrote the events where it could."""
     (root / path).write_bytes(data)
     by_models, never = read(root, path, None, options)
-    found, by_sql = read(root, path, partial(plain_rows, engine), options)
+    found, by_sql = read(root, path, partial(plain_rows, engine, "default"), options)
     assert (found, never) == (by_models, False)
     return found, by_sql
 
@@ -318,7 +318,7 @@ def test_rows_of_many_blocks_and_batches_come_in_order(
 
 
 def test_two_files_lie_side_by_side(engine: Engine, tmp_path: Path) -> None:
-    judge = partial(plain_rows, engine)
+    judge = partial(plain_rows, engine, "default")
 
     def cut(row: dict[str, str]) -> blocks.Blocks:
         return blocks.Blocks(tuple(row), iter(["\x1f".join(row.values())]), typed=False)

@@ -67,11 +67,40 @@ def test_what_is_worth_more_than_a_total_may_be_is_told_as_by_the_models(
     assert digest(tmp_path / "sql") == digest(tmp_path / "models")
 
 
-def test_a_node_of_several_scopes_reads_every_file_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.sources.file.LARGE", 0)
-    monkeypatch.setattr("ledger.flows.ingest.plain_rows", None)
-    root = make_node(tmp_path / "node")
-    scope = (root / "scopes/default.yaml").read_text("utf-8")
-    (root / "scopes/art.yaml").write_text(scope.replace("scope_id: default", "scope_id: art"), "utf-8")
-    with at(root, "2026-01-08T00:00:00Z", "ann") as session:
-        assert sorted(report.added for report in collect(session).reports) == [3, 3]
+def shared(root: Path, large: int, monkeypatch: pytest.MonkeyPatch) -> list[StreamReport]:
+    """What runs report over a file that two scopes read, while it changes and so does whom it belongs to."""
+    monkeypatch.setattr("ledger.sources.file.LARGE", large)
+    make_node(root)
+    text = (root / "scopes/default.yaml").read_text("utf-8")
+    away = "\nrouting:\n  - {source: file, paths: [other/*]}\n"
+    more = GROWN + "e1,2026-01-08,design,eve,,https://e.org/e,New\n"
+    reports = []
+    for time, rows, without in (
+        ("2026-01-08T00:00:00Z", ROWS, ""),
+        ("2026-01-09T00:00:00Z", GROWN, "default"),
+        ("2026-01-10T00:00:00Z", more, "art"),
+        ("2026-01-11T00:00:00Z", ROWS, ""),
+        ("2026-03-01T00:00:00Z", more, ""),
+    ):
+        (root / "work.csv").write_text(rows, "utf-8")
+        for scope in ("default", "art"):
+            own = text.replace("scope_id: default", f"scope_id: {scope}") + away * (scope == without)
+            (root / f"scopes/{scope}.yaml").write_text(own, "utf-8")
+        with at(root, time, "ann") as session:
+            reports += collect(session).reports
+    with at(root, "2026-03-01T00:00:00Z") as session:
+        assert verify(session).ok
+    return reports
+
+
+def test_a_file_that_several_scopes_read_and_lose_is_collected_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_models = shared(tmp_path / "models", 1_000_000, monkeypatch)
+    monkeypatch.setattr("ledger.sources.file.read_table", None)
+    assert shared(tmp_path / "sql", 0, monkeypatch) == by_models
+    assert digest(tmp_path / "sql") == digest(tmp_path / "models")
+    assert sum(report.elsewhere for report in by_models) and sum(report.known for report in by_models)
+    logs = b"".join(path.read_bytes() for path in (tmp_path / "sql").rglob("activity.jsonl"))
+    held = {name: logs.count(f'"file:work:{name}'.encode()) for name in ("a1", "a1#default", "a1#art", "c9#", "e1#")}
+    assert held == {"a1": 2, "a1#default": 0, "a1#art": 1, "c9#": 1, "e1#": 1}

@@ -1,8 +1,8 @@
 -- The ids of a file's rows, as they stand there.
 --
--- Inputs   table plain_rows; $begins of the file
+-- Inputs   table plain_rows; $file
 -- Output   id
 SELECT id
 FROM plain_rows
-WHERE begins = $begins
+WHERE file = $file
 ORDER BY number

@@ -1,13 +1,13 @@
 -- The events of some rows of a file, as `core/sealing` writes them.
 --
--- Inputs   table plain_rows; $begins of the file, the numbers of its rows from $first up to $end (not included)
+-- Inputs   table plain_rows; $file, $begins and $suffix: what stands around its ids in those of the events; the numbers of its rows from $first up to $end (not included)
 --          $ingested, $node, $produced, $placed   fields of their provenance as they stand in a line
 -- Output   id, payload_hash (hex), line BLOB (without a line end); in order of time, then id
 WITH parts AS (
     SELECT
         number,
         time,
-        $begins || id AS event_id,
+        concat($begins, id, $suffix) AS event_id,
         concat(
             '{"artifact_url":"', evidence, '","event_time":"', time, '","event_type":"', event_type, '","id":"', event_id, '"'
         ) AS head,
@@ -16,7 +16,7 @@ WITH parts AS (
         '"platform_user_id":"' || account || '"' AS account,
         '"quantity":' || quantity AS quantity
     FROM plain_rows
-    WHERE begins = $begins AND number >= $first AND number < $end
+    WHERE file = $file AND number >= $first AND number < $end
 ),
 hashed AS (
     SELECT

@@ -2,12 +2,12 @@
 --
 -- Inputs   $cells    path of a file: a line for each row, with U+001F between its cells; empty ones mean nothing
 --          $typed    whether texts have a `"` before them, and what else there is stands as in JSON; else all are texts
---          $begins   how the ids of the events begin
+--          $file     what tells it from other files
 --          $width    how many cells a row has
 --          $at       the place in a row of each field that has a meaning, from 1; 0 where the file has no such column
 --          $fixed    what each of them is in rows that have none; NULL: nothing
 --          $further  the other fields by name: place, head (`"name":`), fixed (the whole field in rows that have none)
--- Table    begins, number (from 1, in order of time, then id), id, time (canonical), event_type, evidence and account (as
+-- Table    file, number (from 1, in order of time, then id), id, time (canonical), event_type, evidence and account (as
 --          they stand between quotes), login and metadata (JSON), quantity, plain BOOLEAN
 -- Invariants  a plain row is one that `sources/file_rows` takes as it stands; that ids differ is another's to see
 WITH fields AS (
@@ -92,5 +92,5 @@ judged AS (
         ) AS plain
     FROM timed
 )
-SELECT $begins::VARCHAR AS begins, row_number() OVER () AS number, *
+SELECT $file::VARCHAR AS file, row_number() OVER () AS number, *
 FROM (FROM judged ORDER BY time, id)
