@@ -29,7 +29,8 @@ from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.samework import leave_out
 from ledger.flows.session import Session, cache_dir
-from ledger.flows.streamrun import Known, StreamReport, StreamRun, failure, window_of
+from ledger.flows.streamrun import StreamReport, StreamRun, failure, window_of
+from ledger.flows.taken import Known
 from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Restricted, Source, SourceContext
 from ledger.sources.registry import source_class
 from ledger.store.epochfolder import EpochFolder
