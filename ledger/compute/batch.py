@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.compute.scan import Extent, scan
-from ledger.compute.shapes import FLAT, shapes_of
+from ledger.compute.shapes import FLAT, common
 from ledger.core.canonical import encode, sha256_hex
 from ledger.core.errors import FormatError, StateError
 from ledger.core.records.activity import ActivityEvent
@@ -98,7 +98,7 @@ class Batch:
                     fields=encode(FIELDS).decode(),
                     inner=encode({name: kind for name, kind in FIELDS.items() if name not in _PLACE}).decode(),
                     flat=FLAT,
-                    shapes=shapes_of([Path(path) for path in paths]),
+                    **common([Path(path) for path in paths])._asdict(),
                 )
                 rows = {number: tuple(row) for number, *row in engine.rows("extent")}
             except FormatError as error:
@@ -174,11 +174,12 @@ class Batch:
             for kind, weight in each.epoch.weight_config.items()
         ]
         engine.materialise(
-            "outcomes",
+            "rated",
             epochs=[epoch for epoch, _, _ in weights],
             kinds=[kind for _, kind, _ in weights],
             weights=[weight for *_, weight in weights],
         )
+        engine.materialise("outcomes")
         self._decided = of
 
     def override(self) -> None:

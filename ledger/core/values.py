@@ -209,9 +209,14 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=8)
+def _namespace(node_id: str) -> uuid.UUID:
+    return uuid.UUID(node_id)
+
+
 def name_uuid(node_id: str, name: str) -> str:
     """UUIDv5(node_id, name): how users, pool components and statements get their ids."""
-    return str(uuid.uuid5(uuid.UUID(node_id), name))
+    return str(uuid.uuid5(_namespace(node_id), name))
 
 
 def units_text(units: int) -> str:

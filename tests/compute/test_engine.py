@@ -19,6 +19,7 @@ from ledger.compute.batch import FIELDS as LINE_FIELDS
 from ledger.compute.engine import Engine, query
 from ledger.compute.held import Held
 from ledger.compute.plainrows import FIELDS, plain_rows
+from ledger.compute.shapes import NAMES
 from ledger.core.errors import FormatError, LedgerError, StateError
 from ledger.core.merkle import EMPTY_ROOT, merkle_root
 from ledger.sources.port import EARLIEST
@@ -31,6 +32,7 @@ LINES = {
     "inner": json.dumps(LINE_FIELDS),
     "flat": "",
     "shapes": "",
+    "names": [""],
 }
 PARAMETERS: dict[str, dict[str, object]] = {
     "events": {"shards": [], "node_id": "", "scope_id": "", "first": 1, "ends": [""], **LINES},
@@ -38,7 +40,8 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "accounts": {"path": []},
     "decisions": {"paths": [], "epochs": [1]},
     "overrides": {"paths": [], "epochs": [1]},
-    "outcomes": {"epochs": [1], "kinds": ["a:b"], "weights": [1]},
+    "rated": {"epochs": [1], "kinds": ["a:b"], "weights": [1]},
+    "outcomes": {},
     "overflow": {"epoch": 1, "most": 1},
     "outcome_rows": {"epoch": 1, "id": None},
     "suspects": {"epoch": 1},
@@ -172,6 +175,14 @@ def test_an_epoch_that_was_let_go_says_so_instead_of_answering_for_another(engin
     for ask in (old.evaluate, old.outcomes, lambda: old.findings):
         with pytest.raises(StateError, match="another epoch was loaded"):
             ask()
+
+
+def test_the_lines_of_logs_are_loaded_without_a_join_which_would_keep_no_order() -> None:
+    values = {**PARAMETERS["events"], "shards": [scan.__file__], "names": [f"n{number}" for number in range(NAMES)]}
+    with duckdb.connect() as database:
+        plan = database.execute(f"EXPLAIN CREATE TABLE events AS {query('events')}", values).fetchall()[0][1]
+    assert "Read Csv" in plan
+    assert "Join" not in plan
 
 
 def test_a_small_epoch_is_read_once_until_a_byte_of_it_changes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

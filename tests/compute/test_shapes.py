@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from ledger.compute.engine import Engine
-from ledger.compute.shapes import KEYS, OCTETS, SHAPES, shapes_of
+from ledger.compute.shapes import KEYS, OCTETS, SHAPES, common
 from tests.compute.nodes import Case, event, line, write_log
 
 
 def shapes(tmp_path: Path, *lines: bytes) -> re.Pattern[str]:
     log = tmp_path / "activity.jsonl"
     log.write_bytes(b"".join(lines))
-    return re.compile(shapes_of([log]))
+    return re.compile(common([log]).shapes)
 
 
 def test_metadata_with_the_keys_of_another_line_matches_whatever_its_values_are(tmp_path: Path) -> None:
@@ -35,6 +35,16 @@ def test_keys_that_core_refuses_are_not_learned(tmp_path: Path) -> None:
         right.replace(b'"a":1,"b":2', keys) for keys in (b'"b":2,"a":1', b'"a":1,"a":1', b'"A":1', b'"a.*":1', b'"":1')
     )
     assert shapes(tmp_path, b"\n", b"{\n", b'{"metadata":1}\n', *wrong).pattern == r"\{(?:)?\}"
+
+
+def test_names_of_kinds_are_learned_where_they_are_right_for_all_three(tmp_path: Path) -> None:
+    log = tmp_path / "activity.jsonl"
+    log.write_bytes(
+        line(event(1, event_type="vote", source="forum"))
+        + line(event(2, event_type="Vote", source="a-b"))
+        + line(event(3, event_type="x" * 64, source=None))
+    )
+    assert common([log]).names == ["vote", "forum"]
 
 
 def test_the_pattern_stays_small_whatever_stands_in_the_log(tmp_path: Path) -> None:
