@@ -49,22 +49,78 @@ def test_everything_is_rechecked_and_what_is_wrong_is_named(browser: Any, sites:
 
 
 ALICE = "7a921390-31f3-5c67-a8de-020b9bff7a6e"
-EVERYBODY: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    f"{ALICE}/events.jsonl": (
+ABOUT = f"contributors/{ALICE}.json"
+
+
+def about(change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:
+    """A change of a person's own file."""
+
+    def changed(data: bytes) -> bytes:
+        found = json.loads(data)
+        change(found)
+        return json.dumps(found).encode()
+
+    return changed
+
+
+EVERYBODY: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "what an event came to": (
+        f"contributors/{ALICE}/events.jsonl",
         lambda data: data.replace(b'"included":true', b'"included":false', 1),
         "events.jsonl, lines of epoch default/1: it says others, the epochs give",
     ),
-    "odd-names.json": (
+    "the credits of one epoch": (
+        ABOUT,
+        about(lambda found: found["epochs"][0].update(amount_credits="9999")),
+        f"{ABOUT}, epochs, default/1, amount_credits: it says 9999, the epochs give ",
+    ),
+    "an epoch that is left out": (
+        ABOUT,
+        about(lambda found: found["epochs"].pop(0)),
+        f"{ABOUT}, epochs, default/1: it says none, the epochs give ",
+    ),
+    "an epoch that stands twice": (
+        ABOUT,
+        about(lambda found: found["epochs"].append(found["epochs"][0])),
+        f"{ABOUT}, epochs: it says [",
+    ),
+    "the sum": (
+        ABOUT,
+        about(lambda found: found.update(final_credits="7")),
+        f"{ABOUT}, final_credits: it says 7, the epochs give ",
+    ),
+    "the name": (
+        ABOUT,
+        about(lambda found: found.update(name="mallory")),
+        f"{ABOUT}, name: it says mallory, the epochs give alice",
+    ),
+    "a file of events that is not there": (
+        ABOUT,
+        about(lambda found: found["event_files"].append({"event_count": 0, "path": "x"})),
+        f"{ABOUT}, event_files: it says [",
+    ),
+    "the number of events": (
+        ABOUT,
+        about(lambda found: found.update(event_count=1)),
+        f"{ABOUT}, event_count: it says 1, the epochs give ",
+    ),
+    "a binding that is left out": (
+        ABOUT,
+        about(lambda found: found["bindings"].pop()),
+        f"{ABOUT}, bindings: it says [",
+    ),
+    "the mark of a name": (
+        "odd-names.json",
         lambda data: data.replace(b"{", b'{"%b":["hidden letters","No."],' % ALICE.encode(), 1).replace(b",}", b"}"),
         f"odd-names.json, mark of user {ALICE} (alice): it says",
     ),
 }
-"""By file: what is changed in it, and what is said of that."""
+"""By what is changed: the file, how, and what is said of that."""
 
 
-@pytest.mark.parametrize("file", EVERYBODY)
-def test_a_changed_file_about_people_is_named(file: str, browser: Any, sites: dict[str, Path]) -> None:
-    change, wanted = EVERYBODY[file]
+@pytest.mark.parametrize("what", EVERYBODY)
+def test_a_changed_file_about_people_is_named(what: str, browser: Any, sites: dict[str, Path]) -> None:
+    file, change, wanted = EVERYBODY[what]
     with served(sites["golden"]) as origin, watched(browser) as seen:
         page = seen.page
         page.route(f"**/{file}", lambda route: route.fulfill(body=change(route.fetch().body())))

@@ -51,31 +51,33 @@ async function spread(epochs, base, each, stop) {
   }));
 }
 
-/** What is published of everybody, beside the list of contributors: the files of each (not if `seals` is null), and marks of names. */
-async function everyoneOf(base, epochs, seals) {
+/** What is published of everybody, beside the list of contributors: the files of each (not if `people` is null), and marks of names. */
+async function everyoneOf(base, epochs, people) {
   const order = orderOf(epochs);
-  const sorted = seals && new Map([...seals].map(([user, own]) => [user, own.sort((a, b) => order.get(a.epoch) - order.get(b.epoch))]));
+  for (const { seals } of people?.values() ?? []) seals.sort((a, b) => order.get(a.epoch) - order.get(b.epoch));
   const verifier = new Verifier();
   try {
-    return await verifier.ask("everyone", { base, seals: sorted });
+    return await verifier.ask("everyone", { base, people });
   } finally {
     verifier.end();
   }
 }
+
+const nobody = () => ({ credits: "0", entries: [], seals: [] });
 
 /** The list of contributors against the sum of all epochs. */
 async function listsOf(base, people) {
   const answer = await fetch(new URL("contributors/index.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
   if (answer.status === 404) return []; // not published: nothing is believed because of it
   if (!answer.ok) return [`contributors/index.json could not be read (status ${answer.status})`];
-  const wrong = [];
+  const [wrong, missing] = [[], new Set([...people].filter(([, { entries }]) => entries.length).map(([user]) => user))];
   for (const { user_id: user, name, final_credits: credits, epoch_count: epochs } of (await answer.json()).contributors) {
-    const due = people.get(user) ?? { credits: 0n, epochs: 0 };
-    people.delete(user);
-    if (credits !== String(due.credits)) wrong.push(`contributors/index.json, credits of ${name}: it says ${credits}, the epochs give ${due.credits}`);
-    if (epochs !== due.epochs) wrong.push(`contributors/index.json, epochs of ${name}: it says ${epochs}, there are ${due.epochs}`);
+    const due = people.get(user) ?? nobody();
+    missing.delete(user);
+    if (credits !== due.credits) wrong.push(`contributors/index.json, credits of ${name}: it says ${credits}, the epochs give ${due.credits}`);
+    if (epochs !== due.entries.length) wrong.push(`contributors/index.json, epochs of ${name}: it says ${epochs}, there are ${due.entries.length}`);
   }
-  for (const user of people.keys()) wrong.push(`contributors/index.json: user ${user} is missing`);
+  for (const user of missing) wrong.push(`contributors/index.json: user ${user} is missing`);
   return wrong;
 }
 
@@ -126,24 +128,24 @@ export function attachRecheckAll(element) {
     stop.now = false;
     const began = performance.now();
     const found = { at: new Date().toISOString(), epochs: {}, lists: [] };
-    const [people, sealed] = [new Map(), new Map()];
+    const people = new Map();
+    const person = (user) => people.get(user) ?? people.set(user, nobody()).get(user);
     try {
       const answer = await fetch(new URL("epochs.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
       if (!answer.ok) throw new Error(`epochs.json is answered with status ${answer.status}`);
       const { epochs } = await answer.json();
       start.after(stopping);
       let [done, shown, known] = [0, -BEAT, true];
-      await spread(epochs, base, ({ scope_id: scope, epoch_id: number }, { rows, seals = null, ...one }) => {
-        found.epochs[`${scope}/${number}`] = one;
-        for (const [user, credits] of rows) {
-          const person = people.get(user) ?? { credits: 0n, epochs: 0 };
-          people.set(user, { credits: person.credits + (one.state === "finalized" ? BigInt(credits) : 0n), epochs: person.epochs + 1 });
+      await spread(epochs, base, ({ scope_id, epoch_id }, { rows, seals = null, period_start, ...one }) => {
+        const [place, epoch] = [`${scope_id}/${epoch_id}`, { scope_id, epoch_id, period_start, state: one.state }];
+        found.epochs[place] = one;
+        for (const [user, credits, text] of rows) {
+          const mine = person(user);
+          if (one.state === "finalized") mine.credits = String(BigInt(mine.credits) + BigInt(credits));
+          mine.entries.push([epoch, text]);
         }
         known &&= seals !== null;
-        for (const [user, seal] of seals ?? []) {
-          if (!sealed.has(user)) sealed.set(user, []);
-          sealed.get(user).push({ ...seal, epoch: `${number},${scope}`, place: `${scope}/${number}` });
-        }
+        for (const [user, seal] of seals ?? []) person(user).seals.push({ ...seal, epoch: `${epoch_id},${scope_id}`, place });
         done += 1;
         if (performance.now() - shown < BEAT) return;
         shown = performance.now();
@@ -152,7 +154,7 @@ export function attachRecheckAll(element) {
       }, stop);
       if (!stop.now) {
         progress.words.textContent = "what is published of each person …";
-        found.lists = [...(await listsOf(base, people)), ...(await everyoneOf(base, epochs, known ? sealed : null))];
+        found.lists = [...(await listsOf(base, people)), ...(await everyoneOf(base, epochs, known ? people : null))];
       }
       const order = new Map(epochs.map((one, index) => [`${one.scope_id}/${one.epoch_id}`, index]));
       found.epochs = Object.fromEntries(Object.entries(found.epochs).sort(([a], [b]) => order.get(a) - order.get(b)));

@@ -1,4 +1,4 @@
-// What is published of all epochs together: the marks of names, and each person's files with all that he did.
+// What is published of all epochs together: the marks of names, each person's own file and the files with all that he did.
 import { oddNames } from "./oddnames.js";
 import { allOfPerson } from "./personevents.js";
 
@@ -14,10 +14,30 @@ export async function oddNameFindings(out, names) {
     if (!unsure.has(user)) out.same(path, `mark of user ${user} (${names.get(user) ?? "not known"})`, marks.get(user), Object.hasOwn(stated, user) ? stated[user] : undefined);
 }
 
-/** Everybody's files. `seals`: by user, of each epoch that he has a part in (`sealOf` in personevents.js), in their order. */
-export async function personFindings(out, seals) {
-  const people = [...seals];
+const placeOf = ({ scope_id: scope, epoch_id: epoch }) => `${scope}/${epoch}`;
+const byPlace = (a, b) => (placeOf(a) < placeOf(b) ? -1 : 1);
+
+/** A person's own file held to all epochs; null where it is not published. */
+async function aboutPerson(out, user, { name, credits, entries, bindings }) {
+  const path = `contributors/${user}.json`;
+  const about = await out.json(path);
+  if (about === null) return null;
+  out.same(path, "name", name, about.name);
+  out.same(path, "final_credits", credits, about.final_credits);
+  out.same(path, "bindings", bindings, about.bindings);
+  const stated = Array.isArray(about.epochs) && about.epochs.every((one) => one !== null && typeof one === "object") ? about.epochs : [];
+  out.same(path, "epochs", [...entries].sort(byPlace), [...stated].sort(byPlace), placeOf);
+  return about;
+}
+
+/**
+ * Everybody's files. `people`: by user, his name now, his credits, his entry in each epoch, his bindings, and his `seals`: of each
+ * epoch that he has events in (`sealOf` in personevents.js), in their order.
+ */
+export async function personFindings(out, people) {
+  const waiting = [...people];
   await Promise.all(Array.from({ length: ABREAST }, async () => {
-    for (let one = people.pop(); one !== undefined; one = people.pop()) await allOfPerson(out, ...one);
+    for (let one = waiting.pop(); one !== undefined; one = waiting.pop())
+      await allOfPerson(out, one[0], one[1].seals, await aboutPerson(out, ...one));
   }));
 }

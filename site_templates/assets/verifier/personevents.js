@@ -104,18 +104,19 @@ function tellLines(out, found, due, path, mine) {
 }
 
 /**
- * All epochs: a person's files held to what the epochs give of him, one file after the other until that is read. Whether his own
- * file lists them like this is seen by who rechecks one of his epochs.
+ * All epochs: a person's files held to what the epochs give of him, one file after the other until that is read, and what his own
+ * file lists of them held to these.
  * @param seals  those of his epochs (`sealOf`), with `place` in words, in the order of the files
+ * @param about  his own file; null where it is not published
  */
-export async function allOfPerson(out, user, seals) {
+export async function allOfPerson(out, user, seals, about) {
   const due = seals.reduce((sum, { size }) => sum + size, 0);
   const files = [];
   for (let read = 0; read < due;) {
     const path = fileOf(user, files.length);
     const data = await out.read(path);
     if (data === null || data.length === 0) {
-      if (files.length) out.tell(path, "the file", "a file", "none");
+      if (files.length || about?.event_files?.length) out.tell(path, "the file", "a file", "none");
       else out.unseen.push(path); // not published: nothing is believed because of it
       return;
     }
@@ -136,4 +137,8 @@ export async function allOfPerson(out, user, seals) {
     at += size;
   }
   if (at < all.length) out.tell(pathAt(at), "lines behind the last", "none", `${all.length - at} bytes more`);
+  if (about === null) return;
+  const listed = files.map(({ path, data }) => ({ event_count: [...lineSpans(data)].length, path }));
+  out.same(`contributors/${user}.json`, "event_files", listed, about.event_files ?? null);
+  out.same(`contributors/${user}.json`, "event_count", listed.reduce((sum, one) => sum + one.event_count, 0), about.event_count);
 }

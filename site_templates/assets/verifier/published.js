@@ -32,6 +32,11 @@ export function peopleRows({ derived, versions }) {
   });
 }
 
+/** What a person's own file has of one epoch. `row`: of `peopleRows`; `epoch`: which it is. */
+export function entryOfPerson({ user_id: _, ...row }, { scope_id, epoch_id, period_start, state }) {
+  return { ...row, epoch_id, period_start, scope_id, state };
+}
+
 export class Published {
   constructor(read) {
     this.read = read;
@@ -146,9 +151,9 @@ export async function publishedFindings(read, loaded, report, found, people = MO
       const about = await out.json(path);
       if (about === null) return;
       const mine = (Array.isArray(about.epochs) ? about.epochs : []).find((one) => one.scope_id === scopeId && one.epoch_id === epochId);
-      const { user_id: user, ...due } = row;
+      const user = row.user_id;
       out.same(path, "name", names.now.get(user) ?? user.slice(0, 8), about.name);
-      out.same(path, `epoch ${scopeId}/${epochId}`, { ...due, epoch_id: epochId, period_start: s.period_start, scope_id: scopeId, state: report.state }, mine);
+      out.same(path, `epoch ${scopeId}/${epochId}`, entryOfPerson(row, { scope_id: scopeId, epoch_id: epochId, period_start: s.period_start, state: report.state }), mine);
       await epochOfPerson(out, user, about, lines.get(user) ?? [], `${epochId},${scopeId}`, order);
     }));
   }

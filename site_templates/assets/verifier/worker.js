@@ -11,12 +11,13 @@ import { namesOf } from "./identities.js";
 import { IDENTITIES } from "./invariants.js";
 import { loadEpoch } from "./load.js";
 import { personLines, sealOf } from "./personevents.js";
-import { Published, peopleRows, publishedFindings } from "./published.js";
+import { Published, entryOfPerson, peopleRows, publishedFindings } from "./published.js";
 import { Binding, readLog } from "./records.js";
 import { Scanners } from "./scanners.js";
 import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
 
+const ENTRY = ["activity_count", "amount_credits", "award_credits", "corrected_credits", "final_units", "override_reason", "proposed_units", "share", "share_credits", "units"];
 const BEAT = 80; // milliseconds between two reports of progress, at least
 
 let prepared = null;
@@ -75,7 +76,7 @@ const ACTS = {
     const { report, found } = checked;
     return { report, ...(asked.read ? await reading(asked, checked, progress) : {}), ...(report.ok && found.derived ? forSigning(checked) : {}) };
   },
-  /** One of many: its verdict in short, with what its lists say, and each person's credits in force. */
+  /** One of many: its verdict in short, with what its lists say, and each person's credits in force and entry, as text to be small. */
   async recheckOne({ base, scope, epoch }, progress) {
     const read = sharing(base);
     const loaded = await loadEpoch(read, scope, epoch, progress);
@@ -83,20 +84,24 @@ const ACTS = {
     const { findings } = found.derived ? await publishedFindings(read, loaded, report, found, 0) : { findings: [] };
     const failed = report.checks.filter(({ verdict }) => verdict === "fail").map(({ invariant, findings: [one] }) => `${invariant} (${one.path}: ${one.message})`);
     const wrong = [...failed, ...findings.map(({ path, what }) => `${path}, ${what}`)].slice(0, 10);
-    const rows = found.derived ? peopleRows(found).map((row) => [row.user_id, row.corrected_credits ?? row.amount_credits]) : [];
+    const text = (row) => JSON.stringify(ENTRY.map((name) => row[name]));
+    const rows = found.derived ? peopleRows(found).map((row) => [row.user_id, row.corrected_credits ?? row.amount_credits, text(row)]) : [];
     const seals = found.derived && [...personLines(loaded, found.derived)].map(([user, lines]) => [user, sealOf(lines)]);
-    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows, seals };
+    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows, seals, period_start: found.derived?.statement.period_start };
   },
   /**
    * After all of them: what is published of everybody, held to what the epochs gave; each place that differs, in words.
-   * `seals`: null where an epoch could not be recomputed, so that nobody's lines are known.
+   * `people`: by user, his `credits`, his `entries` (the epoch, and the text that `recheckOne` gave) and `seals`; null where an
+   * epoch could not be recomputed, so that nobody's are known.
    */
-  async everyone({ base, seals }) {
+  async everyone({ base, people }) {
     const out = new Published(sharing(base));
     const node = (await out.json("epochs.json"))?.node_id;
-    const bindings = await out.read("identities.jsonl");
-    if (bindings) await oddNameFindings(out, namesOf(readLog(Binding, bindings, IDENTITIES, { node_id: node })));
-    if (seals !== null) await personFindings(out, seals);
+    const data = await out.read("identities.jsonl");
+    const bindings = data ? readLog(Binding, data, IDENTITIES, { node_id: node }) : [];
+    const names = namesOf(bindings);
+    if (data) await oddNameFindings(out, names);
+    if (people !== null) await personFindings(out, everybody(people, names, bindings));
     return out.findings.map(({ path, what, expected, actual }) => `${path}, ${what}: it says ${actual}, the epochs give ${expected}`);
   },
   async prepare(asked, progress) {
@@ -108,6 +113,17 @@ const ACTS = {
   async try({ change }) { return trial(prepared, change); },
   async events({ query, limit }) { return findEvents(prepared, query, limit); },
 };
+
+/** Of each user that the epochs or the bindings name, what is due in his own file. */
+function everybody(people, names, bindings) {
+  const found = new Map([...new Set([...names.keys(), ...people.keys()])].map((user) => {
+    const { credits = "0", entries = [], seals = [] } = people.get(user) ?? {};
+    const unpacked = entries.map(([epoch, text]) => entryOfPerson(Object.fromEntries(JSON.parse(text).map((value, index) => [ENTRY[index], value])), epoch));
+    return [user, { name: names.get(user) ?? user.slice(0, 8), credits, entries: unpacked, bindings: [], seals }];
+  }));
+  for (const line of bindings) found.get(line.user_id).bindings.push(line);
+  return found;
+}
 
 /** The approver set that waits for signatures, where one does and the scope's file still names it; else null. */
 function setForSigning(chain, { approvers = [], issuers = [], covers, self_approve, threshold }) {
