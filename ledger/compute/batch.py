@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ledger.compute.scan import Extent, scan
@@ -86,7 +87,7 @@ class Batch:
         refusal: FormatError | None = None
         rows: dict[int, Row] = {}
         with ThreadPoolExecutor(1) as beside:
-            hashing = beside.submit(self._measure, logs)  # DuckDB lets go of the GIL
+            hashing = beside.submit(self._measure, logs, get_ident())  # DuckDB lets go of the GIL
             try:
                 engine.materialise_trusting(
                     "events",
@@ -122,12 +123,12 @@ class Batch:
             sizes=[each.identities_size for each in wanted],
         )
 
-    def _measure(self, logs: Sequence[Sequence[Path]]) -> list[Extent]:
-        """The extent of each log. Where one is refused, what the engine makes of them meanwhile is ended."""
+    def _measure(self, logs: Sequence[Sequence[Path]], loading: int) -> list[Extent]:
+        """The extent of each log. Where one is refused, what the thread `loading` makes of them is ended."""
         try:
             return [scan(shards, each.first, each.folder.path) for each, shards in zip(self.wanted, logs, strict=True)]
         except FormatError:
-            self._engine.interrupt()
+            self._engine.interrupt(loading)
             raise
 
     def must_be_loaded(self) -> None:

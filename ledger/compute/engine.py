@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
 from typing import Self
 
@@ -61,7 +62,8 @@ class Engine:
         self._remembered: set[str] = set()
         self._part: int | None = None
         self._made: dict[str, Hashable] = {}
-        self._database = self._latest = duckdb.connect(":memory:")
+        self._database = duckdb.connect(":memory:")
+        self._begun: dict[int, duckdb.DuckDBPyConnection] = {}
         settings: dict[str, object] = {} if threads is None else {"threads": threads}
         settings |= {
             "memory_limit": memory_limit,
@@ -230,12 +232,13 @@ class Engine:
     def execute(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Runs one statement on a cursor of its own, so that results may be read side by side."""
         with _in_our_words():
-            self._latest = cursor = self._database.cursor()
-            return cursor.execute(text, parameters)  # not on `_latest`, which another thread may have set meanwhile
+            cursor = self._begun[get_ident()] = self._database.cursor()
+            return cursor.execute(text, parameters)
 
-    def interrupt(self) -> None:
-        """From another thread: the statement that was begun last ends with an error, if it is not done yet."""
-        self._latest.interrupt()
+    def interrupt(self, thread: int) -> None:
+        """From another thread: what a thread (its `get_ident`) began last ends with an error, if it is not done yet."""
+        if (cursor := self._begun.get(thread)) is not None:
+            cursor.interrupt()
 
 
 def _content(wanted: Wanted) -> Hashable:

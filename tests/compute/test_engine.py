@@ -256,8 +256,9 @@ def test_more_lines_than_are_read_end_what_the_engine_makes_of_them(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[bool] = []
+    loading = threading.get_ident()
     monkeypatch.setattr(scan, "SHARD_LINES", 2)
-    monkeypatch.setattr(engine, "interrupt", lambda: ended.append(True))
+    monkeypatch.setattr(engine, "interrupt", lambda thread: ended.append(thread == loading))
     case = Case(events=[event(number) for number in range(1, 4)])
     with pytest.raises(FormatError, match="has 3 lines; at most 2 are read"):
         engine.load(case.write(engine.root), case.epoch)
@@ -265,11 +266,11 @@ def test_more_lines_than_are_read_end_what_the_engine_makes_of_them(
 
 
 def test_a_statement_is_ended_from_beside(engine: Engine) -> None:
-    over = threading.Event()
+    over, mine = threading.Event(), threading.get_ident()
 
     def end() -> None:
         while not over.is_set():
-            engine.interrupt()
+            engine.interrupt(mine)
 
     beside = threading.Thread(target=end)
     beside.start()
@@ -279,6 +280,23 @@ def test_a_statement_is_ended_from_beside(engine: Engine) -> None:
     finally:
         over.set()
         beside.join()
+
+
+def test_ending_one_threads_statement_leaves_anothers_that_was_begun_later(engine: Engine) -> None:
+    over, mine = threading.Event(), threading.get_ident()
+    found: list[object] = []
+    engine.execute("SELECT 1", {}).fetchall()  # what this thread began last is done
+
+    def work() -> None:
+        found.append(engine.execute("SELECT sum(range) FROM range(50000000)", {}).fetchall())
+        over.set()
+
+    beside = threading.Thread(target=work)
+    beside.start()
+    while not over.is_set() and beside.is_alive():
+        engine.interrupt(mine)
+    beside.join()
+    assert found == [[(1249999975000000,)]]
 
 
 def test_ids_of_a_part_are_handed_to_another_engine_by_their_hashes(engine: Engine, tmp_path: Path) -> None:
