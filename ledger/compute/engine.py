@@ -6,7 +6,6 @@ are the files in `sql/`; values reach them as bound parameters only. It must not
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +24,7 @@ from ledger.core.errors import FormatError, LedgerError
 from ledger.core.records.epoch import Epoch
 from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import check_no_link
+from ledger.store.scratch import Scratch
 
 __all__ = ["Engine", "LoadedEpoch", "Wanted"]
 
@@ -52,8 +52,8 @@ class Engine:
     ) -> None:
         self._given_root = root.absolute()
         self.root = root.resolve()
-        self._spill = tempfile.TemporaryDirectory(prefix="ledger-")
-        spill = Path(self._spill.name).resolve()
+        self._spill = Scratch()
+        spill = self._spill.path.resolve()
         self.parts = parts or spill
         self._nothing = spill / "empty.jsonl"
         self._nothing.touch()

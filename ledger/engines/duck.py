@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Self
 import duckdb
 
 from ledger.engines.port import TABLES, EngineError, Opened, Row, not_found
+from ledger.store.scratch import Scratch
 
 ROWS_AT_A_TIME = 20_000
 _MACRO = "CREATE MACRO sha2(data, bits) AS sha256(data)"
@@ -42,17 +42,17 @@ class DuckEngine:
     """A locked-down connection that reads the folders `roots` and nothing else."""
 
     def __init__(self, roots: Sequence[Path], *, memory_limit: str = "2GB") -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="ledger-")
+        self._spill = Scratch()
         self._database = duckdb.connect(":memory:")
         settings: dict[str, object] = {
             "memory_limit": memory_limit,
-            "temp_directory": self._spill.name,
+            "temp_directory": str(self._spill.path),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
             "preserve_insertion_order": False,
-            "allowed_directories": [*map(str, roots), self._spill.name],
+            "allowed_directories": [*map(str, roots), str(self._spill.path)],
             "enable_external_access": False,
             "lock_configuration": True,
         }

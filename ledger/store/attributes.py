@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
 from ledger.store.entries import check_entry
+from ledger.store.scratch import Scratch
 from ledger.store.trees import PLAIN, Entry, GitTree, Tree, WorkTree, environment, file_id, git, top_of
 
 FILE = ".gitattributes"
@@ -103,8 +103,8 @@ class _Scratch:
 
     def __init__(self, top: Path) -> None:
         self._top = top
-        self._held = tempfile.TemporaryDirectory(prefix="ledger-git-")
-        self._folder = Path(self._held.name)
+        self._held = Scratch()
+        self._folder = self._held.path
         self._git_dir, self._tree = self._folder / "git", self._folder / "tree"
 
     def __enter__(self) -> Self:

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ledger.core.errors import InputError
 from ledger.core.place import Place, parse_branch
@@ -21,6 +20,7 @@ from ledger.store import layout
 from ledger.store.amendments import newest
 from ledger.store.files import read_file, write_file
 from ledger.store.node import load_node
+from ledger.store.scratch import Scratch
 from ledger.store.trees import PLAIN, GitTree, git, top_of
 
 _REF = re.compile(r"refs/(?:heads|remotes/(?P<remote>[^/]+))/(?P<branch>(?:epoch|amend)/.+)")
@@ -68,8 +68,8 @@ def missing_here(root: Path) -> dict[Place, str]:
 def view(root: Path, refs: dict[Place, str]) -> Iterator[Path]:
     """A copy of the node's files with the epochs of `refs` laid in; gone when the block ends."""
     top, prefix = top_of(root)
-    with TemporaryDirectory(prefix="ledger-view-") as name:
-        copy = Path(name).resolve() / "node"
+    with Scratch() as scratch:
+        copy = scratch.resolve() / "node"
         copy.mkdir()
         for part in (layout.NODE_FILE, "scopes", "weights", "data"):
             source = root / part

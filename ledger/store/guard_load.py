@@ -5,7 +5,6 @@ Nothing is looked for by name: what the loader would stumble over (a folder, a f
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ledger.core.evaluate import Finding
 from ledger.store import layout
 from ledger.store.guard_findings import as_finding
 from ledger.store.node import Node, load_node
+from ledger.store.scratch import Scratch
 from ledger.store.trees import NodeFiles, Tree
 
 Check = Callable[[Node], Iterable[LedgerError]]
@@ -24,8 +24,7 @@ _SETTINGS = ("scopes/", "weights/")
 def load_findings(tree: Tree, prefix: str, also: Check | None) -> Iterator[Finding]:
     """The first error of each kind that a run over the node in `tree` would end with."""
     files = NodeFiles(tree, prefix)
-    with tempfile.TemporaryDirectory(prefix="ledger-node-") as held:
-        root = Path(held)
+    with Scratch() as root:
         try:
             for path in (entry.removeprefix(prefix) for entry in tree.entries if entry.startswith(prefix)):
                 if path == layout.NODE_FILE or path.startswith(_SETTINGS):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from ledger.core.accounting import year_json
 from ledger.core.canonical import decode, encode, split_lines
@@ -34,6 +32,7 @@ from ledger.store.paylayout import (
     opening_signatures_path,
 )
 from ledger.store.payments import distributions_on_disk
+from ledger.store.scratch import Scratch
 
 MOST = 100_000_000
 SCHEMA = "account-proof/1"
@@ -99,8 +98,7 @@ def check_account_proof(data: bytes, name: str) -> Audit:
     if not isinstance(node_id, str) or re.fullmatch(UUID_PATTERN, node_id) is None or not isinstance(year, int):
         raise FormatError("names no node, or no year", path=name)
     result = Audit(name, not_proved=NOT_PROVED)
-    with tempfile.TemporaryDirectory(prefix="ledger-proof-") as scratch:
-        root = Path(scratch)
+    with Scratch() as root:
         lay_out(root, node_id, [scope_id])
         for path, lines in files.items():
             if (

@@ -7,7 +7,6 @@ Needs no clone and no account. The files go into a scratch folder as a small nod
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -33,6 +32,7 @@ from ledger.store.layout import AMENDMENTS, folder_name
 from ledger.store.moneybook import book_inputs
 from ledger.store.node import Node, load_node
 from ledger.store.paylayout import PLAN_FILES, SYSTEMS, distribution_path, history_path, source_path
+from ledger.store.scratch import Scratch
 
 MOST = 100_000_000
 EPOCH_FILES = ("epoch.json", "signatures.jsonl", "statement.json", "transitions.jsonl")
@@ -64,8 +64,7 @@ def audit(url: str, chain: Chain | None = None) -> Audit:
     if re.fullmatch(UUID_PATTERN, node_id) is None or re.fullmatch(r"[a-z0-9/]+", api) is None:
         raise FormatError("contribution-ledger.json names no node, or no place of its files")
     result = Audit(url)
-    with tempfile.TemporaryDirectory(prefix="ledger-audit-") as scratch:
-        root = Path(scratch)
+    with Scratch() as root:
         scopes = _scopes(facts)
         _fetch_all(f"{base}/{api}", root, node_id, scopes, facts)
         node = load_node(root)
