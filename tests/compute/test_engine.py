@@ -20,6 +20,7 @@ from ledger.compute.engine import Engine, query
 from ledger.compute.held import Held
 from ledger.compute.plainrows import FIELDS, plain_rows
 from ledger.compute.shapes import NAMES
+from ledger.core.blocks import Blocks
 from ledger.core.errors import FormatError, LedgerError, StateError
 from ledger.core.merkle import EMPTY_ROOT, merkle_root
 from ledger.sources.port import EARLIEST
@@ -60,16 +61,18 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ids_elsewhere": {"shards": [], "skip": 0},
     "alike": {"shards": [], "here": []},
     "commits": {"shards": [], "here": [], "since": ""},
-    "plain_before": {"begins": "", "time": ""},
-    "plain_ids": {"begins": ""},
+    "plain_before": {"file": "", "time": ""},
+    "plain_dear": {"file": "", "begins": "", "first": 1, "end": 2, "kinds": ["vote"], "weights": [1], "most": 1},
+    "plain_ids": {"file": ""},
     "plain_lines": {
-        "begins": "", "first": 1, "end": 2, "ingested": "", "node": "", "produced": "", "placed": "",
+        "file": "", "begins": "", "suffix": "", "first": 1, "end": 2, "ingested": "", "node": "", "produced": "",
+        "placed": "",
     },
     "plain_rows": {
-        "begins": "", "width": 1, "at": dict.fromkeys(FIELDS, 1), "fixed": dict.fromkeys(FIELDS, ""),
-        "further": [{"place": 1, "head": "", "fixed": ""}],
+        "cells": [], "typed": False, "file": "", "width": 1, "at": dict.fromkeys(FIELDS, 1),
+        "fixed": dict.fromkeys(FIELDS, ""), "further": [{"place": 1, "head": "", "fixed": ""}],
     },
-    "plain_whole": {"begins": "", "start": ""},
+    "plain_whole": {"file": "", "start": ""},
     "same_work": {"shards": [], "here": [], "sources": ["git"]},
 }  # fmt: skip
 
@@ -88,7 +91,7 @@ def loaded(engine: Engine) -> Engine:
     engine.begin_part(1)
     Held(engine, {"default": folder.shards()})
     engine.execute(f"CREATE TABLE near AS {query('alike')}", dict.fromkeys(("shards", "here"), engine.paths([])))
-    plain_rows(engine, ("id",), iter(("w1",)), "file:work:", EARLIEST, {})
+    plain_rows(engine, "default", Blocks(("id",), iter(("w1",)), typed=False), "file:work:", EARLIEST, {})
     return engine
 
 
