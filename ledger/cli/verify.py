@@ -169,8 +169,8 @@ def guard(node_dir: Path | None, as_json: bool, base: str, head: str | None, epo
 
     Example: ledger guard --base origin/main
     """
+    from ledger.flows.guard import guard as flow
     from ledger.flows.session import find_node
-    from ledger.flows.verify import guard as flow
 
     findings: list[Finding] = flow(find_node(node_dir), base, head, _branch(epoch_branch))
     if as_json:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
 from ledger.core.money import AmountMinor, Asset, Destination, RailName
-from ledger.core.records.record import Record
+from ledger.core.records.record import Record, as_tuples
 from ledger.core.records.statement import PrefixPin
 from ledger.core.signing import recover_signer
 from ledger.core.values import (
@@ -62,12 +62,6 @@ SignatureText = Annotated[str, StringConstraints(pattern=SIGNATURE_PATTERN)]
 def reference_of(node_id: str, scope_id: str, distribution: int, user_id: str) -> str:
     """The line's own mark in bank files, at most 26 characters: it names nobody and is the same on every machine."""
     return f"{distribution}-{sha256_hex(f'{node_id}/{scope_id}/{distribution}/{user_id}'.encode())[:16]}"
-
-
-def _as_tuples(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: tuple(item) if key in names and isinstance(item, list) else item for key, item in value.items()}
-    return value
 
 
 class _Part(BaseModel):
@@ -148,7 +142,7 @@ class Plan(ScopeRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        return _as_tuples(value, ("covers", "left_out", "lines"))
+        return as_tuples(value, "covers", "left_out", "lines")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -252,7 +246,7 @@ class Settlement(ScopeRecord):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        return _as_tuples(value, ("signatures",))
+        return as_tuples(value, "signatures")
 
     @model_validator(mode="after")
     def _fields_fit_state(self) -> Self:

@@ -17,6 +17,10 @@ class Findings:
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._kept: dict[Finding, None] = {}
         self._told: Counter[str] = Counter()
+        self.extend(findings)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Keep findings one after the other, as `add`."""
         for finding in findings:
             self.add(finding)
 

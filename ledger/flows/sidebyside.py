@@ -26,7 +26,7 @@ from ledger.compute.processes import helpers, processes
 from ledger.compute.shards import WORKER_MEMORY
 from ledger.core.errors import LedgerError
 from ledger.core.values import Timestamp
-from ledger.flows.epochcheck import EpochCheck
+from ledger.flows.checking.epoch import EpochCheck
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.session import Session
 from ledger.flows.verdicts import EpochReport

@@ -1,6 +1,6 @@
 """What is told of an epoch: a verdict for each invariant, and the invariant that each file and field stands for.
 
-Holds names and tables only; who looks at an epoch is `ledger.flows.epochcheck`.
+Holds names and tables only; who looks at an epoch is `ledger.flows.checking.epoch`.
 """
 
 from __future__ import annotations

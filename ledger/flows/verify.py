@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ledger.compute.ahead import Ahead
 from ledger.compute.derive import Loads
@@ -277,47 +276,3 @@ def _unknown_scopes(node: Node) -> list[Finding]:
         for name in names
         if name not in node.scopes
     ]
-
-
-def guard(root: Path, base: str, head: str | None, epoch_branch: Place | None) -> list[Finding]:
-    """Whether the change from `base` to `head` (None: the working tree) is one that the log allows; see the store."""
-    from ledger.store.guard import guard as compare
-
-    return compare(root, base, head, epoch_branch=epoch_branch, also=_sources_answer)
-
-
-def altered_on_checkout(root: Path) -> Finding | None:
-    """What lets git change the bytes of the node's records, asked of git itself; None where nothing does."""
-    from ledger.store.attributes import kept_findings
-
-    return next(iter(kept_findings(root)), None)
-
-
-def _sources_answer(node: Node) -> Iterator[LedgerError]:
-    """What a run asks first of the sources that the scopes name: options that their adapters take, routes that match.
-
-    An adapter whose library is not installed here cannot be asked; that says nothing about the change.
-    """
-    from ledger.flows.routes import check_routes, options_of
-    from ledger.sources.registry import available, source_class
-
-    scopes, missing = list(node.scopes.values()), set()
-    for scope in scopes:
-        for entry in scope.sources:
-            try:
-                source_class(entry.source)
-            except LedgerError as error:
-                missing.add(entry.source)
-                if entry.source not in available():
-                    yield error.at(layout.scope_path(scope.scope_id))
-                continue
-            try:
-                options_of(scope, entry)
-            except LedgerError as error:
-                yield error.at(layout.scope_path(scope.scope_id))
-                return
-    try:
-        for kind in sorted({entry.source for scope in scopes for entry in scope.sources} - missing):
-            check_routes(scopes, kind)
-    except LedgerError as error:
-        yield error

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from ledger.flows.guard import guard
 from ledger.flows.session import Session, open_session
-from ledger.flows.verify import guard, verify
+from ledger.flows.verify import verify
 from ledger.forge.claims import Answered, Line, take_claim, take_vouchers
 from ledger.forge.clone import Workspace
 from ledger.forge.conversation import Pull, find_pulls, read_claims, read_comments

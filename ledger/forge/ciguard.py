@@ -18,9 +18,9 @@ from ledger.core.evaluate import Finding
 from ledger.core.place import parse_branch
 from ledger.core.values import Timestamp
 from ledger.flows.amend import newest
+from ledger.flows.guard import guard
 from ledger.flows.session import open_session
 from ledger.flows.trust import trust_of
-from ledger.flows.verify import guard
 from ledger.forge.clone import Clone
 
 _RULES = ("ledger.yaml", "scopes/", "weights/", ".github/", "data/identities.jsonl", "data/approvers/")

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from ledger.core.canonical import foreign_json
 from ledger.core.errors import CredentialsError, InputError, LedgerError, SourceError
+from ledger.flows.guard import altered_on_checkout
 from ledger.flows.session import Session
 from ledger.flows.start import ACTION, TEMPLATE_NODE, WORKFLOWS, workflows
-from ledger.flows.verify import altered_on_checkout
 from ledger.forge.alarm import ALARM_LABEL
 from ledger.forge.conversation import QUESTION_LABEL
 from ledger.forge.github import Forge, NotFoundError

@@ -12,8 +12,8 @@ from ledger.core.place import Place
 from ledger.core.values import Timestamp
 from ledger.flows.amend import newest, next_version
 from ledger.flows.conditions import Condition
+from ledger.flows.guard import guard
 from ledger.flows.session import EpochFolder, Session, open_session
-from ledger.flows.verify import guard
 from ledger.forge.clone import Clone, Workspace
 from ledger.forge.github import Forge
 

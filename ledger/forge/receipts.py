@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from ledger.core.errors import LedgerError, StateError
 from ledger.core.receipts import ROLES, Receipt, ReceiptAct
+from ledger.flows.guard import guard
 from ledger.flows.receipts.acts import Acted, Draft, draft_decisions, draft_receipts
 from ledger.flows.receipts.offers import read_offer, take_offer
 from ledger.flows.receipts.table import Part, part, receipts_of, whole_points
 from ledger.flows.session import Session, acting, open_session
-from ledger.flows.verify import guard
 from ledger.forge.clone import LostRace, Workspace
 from ledger.forge.conversation import Comment, Question, find_pulls, read_comments, read_questions
 from ledger.forge.epoch import Run

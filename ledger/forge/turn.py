@@ -16,12 +16,13 @@ from ledger.flows.conditions import Condition, conditions, ready
 from ledger.flows.digest import Digest, digest
 from ledger.flows.display import safe_text
 from ledger.flows.drafting import stated_or_draft
+from ledger.flows.guard import guard
 from ledger.flows.ingest import Ingest
 from ledger.flows.review import review
 from ledger.flows.session import locked
 from ledger.flows.sign import finalize
 from ledger.flows.statementlog import complete_log
-from ledger.flows.verify import guard, verify
+from ledger.flows.verify import verify
 from ledger.forge.amendments import amended_title
 from ledger.forge.body import checklist, pull_body, pull_title
 from ledger.forge.clone import Workspace

@@ -11,9 +11,10 @@ from ledger.core.errors import SignatureError, StateError
 from ledger.core.records.approvers import set_text
 from ledger.flows.approvers import new_root, propose, sign_set, waiting
 from ledger.flows.collect import collect
+from ledger.flows.guard import guard
 from ledger.flows.identity import bind
 from ledger.flows.sign import finalize
-from ledger.flows.verify import Verification, guard, verify
+from ledger.flows.verify import Verification, verify
 from ledger.flows.witness import witness
 from tests.nodes import ROWS, WALLETS, at, make_node, sign_as, sign_sets, signature
 from tests.store.repositories import commit, git

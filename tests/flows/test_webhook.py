@@ -18,9 +18,10 @@ from ledger.cli import main
 from ledger.core.errors import InputError
 from ledger.core.values import Timestamp, to_milliseconds
 from ledger.flows.collect import CollectRun, collect
+from ledger.flows.guard import guard
 from ledger.flows.session import open_session
 from ledger.flows.start import NodePlan, SourcePlan, init_node
-from ledger.flows.verify import guard, verify
+from ledger.flows.verify import verify
 from ledger.flows.webhook import LARGEST, take_payload
 from tests.nodes import NODE_ID, WALLETS, digest
 from tests.servers.github import TOKEN, Actor, GitHubServer, Repository

@@ -10,7 +10,7 @@ import pytest
 from ledger.core.bounds import SETTINGS_BYTES
 from ledger.core.errors import LedgerError
 from ledger.flows.collect import collect
-from ledger.flows.verify import guard
+from ledger.flows.guard import guard
 from tests.nodes import at
 from tests.store.repositories import commit, edit
 

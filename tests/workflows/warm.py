@@ -23,6 +23,7 @@ LOADED = (
     "eth_account.messages",
     "github",
     "ledger.cli.app",
+    "ledger.flows.guard",
     "ledger.flows.verify",
     "ledger.forge.approver",
     "ledger.forge.loop",
