@@ -130,7 +130,7 @@ def init(
 
     Example: ledger init my-ledger --node-repository acme/my-ledger --approver alice=0x2c75…@12345 --github acme/project
     """
-    from ledger.cli.decide import amount
+    from ledger.cli.options import amount
     from ledger.core.config import DEFAULT_ANCHOR
     from ledger.core.values import parse_time
     from ledger.flows.start import ACTION, NodePlan, first_windows, init_node, is_node

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
 
-from ledger.core.distribution import Opening, Plan, Settlement, Waiver
+from ledger.core.balances import Opening, Waiver
+from ledger.core.distribution import Plan, Settlement
 from ledger.core.errors import InputError
 from ledger.core.identity import resolve_accounts
 from ledger.core.instructions import POOL

@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from ledger.core.distribution import Opening, ScopeRecord
+from ledger.core.balances import Opening
 from ledger.core.errors import FormatError, InputError
 from ledger.core.evaluate import Finding
 from ledger.core.explain import explain
 from ledger.core.money import MINOR_PATTERN, AmountMinor
 from ledger.core.payout import bounded_sum
+from ledger.core.records.record import ScopeRecord
 from ledger.core.values import WIRE, AmountCredits, Count, Flat, Number, Sha256, Text, Time, User, UserId
 
 System = Literal["all-contributors", "csv", "opencollective", "sourcecred"]

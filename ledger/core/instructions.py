@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import StringConstraints, model_validator
 
 from ledger.core.canonical import sha256_hex
-from ledger.core.distribution import ScopeRecord
 from ledger.core.errors import SignatureError
 from ledger.core.identity import resolve_accounts
 from ledger.core.money import RAIL_PATTERN, Destination, kind_of_destination
 from ledger.core.proof import CODE_DIGITS, CODE_PREFIX, Challenge
 from ledger.core.records.decisions import Binding
+from ledger.core.records.record import ScopeRecord
 from ledger.core.signing import recover_signer
 from ledger.core.values import SIGNATURE_PATTERN, UUID_PATTERN, AmountCredits, Flat, Number, Time, User, UserId
 

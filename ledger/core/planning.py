@@ -10,18 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.core.distribution import (
-    Cover,
-    LeftOut,
-    OnDecline,
-    Opening,
-    Plan,
-    PlanLine,
-    Rate,
-    Settlement,
-    Waiver,
-    reference_of,
-)
+from ledger.core.balances import Opening, Waiver
+from ledger.core.distribution import Cover, LeftOut, OnDecline, Plan, PlanLine, Rate, Settlement, reference_of
 from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey, claimed_since, resolve_accounts
 from ledger.core.instructions import POOL, Destinations, Instruction, Standing, standing_instructions

@@ -12,16 +12,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ledger.core.approvers import Chain
+from ledger.core.balances import OpeningSignature
 from ledger.core.book import Book, conserved
-from ledger.core.distribution import (
-    OpeningSignature,
-    Plan,
-    PlanSignature,
-    Settlement,
-    is_abandoned,
-    line_states,
-    standing_since,
-)
+from ledger.core.distribution import Plan, PlanSignature, Settlement, is_abandoned, line_states, standing_since
 from ledger.core.errors import FormatError, SignatureError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.planning import BookInputs, PlanOnRecord

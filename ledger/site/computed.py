@@ -34,8 +34,9 @@ from ledger.site.person_events import lines_of
 from ledger.site.receipts import counted
 from ledger.site.render import lay_aside
 from ledger.site.spill import FOLDER, Portions, Spill
-from ledger.site.views import epoch_page, epoch_row, titles_of
+from ledger.site.views import epoch_page, epoch_row
 from ledger.site.views_amend import credits_in_force
+from ledger.site.views_events import titles_of
 from ledger.site.views_kpi import kpi_lines
 from ledger.site.views_policy import Profile, pinned
 from ledger.store.epochfolder import EpochFolder

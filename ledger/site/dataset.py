@@ -23,7 +23,8 @@ from ledger.site.keptfiles import KeptFiles
 from ledger.site.render import Press
 from ledger.site.spill import FOLDER as SPILL
 from ledger.site.spill import Block, Spill, Spilled
-from ledger.site.views import EpochPage, Titles
+from ledger.site.views import EpochPage
+from ledger.site.views_events import Titles
 from ledger.site.views_people import Contributor
 
 FOLDER = "data"

@@ -25,7 +25,8 @@ from ledger.site.render import Press
 from ledger.site.search import Findable, Result, SearchIndex, findable, page_result
 from ledger.site.spill import FOLDER as SPILL
 from ledger.site.spill import Spill
-from ledger.site.views import EpochPage, EpochRow, Titles
+from ledger.site.views import EpochPage, EpochRow
+from ledger.site.views_events import Titles
 from ledger.site.views_people import Contributor
 from ledger.store.node import Node
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from ledger.core.evaluate import EventOutcome
 from ledger.site.links import safe_link
-from ledger.site.views import Titles
+from ledger.site.views_events import Titles
 from ledger.site.words import units
 
 SHARD_BYTES = 512_000

@@ -32,7 +32,8 @@ from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.people import NOBODY, Everybody, Person
 from ledger.site.timeline import percent
-from ledger.site.views import MOST_LATE, MOST_LINES, MOST_ROWS, EpochPage
+from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
+from ledger.site.views_payouts import MOST_ROWS
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
 from ledger.site.words import MONEY, number, share, units

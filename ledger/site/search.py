@@ -23,7 +23,8 @@ from ledger.site.keptfiles import KeptFiles
 from ledger.site.lists import PeopleList
 from ledger.site.oddnames import OddName
 from ledger.site.spill import Block, Spill, Spilled
-from ledger.site.views import EpochPage, Titles
+from ledger.site.views import EpochPage
+from ledger.site.views_events import Titles
 
 FOLDER = "search"
 MOST_EVENTS = 200_000

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import ChainMap, Counter
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ledger.compute.derive import Derived
@@ -15,67 +13,33 @@ from ledger.core.receipts import SOURCE
 from ledger.core.records.activity import Collection
 from ledger.core.records.decisions import Curation, Objection, Override
 from ledger.core.records.epoch import Transition
-from ledger.core.records.statement import Attestation, Payout, Signature, Statement
+from ledger.core.records.statement import Attestation, Signature, Statement
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
 from ledger.core.weighing import unweighed
-from ledger.site.links import safe_link
 from ledger.site.views_amend import AmendmentView, amendment_views
+from ledger.site.views_events import NO_TITLES, EventLine, Titles, event_line
+from ledger.site.views_payouts import (
+    MOST_ROWS,
+    LeftOut,
+    PersonLine,
+    events_by_user,
+    left_out_of,
+    person_lines,
+    total_units,
+)
 from ledger.site.views_pool import PoolView, pool_view
 from ledger.site.words import renamed, units
 from ledger.store.epochfolder import EpochFolder
-from ledger.store.layout import epoch_path, shard_number
+from ledger.store.layout import epoch_path
 from ledger.store.node import Node
 
 MOST_EVENTS = 1_000
 """Events that one page renders; those of a larger epoch are loaded from the API by whoever asks for them."""
-MOST_ROWS = 100
-"""Rows of a table that one page renders; the others are loaded from the API (`assets/tables.js`)."""
 MOST_LINES = 300
 """Lines of a log (decisions, collections, unbound accounts) that one page renders; the raw file has all."""
 MOST_LATE = 200
 """Late events that their own page renders, the last; each epoch's page has the others."""
-
-
-Titles = Mapping[tuple[str, int], str]
-"""The title of each event by its shard's name and its line."""
-NO_TITLES: Titles = {}
-_TITLE = re.compile(rb'(?<=[{,])"title":"((?:[^"\\]|\\.)*)"')
-"""A key of a canonical line's metadata, where alone it may stand: inside a text, each quote has a stroke before it."""
-
-
-@dataclass(frozen=True)
-class EventLine:
-    """One event as a row: its link when it is harmless, its units in words, its title where the source stored one.
-
-    `each`: the units of one, where the event is of several.
-    """
-
-    outcome: EventOutcome
-    link: str | None
-    units: str
-    title: str = ""
-    each: str = ""
-
-    @property
-    def anchor(self) -> str:
-        """The row's id on the epoch's page: its place in the activity log."""
-        return f"event-{shard_number(self.outcome.path)}-{self.outcome.line}"
-
-
-@dataclass(frozen=True)
-class Term:
-    """One part of somebody's sum: so much of a kind, each worth the same, and what it comes to.
-
-    `count`: the quantity, which is the number of events where each is a single act.
-    """
-
-    count: int
-    events: int
-    kind: str
-    each: str
-    units: str
-    decided: bool
 
 
 @dataclass(frozen=True)
@@ -84,40 +48,6 @@ class Unbound:
 
     account: UnresolvedAccount
     credits: int | None
-
-
-@dataclass(frozen=True)
-class PersonLine:
-    """One user's row of an epoch with the events behind it and the sum worked out."""
-
-    user_id: str
-    name: str
-    payout: Payout
-    units: str
-    proposed: str
-    override_reason: str | None
-    event_count: int
-    events: tuple[EventLine, ...]
-    terms: tuple[Term, ...] = ()
-    whole: int = 0
-    """Credits by share before those left over are given out."""
-    excluded: int = 0
-    """Events of theirs that were left out."""
-
-    @property
-    def extra(self) -> int:
-        """One credit where a remainder was among the largest, else none."""
-        return self.payout.share_credits - self.whole
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Somebody all of whose events were left out: in nobody's sum, but asked about all the same."""
-
-    user_id: str
-    name: str
-    event_count: int
-    events: tuple[EventLine, ...]
 
 
 @dataclass(frozen=True)
@@ -286,27 +216,6 @@ class EpochRow:
         return f"epochs/{self.scope_id}/{self.epoch_id}/"
 
 
-def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
-    """An event as a row."""
-    title = titles.get((outcome.path, outcome.line), "")
-    each = units(outcome.units // outcome.quantity) if outcome.quantity > 1 else ""
-    return EventLine(outcome, safe_link(outcome.artifact_url), units(outcome.units), title, each)
-
-
-def titles_of(folder: EpochFolder) -> Titles:
-    """The title of each event, where its source stored one; lines that name none are not read."""
-    found = {}
-    for shard in folder.shards():
-        data = folder.read(shard.name)
-        if b'"title":"' not in data:
-            continue
-        for number, line in enumerate(data.split(b"\n"), start=1):
-            if (title := _TITLE.search(line)) is not None:
-                text = title[1]
-                found[shard.name, number] = json.loads(b'"%b"' % text) if b"\\" in text else text.decode()
-    return found
-
-
 def epoch_page(
     node: Node,
     folder: EpochFolder,
@@ -325,53 +234,8 @@ def epoch_page(
     settings = node.scope(folder.scope_id)
     changed = renamed(derived.bindings, names)
     names = ChainMap(changed, cast("dict[str, str]", names))
-    by_user: dict[str, list[EventLine]] = {}
-    counted: dict[str, dict[tuple[str, int, bool], list[int]]] = {}
-    late = []
-    rows = {row.user_id: row for row in derived.evaluation.allocations}
-    others = []
-    own: Counter[str] = Counter()
-    excluded: Counter[str] = Counter()
-    for outcome in outcomes:
-        if outcome.late:
-            late.append(outcome)
-        if outcome.user_id is None:
-            if rendered:
-                others.append(event_line(outcome, titles))
-            continue
-        own[outcome.user_id] += 1
-        excluded[outcome.user_id] += not outcome.included
-        if rendered:
-            by_user.setdefault(outcome.user_id, []).append(event_line(outcome, titles))
-        if outcome.included:
-            kind = f"{outcome.source}:{outcome.event_type}"
-            decided = outcome.weight_source == "decision"
-            term = (kind, outcome.units // outcome.quantity, decided)
-            counted.setdefault(outcome.user_id, {}).setdefault(term, []).append(outcome.quantity)
-    ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
-    held_units = sum(line.total_units for line in statement.held)
-    total = sum(line.total_units for line in statement.payouts) + held_units
-    shared = statement.pool_total_credits - statement.awards_total_credits
-    people = [
-        PersonLine(
-            user_id=payout.user_id,
-            name=names.get(payout.user_id, payout.user_id[:8]),
-            payout=payout,
-            units=units(payout.total_units),
-            proposed=units(rows[payout.user_id].proposed_units if payout.user_id in rows else 0),
-            override_reason=rows[payout.user_id].override_reason if payout.user_id in rows else None,
-            event_count=rows[payout.user_id].activity_count if payout.user_id in rows else 0,
-            events=tuple(by_user.get(payout.user_id, ())),
-            whole=payout.total_units * shared // (total or 1),
-            terms=_terms(counted.get(payout.user_id, {})) if number < MOST_ROWS else (),
-            excluded=excluded[payout.user_id],
-        )
-        for number, payout in enumerate(ranked)
-    ]
-    left_out = [
-        LeftOut(user_id, names.get(user_id, user_id[:8]), own[user_id], tuple(by_user.get(user_id, ())))
-        for user_id in sorted(own.keys() - {payout.user_id for payout in ranked})
-    ]
+    events = events_by_user(outcomes, titles, rendered)
+    people = person_lines(derived, names, events)
     owed = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
     pin = folder.pin()
     pinned: dict[str, str] = {
@@ -384,11 +248,11 @@ def epoch_page(
         last_id=last_id,
         state=folder.state(),
         statement=statement,
-        people=tuple(people),
+        people=people,
         people_count=len(people),
-        left_out=tuple(left_out),
-        others=tuple(others),
-        total_units=units(total),
+        left_out=left_out_of(statement, names, events),
+        others=tuple(events.others),
+        total_units=units(total_units(statement)),
         pool=pool_view(node, folder, derived),
         amendments=amendment_views(folder, names),
         windows=epoch.windows,
@@ -402,8 +266,8 @@ def epoch_page(
         ),
         totals=derived.evaluation.totals,
         collections=tuple(folder.collections()),
-        late=tuple(event_line(outcome, titles) for outcome in late[:MOST_EVENTS]),
-        late_count=len(late),
+        late=tuple(event_line(outcome, titles) for outcome in events.late[:MOST_EVENTS]),
+        late_count=len(events.late),
         steps=tuple(folder.transitions()),
         questions=tuple(folder.objections()),
         attestations=tuple(folder.attestations()),
@@ -419,16 +283,6 @@ def epoch_page(
         rendered=rendered,
         vouched=sum(outcome.source == SOURCE for outcome in outcomes),
     )
-
-
-def _terms(counted: Mapping[tuple[str, int, bool], list[int]]) -> tuple[Term, ...]:
-    """A user's sum by kind and worth, the largest part first. `counted`: the quantities of the events of each."""
-    found = [
-        (each * sum(quantities), Term(sum(quantities), len(quantities), kind, units(each), "", decided))
-        for (kind, each, decided), quantities in sorted(counted.items())
-    ]
-    found.sort(key=lambda item: -item[0])
-    return tuple(replace(term, units=units(total)) for total, term in found)
 
 
 def epoch_row(page: EpochPage) -> EpochRow:

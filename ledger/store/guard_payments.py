@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ledger.core.balances import Opening, OpeningSignature, Waiver
 from ledger.core.bankdata import find_iban, mask, private_text
-from ledger.core.distribution import Opening, OpeningSignature, Waiver
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import Finding
 from ledger.core.history import total_of

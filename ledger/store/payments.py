@@ -13,20 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from ledger.core.balances import Opening, OpeningSignature, Waiver, opening_text
 from ledger.core.canonical import decode, read_objects, sha256_hex
-from ledger.core.distribution import (
-    Opening,
-    OpeningSignature,
-    Plan,
-    PlanSignature,
-    ScopeRecord,
-    Settlement,
-    Waiver,
-    opening_text,
-)
+from ledger.core.distribution import Plan, PlanSignature, Settlement
 from ledger.core.errors import FormatError
 from ledger.core.history import HistoryLine, OpeningSource, read_line
 from ledger.core.instructions import Instruction
+from ledger.core.records.record import ScopeRecord
 from ledger.core.records.statement import PrefixPin
 from ledger.core.values import Hash
 from ledger.store import paylayout

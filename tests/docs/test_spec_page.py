@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from ledger.core.balances import Opening, Waiver
 from pydantic import BaseModel
 
 from ledger.core.canonical import decode
-from ledger.core.distribution import Cover, LeftOut, Opening, Plan, PlanLine, PlanSignature, Rate, Settlement, Waiver
+from ledger.core.distribution import Cover, LeftOut, Plan, PlanLine, PlanSignature, Rate, Settlement
 from ledger.core.instructions import Instruction
 from ledger.core.invariants import INVARIANTS, SCOPE_INVARIANTS
 from ledger.core.records import activity, approvers, decisions, epoch

@@ -11,7 +11,7 @@ from ledger.core.evaluate import EventOutcome
 from ledger.core.values import UserId
 from ledger.site import person_events
 from ledger.site.person_events import lines_of, write_events
-from ledger.site.views import Titles
+from ledger.site.views_events import Titles
 from tests.browser.sites import HOSTILE
 
 ANN, BEN = UserId("ann"), UserId("ben")

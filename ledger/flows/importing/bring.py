@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ledger.core.distribution import Opening
+from ledger.core.balances import Opening
 from ledger.core.errors import InputError, StateError
 from ledger.core.history import Converted, OpeningSource, System, convert, opening_records
 from ledger.flows.identity import Wanted, bind_many

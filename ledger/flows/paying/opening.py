@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.core.distribution import Opening, OpeningSignature, Waiver
+from ledger.core.balances import Opening, OpeningSignature, Waiver
 from ledger.core.errors import InputError, SignatureError, StateError
 from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
