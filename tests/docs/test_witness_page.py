@@ -8,26 +8,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
-from ledger.cli.app import ledger
 from ledger.core.attest import attested_text
 from ledger.flows.attest import attest, attestable, message
 from tests.nodes import at, golden_copy, signature
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/witness.md").read_text("utf-8")
 SPEC = (Path(__file__).resolve().parents[2] / "docs/spec.md").read_text("utf-8")
-
-
-def test_every_command_and_option_of_the_page_exists() -> None:
-    lines = re.findall(r"\b(ledger (?:attest|verify|witness)[^`#\n&]*)", PAGE)
-    assert len(lines) > 5
-    for line in lines:
-        command = ledger.get_command(click.Context(ledger), line.split()[1])
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z]+", line)) <= known, line
-        assert isinstance(command, click.Command)
 
 
 def test_the_specification_quotes_the_text_that_is_signed(tmp_path: Path) -> None:
