@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
 from ledger.core.money import AmountMinor, Asset, Destination, RailName
-from ledger.core.records.record import Record, as_tuples
+from ledger.core.records.record import Record, ScopeRecord, as_tuples
 from ledger.core.records.statement import PrefixPin
 from ledger.core.signing import recover_signer
 from ledger.core.values import (
@@ -25,7 +25,6 @@ from ledger.core.values import (
     Hash,
     Number,
     Reason,
-    Scope,
     Sha256,
     Text,
     Time,
@@ -109,12 +108,6 @@ class LeftOut(_Part):
     amount_credits: AmountCredits
     reason: LeftOutReason
     user_id: User
-
-
-class ScopeRecord(Record):
-    """Base of the records of a scope that belong to no epoch."""
-
-    scope_id: Scope
 
 
 class Plan(ScopeRecord):
@@ -283,56 +276,6 @@ class Settlement(ScopeRecord):
         if found.get("kind") in ("bank_ref", "provider_ref"):
             return (str(found["kind"]), str(found["ref"]))
         return None
-
-
-class Waiver(ScopeRecord):
-    """An approver lets a negative balance go (`data/waivers.jsonl`): the person owes so many credits less."""
-
-    actor: Reason
-    amount_credits: AmountCredits
-    at: Time
-    evidence: PublicText
-    reason: PublicReason
-    seq: Number
-    user_id: User
-
-
-class Opening(ScopeRecord):
-    """What a person brings from an older system (`data/opening/<scope_id>.jsonl`), in credits."""
-
-    balance_credits: AmountCredits
-    earned_credits: AmountCredits
-    paid_credits: AmountCredits
-    seq: Number
-    user_id: User
-
-
-class OpeningSignature(ScopeRecord):
-    """One approver's signature over the whole file of opening balances."""
-
-    evidence: Text
-    opening_hash: Sha256
-    seq: Number
-    signature: SignatureText
-    signed_at: Time
-    signer_wallet: Wallet
-
-
-def opening_text(node_id: str, scope_id: str, total: int, opening_hash: str, source_hash: str | None = None) -> str:
-    """What approvers sign so that opening balances count.
-
-    `source_hash`: SHA-256 of the file that names the older system's record, where the balances follow from one.
-    """
-    return "\n".join(
-        (
-            "Ledger Opening Balances",
-            f"Node: {node_id}",
-            f"Scope: {scope_id}",
-            *((f"Source Hash: {source_hash}",) if source_hash is not None else ()),
-            f"Total: {total}",
-            f"Opening Hash: {opening_hash}",
-        )
-    )
 
 
 def standing_since(

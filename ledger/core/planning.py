@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.core.balances import Opening, Waiver
-from ledger.core.distribution import Cover, LeftOut, OnDecline, Plan, PlanLine, Rate, Settlement, reference_of
+from ledger.core.distribution import (
+    Cover,
+    LeftOut,
+    LeftOutReason,
+    OnDecline,
+    Plan,
+    PlanLine,
+    Rate,
+    Settlement,
+    reference_of,
+)
 from ledger.core.errors import InputError
 from ledger.core.identity import AccountKey, claimed_since, resolve_accounts
 from ledger.core.instructions import POOL, Destinations, Instruction, Standing, standing_instructions
@@ -118,6 +128,10 @@ class Terms:
         return cls(**{name: getattr(plan, name) for name in cls.__dataclass_fields__})
 
 
+_Left = tuple[UserId, LeftOutReason, int]
+"""Who is not paid, why, and how many credits."""
+
+
 def split_minor(total: int, credits: Mapping[UserId, int]) -> dict[UserId, int]:
     """`total` over people by their credits: largest remainder, ties to the smaller user id; exact for any size."""
     whole = sum(credits.values())
@@ -210,7 +224,26 @@ class PlanState:
 
     def prepare(self, terms: Terms) -> tuple[Plan, Effects]:
         """The plan that these terms give, and what it will do; InputError where there is nothing to pay."""
-        for cover in terms.covers:
+        self._cover_all(terms.covers)
+        last = max((cover.epoch_id for cover in terms.covers), default=1)
+        claims = self.open_held(self.bound(terms.identities.size))
+        balances = {user: self.raw.get(user, 0) + self.other.get(user, 0) for user in self.raw.keys() | self.other}
+        for key, user in claims.items():
+            balances[user] = balances.get(user, 0) + self.held[key]
+        wishes = standing_instructions(self.inputs.instructions[: terms.instructions.size], self.inputs.scope_id)
+        effects, left = Effects(), list[_Left]()
+        self._give(balances, wishes, last, effects)
+        places = self._sort(terms, balances, wishes, last, effects, left)
+        minor = self._minor(terms, effects, left)
+        effects.claims = {
+            key: user for key, user in claims.items() if user in effects.lines or user in effects.declined
+        }
+        givers = {gift.giver for gift in effects.gifts}
+        effects.claims |= {key: user for key, user in claims.items() if user in givers}
+        return self._plan(terms, effects.lines, places, minor, left), effects
+
+    def _cover_all(self, covers: Sequence[Cover]) -> None:
+        for cover in covers:
             self.cover(cover.epoch_id, cover.version)
             stated = self.by_version[cover.epoch_id, cover.version]
             if stated.statement_hash != cover.statement_hash:
@@ -218,20 +251,25 @@ class PlanState:
                     f"the statement of epoch {cover.epoch_id} is not the one that the plan covers",
                     rule="DISTRIBUTION_BALANCED",
                 )
-        last = max((cover.epoch_id for cover in terms.covers), default=1)
-        identities = self.inputs.bindings[: terms.identities.size]
-        claims = self.open_held(self.bound(terms.identities.size))
-        balances = {user: self.raw.get(user, 0) + self.other.get(user, 0) for user in self.raw.keys() | self.other}
-        for key, user in claims.items():
-            balances[user] = balances.get(user, 0) + self.held[key]
-        wishes = standing_instructions(self.inputs.instructions[: terms.instructions.size], self.inputs.scope_id)
-        effects = Effects()
-        self._give(balances, wishes, last, effects)
-        places, kind = Destinations(identities), destination_kind(terms.rail, terms.asset)
-        rate = (terms.rate.numerator, terms.rate.denominator)
-        pay: dict[UserId, int] = {}
-        to: dict[UserId, str] = {}
-        left: list[tuple[UserId, str, int]] = []
+
+    def _sort(
+        self,
+        terms: Terms,
+        balances: Mapping[UserId, int],
+        wishes: Mapping[UserId, Standing],
+        last: int,
+        effects: Effects,
+        left: list[_Left],
+    ) -> dict[UserId, str]:
+        """Where each person is paid; what each gets, or has declined, is put among `effects`, all else into `left`.
+
+        `last`: the last epoch that is covered, by which instructions with an end are judged.
+        """
+        places, kind = (
+            Destinations(self.inputs.bindings[: terms.identities.size]),
+            destination_kind(terms.rail, terms.asset),
+        )
+        found: dict[UserId, str] = {}
         for user in sorted(user for user, balance in balances.items() if balance > 0):
             balance, mine = balances[user], wishes.get(user)
             if mine is not None and (decline := mine.get("decline", last)) is not None:
@@ -251,16 +289,22 @@ class PlanState:
                 left.append((user, "on_request", balance))
             elif place is None:
                 left.append((user, "no_destination", balance))
-            elif balance * rate[0] // rate[1] < max(1, terms.minimum_minor):
+            elif balance * terms.rate.numerator // terms.rate.denominator < max(1, terms.minimum_minor):
                 left.append((user, "below_minimum", balance))
             else:
-                pay[user], to[user] = balance, place
-        minor = self._minor(terms, pay, effects, left)
-        effects.lines = pay
-        effects.claims = {key: user for key, user in claims.items() if user in pay or user in effects.declined}
-        givers = {gift.giver for gift in effects.gifts}
-        effects.claims |= {key: user for key, user in claims.items() if user in givers}
-        plan = Plan(
+                effects.lines[user], found[user] = balance, place
+        return found
+
+    def _plan(
+        self,
+        terms: Terms,
+        pay: Mapping[UserId, int],
+        places: Mapping[UserId, str],
+        minor: Mapping[UserId, int],
+        left: Sequence[_Left],
+    ) -> Plan:
+        """The record. `pay`: credits; `minor`: the minor units that they come to."""
+        return Plan(
             node_id=self.inputs.node_id,
             scope_id=self.inputs.scope_id,
             asset=terms.asset,
@@ -278,7 +322,7 @@ class PlanState:
                 PlanLine.model_construct(  # figures of our own; whoever reads the stored plan validates each line
                     amount_credits=Credits(pay[user]),
                     amount_minor=Minor(minor[user]),
-                    destination=to[user],
+                    destination=places[user],
                     reference=reference_of(self.inputs.node_id, self.inputs.scope_id, terms.distribution, user),
                     user_id=user,
                 )
@@ -290,12 +334,10 @@ class PlanState:
             rate=terms.rate,
             total_minor=Minor(sum(minor.values())),
         )
-        return plan, effects
 
-    def _minor(
-        self, terms: Terms, pay: dict[UserId, int], effects: Effects, left: list[tuple[UserId, str, int]]
-    ) -> dict[UserId, int]:
+    def _minor(self, terms: Terms, effects: Effects, left: list[_Left]) -> dict[UserId, int]:
         """The lines' minor units; whoever would get nothing is left out and the rest computed again."""
+        pay = effects.lines
         extra = sum(taken for taken, _ in effects.declined.values()) if terms.on_decline == "redistribute" else 0
         while pay:
             total = (sum(pay.values()) + extra) * terms.rate.numerator // terms.rate.denominator

@@ -10,6 +10,7 @@ import pytest
 from ledger.core.balances import Opening, Waiver
 from pydantic import BaseModel
 
+from ledger.core.balances import Opening, Waiver
 from ledger.core.canonical import decode
 from ledger.core.distribution import Cover, LeftOut, Plan, PlanLine, PlanSignature, Rate, Settlement
 from ledger.core.instructions import Instruction

@@ -81,3 +81,9 @@ class LogRecord(EpochRecord):
     """Base of the numbered append-only logs: `seq` counts 1, 2, 3 … in its file."""
 
     seq: Number
+
+
+class ScopeRecord(Record):
+    """Base of the records of a scope that belong to no epoch."""
+
+    scope_id: Scope

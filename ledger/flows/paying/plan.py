@@ -12,15 +12,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ledger.core.book import Expected, build_book, prepare_plan
-from ledger.core.distribution import (
-    Cover,
-    OnDecline,
-    Plan,
-    PlanSignature,
-    Rate,
-    Settlement,
-    is_abandoned,
-)
+from ledger.core.distribution import Cover, OnDecline, Plan, PlanSignature, Rate, Settlement, is_abandoned
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
 from ledger.core.explain import explain
 from ledger.core.money import Minor, asset_of, decimals_of, parse_decimal
