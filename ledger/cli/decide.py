@@ -1,4 +1,4 @@
-"""`ledger curate`, `ledger override` and `ledger pool`: decisions, each with a reason and on the record."""
+"""`ledger curate`, `ledger override` and `ledger answer`: decisions, each with a reason and on the record."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ledger.cli.group import Group
 from ledger.cli.options import (
     NUMBER,
     actor_option,
+    amount,
     epoch_option,
     json_option,
     node_option,
@@ -32,7 +33,8 @@ reason_option = click.option("--reason", required=True, help="Why; it is publish
 evidence_option = click.option("--evidence", help="A link that shows it.")
 
 
-def _run(given: dict[str, Any], act: Callable[[Any, Any], Decided], as_json: bool) -> None:
+def run_decision(given: dict[str, Any], act: Callable[[Any, Any], Decided], as_json: bool) -> None:
+    """Let `act` decide about the epoch that is `given` on the command line, and tell what came of it."""
     with session(given["node_dir"], given["now"], given["actor"]) as run:
         result = act(run, run.folder(run.scope_id(given["scope_id"]), given["epoch_id"]))
     if as_json:
@@ -126,7 +128,7 @@ def _curation(name: str, **fixed: Any) -> Callable[..., None]:
             who = find_user(run, user) if user is not None else None
             return flow(run, folder, fixed["action"], event_id, user_id=who, **values)
 
-        _run(given, decide, as_json)
+        run_decision(given, decide, as_json)
 
     command.__name__ = name
     return command
@@ -195,7 +197,7 @@ def weight(event_id: str, milli: str, reason: str, evidence: str | None, as_json
     from ledger.flows.decide import curate as flow
 
     value = None if milli == "-" else amount(milli, 2**53 - 1)
-    _run(
+    run_decision(
         given,
         lambda run, folder: flow(run, folder, "weight", event_id, note=reason, weight_milli=value, evidence=evidence),
         as_json,
@@ -237,7 +239,9 @@ def override(
     if not user_id or not units or not reason:
         raise UsageError("who gets how much, and why?", hint="Give USER, UNITS and --reason, or --file FILE.")
     value = None if units == "-" else amount(units)
-    _run(given, lambda run, folder: flow(run, folder, find_user(run, user_id), value, reason, evidence), as_json)
+    run_decision(
+        given, lambda run, folder: flow(run, folder, find_user(run, user_id), value, reason, evidence), as_json
+    )
 
 
 @click.command("answer")
@@ -252,97 +256,4 @@ def answer(issue: int, text: str, evidence: str, as_json: bool, **given: Any) ->
     """
     from ledger.flows.questions import answer as flow
 
-    _run(given, lambda run, folder: flow(run, folder, issue, text, evidence=evidence), as_json)
-
-
-@click.group(cls=Group)
-def pool() -> None:
-    """The epoch's credit budget, component by component; a recorded one never changes, but may be withdrawn."""
-
-
-@pool.command("add")
-@decision_options
-@click.argument("component", type=click.Choice(["base_issuance", "kpi_bonus_v0", "top_up"]))
-@click.argument("credits", metavar="AMOUNT")
-@evidence_option
-def pool_add(component: str, credits: str, evidence: str | None, as_json: bool, **given: Any) -> None:
-    """Record a component of AMOUNT credits. `top_up` needs --evidence.
-
-    Example: ledger pool add top_up 500 --evidence https://example.org/vote/12
-    """
-    from ledger.flows.budget import add_component as flow
-
-    value = amount(credits)
-    _run(given, lambda run, folder: flow(run, folder, component, value, evidence), as_json)
-
-
-@pool.command("withdraw")
-@decision_options
-@click.argument("component", type=click.Choice(["base_issuance", "carry_over", "kpi_bonus_v0", "top_up"]))
-@reason_option
-def pool_withdraw(component: str, reason: str, as_json: bool, **given: Any) -> None:
-    """Take a component back, as an approver; it may then be recorded anew. Both lines stay on record.
-
-    Example: ledger pool withdraw base_issuance --reason "a zero too many"
-    """
-    from ledger.flows.budget import withdraw_component as flow
-
-    _run(given, lambda run, folder: flow(run, folder, component, reason), as_json)
-
-
-@click.group(cls=Group)
-def award() -> None:
-    """Credits for one person, paid out of the pool before the rest is split by units."""
-
-
-@award.command("give")
-@decision_options
-@click.argument("user_id", metavar="USER")
-@click.argument("credits", metavar="AMOUNT")
-@click.option("--name", metavar="NAME", help="What cancelling names (a-z, 0-9, . _ -). Default: the next award-N.")
-@reason_option
-@evidence_option
-def award_give(
-    user_id: str, credits: str, name: str | None, reason: str, evidence: str | None, as_json: bool, **given: Any
-) -> None:
-    """Award AMOUNT credits to a user, by id or @name.
-
-    Example: ledger award give @alice 500 --name host-june --reason "hosted the June assembly"
-    """
-    from ledger.flows.budget import award as flow
-    from ledger.flows.people import find_user
-
-    value = amount(credits)
-
-    def decide(run: Session, folder: EpochFolder) -> Decided:
-        return flow(run, folder, find_user(run, user_id), value, reason, name=name, evidence=evidence)
-
-    _run(given, decide, as_json)
-
-
-@award.command("cancel")
-@decision_options
-@click.argument("name")
-@reason_option
-@evidence_option
-def award_cancel(name: str, reason: str, evidence: str | None, as_json: bool, **given: Any) -> None:
-    """Take an award back, by its name.
-
-    Example: ledger award cancel host-june --reason "was paid by the city"
-    """
-    from ledger.flows.budget import cancel_award as flow
-
-    _run(given, lambda run, folder: flow(run, folder, name, reason, evidence=evidence), as_json)
-
-
-def amount(text: str, most: int = 2**63 - 1) -> int:
-    """A whole number from the command line; UsageError otherwise."""
-    from ledger.core.values import parse_amount
-
-    try:
-        value = parse_amount(text)
-    except ValueError as error:
-        raise UsageError(str(error), rule="ALL_MATH_BIGINT") from None
-    if value > most:
-        raise UsageError(f"{text} is more than {most}", rule="ALL_MATH_BIGINT")
-    return value
+    run_decision(given, lambda run, folder: flow(run, folder, issue, text, evidence=evidence), as_json)

@@ -7,14 +7,18 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ledger.cli.init_people import Ground, ask, ask_approvers, people_of, proved, tell_text
 from ledger.cli.init_sources import planned_sources, source_options, tell_needs
-from ledger.cli.options import json_option, moment, now_option, options
+from ledger.cli.options import amount, json_option, moment, now_option, options
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.flows.start import NodePlan
 
 _ON_A_NODE = {"target", "now", "as_json", "action", "code_owners"}
 """What still means something where there is a node already."""
@@ -130,10 +134,9 @@ def init(
 
     Example: ledger init my-ledger --node-repository acme/my-ledger --approver alice=0x2c75…@12345 --github acme/project
     """
-    from ledger.cli.options import amount
     from ledger.core.config import DEFAULT_ANCHOR
     from ledger.core.values import parse_time
-    from ledger.flows.start import ACTION, NodePlan, first_windows, init_node, is_node
+    from ledger.flows.start import ACTION, NodePlan, init_node, is_node
 
     fresh = not is_node(target)
     asking = fresh and not as_json and not template
@@ -204,23 +207,29 @@ def init(
         return
     for path in written:
         out(path)
-    if not fresh:
-        note(
-            f"{target} was a node already: " + (f"{len(written)} missing files added" if written else "nothing changed")
-        )
-        return
-    if template:
+    if fresh:
+        _tell_made(target, plan)
+    else:
+        added = f"{len(written)} missing files added" if written else "nothing changed"
+        note(f"{target} was a node already: {added}")
+
+
+def _tell_made(target: Path, plan: NodePlan) -> None:
+    """What the new node is, and what is left to do."""
+    from ledger.flows.start import first_windows
+
+    if plan.template:
         note(f"{target} is a template: push it, and tick *Template repository* in its settings")
         note("a repository made from it opens one issue, Set up this ledger, with what is left to do")
         return
     note(f"{target} is a node")
     note("its first windows: " + ", ".join(f"{each.start[:10]} to {each.end[:10]}" for each in first_windows(plan)))
-    tell_needs(sources)
-    if not people:
+    tell_needs(plan.sources)
+    if not plan.approvers:
         note("nobody can sign yet: name approvers in scopes/ before the first review")
-    if not sources:
+    if not plan.sources:
         note("nothing is read yet: name sources in scopes/ (docs/sources.md)")
-    if not code_owners:
+    if not plan.code_owners:
         note("nobody owns the settings yet: see .github/CODEOWNERS")
     note("next: look at scopes/ and weights/, then `ledger setup --dry-run` in it, or follow docs/operate.md")
 

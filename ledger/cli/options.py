@@ -149,3 +149,16 @@ def password(environ: Any) -> str:
     """The keystore's password: LEDGER_KEYSTORE_PASSWORD, or what the person types."""
     given = environ.get("LEDGER_KEYSTORE_PASSWORD")
     return str(given) if given is not None else str(click.prompt("Keystore password", hide_input=True, err=True))
+
+
+def amount(text: str, most: int = 2**63 - 1) -> int:
+    """A whole number from the command line; UsageError otherwise."""
+    from ledger.core.values import parse_amount
+
+    try:
+        value = parse_amount(text)
+    except ValueError as error:
+        raise UsageError(str(error), rule="ALL_MATH_BIGINT") from None
+    if value > most:
+        raise UsageError(f"{text} is more than {most}", rule="ALL_MATH_BIGINT")
+    return value
