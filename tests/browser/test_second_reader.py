@@ -138,11 +138,6 @@ def test_the_reader_refuses_what_the_first_refuses_in_the_same_words(page: Any) 
             assert mine == theirs, line[:80]
 
 
-def stored_lines(name: str) -> list[bytes]:
-    """The lines of the golden node's files of that name."""
-    return [line for path in sorted((GOLDEN / "data").rglob(name)) for line in path.read_bytes().split(b"\n")[:-1]]
-
-
 def test_the_reader_agrees_on_randomly_damaged_lines(page: Any) -> None:
     dice = random.Random(20260105)
     stored = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ledger.core.errors import CredentialsError, InputError
 from ledger.core.identity import AccountKey, known_users, new_user_id, resolve_accounts
@@ -42,24 +42,15 @@ def bindings_of(
         own = [Alias("sourcecred", name, name, each.line) for name in each.ids] if report.system == "sourcecred" else []
         for alias in (*own, *each.aliases):
             account = alias.account or told.get((alias.provider, alias.name.lower()))
-            why = "the file does not tell its number"
-            if alias.provider == "wallet":
-                why = "the file states it without a proof; a wallet proves itself (ledger identity prove)"
-            if alias.provider == "discord" and "discord" not in collected:
-                why = "no scope collects from Discord, so it could match nothing; add the source and import again"
-            elif alias.provider == "discord" and account is None:
-                why = "is a bot's"
-            elif account is not None:
-                try:
-                    key = account_key(session, alias.provider, account)
-                except (CredentialsError, InputError) as error:
-                    why = error.message
-                else:
-                    if key not in taken:
-                        taken.add(key)
-                        keys.append((key, account, alias.line))
-                        continue
-                    why = "is somebody else's in this file too"
+            found = _key_of(session, alias, account, collected)
+            if isinstance(found, str):
+                why = found
+            elif found[0] in taken:
+                why = "is somebody else's in this file too"
+            else:
+                taken.add(found[0])
+                keys.append((*found, alias.line))
+                continue
             report.unbound.append((each.name, f"{alias.provider} {alias.name}", why))
         if not keys:
             continue
@@ -76,6 +67,24 @@ def bindings_of(
             place = f"{evidence} sha256:{report.file_sha256} line {line}"
             wanted.append(Wanted(key[0], account, login, place, people[0] if people else None, person=each.ids[0]))
     return wanted, users
+
+
+def _key_of(
+    session: Session, alias: Alias, account: str | None, collected: Container[str]
+) -> tuple[AccountKey, str] | str:
+    """The key of an alias and its account here, or why it cannot be bound. `collected`: kinds of source in use."""
+    if alias.provider == "discord" and "discord" not in collected:
+        return "no scope collects from Discord, so it could match nothing; add the source and import again"
+    if account is not None:
+        try:
+            return account_key(session, alias.provider, account), account
+        except (CredentialsError, InputError) as error:
+            return error.message
+    if alias.provider == "discord":
+        return "is a bot's"
+    if alias.provider == "wallet":
+        return "the file states it without a proof; a wallet proves itself (ledger identity prove)"
+    return "the file does not tell its number"
 
 
 def _told_accounts(terms: Terms) -> dict[tuple[str, str], str]:
