@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from ledger.core.balances import Opening, Waiver
 from pydantic import BaseModel
 
 from ledger.core.balances import Opening, Waiver
