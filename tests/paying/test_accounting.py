@@ -55,9 +55,18 @@ def test_a_year_begins_and_ends_with_its_balance_and_holds_payment_and_hash(year
     assert rows[3]["asset"] == "EUR"
 
 
+def other_closing(text: str, year: YearOfAccount) -> str:
+    """The text with another closing balance, which the tool must not find."""
+    head, closing, tail = text.rpartition(f"{year.closing} CREDIT")
+    assert closing
+    return f"{head}{year.closing + 1} CREDIT{tail}"
+
+
 def test_beancount_takes_the_text_and_finds_the_closing_balance(year: YearOfAccount) -> None:
-    _, errors, _ = loader.load_string(FORMATS["beancount"](year))
-    assert errors == []
+    text = FORMATS["beancount"](year)
+    assert loader.load_string(text)[1] == []
+    (error,) = loader.load_string(other_closing(text, year))[1]
+    assert "Balance failed" in error.message
 
 
 def test_hledger_takes_the_text_and_finds_the_closing_balance(year: YearOfAccount, tmp_path: Path) -> None:
@@ -65,11 +74,15 @@ def test_hledger_takes_the_text_and_finds_the_closing_balance(year: YearOfAccoun
         if os.environ.get("CI"):
             pytest.fail("hledger is missing; .ci/run installs it")
         pytest.skip("needs hledger (Debian: apt-get install hledger)")
-    journal = tmp_path / "year.journal"
-    journal.write_text(FORMATS["hledger"](year))
-    command = ["hledger", "-f", str(journal), "check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    text, journal = FORMATS["hledger"](year), tmp_path / "year.journal"
+
+    def check(text: str) -> subprocess.CompletedProcess[str]:
+        journal.write_text(text)
+        return subprocess.run(["hledger", "-f", str(journal), "check"], capture_output=True, text=True, check=False)
+
+    done = check(text)
     assert done.returncode == 0, done.stderr
+    assert "balance assertion" in check(other_closing(text, year)).stderr.lower()
 
 
 def test_koinly_gets_what_arrived_alone(year: YearOfAccount) -> None:
