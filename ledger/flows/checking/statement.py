@@ -18,7 +18,7 @@ from ledger.store.node import Node
 
 
 def check_derived_files(found: EpochFindings, state: str, derived: Derived | None, statement: Statement | None) -> None:
-    """The stored statement and allocations against what the stored records give, field by field. `state`: the epoch's."""
+    """Stored statement and allocations against what the stored records give, field by field (`state`: the epoch's)."""
     path = found.folder.path("statement.json")
     if derived is None:
         found.add(Finding("PAYOUT_DETERMINISTIC", "cannot be recomputed (see above)", path))
