@@ -312,6 +312,6 @@ def line_states(plan: Plan, settlements: Sequence[Settlement]) -> dict[str, Sett
     return found
 
 
-def is_abandoned(settlements: Sequence[Settlement]) -> Settlement | None:
-    """The line that gave the plan up, if there is one."""
+def abandonment(settlements: Sequence[Settlement]) -> Settlement | None:
+    """The line by which the plan was given up, if there is one."""
     return next((entry for entry in settlements if entry.state == "abandoned"), None)

@@ -151,13 +151,19 @@ class PlanState:
         self.inputs = inputs
         self.by_version = {(each.epoch_id, each.version): each for each in inputs.statements}
         self.covered: dict[int, int] = {}
+        """The version of each epoch's statement that the balances are at."""
         self.raw: dict[UserId, int] = {}
+        """Credits by these statements; `other`: by everything else (plans, gifts, claims, waivers, openings)."""
         self.other: dict[UserId, int] = {}
         self.given: dict[int, int] = {}
+        """Credits that each instruction has taken so far, by its `seq`."""
         self.claims: dict[HeldKey, UserId] = {}
+        """Who took each held share; `held`: the credits of every share, taken or not."""
         self.held: dict[HeldKey, int] = {}
         self.lapses: dict[HeldKey, tuple[int, AccountKey]] = {}
+        """The epoch in which a held share's time ends, and its account."""
         self.corrected: list[tuple[HeldKey, UserId, int]] = []
+        """Shares that an amendment changed after they were claimed: whose, and by how many credits."""
         self._bound: dict[int, dict[AccountKey, UserId]] = {}
         self._claimed: dict[tuple[int, int], frozenset[AccountKey]] = {}
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ledger.core.approvers import Chain
 from ledger.core.balances import OpeningSignature
 from ledger.core.book import Book, conserved
-from ledger.core.distribution import Plan, PlanSignature, Settlement, is_abandoned, line_states, standing_since
+from ledger.core.distribution import Plan, PlanSignature, Settlement, abandonment, line_states, standing_since
 from ledger.core.errors import FormatError, SignatureError, StateError
 from ledger.core.evaluate import Finding
 from ledger.core.planning import BookInputs, PlanOnRecord
@@ -249,7 +249,7 @@ def status(found: PlanOnRecord) -> PlanStatus:
     lines = line_states(found.plan, found.settlements)
     states = [lines[ref].state if ref in lines else "allocated" for ref in found.plan.by_reference]
     counts = {state: states.count(state) for state in sorted(set(states))}
-    if is_abandoned(found.settlements):
+    if abandonment(found.settlements):
         state = "abandoned"
     elif found.stands_at is None:
         state = "draft"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ledger.core.accounting import FORMATS, Item, items_of, payments, statement_hashes, year_json, year_of
 from ledger.core.book import Book, build_book
 from ledger.core.canonical import encode
-from ledger.core.distribution import Settlement, is_abandoned, line_states
+from ledger.core.distribution import Settlement, abandonment, line_states
 from ledger.core.instructions import Destinations, Instruction, standing_instructions
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord, Stated
@@ -119,7 +119,7 @@ class ScopeMoney:
         for each in self.inputs.plans:
             if each.stands_at is None:
                 continue
-            states, gone = line_states(each.plan, each.settlements), is_abandoned(each.settlements)
+            states, gone = line_states(each.plan, each.settlements), abandonment(each.settlements)
             lines = {
                 line.user_id: line.reference
                 for line in each.plan.lines
@@ -159,7 +159,7 @@ class ScopeMoney:
 
     @cached_property
     def _reasons(self) -> dict[UserId, str]:
-        plan = next((each.plan for each in reversed(self.inputs.plans) if not is_abandoned(each.settlements)), None)
+        plan = next((each.plan for each in reversed(self.inputs.plans) if not abandonment(each.settlements)), None)
         return {line.user_id: line.reason for line in plan.left_out} if plan is not None else {}
 
     def _why(self, user: UserId) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ledger.core.book import Book
 from ledger.core.canonical import encode
-from ledger.core.distribution import Plan, Settlement, is_abandoned, line_states
+from ledger.core.distribution import Plan, Settlement, abandonment, line_states
 from ledger.core.money import asset_symbol, decimal_text
 from ledger.core.planning import BookInputs, PlanOnRecord
 from ledger.core.settling import PlanStatus, status
@@ -192,7 +192,7 @@ def _plan(node: Node, inputs: BookInputs, each: PlanOnRecord, names: Mapping[str
                 by=entry.actor if entry is not None else "",
             )
         )
-    abandoned = is_abandoned(each.settlements)
+    abandoned = abandonment(each.settlements)
     return PaidPlan(
         scope_id=plan.scope_id,
         status=found,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ledger.core.book import build_book
-from ledger.core.distribution import PlanLine, Settlement, is_abandoned, line_states
+from ledger.core.distribution import PlanLine, Settlement, abandonment, line_states
 from ledger.core.planning import PlanOnRecord
 from ledger.flows.session import Session
 from ledger.store.moneybook import approvers_at, book_inputs, on_record
@@ -58,7 +58,7 @@ def _taken_over(line: PlanLine, failed: Settlement, found: PlanOnRecord, plans: 
     """The later plan that pays what failed."""
     later = [each for each in plans if each.plan.distribution > found.plan.distribution and each.plan.at >= failed.at]
     for each in later:
-        if not is_abandoned(each.settlements) and _lines_of(line.user_id, each):
+        if not abandonment(each.settlements) and _lines_of(line.user_id, each):
             return each.plan.distribution
     return None
 

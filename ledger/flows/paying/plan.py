@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ledger.core.book import Expected, build_book, prepare_plan
-from ledger.core.distribution import Cover, OnDecline, Plan, PlanSignature, Rate, Settlement, is_abandoned
+from ledger.core.distribution import Cover, OnDecline, Plan, PlanSignature, Rate, Settlement, abandonment
 from ledger.core.errors import DifferenceError, InputError, SignatureError, StateError
 from ledger.core.explain import explain
 from ledger.core.money import Minor, asset_of, decimals_of, parse_decimal
@@ -93,7 +93,7 @@ def plan(session: Session, scope_id: str, wish: PlanWish) -> Prepared:
     with write_lock(node.root):
         inputs = book_inputs(node, scope_id)
         draft = next(
-            (each for each in inputs.plans if each.stands_at is None and not is_abandoned(each.settlements)), None
+            (each for each in inputs.plans if each.stands_at is None and not abandonment(each.settlements)), None
         )
         terms = Terms(
             distribution=draft.plan.distribution if draft else len(inputs.plans) + 1,
@@ -221,7 +221,7 @@ def sign_plan(
         found = latest(session, scope_id, distribution)
         stored = found.plan
         number = stored.distribution
-        if is_abandoned(found.settlements):
+        if abandonment(found.settlements):
             raise StateError(f"distribution {number} was abandoned", path=found.path, hint="Prepare a new one.")
         normal = normalize_signature(signature)
         wallet = recover_signer(stored.signed_text, normal)
@@ -267,7 +267,7 @@ def abandon(
     actor = session.approver(node.scope(scope_id))
     with write_lock(node.root):
         found = latest(session, scope_id, distribution)
-        done = is_abandoned(found.settlements)
+        done = abandonment(found.settlements)
         if done is not None:
             return done, False
         stored = found.plan
