@@ -112,7 +112,7 @@ def _terminate(_number: int, _frame: object) -> None:
 
 
 _ROOM = "Make room, then run the same command again: it goes on where this one stopped, and nothing is half-written."
-_RIGHT = "Run this as somebody who may write there, or in a clone of your own."
+_RIGHT = "Run this as somebody who may read and write there, or in a clone of your own."
 _NEXT = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHT, errno.EACCES: _RIGHT, errno.EPERM: _RIGHT}
 """What to do next about what the operating system refused."""
 

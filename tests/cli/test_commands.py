@@ -171,7 +171,7 @@ def test_a_mistake_of_ours_is_words_too(run: Any, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [(errno.ENOSPC, "Make room"), (errno.EROFS, "may write there"), (errno.EACCES, "may write there")],
+    [(errno.ENOSPC, "Make room"), (errno.EROFS, "read and write there"), (errno.EACCES, "read and write there")],
 )
 def test_what_the_system_refuses_names_the_file_and_the_next_step(
     run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, hint: str
