@@ -97,6 +97,11 @@ class BookRow(NamedTuple):
     paid: int
     outstanding: int
 
+    @property
+    def moved(self) -> int:
+        """What gifts, corrections and waivers added to what statements gave, so that the row adds up."""
+        return self.allocated + self.paid + self.outstanding - self.earned
+
 
 @dataclass(frozen=True, slots=True)
 class PaidScope:

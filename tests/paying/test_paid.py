@@ -17,11 +17,12 @@ import pytest
 from ledger.compute.engine import Engine
 from ledger.core.errors import InputError
 from ledger.flows.paying.audit import audit
+from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.plan import PlanWish
 from ledger.flows.paying.settle import by_hand
 from ledger.flows.session import Session
 from ledger.site.build import build_site
-from tests.nodes import at
+from tests.nodes import at, signature
 from tests.paying.world import TOKEN, close_epoch, owed_node, prove_wallet, signed_plan, user_of
 from tests.servers.evm import node
 from tests.site.test_api import route_of, validator
@@ -94,6 +95,23 @@ def test_every_page_calls_the_figures_of_the_book_by_the_same_words(sites: tuple
     assert mine is not None
     earned, *parts = (int(text.replace(",", "")) for text in mine.groups())
     assert earned == sum(parts) > 0
+
+
+def test_a_row_of_the_book_adds_up_for_who_reads_it_also_after_a_gift(sites: tuple[Path, Path], tmp_path: Path) -> None:
+    assert "Moved" not in page_of(sites[0], "paid"), "nobody moved anything"
+    root = owed_node(tmp_path / "node")
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        prove_wallet(session, "alice", "eve")
+        wish = Wish(user_of(session, "alice"), "gift", 100, user_of(session, "bob"))
+        instruct(session, "default", wish, signature=signature(draft(session, "default", wish).signed_text, "eve"))
+        signed_plan(session)
+        build(session, tmp_path / "site")
+    page = page_of(tmp_path / "site", "paid")
+    rows = re.findall(r"<tr><td>.*?</td>((?:<td class=\"num\">[-0-9,]+</td>){5})</tr>", page)
+    figures = [[int(one.replace(",", "")) for one in re.findall(r">([-0-9,]+)<", row)] for row in rows]
+    assert sorted(row[1] for row in figures) == [-100, 0, 100]
+    for earned, moved, allocated, paid, outstanding in figures:
+        assert earned + moved == allocated + paid + outstanding
 
 
 def test_a_settled_line_is_paid_on_its_day_and_says_how_it_was_seen_wherever_its_person_is(
