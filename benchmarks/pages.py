@@ -86,18 +86,33 @@ def usable(browser: Any, address: str) -> float:
 
 def reuse(bench: Bench) -> Iterator[Row]:
     """`ledger site build --reuse` of ten years: nothing changed, and one week more, beside a build from nothing."""
-    before, after, out = (bench.scratch / f"reuse{end}" for end in ("", "-week", "-site"))
+    before, after = (bench.scratch / f"reuse{end}" for end in ("", "-week"))
     write_finished(before, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS)
     write_finished(after, events=SMALL_EVENTS, users=300, epochs=SMALL_EPOCHS + 1)
-    build = ("-m", "ledger", "site", "build", "--out", str(out), "--node")
-    nothing = python(*build, str(before))
-    same = python(*build, str(before), "--reuse", str(out))
-    week = python(*build, str(after), "--reuse", str(out))
-    name = f"site of {SMALL_EPOCHS} epochs x {SMALL_EVENTS} events"
-    yield Row(f"{name} from nothing", nothing.seconds, "s")
-    yield Row(f"{name} from nothing, processor time", nothing.cpu, "s")
-    yield Row("the same with --reuse, nothing changed, over from nothing, processor time", same.cpu / nothing.cpu, "×")
-    yield Row("the same with --reuse, one week more, over from nothing, processor time", week.cpu / nothing.cpu, "×")
+    yield from reused(before, after, bench.scratch / "reuse-site")
+
+
+def reused(before: Path, after: Path, out: Path) -> Iterator[Row]:
+    """The rows of a node, and of the same node a week later; each build with an earlier one takes the place of that."""
+    build = ("-m", "ledger", "site", "build", "--out")
+    plain = python(*build, str(out.with_name(f"{out.name}-plain")), "--node", str(before))
+    again = (*build, str(out), "--reuse", str(out), "--node")
+    first, same, week = (python(*again, str(root)) for root in (before, before, after))
+    kept, whole = (
+        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        for folder in (out / ".ledger-kept", out)
+    )
+    yield Row("site of ten years from nothing", plain.seconds, "s")
+    yield Row("the same, processor time", plain.cpu, "s")
+    for what, run, most in (
+        ("first time", first, None),
+        ("nothing changed", same, 0.15),
+        ("one week more", week, 0.25),
+    ):
+        name = f"the same with --reuse, {what}, over from nothing"
+        yield Row(name, run.seconds / plain.seconds, "×")
+        yield Row(f"{name}, processor time", run.cpu / plain.cpu, "×", most)
+    yield Row("the same, bytes that are kept over those that are published", kept / (whole - kept), "×")
 
 
 def recheck_all(bench: Bench) -> Iterator[Row]:
