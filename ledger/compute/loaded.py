@@ -116,7 +116,8 @@ class LoadedEpoch:
         return next(self._outcomes(event_id), None)
 
     def _bounded(self, event: EventOutcome) -> EventOutcome:
-        event_units(event.quantity, event.units // event.quantity, self._folder.path(event.path), event.line)
+        if event.units > MAX_AMOUNT:  # raises, naming the line
+            event_units(event.quantity, event.units // event.quantity, self._folder.path(event.path), event.line)
         return event
 
     def _outcomes(self, event_id: str | None) -> Iterator[EventOutcome]:

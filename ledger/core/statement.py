@@ -70,11 +70,13 @@ def split(epoch: Epoch, evaluation: Evaluation, pool: int, awards: Sequence[Awar
 
 def would_be_owed(evaluation: Evaluation, pool: int, awards: Sequence[Award]) -> dict[AccountKey, Credits]:
     """Credits that each unclaimed account gets, or would get, if shares are held: the one answer to "what waits?"."""
+    if not (accounts := unclaimed(evaluation)):
+        return {}
     table = payout_table(
         {row.user_id: row.units for row in evaluation.allocations},
         pool,
         awards=award_credits(standing_awards(awards).values()),
-        accounts=unclaimed(evaluation),
+        accounts=accounts,
     )
     return {(line.source, line.platform_user_id): line.amount_credits for line in table.held}
 

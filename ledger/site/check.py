@@ -20,12 +20,16 @@ from ledger.compute.processes import helpers, processes
 
 FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src"), ("video", "src")}
 """What a browser loads by itself; a plain `a href` is followed by people only."""
-_TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""")
+_TAG = re.compile(
+    r"""<(?:!--.*?-->|(script|style)\b([^>]*+)>.*?</\1>"""
+    r"""|([a-zA-Z][a-zA-Z0-9-]*)([\s/](?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>)""",
+    re.DOTALL,
+)
+"""A tag with attributes, a script or a style sheet with what is in it, or a comment: nothing inside these is a tag."""
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 """Any attribute, so that what another one's text holds (`title="src=x"`) is passed over."""
 _PLAIN = re.compile(r"[a-z0-9-][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 """A path in which nothing is hidden: no step up, no escape, no query."""
-_SKIPPED = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
 
 FEW = 500
 """Fewer pages than this are read right here."""
@@ -51,18 +55,15 @@ def _told(attributes: str) -> tuple[tuple[str, str], ...]:
 
 def _read(text: str) -> Page:
     page = Page()
-    for tag, attributes in _TAG.findall(_SKIPPED.sub(lambda match: match[1] or "", text)):
-        if "=" not in attributes:
-            continue
-        told = _told(attributes)
-        if "data-loads=" in attributes:
-            by_name = dict(told)
-            page.loads += ((by_name["data-loads"], by_name["data-rows"]),)
+    for inline, its_attributes, tag, attributes in _TAG.findall(text):
+        told = _told(attributes or its_attributes)
         for name, value in told:
             if name == "id":
                 page.ids.add(value)
             elif name in ("href", "src"):
-                page.links[tag.lower(), name, value] = None
+                page.links[(tag or inline).lower(), name, value] = None
+            elif name == "data-loads":
+                page.loads += ((value, dict(told)["data-rows"]),)
     return page
 
 

@@ -5,6 +5,7 @@ The folder is the build's own and goes with it; nobody else's bytes are ever rea
 
 from __future__ import annotations
 
+import mmap
 import os
 from array import array
 from collections.abc import Iterator, Sequence, Set
@@ -60,28 +61,34 @@ class Spill:
 
 
 class Spilled:
-    """Reads what all processes laid aside in `folder`; each file is opened once."""
+    """Reads what all processes laid aside in `folder`; each file is mapped once, for blocks are many and small."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, int] = {}
+        self._maps: dict[str, mmap.mmap] = {}
 
     def read(self, block: Block) -> bytes:
         """The bytes of a block."""
-        if block.file not in self._open:
-            self._open[block.file] = os.open(self._folder / block.file, os.O_RDONLY | os.O_CLOEXEC)
-        source, found = self._open[block.file], bytearray()
-        while len(found) < block.size:
-            piece = os.pread(source, block.size - len(found), block.start + len(found))
-            if not piece:
-                raise OSError(f"{self._folder / block.file} is shorter than it was")
-            found += piece
-        return bytes(found)
+        file, start, size = block
+        if not size:
+            return b""
+        found = self._maps.get(file)
+        if found is None or start + size > len(found):  # it may have grown since
+            found = self._map(file)
+            if start + size > len(found):
+                raise OSError(f"{self._folder / file} is shorter than it was")
+        return found[start : start + size]
+
+    def _map(self, file: str) -> mmap.mmap:
+        if file in self._maps:
+            self._maps.pop(file).close()
+        with (self._folder / file).open("rb") as source:
+            return self._maps.setdefault(file, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
 
     def close(self) -> None:
         """Nothing more is asked."""
-        while self._open:
-            os.close(self._open.popitem()[1])
+        while self._maps:
+            self._maps.popitem()[1].close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +150,8 @@ class ByPerson:
 
 def blocks(places: bytes, files: Sequence[str]) -> Iterator[tuple[int, Block]]:
     """One person's blocks, as `ByPerson.of` gave them, each with its epoch's place. `files`: those of `ByPerson`."""
-    numbers = array("q", places)
-    for at in range(0, len(numbers), _NUMBERS):
-        place, file, start, size, _ = numbers[at : at + _NUMBERS]
+    numbers = iter(array("q", places))
+    for place, file, start, size, _ in zip(*[numbers] * _NUMBERS, strict=True):
         yield place, Block(files[file], start, size)
 
 

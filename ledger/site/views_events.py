@@ -16,9 +16,9 @@ from ledger.store.layout import shard_number
 Titles = Mapping[tuple[str, int], str]
 """The title of each event by its shard's name and its line."""
 NO_TITLES: Titles = {}
-_TITLE = re.compile(rb'(?<=[{,])"title":"((?:[^"\\]|\\.)*)"')
+_TITLE = re.compile(rb'"title":"(?<=[{,]"title":")((?:[^"\\]++|\\.)*+)"')
 """The key `title` of a canonical line, which only its metadata may have. A text with these letters does not match:
-inside a text every quote has a backslash before it."""
+inside a text every quote has a backslash before it. The key comes first, so that it is looked for as any bytes are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,6 @@ def titles_of(folder: EpochFolder) -> Titles:
             continue
         for number, line in enumerate(data.split(b"\n"), start=1):
             if (title := _TITLE.search(line)) is not None:
-                text = title[1]
-                found[shard.name, number] = json.loads(b'"%b"' % text) if b"\\" in text else text.decode()
+                text = title[1].decode()
+                found[shard.name, number] = json.loads(f'"{text}"') if "\\" in text else text
     return found
