@@ -51,8 +51,9 @@ class Repository:
     def question(self, scope_id: str, epoch_id: int, person: str = "", event: str = "") -> str | None:
         """The form that asks about an epoch (`.github/ISSUE_TEMPLATE/question.yml`), filled in as far as is known."""
         fields = {"template": "question.yml", "scope": scope_id, "epoch": epoch_id, "person": person, "event": event}
-        filled = urlencode({name: value for name, value in fields.items() if value})
-        return self._root and f"{self._root}/issues/new?{filled}"
+        if (root := self._root) is None:
+            return None
+        return f"{root}/issues/new?{urlencode({name: value for name, value in fields.items() if value})}"
 
     @property
     def vouching(self) -> str | None:

@@ -27,6 +27,7 @@ from ledger.site.again import Printed, frozen
 from ledger.site.apifiles import ApiFiles
 from ledger.site.asked import Asked, Told
 from ledger.site.csp import seal_alone
+from ledger.site.filling import Environment, once
 from ledger.site.keptpages import KeptPages
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
@@ -95,7 +96,7 @@ class Renderer:
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
-        made = jinja2.Environment(
+        made = Environment(
             loader=jinja2.FileSystemLoader(self.templates),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -104,7 +105,7 @@ class Renderer:
         )
         made.filters.update(units=units, number=number, share=share, kind=partial(kind_words, names=self.kinds))
         made.filters.update(initials=initials, hue=hue, safe_link=safe_link)
-        made.filters.update(inputs=inputs_in_words, percent=percent)
+        made.filters.update(inputs=inputs_in_words, percent=percent, once=once)
         made.globals.update(repository=self.repository, scope_names=self.scope_names)
         made.globals.update(install_line=install_line, ledger_name=self.ledger_name, odd_names=self._people.odd_names)
         made.globals.update(most_lines=MOST_LINES, most_late=MOST_LATE, money_words=MONEY, site_url=self.site_url)
