@@ -71,7 +71,8 @@ class Exporter:
         try:
             self._database.execute(f"CREATE OR REPLACE TEMP VIEW lines AS SELECT {each} FROM read_json({whole})")  # noqa: S608
             self._database.execute(f"COPY (FROM lines) TO '{place}.parquet' (FORMAT parquet, COMPRESSION zstd)")
-            self._database.execute(f"COPY (SELECT {safe} FROM lines) TO '{place}.csv' ({CSV})")  # noqa: S608
+            table = f"read_parquet('{place}.parquet')"  # the same rows, read in a fraction of the time
+            self._database.execute(f"COPY (SELECT {safe} FROM {table}) TO '{place}.csv' ({CSV})")  # noqa: S608
         except duckdb.Error as error:
             raise LedgerError(f"the table {target.name} cannot be written: {str(error)[:300]}") from None
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer
 
 from ledger.compute.derive import Derived
+from ledger.core.canonical import encode
 from ledger.core.evaluate import EventOutcome
 from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records.statement import Allocation, Payout
@@ -97,11 +98,11 @@ def _allocations(
     then = bound_names(derived.bindings)
     payouts = {payout.user_id: payout for payout in statement.payouts}
     allocations = {row.user_id: row for row in derived.evaluation.allocations}
-    rows, lines, credits = [], [], dict[str, int]()
+    rows, lines, credits = list[str](), [], dict[str, int]()
     for user_id in sorted(payouts.keys() | allocations.keys()):
         now = None if corrected is None else corrected.get(user_id, 0)
         share = _share(allocations.get(user_id), payouts.get(user_id), now)
-        rows.append({**share, "name": then.get(user_id, user_id[:8]), "user_id": user_id})
+        rows.append(allocation_line(share, then.get(user_id, user_id[:8]), user_id))
         line = share_line(share, statement.epoch_id, statement.period_start, statement.scope_id, state)
         lines.append((user_id, line.encode(), 1))
         if state == "finalized":
@@ -116,8 +117,8 @@ def _allocations(
         for each in derived.projected
     ]
     held = [line.model_dump() for line in statement.held]
-    found = {"allocations": rows, "held": held, "projected": projected, "state": state}
-    api.put_json(f"{place}/allocations.json", found)
+    rest = encode({"held": held, "projected": projected, "state": state}).removeprefix(b"{")
+    api.put(f"{place}/allocations.json", b'{"allocations":[' + ",".join(rows).encode() + b"]," + rest + b"\n")
     return Portions.lay(spill, lines), credits
 
 
@@ -140,6 +141,18 @@ def _share(row: Allocation | None, payout: Payout | None, corrected: int | None)
         "share_credits": str(payout.share_credits) if payout else "0",
         "units": proposed if final is None else final,
     }
+
+
+def allocation_line(share: Mapping[str, Any], name: str, user_id: str) -> str:
+    """A user's part of an epoch in the epoch's own file, in canonical form, as `share_line` in the person's."""
+    return (
+        f'{{"activity_count":{share["activity_count"]},"amount_credits":"{share["amount_credits"]}",'
+        f'"award_credits":"{share["award_credits"]}","corrected_credits":{_text(share["corrected_credits"])},'
+        f'"final_units":{_text(share["final_units"])},"name":{quoted(name)},'
+        f'"override_reason":{_text(share["override_reason"])},"proposed_units":"{share["proposed_units"]}",'
+        f'"share":{_text(share["share"])},"share_credits":"{share["share_credits"]}","units":"{share["units"]}",'
+        f'"user_id":"{user_id}"}}'
+    )
 
 
 def share_line(share: Mapping[str, Any], epoch_id: int, period_start: str, scope_id: str, state: str) -> str:

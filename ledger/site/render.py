@@ -22,6 +22,8 @@ from ledger.compute.processes import helpers, processes
 from ledger.core.canonical import sha256_hex
 from ledger.core.install import install_line
 from ledger.core.kinds import kind_words
+from ledger.core.records.record import made
+from ledger.core.records.statement import Statement
 from ledger.core.values import UserId
 from ledger.site.again import Printed, frozen
 from ledger.site.apifiles import ApiFiles
@@ -202,9 +204,14 @@ def _thawed(data: bytes) -> Any:
 
 
 def lay_aside(page: EpochPage, view: Path) -> None:
-    """Keep what an epoch's page renders in a file: ten years of a large node are too many for the memory."""
+    """Keep what an epoch's page renders in a file: ten years of a large node are too many for the memory.
+
+    Its statement goes without the payouts, which `people` tells, and with the hash that it has with them.
+    """
     people = page.people[: max(MOST_ROWS, MOST_EMBEDDED)]
-    view.write_bytes(frozen(replace(page, names={}, commit=None, people=people)))
+    shown = {name: getattr(page.statement, name) for name in (*Statement.model_fields, "statement_hash")}
+    (statement,) = made(Statement, [shown | {"payouts": (), "held": ()}])
+    view.write_bytes(frozen(replace(page, names={}, commit=None, people=people, statement=statement)))
 
 
 _mine: Renderer | None = None

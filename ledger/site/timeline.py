@@ -123,6 +123,7 @@ def _day(text: str) -> int:
     return date.fromisoformat(text).toordinal()
 
 
+@lru_cache(maxsize=8192)
 def _month(text: str) -> int:
     return int(text[:4]) * 12 + int(text[5:7]) - 1
 

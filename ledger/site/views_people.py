@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
 from ledger.core.records.decisions import Binding
 from ledger.site.timeline import Span, Timeline, timeline
@@ -114,15 +114,19 @@ class Contributor:
 
     @property
     def months(self) -> list[Month]:
-        """What they got in each month, the last first, by scope: the credits of two scopes are different money."""
+        """What they got in the months that the page renders, the last first, by scope: the credits of two scopes are
+        different money.
+        """
         by_month = sorted(self.shares, key=lambda share: (share.epoch.scope_id, share.epoch.epoch_id))
         by_month.sort(key=_month_of, reverse=True)
-        return [Month.of(*key, found) for key, found in groupby(by_month, lambda one: (_month_of(one), _scope_of(one)))]
+        every = groupby(by_month, lambda share: (_month_of(share), _scope_of(share)))
+        most = MOST_MONTHS * len(set(map(_scope_of, self.shares)))
+        return [Month.of(*key, found) for key, found in islice(every, most)]
 
     @property
-    def most_months(self) -> int:
-        """How many months the page renders: the last ones."""
-        return MOST_MONTHS * len({_scope_of(share) for share in self.shares})
+    def month_count(self) -> int:
+        """How many months there are, those of each scope."""
+        return len({(_month_of(share), _scope_of(share)) for share in self.shares})
 
     @property
     def series(self) -> list[Series]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.core.canonical import decode, encode
-from ledger.site.api_epoch import share_line
+from ledger.site.api_epoch import allocation_line, share_line
 from ledger.site.spill import Block, ByPerson, Portions, Spill, Spilled, blocks
 from tests.browser.sites import HOSTILE
 
@@ -48,3 +48,5 @@ def test_a_part_of_an_epoch_is_a_canonical_line(text: str | None) -> None:
     epoch = {"epoch_id": 9, "period_start": "2026-01-05T00:00:00.000Z", "scope_id": "default", "state": "finalized"}
     assert decode(line, len(line)) == {**epoch, **share}
     assert encode({**epoch, **share}) == line
+    name, user_id = text or "ann", "11111111-1111-4111-8111-111111111111"
+    assert encode({**share, "name": name, "user_id": user_id}) == allocation_line(share, name, user_id).encode()
