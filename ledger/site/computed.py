@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
 from ledger.compute.derive import Derived, derive, derive_again
@@ -39,6 +40,7 @@ from ledger.site.views_amend import credits_in_force
 from ledger.site.views_events import titles_of
 from ledger.site.views_kpi import kpi_lines
 from ledger.site.views_policy import Profile, pinned
+from ledger.site.words import units
 from ledger.store.epochfolder import EpochFolder
 from ledger.store.node import Node
 from ledger.store.once import FolderOnce, read_once
@@ -141,14 +143,7 @@ class Computer:
             files=api.files,
             found=seen(self._spill, page, allocations, outcomes, titles, corrected, names),
             events=Portions.lay(self._spill, lines_of(scope_id, number, outcomes, titles)),
-            shares=tuple(
-                (
-                    line.user_id, line.name, line.payout.amount_credits, line.payout.share, line.units,
-                    line.event_count, line.override_reason,
-                    None if corrected is None else corrected.get(line.user_id, 0),
-                )
-                for line in page.people
-            ),
+            shares=tuple(_shares(derived, page.names, corrected)),
             receipts={one.id: counted(scope_id, number, one) for one in outcomes if one.source == SOURCE},
             news=tuple(news(page.scope_name, page.statement, folder.transitions())),
             pinned=pinned(page),
@@ -160,6 +155,20 @@ class Computer:
     def close(self) -> None:
         """Nothing more is asked."""
         self._spill.close()
+
+
+def _shares(
+    derived: Derived, names: Mapping[str, str], corrected: Mapping[str, int] | None
+) -> Iterator[tuple[Any, ...]]:
+    """For `ComputedEpoch.shares`. `corrected`: credits of another version in force than the first."""
+    rows = {row.user_id: row for row in derived.evaluation.allocations}
+    for payout in derived.statement.payouts:
+        user, row = payout.user_id, rows.get(payout.user_id)
+        yield (
+            user, names.get(user, user[:8]), payout.amount_credits, payout.share, units(payout.total_units),
+            row.activity_count if row else 0, row.override_reason if row else None,
+            None if corrected is None else corrected.get(user, 0),
+        )  # fmt: skip
 
 
 _mine: list[Computer] = []

@@ -73,7 +73,7 @@ def rows_of(
     found["epochs"].append(
         (
             *head, _time(statement.period_start), _time(statement.period_end), statement.activity_count,
-            len(page.people), statement.pool_total_credits, statement.awards_total_credits, page.pool.allocated,
+            page.people_count, statement.pool_total_credits, statement.awards_total_credits, page.pool.allocated,
             page.pool.held_credits, statement.undistributed_credits,
             None if page.state == "open" else statement.statement_hash,
         ),

@@ -36,7 +36,6 @@ from ledger.site.money import Mark
 from ledger.site.people import NOBODY, Everybody, Person
 from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
-from ledger.site.views_payouts import MOST_ROWS
 from ledger.site.views_people import hue, initials
 from ledger.site.views_pool import inputs_in_words
 from ledger.site.words import MONEY, number, share, units
@@ -208,10 +207,9 @@ def lay_aside(page: EpochPage, view: Path) -> None:
 
     Its statement goes without the payouts, which `people` tells, and with the hash that it has with them.
     """
-    people = page.people[: max(MOST_ROWS, MOST_EMBEDDED)]
     shown = {name: getattr(page.statement, name) for name in (*Statement.model_fields, "statement_hash")}
     (statement,) = made(Statement, [shown | {"payouts": (), "held": ()}])
-    view.write_bytes(frozen(replace(page, names={}, commit=None, people=people, statement=statement)))
+    view.write_bytes(frozen(replace(page, names={}, commit=None, statement=statement)))
 
 
 _mine: Renderer | None = None

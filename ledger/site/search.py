@@ -106,7 +106,7 @@ def findable(spill: Spill, page: EpochPage, outcomes: Iterable[EventOutcome], ti
     stands = {"open": "open", "review": "in review", "finalized": "finalized"}[page.state]
     detail = f"{start} to {end}, {stands}{f', statement {hashed}' if hashed else ''}"
     epoch = Result("epoch", f"{name} of {page.scope_name}", f"{page.path}/", detail)
-    anchors, shares = page.anchors, {person.user_id for person in page.people}
+    anchors, shares = page.anchors, {payout.user_id for payout in statement.payouts}
     names = page.names
     events: list[tuple[str, str, str, str, str]] = []
     days: Counter[str] = Counter()

@@ -20,7 +20,6 @@ from ledger.core.weighing import unweighed
 from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_events import NO_TITLES, EventLine, Titles, event_line
 from ledger.site.views_payouts import (
-    MOST_ROWS,
     LeftOut,
     PersonLine,
     events_by_user,
@@ -71,6 +70,7 @@ class EpochPage:
     state: str
     statement: Statement
     people: tuple[PersonLine, ...]
+    """Those whom the page renders: who has most credits, the most first."""
     people_count: int
     left_out: tuple[LeftOut, ...]
     others: tuple[EventLine, ...]
@@ -106,11 +106,6 @@ class EpochPage:
     """Events that are of receipts."""
 
     @property
-    def shown(self) -> tuple[PersonLine, ...]:
-        """The people whom the page renders: those with most credits."""
-        return self.people[:MOST_ROWS]
-
-    @property
     def late_lines(self) -> list[LateLine]:
         """The epoch's late events for the page about all of them: the last ones."""
         anchors = self.anchors
@@ -121,20 +116,13 @@ class EpochPage:
 
     @property
     def _rows(self) -> list[EventLine]:
-        people: tuple[LeftOut | PersonLine, ...] = (*self.left_out, *self.shown)
+        people: tuple[LeftOut | PersonLine, ...] = (*self.left_out, *self.people)
         return [*self.others, *(line for each in people for line in each.events)]
 
     @property
     def anchors(self) -> dict[str, str]:
         """The row of each event that the page renders as one."""
         return {line.outcome.id: line.anchor for line in self._rows}
-
-    @property
-    def titles(self) -> Titles:
-        """The titles of the events that the page may render."""
-        people: tuple[LeftOut | PersonLine, ...] = (*self.left_out, *self.people)
-        rows = [*self.others, *(line for each in people for line in each.events)]
-        return {(line.outcome.path, line.outcome.line): line.title for line in rows if line.title}
 
     @property
     def event_titles(self) -> dict[str, str]:
@@ -249,7 +237,7 @@ def epoch_page(
         state=folder.state(),
         statement=statement,
         people=people,
-        people_count=len(people),
+        people_count=len(statement.payouts),
         left_out=left_out_of(statement, names, events),
         others=tuple(events.others),
         total_units=units(total_units(statement)),
@@ -295,7 +283,7 @@ def epoch_row(page: EpochPage) -> EpochRow:
         start=statement.period_start[:10],
         end=statement.period_end[:10],
         activity_count=statement.activity_count,
-        people=len(page.people),
+        people=page.people_count,
         pool=statement.pool_total_credits,
         allocated=page.pool.allocated,
         held=page.pool.held_credits,

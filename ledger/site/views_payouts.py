@@ -106,14 +106,14 @@ def total_units(statement: Statement) -> int:
 
 
 def person_lines(derived: Derived, names: Mapping[str, str], events: EventsByUser) -> tuple[PersonLine, ...]:
-    """Everybody's row, those with most credits first; only the rows that a page renders have their sum worked out."""
+    """The rows that a page renders: those with most credits, the most first."""
     statement = derived.statement
     allocations = {row.user_id: row for row in derived.evaluation.allocations}
     ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
     total = total_units(statement) or 1
     shared = statement.pool_total_credits - statement.awards_total_credits
     found = []
-    for number, payout in enumerate(ranked):
+    for payout in ranked[:MOST_ROWS]:
         user = payout.user_id
         allocation = allocations.get(user)  # none for somebody who has an award and no events
         found.append(
@@ -127,7 +127,7 @@ def person_lines(derived: Derived, names: Mapping[str, str], events: EventsByUse
                 event_count=allocation.activity_count if allocation else 0,
                 events=tuple(events.rows.get(user, ())),
                 whole=payout.total_units * shared // total,
-                terms=_terms(events.quantities.get(user, {})) if number < MOST_ROWS else (),
+                terms=_terms(events.quantities.get(user, {})),
                 excluded=events.excluded[user],
             )
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ledger.core.canonical import encode
-from ledger.site import views
+from ledger.site import views, views_payouts
 from tests.browser.sites import HOSTILE, build, page_kinds
 from tests.browser.support import Watched, needs_browser, served, watched
 from tests.browser.test_pages import unfold
@@ -90,8 +90,8 @@ def test_the_trial_and_the_signing_part_show_people_and_titles_as_text(browser: 
 def test_rows_and_events_that_come_from_the_api_show_attacks_as_text(
     browser: Any, sites: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MOST_ROWS", "MOST_EVENTS"):
-        monkeypatch.setattr(views, name, 1)
+    monkeypatch.setattr(views_payouts, "MOST_ROWS", 1)
+    monkeypatch.setattr(views, "MOST_EVENTS", 1)
     site = build(sites["hostile"].with_name("node"), tmp_path / "site")
     with served(site) as origin, watched(browser) as seen:
         page = seen.page

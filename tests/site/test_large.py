@@ -16,7 +16,7 @@ from benchmarks.finished import write_finished
 from benchmarks.generate import write_node
 from ledger.compute.engine import Engine
 from ledger.core.errors import LedgerError
-from ledger.site import views, views_people
+from ledger.site import views, views_payouts, views_people
 from ledger.site.build import build_site
 from ledger.store.node import load_node
 from tests.browser.support import CHROMIUM, needs_browser
@@ -44,7 +44,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("long") / "node"
     write_finished(root, events=60, users=20, epochs=4)
     with pytest.MonkeyPatch.context() as patch:
-        for room, name in ((views, "MOST_ROWS"), (views, "MOST_EVENTS"), (views_people, "MOST_EPOCHS")):
+        for room, name in ((views_payouts, "MOST_ROWS"), (views, "MOST_EVENTS"), (views_people, "MOST_EPOCHS")):
             patch.setattr(room, name, 2)
         return build(root, root.parent / "site")
 
@@ -82,9 +82,9 @@ def allocations(site: Path, epoch: int) -> list[dict[str, Any]]:
 
 def test_the_page_of_a_large_epoch_is_no_larger_than_that_of_a_small_one(large: Path) -> None:
     html = (large / "epochs/default/1/index.html").read_text("utf-8")
-    assert html.count('id="user-') == views.MOST_ROWS
+    assert html.count('id="user-') == views_payouts.MOST_ROWS
     assert len(html) < 500_000
-    assert len(allocations(large, 1)) > 4 * views.MOST_ROWS
+    assert len(allocations(large, 1)) > 4 * views_payouts.MOST_ROWS
 
 
 def test_no_file_is_made_for_an_event(large: Path) -> None:
@@ -100,9 +100,9 @@ def test_sorting_and_finding_reach_everybody_in_a_large_epoch(page: Any, large: 
     rows = allocations(large, 1)
     page.goto("epochs/default/1/")
     table = page.locator("table[data-rows]")
-    assert table.locator("tbody tr").count() == views.MOST_ROWS
+    assert table.locator("tbody tr").count() == views_payouts.MOST_ROWS
     status = page.locator(".table-foot p[role=status]").first
-    assert status.inner_text() == f"Rows 1 to {views.MOST_ROWS} of {len(rows):,}."
+    assert status.inner_text() == f"Rows 1 to {views_payouts.MOST_ROWS} of {len(rows):,}."
     least = min(rows, key=lambda row: int(row["units"]))
     page.get_by_label("Show only rows that contain").first.fill(least["name"])
     table.locator(f"#user-{least['user_id']}").wait_for()
