@@ -113,9 +113,12 @@ def _build(
     pages = Pages(read_once(node), engine, building, api, commit, tell, alike, said, keeping, tool)
     pages.compute()
     checked = verification() if callable(verification) else verification or {}
-    pages.render(checked)
-    tell("building the frame")
-    build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
+
+    def frame() -> None:
+        tell("building the frame")
+        build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
+
+    pages.render(checked, frame)
     cards = {}
     if node.settings.site_url:  # a picture is named by its whole address or not at all
         names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}

@@ -134,10 +134,15 @@ class Pages:
         if epoch.profile is not None:
             self._profiles[row.scope_id] = epoch.profile
         for user_id, name, *share in epoch.shares:
-            self._contributors.setdefault(user_id, Contributor(user_id, name)).shares.append(Share(row, *share))
+            if (person := self._contributors.get(user_id)) is None:
+                person = self._contributors[user_id] = Contributor(user_id, name)
+            person.shares.append(Share(row, *share))
 
-    def render(self, verification: Mapping[str, Any]) -> None:
-        """Every page, and what of the API is about more than one epoch."""
+    def render(self, verification: Mapping[str, Any], frame: Callable[[], None]) -> None:
+        """Every page, and what of the API is about more than one epoch.
+
+        `frame` is called when mkdocs has all that it needs, while processes may still write pages that it never sees.
+        """
         api = self._api
         reports: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
         for report in verification.get("epochs", []):  # the first version's, then its corrections'
@@ -247,6 +252,7 @@ class Pages:
                         api.put_json(place, made)
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
+            frame()
         everybody.close()
         self._finding.kept.write()
         self.printed = press.printed
