@@ -252,7 +252,7 @@ def unresolved(node_dir: Path | None, scope_id: str | None, now: str | None, as_
         emit("unresolved/1", {"accounts": data})
         return
     table(
-        ("epoch", "state", "source", "account", "login", "events", "would earn"),
+        ("epoch", "state", "source", "account", "login", "events", "units it would earn"),
         [
             (
                 f"{row.scope_id}/{row.epoch_id}",

@@ -53,7 +53,7 @@ def sign(
     With --keystore the password is asked for, or taken from LEDGER_KEYSTORE_PASSWORD. With --pr the epoch's branch is
     fetched and recomputed on this machine, shown in words, and the signature goes into an approving review of yours
     (GITHUB_TOKEN); without --keystore and --signature the text for a hardware wallet is printed. Where an approver set
-    waits, the keystore signs it too, and the review carries both signatures.
+    waits, --pr signs it too, and the review carries both signatures; without --pr `ledger approvers sign` does.
 
     An epoch that is in progress on its branch is found there, with its pull request, without --pr.
 

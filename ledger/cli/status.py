@@ -101,7 +101,7 @@ def show_epoch(
     if found.derived.evaluation.unresolved:
         out(f"\n{statement.unresolved_count} events of accounts that nobody has bound yet:")
         table(
-            ("source", "account", "login", "events", "would earn"),
+            ("source", "account", "login", "events", "units it would earn"),
             [
                 (a.source, a.platform_user_id, a.platform_login or "", a.event_count, _units(a.units))
                 for a in found.derived.evaluation.unresolved

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.core.errors import StateError
 from ledger.core.records.epoch import ALGORITHM, Epoch, Transition, weight_config_hash
 from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.store.append import append_records
 from ledger.store.epochfolder import EpochFolder
 from ledger.store.files import write_file
+from ledger.store.layout import EPOCHS
+from ledger.store.trees import tracked
 
 RUN_ACTOR = "ledger"
 """The actor of steps that the calendar takes, not a person."""
@@ -40,6 +43,8 @@ def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
     """The epoch that is open, or the due one after opening it, or why there is none. Call inside the write lock."""
     node, scope = session.node, session.node.scope(scope_id)
     last = node.last_epochs(scope_id, 2)
+    if not last:
+        _require_all_there(session, scope_id)
     states = [folder.state() for folder in last]
     if "open" in states:
         return last[states.index("open")]
@@ -58,6 +63,17 @@ def open_epoch(session: Session, scope_id: str) -> EpochFolder | Waiting:
     if window.start > session.now:
         return Waiting(scope_id, f"the next window begins at {window.start}", "Nothing is due; run again then.")
     return _open(session, node.epoch(scope_id, last[-1].epoch_id + 1 if last else 1), window)
+
+
+def _require_all_there(session: Session, scope_id: str) -> None:
+    """StateError where git has epochs of the scope and the disk none: the first would be opened a second time."""
+    path = f"{EPOCHS}/{scope_id}"
+    if tracked(session.node.root, path):
+        raise StateError(
+            "git has epochs of this scope, and none is on disk",
+            path=path,
+            hint="Fetch them: `git sparse-checkout disable`, or `git restore data`.",
+        )
 
 
 def _open(session: Session, folder: EpochFolder, window: Window) -> EpochFolder:

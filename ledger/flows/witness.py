@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.core.canonical import read_objects
-from ledger.core.errors import FormatError, UsageError
+from ledger.core.errors import FormatError, InputError, UsageError
 from ledger.core.evaluate import Finding
 from ledger.core.place import Place
 from ledger.core.records.record import EpochRecord, Record
@@ -20,7 +20,7 @@ from ledger.flows.session import Session
 from ledger.flows.verify import Verification, verify
 from ledger.store.amendments import amendments
 from ledger.store.files import read_file, write_file
-from ledger.store.layout import approvers_path, version_path
+from ledger.store.layout import NODE_FILE, approvers_path, version_path
 from ledger.store.node import load_node
 
 Key = tuple[str, str, int, int]
@@ -160,7 +160,9 @@ def root_of(node_id: str, scope_id: str, root: str) -> SeenRoot:
 
 
 def _clone(root: Path) -> Iterator[Seen | SeenRoot]:
-    """What stands finalized in an older clone, and the roots."""
+    """What stands finalized in an older clone, and the roots; InputError for a folder that is none."""
+    if not (root / NODE_FILE).is_file():
+        raise InputError(f"has no {NODE_FILE}: it is no clone of a ledger", path=str(root))
     node = load_node(root)
     for scope_id in node.scopes:
         if (kept := node.chain(scope_id).root) is not None:

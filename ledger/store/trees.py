@@ -88,6 +88,14 @@ def top_of(root: Path) -> tuple[Path, str]:
     return top, prefix
 
 
+def tracked(root: Path, path: str) -> bool:
+    """Whether git's index has files at or below `path`, on disk or not; no outside a git repository."""
+    try:
+        return bool(git(root, "ls-files", "-z", "--", path))
+    except (InputError, OSError):
+        return False
+
+
 def commit_of(top: Path, revision: str) -> str:
     """The full id of the commit that `revision` names; UsageError for what looks like an option."""
     if revision.startswith("-") or not revision.isprintable():

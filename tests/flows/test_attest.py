@@ -239,6 +239,12 @@ def test_an_older_clone_is_a_memory_too_and_is_only_read(tmp_path: Path) -> None
     assert digest(clone) == before
 
 
+def test_a_folder_that_is_no_clone_is_named(root: Path, tmp_path: Path) -> None:
+    (other := tmp_path / "photos").mkdir()
+    with at(root, NOW) as session, pytest.raises(InputError, match=f"{other}: has no ledger.yaml"):
+        witness(session, [other])
+
+
 def test_a_finalized_epoch_that_is_gone_or_reopened_shows(root: Path, tmp_path: Path) -> None:
     memory = tmp_path / "memory.jsonl"
     watch(root, memory)

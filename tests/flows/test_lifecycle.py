@@ -19,6 +19,7 @@ from ledger.flows.session import locked
 from ledger.flows.sign import current_statement, finalize, sign
 from ledger.flows.verify import verify
 from tests.nodes import ROWS, WALLETS, at, digest, make_node, sign_as, sign_sets, signature
+from tests.store.repositories import git
 
 
 @pytest.fixture
@@ -394,3 +395,18 @@ def test_a_scope_without_approvers_cannot_be_reviewed(tmp_path: Path) -> None:
         locked(session),
     ):
         review(session, session.node.epoch("default", 1), Ingest(session))
+
+
+def test_no_first_epoch_is_opened_where_git_has_epochs_that_are_not_on_disk(root: Path) -> None:
+    closed(root)
+    git(root, "init", "-q")
+    git(root, "add", "data")
+    git(root, "sparse-checkout", "set", "--no-cone", "/*", "!/data/epochs")
+    before = digest(root)
+    with (
+        at(root, "2026-01-15T00:00:00Z") as session,
+        pytest.raises(StateError, match="git has epochs of this scope, and none is on disk") as refused,
+    ):
+        collect(session)
+    assert "git sparse-checkout disable" in (refused.value.hint or "")
+    assert digest(root) == before

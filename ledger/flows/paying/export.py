@@ -24,6 +24,7 @@ from ledger.flows.paying.plan import latest, require_owed
 from ledger.flows.session import Session
 from ledger.rails.port import Order, Rail
 from ledger.rails.registry import rail as rail_of
+from ledger.store.files import write_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +147,7 @@ def export(
     written = []
     for name, content in data.items():
         target = folder / f"{scope_id}-{found.plan.distribution:04d}-{name}"
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.unlink(missing_ok=True)
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(content)
-        temporary.replace(target)
+        write_beside(folder, target.name, content, 0o600)
         written.append(target)
     return Exported(tuple(written), len(lines), missing)
 
