@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ledger.core.install import install_line
 from tests.browser.conftest import browser as browser
 from tests.browser.support import needs_browser
 from tests.browser.test_sign import PROVIDER, Wallet
@@ -36,6 +37,12 @@ if sys.argv[1:] == ["auth", "token"]:
 elif sys.argv[1:] != ["auth", "login"]:
     sys.exit(f"gh {{sys.argv[1:]}}")
 """
+PIP = f"""#!{sys.executable} -IS
+import shlex, sys
+if shlex.join(["pip", *sys.argv[1:]]) != shlex.join(shlex.split({install_line("all")!r})):
+    sys.exit(f"pip {{sys.argv[1:]}}")
+"""
+"""What README installs is here already; any other line would install something else."""
 
 
 def readme_block(town: Town) -> str:
@@ -58,8 +65,9 @@ def type_it(town: Town) -> str:
     """Type the block into a shell, press Enter at what is asked, and agree to the plan; returns what was shown."""
     tools = town.folder / "tools"
     tools.mkdir()
-    (tools / "gh").write_text(GH, "utf-8")
-    (tools / "gh").chmod(0o755)
+    for name, program in (("gh", GH), ("pip", PIP)):
+        (tools / name).write_text(program, "utf-8")
+        (tools / name).chmod(0o755)
     (tools / "ledger").symlink_to(town.command)
     environ = {**os.environ, **town.hub.environ("ann"), "LEDGER_NOW": town.hub.now}
     environ |= {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
