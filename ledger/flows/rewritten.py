@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ledger.core.config import ScopeSettings
+from ledger.core.records.activity import Cursor
 from ledger.core.samework import PERHAPS, SAME_WORK, Work, perhaps_again
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
@@ -25,7 +26,7 @@ GIT = GitSource.kind
 
 
 class Rewriting(NamedTuple):
-    """A branch was rewritten. `came`: in the epoch at hand; `since`: new there is what was ingested after this time."""
+    """A branch was rewritten. `came`: in the time of the epoch at hand; `since`: new is what was ingested after it."""
 
     came: bool
     since: str
@@ -71,18 +72,30 @@ def _streams(scope: ScopeSettings) -> list[str]:
 
 
 def _since(session: Session, folder: EpochFolder, stream: str) -> str | None:
-    """When the branch was last seen before it was rewritten in this epoch; None where it was rewritten before it."""
-    known = 0
-    if folder.epoch_id > 1:
-        before = session.node.epoch(folder.scope_id, folder.epoch_id - 1)
-        known = rewritings(RunLog(session, before).cursor(GIT, stream).state)
-    at = ""
-    for line in folder.cursors():
-        if (line.source, line.stream) == (GIT, stream):
-            if rewritings(line.state) > known:
-                return at
-            at = line.at
+    """When the branch was last seen before it was rewritten in this epoch's time; None where that was before it began.
+
+    A run may still be about the epoch before, which waits for its grace to pass or was not closed for long. What comes
+    with a rewriting that it sees then bears new dates, and enters this epoch.
+    """
+    start = folder.window().start
+    known, at = 0, ""
+    for line in _seen(session, folder, stream):
+        if rewritings(line.state) > known and (line.epoch_id == folder.epoch_id or line.at >= start):
+            return at
+        known, at = rewritings(line.state), line.at
     return None
+
+
+def _seen(session: Session, folder: EpochFolder, stream: str) -> list[Cursor]:
+    """Where a stream stood, in order: in this epoch, and before it from the last time before the epoch began."""
+    found: list[Cursor] = []
+    start = folder.window().start
+    for epoch_id in range(folder.epoch_id, 0, -1):
+        each = folder if epoch_id == folder.epoch_id else session.node.epoch(folder.scope_id, epoch_id)
+        found[:0] = [line for line in each.cursors() if (line.source, line.stream) == (GIT, stream)]
+        if epoch_id < folder.epoch_id and found and found[0].at < start:
+            break
+    return found
 
 
 def _answered(epochs: Iterable[EpochFolder], there: Collection[str]) -> set[EventId]:

@@ -206,6 +206,28 @@ def test_history_that_is_rewritten_with_new_author_dates_is_not_paid_again_befor
         assert included(session) == []  # "four" is gone without a trace: "five" may be it
 
 
+def test_a_rewriting_that_is_seen_between_an_epochs_end_and_its_review_holds_back_what_it_brings_to_the_next(
+    tmp_path: Path,
+) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    old = redated(world, "2026-01-06T10", "one")
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+    new = redated(world, "2026-01-12T00", "one, reworded")
+    close(tmp_path, "2026-01-12")  # looks again at the week that is over, and sees the branch
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+        assert holds(session) == {f"git:commit:{new}": f"git:commit:{old}"}
+        assert included(session) == []
+    close(tmp_path, "2026-01-19")
+    last = world.commit("2026-01-19T00:30:00Z", "two", 2)
+    world.write(last)
+    with at(tmp_path, "2026-01-20", "ann") as session:
+        collect(session)
+        assert included(session) == [f"git:commit:{world.oids[last]}"]  # it came with no rewriting
+
+
 def test_what_was_recorded_before_a_rewriting_and_work_of_others_does_not_wait(tmp_path: Path) -> None:
     world = GitWorld(git_node(tmp_path) / "repo")
     base = world.commit("2026-01-05T10:00:00Z", "base")
