@@ -25,8 +25,9 @@ class ComputedEpoch:
 
     `shares`: a `Share` of each person without its epoch, after the user's id and name; `witnesses`: wallets;
     `profile`: with the last epoch of a set, that of the last finalized one; `files`: those of the API.
-    Where a build keeps what the next one takes over: `key`: the hash over what a final epoch follows from, `digest`:
-    that of all this, `taken`: whether it is an earlier build's, so that no view of its page waits.
+    Where a build keeps what the next one takes over: `key`: the hash over what a final epoch follows from, `told`: that
+    over what those are called whom it asked about, `digest`: that of all this, `taken`: whether it is an earlier
+    build's, so that no view of its page waits.
     """
 
     path: str
@@ -45,6 +46,7 @@ class ComputedEpoch:
     witnesses: Annotated[frozenset[str], PlainSerializer(sorted)]
     profile: Profile | None = None
     key: str = ""
+    told: str = ""
     digest: str = ""
     taken: bool = False
 

@@ -102,6 +102,7 @@ class Keeping:
         """Keep what the earlier build kept under a name, as it is. Nobody ever writes into a kept file."""
         target, source = self.folder / name, (self.earlier.folder if self.earlier else Path()) / FOLDER / name
         target.parent.mkdir(exist_ok=True)
+        target.unlink(missing_ok=True)  # a process that ended before it was done may have kept it already
         try:
             os.link(source, target)
         except OSError:

@@ -58,10 +58,11 @@ def take(keeping: Keeping, place: Place, key: str, told: Told, spill: Spill, api
     if earlier is None or data is None:
         return None
     first, _, rest = data.partition(b"\n")
+    digest = sha256_hex(rest)
     try:
         head = parsed(first)
         size, users = int(head["size"]), [str(user) for user in head["users"]]
-        if head["sha256"] != sha256_hex(rest) or head["told"] != told.of(users):
+        if head["sha256"] != digest or head["told"] != told.of(users):
             return None
         part = _PART.validate_json(rest[:size])
     except (TypeError, KeyError, ValueError, ValidationError):
@@ -73,7 +74,7 @@ def take(keeping: Keeping, place: Place, key: str, told: Told, spill: Spill, api
         api.take(path, content, part.files[path][1])
     lines = spill.put(rest[size:])
     keeping.keep_on(name)
-    return replace(_moved(part, lines.file, lines.start), key=key, digest=sha256_hex(rest), taken=True)
+    return replace(_moved(part, lines.file, lines.start), key=key, told=head["told"], digest=digest, taken=True)
 
 
 def keep(
@@ -84,12 +85,13 @@ def keep(
     figures = _PART.dump_json(part)
     rest = figures + spill.since(begin)
     digest, named = sha256_hex(rest), sorted(users)
+    said = told.of(named)
     if key and _PART.validate_json(figures) == part:  # what does not come back as it was is not kept
         head: Mapping[str, object] = {
-            "key": key, "sha256": digest, "size": len(figures), "told": told.of(named), "users": named,
+            "key": key, "sha256": digest, "size": len(figures), "told": said, "users": named,
         }  # fmt: skip
         keeping.keep(name_of((epoch.row.scope_id, epoch.row.epoch_id)), json.dumps(head).encode() + b"\n" + rest)
-    return replace(epoch, key=key, digest=digest)
+    return replace(epoch, key=key, told=said, digest=digest)
 
 
 def _moved(epoch: ComputedEpoch, file: str, by: int) -> ComputedEpoch:

@@ -191,7 +191,8 @@ class Pages:
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
                 marks = money.marks(row.epoch_id, self._contributors) if final else None
-                followed = f"{epoch.key} {row.epoch_id < self._given.last[row.scope_id]}" if epoch.key else ""
+                later = row.epoch_id < self._given.last[row.scope_id]
+                followed = f"{epoch.key} {epoch.told} {later}" if epoch.key else ""  # its view has names in it, too
                 one_page = EpochWanted(body, followed, report, marks, embeds[row.scope_id, row.epoch_id])
                 if not press.took_epoch(one_page):
                     wanted.append((epoch, one_page))

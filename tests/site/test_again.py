@@ -15,14 +15,20 @@ import ledger
 from ledger.core.canonical import decode, encode, sha256_hex
 from ledger.flows.amend import begin
 from ledger.flows.collect import collect
+from ledger.flows.decide import curate
+from ledger.flows.identity import bind
+from ledger.flows.ingest import Ingest
+from ledger.flows.review import review
+from ledger.flows.session import locked
+from ledger.flows.sign import finalize
 from ledger.site.again import frozen, tool_hash
 from ledger.site.build import build_site
-from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier
+from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier, Keeping
 from ledger.site.keptpages import KeptPage, body_of
 from ledger.site.links import Repository
 from ledger.site.render import Renderer
 from ledger.site.templates import templates_folder
-from tests.nodes import GOLDEN, at, digest, golden_copy
+from tests.nodes import GOLDEN, at, digest, golden_copy, make_node, sign_as
 
 ONE, TWO = "1" * 40, "2" * 40
 NODE = "44444444-4444-4444-8444-444444444444"
@@ -118,6 +124,38 @@ def test_a_build_with_an_earlier_one_is_a_build_from_nothing(
         pages = len(json.loads((earlier / FOLDER / "pages.json").read_bytes()))
         assert said == [f"{epochs} of 6 epochs and {pages} of {pages} pages are those of {earlier}"]
         assert published(again) == built(root, tmp_path / "plain", TWO, None)[0]
+
+
+def test_another_name_of_somebody_in_no_sum_of_an_epoch_is_another_page_of_it(tmp_path: Path) -> None:
+    root, site = make_node(tmp_path / "node"), tmp_path / "site"
+    for number, day in enumerate(("2026-01-13", "2026-01-20"), start=1):
+        with at(root, day, "ann") as session:
+            for name in ("carol", "alice", "bob") if number == 1 else ():
+                bind(session, "file", name, login=name, actor="ann")
+            collect(session)
+            folder = session.node.epoch("default", number)
+            if number == 1:
+                curate(session, folder, "exclude", "file:work:c1", note="all that carol did")
+            with locked(session):
+                review(session, folder, Ingest(session))
+            sign_as(session, folder, "ann", "ben")
+            finalize(session, folder)
+    built(root, site, ONE, tmp_path / "none")
+    a_renamed_user(root)
+    whole, _ = built(root, tmp_path / "whole", TWO, tmp_path / "none")
+    again, _ = built(root, tmp_path / "again", TWO, site)
+    assert "carol, now renamed" in (tmp_path / "whole/epochs/default/1/index.html").read_text("utf-8")
+    assert again == whole
+
+
+def test_an_epoch_is_kept_on_by_whoever_ends_what_another_process_began(tmp_path: Path) -> None:
+    (tmp_path / f"earlier/{FOLDER}/epochs").mkdir(parents=True)
+    (tmp_path / f"earlier/{FOLDER}/epochs/default-1").write_bytes(b"figures")
+    keeping = Keeping(tmp_path / "kept", Earlier(tmp_path / "earlier", None))
+    keeping.folder.mkdir()
+    keeping.keep_on("epochs/default-1")
+    keeping.keep_on("epochs/default-1")
+    assert keeping.folder.joinpath("epochs/default-1").read_bytes() == b"figures"
 
 
 def test_nothing_kept_that_somebody_altered_is_believed(tmp_path: Path, earlier: Path) -> None:
