@@ -151,6 +151,14 @@ def test_a_text_that_a_spreadsheet_would_compute_is_text_in_the_csv_and_itself_i
     assert (tmp_path / "again.parquet").read_bytes() == before
 
 
+def test_a_folder_that_is_called_like_a_column_and_a_value_gives_no_values(tmp_path: Path) -> None:
+    folder = tmp_path / "text=another"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"text":["own"]}\n', "utf-8")
+    Exporter(folder).export(folder / "rows.jsonl", [Column("text", "VARCHAR", "")], folder / "out")
+    assert (folder / "out.csv").read_text("utf-8") == "text\nown\n"
+
+
 def test_the_lines_of_the_data_page_run_as_they_stand(site: Path, tmp_path: Path) -> None:
     page = (site / "data/index.html").read_text("utf-8")
     found = dict(re.findall(r'<pre data-lines="([a-z-]+)"><code>(.*?)</code></pre>', page, re.DOTALL))
