@@ -148,7 +148,7 @@ def _build(
         keeping.finish(node.node_id, tool, commit)
         keeping.folder.rename(site / KEPT)
     if out.exists():
-        shutil.rmtree(out)
+        out.rename(building / "before")  # removed once the new one stands: it may be served, and be the one to reuse
     site.rename(out)
     shutil.rmtree(building)
     pages_built = sum(path.endswith(".html") for path in files)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from ledger.flows.ingest import Ingest
 from ledger.flows.review import review
 from ledger.flows.session import locked
 from ledger.flows.sign import finalize
+from ledger.site import build
 from ledger.site.again import frozen, tool_hash
 from ledger.site.build import build_site
 from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier, Keeping
@@ -146,6 +148,27 @@ def test_another_name_of_somebody_in_no_sum_of_an_epoch_is_another_page_of_it(tm
     again, _ = built(root, tmp_path / "again", TWO, site)
     assert "carol, now renamed" in (tmp_path / "whole/epochs/default/1/index.html").read_text("utf-8")
     assert again == whole
+
+
+def test_an_earlier_site_stands_until_the_new_one_takes_its_place(
+    tmp_path: Path, earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, site = golden_copy(tmp_path / "node"), tmp_path / "site"
+    shutil.copytree(earlier, site)
+    (site / "only-here.txt").write_text("of the earlier one", "utf-8")
+    remove: Callable[..., None] = shutil.rmtree
+    seen: list[bool] = []
+
+    def removing(path: Path, **how: Any) -> None:
+        remove(path, **how)
+        seen.append((site / "index.html").is_file())
+
+    monkeypatch.setattr(build.shutil, "rmtree", removing)
+    built(root, site, TWO, site)
+    assert seen
+    assert all(seen)
+    assert not (site / "only-here.txt").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node", "site"]
 
 
 def test_an_epoch_is_kept_on_by_whoever_ends_what_another_process_began(tmp_path: Path) -> None:
