@@ -58,11 +58,10 @@ def take(keeping: Keeping, place: Place, key: str, told: Told, spill: Spill, api
     if earlier is None or data is None:
         return None
     first, _, rest = data.partition(b"\n")
-    digest = sha256_hex(rest)
     try:
         head = parsed(first)
         size, users = int(head["size"]), [str(user) for user in head["users"]]
-        if head["sha256"] != digest or head["told"] != told.of(users):
+        if head["sha256"] != sha256_hex(rest) or head["told"] != told.of(users):
             return None
         part = _PART.validate_json(rest[:size])
     except (TypeError, KeyError, ValueError, ValidationError):
@@ -74,7 +73,8 @@ def take(keeping: Keeping, place: Place, key: str, told: Told, spill: Spill, api
         api.take(path, content, part.files[path][1])
     lines = spill.put(rest[size:])
     keeping.keep_on(name)
-    return replace(_moved(part, lines.file, lines.start), key=key, told=head["told"], digest=digest, taken=True)
+    digest, said = head["sha256"], head["told"]
+    return replace(_moved(part, lines.file, lines.start), key=key, told=said, digest=digest, taken=True)
 
 
 def keep(
