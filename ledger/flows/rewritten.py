@@ -58,11 +58,11 @@ def hold_back(session: Session, folder: EpochFolder, present: Present) -> int:
 
 def _rewriting(session: Session, folder: EpochFolder) -> Rewriting | None:
     """What the cursors say of the scope's branches; None where none was ever seen to be rewritten."""
-    scope, log = session.node.scope(folder.scope_id), RunLog(session, folder)
-    found = []
-    for stream in _streams(scope):
-        if rewritings(log.cursor(GIT, stream).state):
-            found.append(_since(session, folder, stream))
+    streams = _streams(session.node.scope(folder.scope_id))
+    if not streams:
+        return None  # the logs of hundreds of channels are not read for nothing
+    log = RunLog(session, folder)
+    found = [_since(session, folder, stream) for stream in streams if rewritings(log.cursor(GIT, stream).state)]
     times = [since for since in found if since is not None]
     return Rewriting(bool(times), min(times, default="")) if found else None
 
