@@ -36,7 +36,9 @@ def kept_epochs(earlier: Earlier | None, keys: Mapping[Place, str]) -> frozenset
     """
     if earlier is None:
         return frozenset()
-    last = {scope_id: max(number for scope, number in keys if scope == scope_id) for scope_id, _ in keys}
+    last: dict[str, int] = {}
+    for scope_id, number in keys:
+        last[scope_id] = max(number, last.get(scope_id, 0))
     return frozenset(
         place for place, key in keys.items() if place[1] != last[place[0]] and _head(earlier, place).get("key") == key
     )
