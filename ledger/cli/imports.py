@@ -155,10 +155,13 @@ def _tell(report: Report, as_json: bool) -> None:
         return
     unit = report.unit
     out(f"{report.people} people, {report.bound} bindings, {len(report.unbound)} accounts that nobody is bound to")
-    for name, account, why in report.unbound[:SHOWN]:
-        out(safe_text(f"  {name}: {account}: {why}", 200))
-    if len(report.unbound) > SHOWN:
-        out(f"  and {len(report.unbound) - SHOWN} more (--json has all)")
+    for why in dict.fromkeys(why for _, _, why in report.unbound):
+        them = [safe_text(f"    {name}: {account}", 200) for name, account, reason in report.unbound if reason == why]
+        out(safe_text(f"  {len(them)}: {why}", 200))
+        for each in them[:SHOWN]:
+            out(each)
+        if len(them) > SHOWN:
+            out(f"    and {len(them) - SHOWN} more (--json has all)")
     for words, count in {**report.left_out, **report.counts}.items():
         out(safe_text(f"{count} {words}", 200))
     for words, count in report.again.items():

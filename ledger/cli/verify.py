@@ -120,7 +120,10 @@ def verify(
             note(f"root of {trust.scope_id}: {trust.root}")
     count = sum(epoch.version == 1 for epoch in result.epochs)
     if not count and result.ok:
-        out(f"nothing to verify yet: node {result.node_id} has no epoch")
+        if any(trust.root is not None for trust in result.trust):  # it may hold opening balances and plans
+            out(f"verified: node {result.node_id} has no epoch yet; what else it holds was checked")
+        else:
+            out(f"nothing to verify yet: node {result.node_id} has no epoch")
         return 0
     if not count:
         out(f"DIFFERENT: no epoch of node {result.node_id} could be looked at; what stands above comes first")

@@ -13,13 +13,16 @@ from ledger.core.approvers import RULE, Chain
 from ledger.core.errors import ConfigError, SignatureError, StateError, UsageError
 from ledger.core.nextset import named_by, next_set, to_propose, to_sign
 from ledger.core.records.approvers import ApproverSet, ApproverSignature, set_text
+from ledger.core.settling import Approvers
 from ledger.core.signing import normalize_signature, recover_signer
+from ledger.core.values import Address
 from ledger.flows.keystore import keystore_signature
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.store import layout
 from ledger.store.append import append_records
 from ledger.store.files import write_lock
+from ledger.store.moneybook import approvers_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +194,25 @@ def sign_set_with_keystore(
     """Sign the set that waits with an encrypted keystore file (Web3 Secret Storage) and add the signature."""
     text = set_text(waiting(session, scope_id))
     return sign_set(session, scope_id, keystore_signature(text, keystore, password), evidence)
+
+
+def must_approve(session: Session, scope_id: str, wallet: Address, command: str) -> Approvers:
+    """Who approves in a scope now, `wallet` among them; `command` prints the text that was to be signed.
+
+    StateError while no set counts, whose signature ever it is; SignatureError for a stranger.
+    """
+    who = approvers_at(session.node, scope_id)(session.now)
+    if not who.people:
+        raise StateError(
+            f"no approver set of scope {scope_id} counts yet, so nobody can sign",
+            rule=RULE,
+            hint="`ledger approvers propose`, then `ledger approvers message` and `sign`; `ledger approvers status` "
+            "says whose signature is missing.",
+        )
+    if wallet not in who.people:
+        raise SignatureError(
+            f"the signature is by {wallet}, who is no approver of scope {scope_id}",
+            rule="APPROVERS_PER_SCOPE",
+            hint=f"Sign exactly the text of `{command}` with an approver's wallet.",
+        )
+    return who

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from ledger.core.errors import InputError, StateError
+from ledger.cli.app import ledger
+from ledger.core.errors import InputError, SignatureError, StateError
 from ledger.flows.approvers import propose
 from ledger.flows.collect import collect
 from ledger.flows.importing.bring import undo
@@ -151,6 +153,32 @@ def test_what_comes_is_told_first_then_written_once_signed_owed_and_verified(roo
         collect(session)
         found = verify(session)
         assert [each for each in found.findings if each.rule == "BALANCE_CONSERVED"] == []
+
+
+def test_a_node_without_epochs_says_what_is_missing_until_balances_count_and_that_they_were_checked(root: Path) -> None:
+    text = bring(root).text
+    with at(root, "2026-01-06T01:00:00Z", "ann") as session:
+        with pytest.raises(StateError, match="no approver set of scope default counts yet") as caught:
+            sign_openings(session, "default", signature(text, "ann"))
+        assert "ledger approvers propose" in caught.value.hint
+        assert "nothing to verify yet" in said("verify", "--node", str(root))
+        propose(session, "default")
+        sign_sets(session, "default", "ann", "ben")
+        with pytest.raises(SignatureError, match="no approver of scope"):
+            sign_openings(session, "default", signature(text, "eve"))
+        sign_openings(session, "default", signature(text, "ann"))
+    assert "has no epoch yet; what else it holds was checked" in said("verify", "--node", str(root))
+
+
+def test_accounts_that_nobody_is_bound_to_are_told_by_the_reason_each_reason_once(root: Path) -> None:
+    lines = said("import", "sourcecred", str(INSTANCE), "--node", str(root), "--actor", "ann").splitlines()
+    reasons = [line for line in lines if line.startswith("  ") and not line.startswith("    ")]
+    assert len(reasons) == len({line.split(": ", 1)[1] for line in reasons}) > 1
+    assert sum(int(line.split(":")[0]) for line in reasons) == int(lines[0].split()[4])
+
+
+def said(*words: str) -> str:
+    return CliRunner().invoke(ledger, list(words), standalone_mode=False).stdout
 
 
 def test_a_history_that_does_not_give_the_balances_is_found(root: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.core.balances import Opening, OpeningSignature, Waiver
-from ledger.core.errors import InputError, SignatureError, StateError
+from ledger.core.errors import InputError, StateError
 from ledger.core.identity import known_users
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.tables import Form, read_rows
 from ledger.core.values import parse_amount
+from ledger.flows.approvers import must_approve
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
 from ledger.store.append import append_records
 from ledger.store.files import write_file, write_lock
-from ledger.store.moneybook import approvers_at, scope_book
+from ledger.store.moneybook import scope_book
 from ledger.store.paylayout import WAIVERS, opening_path, opening_signatures_path
 from ledger.store.payments import on_disk
 
@@ -81,19 +82,13 @@ def write_openings(session: Session, scope_id: str, data: bytes, name: str) -> O
 def sign_openings(session: Session, scope_id: str, signature: str, evidence: str = "") -> tuple[OpeningSignature, bool]:
     """Add an approver's signature over the opening balances; they count from the threshold's on.
 
-    SignatureError for one by nobody who approves in the scope.
+    SignatureError for one by nobody who approves in the scope, StateError while no approver set counts.
     """
     node = session.node
     with write_lock(node.root):
         normal = normalize_signature(signature)
         wallet = recover_signer(text_of(session, scope_id), normal)
-        people = approvers_at(node, scope_id)(session.now).people
-        if wallet not in people:
-            raise SignatureError(
-                f"the signature is by {wallet}, who is no approver of scope {scope_id}",
-                rule="APPROVERS_PER_SCOPE",
-                hint="Sign exactly the text of `ledger opening sign --message`.",
-            )
+        people = must_approve(session, scope_id, wallet, "ledger opening sign --message").people
         files = on_disk(node.root, node.node_id)
         lines = files.opening_signatures(scope_id)
         for line in lines:

@@ -20,6 +20,7 @@ from ledger.core.planning import BookInputs, PlanOnRecord, Terms
 from ledger.core.settling import Course, PlanStatus, abandoning_people, status
 from ledger.core.signing import normalize_signature, recover_signer
 from ledger.core.values import Hash, ScopeId, Timestamp
+from ledger.flows.approvers import must_approve
 from ledger.flows.paying.posts import require_posts
 from ledger.flows.session import Session
 from ledger.flows.statementlog import complete_log
@@ -225,14 +226,8 @@ def sign_plan(
             raise StateError(f"distribution {number} was abandoned", path=found.path, hint="Prepare a new one.")
         normal = normalize_signature(signature)
         wallet = recover_signer(stored.signed_text, normal)
-        who = approvers_at(node, scope_id)(session.now)
-        person = who.people.get(wallet)
-        if person is None:
-            raise SignatureError(
-                f"the signature is by {wallet}, who is no approver of scope {scope_id}",
-                rule="APPROVERS_PER_SCOPE",
-                hint="Sign exactly the text of `ledger distribute sign --message` with an approver's wallet.",
-            )
+        who = must_approve(session, scope_id, wallet, "ledger distribute sign --message")
+        person = who.people[wallet]
         lines = on_disk(node.root, node.node_id).signatures(scope_id, number)
         before = next((line for line in lines if who.people.get(line.signer_wallet) == person), None)
         if before is None:
