@@ -85,10 +85,17 @@ def book_findings(inputs: BookInputs, book: Book, approvers: ApproversAt) -> Ite
         began = max([one.plan.at, one.stands_at or "", *(entry.at for entry in one.settlements if entry.reason)])
         if two.plan.at < began:
             yield Finding(ONCE, "was prepared before the plan before it was done with", two.path, 1, began, two.plan.at)
+        if one.stands_at is None and not abandonment(one.settlements):
+            message = "does not say that the plan was given up, though nobody signed it and the next was prepared"
+            yield Finding(APPEND_ONLY, message, _settlements_of(one))
     for expected in book.expected:
         yield from _plan_findings(expected.on_record, expected.plan, expected.error)
     for each in inputs.plans:
         yield from settlement_findings(each, approvers)
+
+
+def _settlements_of(each: PlanOnRecord) -> str:
+    return each.path.replace("plan.json", "settlements.jsonl")
 
 
 def _plan_findings(on_record: PlanOnRecord, wanted: Plan | None, error: Exception | None) -> Iterator[Finding]:
@@ -113,7 +120,7 @@ def _plan_findings(on_record: PlanOnRecord, wanted: Plan | None, error: Exceptio
 
 def settlement_findings(each: PlanOnRecord, approvers: ApproversAt) -> Iterator[Finding]:
     """What speaks against the settlements of one plan."""
-    path, course = each.path.replace("plan.json", "settlements.jsonl"), Course(each.plan, each.stands_at)
+    path, course = _settlements_of(each), Course(each.plan, each.stands_at)
     for entry in each.settlements:
         try:
             course.require(entry)
@@ -222,7 +229,7 @@ def repeated_evidence(plans: Iterable[PlanOnRecord]) -> Iterator[Finding]:
     """PAID_ONCE over the whole node: a log of a transaction, or a bank's reference, that settles two lines."""
     seen: dict[tuple[str, ...], tuple[str, str | None]] = {}
     for each in plans:
-        path = each.path.replace("plan.json", "settlements.jsonl")
+        path = _settlements_of(each)
         for entry in each.settlements:
             key, here = entry.unique_key, (path, entry.reference)
             if key is None or entry.state == "failed":

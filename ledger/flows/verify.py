@@ -35,12 +35,13 @@ from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.flows.verdicts import EpochReport, as_finding
 from ledger.store import layout
 from ledger.store.amendments import gap_findings
-from ledger.store.entries import check_entry, walk
+from ledger.store.entries import check_entry, scope_of, walk
 from ledger.store.epochfolder import EpochFolder, life_of
 from ledger.store.final import finals
 from ledger.store.final_payments import final_payments
 from ledger.store.node import Node
 from ledger.store.once import FolderOnce
+from ledger.store.paylayout import DISTRIBUTIONS, OPENING
 from ledger.store.payments import on_disk
 
 
@@ -147,7 +148,7 @@ def _verified(
         result.findings += post_findings(node)
     if epoch_id is not None and not result.epochs:
         session.folder(session.scope_id(scope_id), epoch_id)  # raises: no such epoch
-    result.findings += _unknown_scopes(node)
+    result.findings += Findings(_unknown_scopes(node))
     told = set(result.all_findings)
     result.findings += [finding for finding in _of_receipts(receipts) if finding not in told]
     for opinion in opinions if result.ok else ():
@@ -267,12 +268,14 @@ def _binding_findings(node: Node) -> Iterator[Finding]:
         yield from binding_findings(layout.IDENTITIES, node.bindings())
 
 
-def _unknown_scopes(node: Node) -> list[Finding]:
+def _unknown_scopes(node: Node) -> Iterator[Finding]:
+    """Epochs, logs and files of paying of scopes that are not configured, which no scope's check reads."""
     root = node.root / layout.EPOCHS
     names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    message = "epochs of a scope that is not configured: there is no"
-    return [
-        Finding("SCOPE_VALIDATED", f"{message} {layout.scope_path(name)}", f"{layout.EPOCHS}/{name}")
-        for name in names
-        if name not in node.scopes
-    ]
+    found = [("epochs", f"{layout.EPOCHS}/{name}", name) for name in names]
+    for folder in (layout.APPROVERS, layout.LOG, DISTRIBUTIONS, OPENING):
+        found += [("is", path, name) for path, _ in walk(node.root, folder) if (name := scope_of(path)) is not None]
+    for what, path, name in found:
+        if name not in node.scopes:
+            message = f"{what} of a scope that is not configured: there is no {layout.scope_path(name)}"
+            yield Finding("SCOPE_VALIDATED", message, path)

@@ -12,7 +12,7 @@ from ledger.core.bounds import FOLDERS
 from ledger.core.errors import FormatError
 from ledger.core.values import SCOPE_PATTERN
 from ledger.store import layout
-from ledger.store.paylayout import pay_kind
+from ledger.store.paylayout import pay_kind, pay_scope
 
 
 def entries(root: Path, relative: str) -> dict[str, bool]:
@@ -94,6 +94,12 @@ _FOLDER = rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})"
 _EPOCH = re.compile(_FOLDER, re.ASCII)
 _ENTRY = re.compile(rf"{_FOLDER}/({layout.NAME_PATTERN})", re.ASCII)
 _AMENDMENT = re.compile(rf"{_FOLDER}/{layout.AMENDMENTS}/({layout.VERSION_FOLDER})/({layout.NAME_PATTERN})", re.ASCII)
+
+
+def scope_of(path: str) -> str | None:
+    """The scope that a file under `data/` is of by its name; None for one of the whole node, or of none."""
+    file = layout.file_of_epoch(path)
+    return file[0].scope_id if file is not None else layout.scope_of_log(path) or pay_scope(path)
 
 
 def check_entry(path: str, mode: int) -> None:

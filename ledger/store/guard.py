@@ -20,7 +20,7 @@ from ledger.core.findings import Findings
 from ledger.core.place import Place
 from ledger.store import layout
 from ledger.store.attributes import attribute_findings
-from ledger.store.entries import check_entry
+from ledger.store.entries import check_entry, scope_of
 from ledger.store.guard_amendment import AmendmentChange
 from ledger.store.guard_epoch import EpochChange
 from ledger.store.guard_findings import as_finding, rewritten
@@ -32,7 +32,6 @@ from ledger.store.guard_receipts import ReceiptChange
 from ledger.store.guard_scope import ScopeChange
 from ledger.store.guard_settings import Change, SettingsChange
 from ledger.store.guard_succession import succession_findings
-from ledger.store.paylayout import PLAN_PATH
 from ledger.store.sharedlogs import parse_bindings
 from ledger.store.trees import PLAIN, SUBMODULE, GitTree, NodeFiles, Tree, WorkTree, changes, top_of
 
@@ -116,9 +115,7 @@ class _Guard:
                 yield from change.findings(settings.scopes(place.scope_id))
                 if settings.scope_before(place.scope_id) is not None:
                     yield from change.opening_findings(settings.past)
-        scopes = {scope_id for scope_id, _ in shards}
-        scopes |= {name for path in self.changes if (name := layout.scope_of_log(path)) is not None}
-        scopes |= {match[1] for path in self.changes if (match := PLAN_PATH.fullmatch(path))}
+        scopes = {name for path in self.changes if (name := scope_of(path)) is not None}
         for scope_id in sorted(scopes):
             logs = ScopeChange(node.node_id, scope_id, _numbers(shards, scope_id), before, after)
             known = settings.scope_before(scope_id) is not None

@@ -9,6 +9,7 @@ from ledger.core.config import NodeSettings, ScopeSettings, WeightPolicy
 from ledger.core.errors import InputError, LedgerError
 from ledger.core.evaluate import Finding
 from ledger.store import layout
+from ledger.store.entries import scope_of
 from ledger.store.guard_findings import as_finding
 from ledger.store.trees import Entry, NodeFiles
 from ledger.store.yamlfile import parse_yaml
@@ -61,8 +62,8 @@ class SettingsChange:
 
     def _removed(self, path: str) -> Iterator[Finding]:
         scope_id = path.removeprefix("scopes/").removesuffix(".yaml")
-        if path == layout.NODE_FILE or (path.startswith("scopes/") and self._has_epochs(scope_id)):
-            yield Finding("SCOPE_VALIDATED", "is deleted, but epochs rest on it", path)
+        if path == layout.NODE_FILE or (path.startswith("scopes/") and scope_id in map(scope_of, self.after.paths)):
+            yield Finding("SCOPE_VALIDATED", "is deleted, but records rest on it", path)
 
     def _has_epochs(self, scope_id: str) -> bool:
         return any(path.startswith(f"{layout.EPOCHS}/{scope_id}/") for path in self.after.paths)

@@ -62,6 +62,12 @@ def opening_scope(path: str) -> str | None:
     return match[1] if match else None
 
 
+def pay_scope(path: str) -> str | None:
+    """The scope that a file of paying is of by its name; None for one of the whole node, and for any other path."""
+    matches = (pattern.fullmatch(path) for pattern in (PLAN_PATH, _OPENING, SOURCE_PATH, HISTORY_PATH))
+    return next((match[1] for match in matches if match), None)
+
+
 def pay_kind(path: str) -> Kind | None:
     """What kind of file of paying `path` is; None when it is none."""
     if path in (INSTRUCTIONS, WAIVERS):

@@ -154,3 +154,25 @@ def test_a_step_to_review_that_was_cut_off_before_its_statement_is_told_as_that(
     with at(root, "2026-01-14T00:00:00Z", "ann") as session:
         messages = [finding.message for finding in verify(session).all_findings]
     assert any("was cut off (`ledger review` completes it)" in message for message in messages), messages
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/epochs/nobody",
+        "data/approvers/nobody.jsonl",
+        "data/approvers/nobody.signatures.jsonl",
+        "data/log/nobody.jsonl",
+        "data/distributions/nobody/0001/settlements.jsonl",
+        "data/opening/nobody.jsonl",
+        "data/opening/nobody.signatures.jsonl",
+        "data/opening/nobody.csv.json",
+    ],
+)
+def test_what_is_of_a_scope_that_does_not_exist_is_named(tmp_path: Path, path: str) -> None:
+    root = golden_copy(tmp_path)
+    file = root / path if "." in path else root / path / "0001/epoch.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"")
+    found = verify(open_session(root, NOW, environ={})).all_findings
+    assert ("SCOPE_VALIDATED", path) in {(finding.rule, finding.path) for finding in found}

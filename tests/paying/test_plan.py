@@ -81,6 +81,29 @@ def test_an_unsigned_plan_blocks_the_next_and_pays_nobody(root: Path) -> None:
     assert rules(root) == set()
 
 
+def test_an_end_cut_off_settlements_is_found_where_a_later_plan_rests_on_it(root: Path) -> None:
+    """And only there: what nothing later rests on is held by git's history alone (docs/security.md)."""
+    with at(root, NEXT, "ann") as session:
+        plan(session, "default", EURO)
+        abandon(session, "default", None, "wrong rate")
+        second = signed_plan(session, PlanWish("csv", "EUR", "0.02", "another rate")).plan
+    with at(root, "2026-01-13T01:00:00Z", "ann") as session:
+        by_hand(session, "default", None, references=[second.lines[0].reference], state="failed", evidence=HAND)
+    with at(root, "2026-01-13T02:00:00Z", "ann") as session:
+        signed_plan(session)
+        by_hand(session, "default", None, state="settled", evidence=HAND)
+    assert rules(root) == set()
+    logs = [root / f"data/distributions/default/{number:04d}/settlements.jsonl" for number in (1, 2, 3)]
+    wanted = ["SETTLEMENT_APPEND_ONLY", "PAID_ONCE", None]
+    for log, rule in zip(logs, wanted, strict=True):
+        kept = log.read_bytes()
+        log.unlink()
+        assert (rule in rules(root)) if rule else rules(root) == set()
+        log.write_bytes(b"")
+        assert (rule in rules(root)) if rule else rules(root) == set()
+        log.write_bytes(kept)
+
+
 def test_a_plan_that_stood_is_given_up_only_by_the_threshold(root: Path) -> None:
     with at(root, NEXT, "ann") as session:
         stood = signed_plan(session).plan
@@ -96,6 +119,20 @@ def test_a_plan_that_stood_is_given_up_only_by_the_threshold(root: Path) -> None
             by_hand(session, "default", None, state="settled", evidence=HAND)
         assert {row.allocated for row in page(session, "default").rows} == {0}
         assert plan(session, "default", EURO).plan.total_minor == 10_000
+    assert rules(root) == set()
+
+
+def test_a_plan_on_which_a_later_one_rests_is_not_given_up(root: Path) -> None:
+    with at(root, NEXT, "ann") as session:
+        first = signed_plan(session).plan
+        by_hand(session, "default", None, references=[first.lines[0].reference], state="failed", evidence=HAND)
+    with at(root, "2026-01-13T01:00:00Z", "ann") as session:
+        signed_plan(session)
+    with at(root, "2026-01-13T02:00:00Z", "ann") as session:
+        text = first.abandoned_text("wrong")
+        with pytest.raises(StateError, match="distribution 2 was prepared since"):
+            abandon(session, "default", 1, "wrong", [signature(text, "ann"), signature(text, "ben")])
+        by_hand(session, "default", 1, references=[first.lines[1].reference], state="failed", evidence=HAND)
     assert rules(root) == set()
 
 

@@ -195,6 +195,26 @@ def test_settings_that_epochs_rest_on_are_not_deleted(root: Path, path: str) -> 
     assert ("SCOPE_VALIDATED", path) in {(found.rule, found.path) for found in guard(root, "HEAD")}
 
 
+def test_settings_that_records_rest_on_are_not_deleted(root: Path) -> None:
+    settings = (root / "scopes/default.yaml").read_bytes()
+    edit(root, "scopes/other.yaml", lambda _: settings.replace(b"scope_id: default", b"scope_id: other"))
+    commit(root)
+    (root / "scopes/other.yaml").unlink()
+    assert guard(root, "HEAD") == []
+    edit(root, "data/log/other.jsonl", lambda _: b"")
+    found = {(found.rule, found.path) for found in guard(root, "HEAD")}
+    assert found == {("SCOPE_VALIDATED", "scopes/other.yaml")}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["approvers/nobody.jsonl", "distributions/nobody/0001/plan.json", "opening/nobody.jsonl"],
+)
+def test_what_is_of_a_scope_that_does_not_exist_is_refused(root: Path, path: str) -> None:
+    edit(root, f"data/{path}", lambda _: b"")
+    assert ("SCOPE_VALIDATED", "scopes/nobody.yaml") in {(found.rule, found.path) for found in guard(root, "HEAD")}
+
+
 def test_a_new_scope_and_its_first_epoch_may_come_together(root: Path) -> None:
     settings = (root / "scopes/default.yaml").read_bytes()
     edit(root, "scopes/other.yaml", lambda _: settings.replace(b"scope_id: default", b"scope_id: other"))

@@ -51,6 +51,12 @@ def test_a_plan_that_is_written_never_changes(root: Path) -> None:
     assert "DISTRIBUTION_BALANCED" in rules(root)
 
 
+def test_a_settlement_that_is_cut_off_is_refused(root: Path) -> None:
+    commit(root)
+    (root / FOLDER / "settlements.jsonl").write_bytes(b"")
+    assert rules(root) == {"SETTLEMENT_APPEND_ONLY"}
+
+
 def test_a_settlement_that_is_rewritten_or_malformed_is_refused(root: Path) -> None:
     commit(root)
     replace(root, "settlements.jsonl", b'"note":"seen"', b'"note":"SEEN"')

@@ -256,7 +256,7 @@ def abandon(
 ) -> tuple[Settlement, bool]:
     """Give a plan up: a draft by an approver's word, one that stands by the threshold's signatures.
 
-    SignatureError where these are too few.
+    SignatureError where these are too few, StateError where a later plan was prepared.
     """
     node = session.node
     actor = session.approver(node.scope(scope_id))
@@ -282,6 +282,13 @@ def abandon(
                 "state": "abandoned",
             }
         )
+        last = distributions_on_disk(node.root, scope_id)[-1]
+        if last != stored.distribution:
+            raise StateError(
+                f"distribution {last} was prepared since, and rests on what stood then",
+                path=found.path,
+                hint="Record the lines that will never arrive: ledger settle --state failed --line …",
+            )
         Course(stored, found.stands_at, found.settlements).require(record)
         if found.stands_at is not None:
             who = approvers_at(node, scope_id)(session.now)
