@@ -28,12 +28,18 @@ def entries(root: Path, relative: str) -> dict[str, bool]:
 
 
 def folders(root: Path, relative: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """A folder and every one below, each with what lies in it, in no order; links are not followed below it."""
+    """A folder and every one below, each with what lies in it, in no order; links are not followed below it.
+
+    One that is not there (any more: another run may have removed it) is passed over.
+    """
     waiting = [relative]
     while waiting:
         at = waiting.pop()
-        with os.scandir(f"{root}/{at}") as found:
-            here = list(found)
+        try:
+            with os.scandir(f"{root}/{at}") as found:
+                here = list(found)
+        except FileNotFoundError:
+            continue
         waiting += (f"{at}/{entry.name}" for entry in here if entry.is_dir(follow_symlinks=False))
         yield at, here
 
@@ -72,22 +78,30 @@ def _is_common(root: Path) -> bool:
 def walk(root: Path, relative: str) -> Iterator[tuple[str, int]]:
     """Every file (and link) below a folder with its mode, sorted; a linked folder, or one too deep, is one entry.
 
-    `relative` itself, where it is something else than a folder, is the only entry; nothing where it does not exist.
+    `relative` itself, where it is something else than a folder, is the only entry; nothing where it does not exist,
+    and nothing of what another run removes meanwhile.
     """
     folder = root / relative
+    here: list[os.DirEntry[str]] = []
     try:
         mode = folder.lstat().st_mode
+        if among := stat.S_ISDIR(mode) and relative.count("/") < FOLDERS:
+            with os.scandir(folder) as found:
+                here = sorted(found, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
-    if not stat.S_ISDIR(mode) or relative.count("/") >= FOLDERS:
+    if not among:
         yield relative, mode
-        return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    for entry in here:
         path = f"{relative}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
             yield from walk(root, path)
-        else:
-            yield path, entry.stat(follow_symlinks=False).st_mode
+            continue
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            continue
+        yield path, mode
 
 
 _FOLDER = rf"data/epochs/({SCOPE_PATTERN[1:-1]})/({layout.FOLDER_PATTERN})"

@@ -171,4 +171,4 @@ def _remove_leftovers(root: Path) -> None:
     for _, here in folders(root, "data"):
         for entry in here:
             if entry.name.endswith(".tmp") and is_scratch(entry.name) and not entry.is_dir(follow_symlinks=False):
-                Path(entry.path).unlink()
+                Path(entry.path).unlink(missing_ok=True)

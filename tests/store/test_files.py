@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ledger.core.errors import FormatError, InputError, StateError
-from ledger.store import files
+from ledger.store import entries, files
 from ledger.store.files import read_file, remove_file, write_file, write_lock
 
 LOG = "data/epochs/default/0001/pool.jsonl"
@@ -134,6 +137,37 @@ def test_the_lock_removes_temporary_files_and_nothing_else(tmp_path: Path) -> No
         (folder / name).write_bytes(b"x")
     with write_lock(tmp_path):
         assert sorted(path.name for path in folder.iterdir()) == [".hidden", "notes.tmp", "pool.jsonl"]
+
+
+def test_what_another_run_removes_meanwhile_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder, or a temporary file, is seen where it lies and gone before it is looked into."""
+    for name in (LOG, "data/epochs/default/0002/.pool.jsonl.tmp", "data/epochs/default/0002/pool.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    scan = os.scandir
+    going = {"default": "0001", "0002": ".pool.jsonl.tmp"}
+
+    @contextmanager
+    def vanishing(path: str | Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scan(path) as found:
+            here = list(found)
+        if (gone := Path(path) / going.get(Path(path).name, "none")).exists():
+            shutil.move(gone, kept)
+        yield here
+
+    monkeypatch.setattr(entries.os, "scandir", vanishing)
+    for name, look in {
+        "leftovers": lambda: files._remove_leftovers(tmp_path),
+        "tree": lambda: entries.check_tree(tmp_path),
+        "walk": lambda: [path for path, _ in entries.walk(tmp_path, "data")],
+    }.items():
+        kept = tmp_path / name
+        kept.mkdir()
+        found = look()
+        assert sorted(path.name for path in kept.iterdir()) == [".pool.jsonl.tmp", "0001"]
+        assert found in (None, ["data/epochs/default/0002/pool.jsonl"])
+        shutil.move(kept / "0001", tmp_path / "data/epochs/default")
+        shutil.move(kept / ".pool.jsonl.tmp", tmp_path / "data/epochs/default/0002")
 
 
 def test_a_linked_lock_is_refused(tmp_path: Path) -> None:
