@@ -19,6 +19,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ledger.core.canonical import foreign_json, sha256_hex
+from ledger.core.errors import LedgerError
+from ledger.store.files import read_file
 
 T = TypeVar("T")
 FOLDER = ".ledger-kept"
@@ -65,12 +67,15 @@ class Earlier:
             return None
 
     def file(self, path: str, known: tuple[int, str]) -> bytes | None:
-        """A file of the site; None where its bytes are not those that were written."""
+        """A file of the site; None where its bytes are not those that were written, or where it leads out of it.
+
+        `path` is what somebody may have altered: nothing outside is read, no link is followed, no pipe waited for.
+        """
         try:
-            data = (self.folder / path).read_bytes()
-        except OSError:
+            data = read_file(self.folder, path, known[0])
+        except (LedgerError, OSError, ValueError):  # ValueError: no name of a file
             return None
-        return data if kept_as(data) == known else None
+        return data if data is not None and kept_as(data) == known else None
 
     def all_files(self, files: Files) -> dict[str, bytes] | None:
         """Some files of the site; None where one of them is another one than was written."""

@@ -25,7 +25,8 @@ from ledger.flows.sign import finalize
 from ledger.site import build
 from ledger.site.again import frozen, tool_hash
 from ledger.site.build import build_site
-from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier, Keeping
+from ledger.site.kept import FOLDER, FORMAT, HEAD, Earlier, Keeping, kept_as
+from ledger.site.keptfiles import KeptFiles
 from ledger.site.keptpages import KeptPage, body_of
 from ledger.site.links import Repository
 from ledger.site.render import Renderer
@@ -200,6 +201,24 @@ def test_nothing_kept_that_somebody_altered_is_believed(tmp_path: Path, earlier:
     swap(site / FOLDER / "files.json", b'"data/events"', b'"data/stneve"')
     again, _ = built(root, tmp_path / "again", ONE, site)
     assert again == whole
+
+
+@pytest.mark.parametrize("leads", ["up", "absolute", "link", "nul"])
+def test_a_kept_path_that_leads_out_of_the_site_is_not_followed(tmp_path: Path, leads: str) -> None:
+    """Whoever altered the list has its hash right, and that of the file to which it leads."""
+    site, secret = tmp_path / "site", tmp_path / "secret.txt"
+    (site / FOLDER).mkdir(parents=True)
+    (site / "data").symlink_to(tmp_path)
+    secret.write_bytes(b"not of the site")
+    path = {"up": "../secret.txt", "absolute": str(secret), "link": "data/secret.txt", "nul": "a\0b"}[leads]
+    note = json.dumps({"data/payouts": {"made_from": "x", "files": {path: kept_as(secret.read_bytes())}}}).encode()
+    (site / FOLDER / "files.json").write_bytes(note)
+    earlier = Earlier(site, None, {"files.json": sha256_hex(note)})
+    (tmp_path / "new/out").mkdir(parents=True)
+    files = KeptFiles(tmp_path / "new/out", Keeping(tmp_path / "new/kept", earlier))
+    assert files.take("data/payouts", "x") is None
+    assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+    assert earlier.file(path, kept_as(secret.read_bytes())) is None
 
 
 def test_what_another_version_of_the_tool_kept_is_passed_over_with_a_word(
