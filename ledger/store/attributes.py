@@ -98,6 +98,10 @@ def _names_to_come() -> Iterator[str]:
         yield f"{layout.epoch_path('default', 1)}/{name}"
 
 
+_ARGUMENTS = 250
+"""How many paths, each of at most 4,096 bytes, any system takes as arguments of one call."""
+
+
 class _Scratch:
     """A repository without settings or files of its own, over the objects of the one at `top`."""
 
@@ -113,9 +117,10 @@ class _Scratch:
         self._tree.mkdir()
         self._git_dir.mkdir()
         self._run("init", "--quiet", "--template=", f"--object-format={form}")
+        place = str((self._top / objects).resolve()).replace("\\", "\\\\").replace('"', '\\"')
         borrowed = self._git_dir / "objects/info/alternates"
         borrowed.parent.mkdir(exist_ok=True)
-        borrowed.write_bytes(os.fsencode((self._top / objects).resolve()) + b"\n")
+        borrowed.write_bytes(os.fsencode(f'"{place}"\n'))  # in quotes, for the path itself may hold a line end
         return self
 
     def __exit__(
@@ -126,8 +131,9 @@ class _Scratch:
     def fill(self, tree: Tree, entries: dict[str, Entry]) -> None:
         """Make these files the index; what lies on disk only is stored beside, as it is."""
         if isinstance(tree, WorkTree):
-            paths = "".join(f"{self._top / path}\n" for path in entries)
-            self._run("hash-object", "-w", "--no-filters", "--stdin-paths", said=os.fsencode(paths))
+            paths = [str(self._top / path) for path in entries]
+            for at in range(0, len(paths), _ARGUMENTS):  # not by --stdin-paths, which has no -z: a line end is no end
+                self._run("hash-object", "-w", "--no-filters", "--", *paths[at : at + _ARGUMENTS])
         lines = (f"{entry.mode:o} {entry.blob}\t{path}\0" for path, entry in entries.items())
         self._run("update-index", "-z", "--index-info", said=os.fsencode("".join(lines)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +182,24 @@ def test_no_changed_byte_of_an_old_line_gets_through(root: Path, data: st.DataOb
         assert log.relative_to(root).as_posix() in {finding.path for finding in guard(root, "HEAD")}
     finally:
         log.write_bytes(before)
+
+
+@pytest.mark.parametrize("where", ["one\nnode", 'top/"q\\"\n', "top/a:b"])
+def test_a_node_whose_path_has_odd_marks_is_guarded_as_any(root: Path, tmp_path: Path, where: str) -> None:
+    """The marks stand in the repository's own path, or in the node's place inside it."""
+    place = tmp_path / where
+    if where.startswith("top/"):
+        shutil.rmtree(root / ".git")
+        place.parent.mkdir()
+        git(place.parent, "init", "--quiet")
+    shutil.move(root, place)
+    commit(place)
+    edit(place, "data/identities.jsonl", lambda data: data + data)
+    edit(place, ".gitattributes", lambda data: data + b"# more\n")
+    assert {found.path for found in guard(place, "HEAD")} == {"data/identities.jsonl"}
+    edit(place, "data/identities.jsonl", lambda data: data[: len(data) // 2])
+    assert guard(place, "HEAD") == []
+    edit(place, ".gitattributes", lambda _: b"* text=auto\n")
+    assert {found.path for found in guard(place, "HEAD")} == {".gitattributes"}
+    commit(place)
+    assert {found.path for found in guard(place, "HEAD~1", "HEAD")} == {".gitattributes"}
