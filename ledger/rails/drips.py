@@ -29,6 +29,7 @@ class Drips:
 
     kind = "drips"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """Tokens on a chain."""

@@ -18,6 +18,7 @@ class GithubSponsors:
 
     kind = "github_sponsors"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """The US dollar."""

@@ -48,6 +48,7 @@ class OpenZeppelinMerkle:
 
     kind = "merkle_oz"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """Tokens on a chain."""

@@ -65,6 +65,7 @@ class UniswapMerkle:
 
     kind = "merkle_uniswap"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """Tokens on a chain."""

@@ -13,6 +13,7 @@ class OpenCollective:
 
     kind = "opencollective"
     needs = ("opencollective",)
+    takes = ("note",)
 
     def accepts(self, asset: str) -> bool:
         """Currencies."""

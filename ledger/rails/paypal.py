@@ -16,6 +16,7 @@ class PayPal:
 
     kind = "paypal"
     needs = ("paypal",)
+    takes = ("decimal", "note")
 
     def accepts(self, asset: str) -> bool:
         """Currencies."""

@@ -13,6 +13,7 @@ class PlainCsv:
 
     kind = "csv"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """Any asset."""

@@ -55,6 +55,8 @@ class Rail(Protocol):
     kind: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     """Columns of the payees file without which a line cannot be written."""
+    takes: ClassVar[tuple[str, ...]]
+    """Options that say something to the rail (`template`: a table of the provider's); any other one is refused."""
 
     def accepts(self, asset: str) -> bool:
         """Whether the rail can carry this asset."""

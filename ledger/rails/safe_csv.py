@@ -17,6 +17,7 @@ class SafeCsv:
 
     kind = "safe_csv"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """ERC-20 tokens and a chain's own coin."""

@@ -32,6 +32,7 @@ class SafeTransactionBuilder:
 
     kind = "safe_tx_builder"
     needs = ()
+    takes = ("checksum", "safe")
 
     def accepts(self, asset: str) -> bool:
         """ERC-20 tokens and a chain's own coin."""

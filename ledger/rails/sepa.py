@@ -58,6 +58,7 @@ class Sepa:
 
     kind = "sepa"
     needs = ("name", "iban")
+    takes = ("debtor_bic", "debtor_iban", "debtor_name", "execution_date", "note")
 
     def accepts(self, asset: str) -> bool:
         """The euro."""

@@ -44,6 +44,7 @@ class Splits:
 
     kind = "splits"
     needs = ()
+    takes = ()
 
     def accepts(self, asset: str) -> bool:
         """Tokens on a chain."""

@@ -23,6 +23,7 @@ class Wise:
 
     kind = "wise"
     needs = ()
+    takes = ("source_currency", "template")
 
     def accepts(self, asset: str) -> bool:
         """Currencies."""

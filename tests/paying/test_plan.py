@@ -275,6 +275,19 @@ def test_a_template_that_is_no_text_is_named(root: Path) -> None:
             export(session, "default", None, root.parent / "out", template=template)
 
 
+def test_what_says_nothing_to_the_rail_is_refused_and_not_passed_over(root: Path) -> None:
+    template, out = root.parent / "template.csv", root.parent / "out"
+    template.write_text("name,amount,targetCurrency\n", "utf-8")
+    with at(root, NEXT, "ann") as session:
+        signed_plan(session, PlanWish("paypal", "EUR", "0.01", "agreed"))
+        with pytest.raises(InputError, match="the rail paypal takes no --template") as caught:
+            export(session, "default", None, out, template=template)
+        assert caught.value.hint == "It takes: --option decimal=…, --option note=…."
+        with pytest.raises(InputError, match="takes no --option nota"):
+            export(session, "default", None, out, options={"note": "a", "nota": "b"})
+    assert not out.exists()
+
+
 def test_a_person_acknowledges_his_own_line_with_a_proved_wallet(root: Path) -> None:
     with at(root, NEXT, "ann") as session:
         prove_wallet(session, "alice", "eve")

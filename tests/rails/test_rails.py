@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
+import inspect
 import io
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +260,14 @@ def test_a_plan_of_many_people_is_longer_than_a_line_of_a_log_and_is_read_back()
     data = plan.file_bytes()
     assert len(data) > LINE_BYTES
     assert parse_plan(data, plan_path("default", 3), plan.node_id, "default", 3) == plan
+
+
+def test_each_rail_names_the_options_that_it_asks_for_as_the_page_does() -> None:
+    page = (Path(__file__).parents[2] / "docs/pay.md").read_text("utf-8")
+    for kind in BUILT_IN:
+        one = rail(kind)
+        asked = re.findall(r"order\.option\(\"(\w+)\"", inspect.getsource(sys.modules[type(one).__module__]))
+        assert sorted(set(asked)) == sorted(one.takes), kind
+        row = next(line for line in page.splitlines() if line.startswith("| `") and f"`{kind}`" in line.split("|")[1])
+        told = {*re.findall(r"`(\w+)[=`]", row.split("|")[5]), *(["template"] if "--template" in row else [])}
+        assert told == set(one.takes), kind

@@ -82,7 +82,8 @@ def export(
     What failed is written again, unless another distribution took it over, a draft too, or it is no longer owed (told).
 
     Raises StateError for a draft or an abandoned plan, InputError where a payee's details are missing, a wallet would
-    not take the asset (asked of the chain's node, where one is named) or the folder lies inside the node.
+    not take the asset (asked of the chain's node, where one is named), the rail does not take an option, or the folder
+    lies inside the node.
     """
     found = latest(session, scope_id, distribution)
     state = status(found).state
@@ -106,6 +107,7 @@ def export(
             given["template"] = template.read_text("utf-8-sig")
         except UnicodeDecodeError:
             raise InputError("the template is no text in UTF-8", path=str(template)) from None
+    _require_taken(rail, given)
     done = {ref for ref, entry in line_states(found.plan, found.settlements).items() if entry.state != "failed"}
     for reference, number in paid_elsewhere(session, scope_id, found).items():
         session.tell(f"{reference} is left out: distribution {number} pays it")
@@ -158,6 +160,16 @@ def require_owed_or_told(session: Session, scope_id: str, found: PlanOnRecord) -
         require_owed(session, scope_id, found.plan.distribution)
     except StateError as error:
         session.tell(f"{error.message}: who got too much is offset by later distributions")
+
+
+def _require_taken(rail: Rail, given: Mapping[str, str]) -> None:
+    """InputError for an option that says nothing to the rail; a third party's rail need not tell which do."""
+    takes = getattr(rail, "takes", tuple(given))
+    for name in given:
+        if name not in takes:
+            what = "--template" if name == "template" else f"--option {name}"
+            ours = ", ".join("--template" if each == "template" else f"--option {each}=…" for each in takes)
+            raise InputError(f"the rail {rail.kind} takes no {what}", hint=f"It takes: {ours or 'none'}.")
 
 
 def _complete(rail: Rail, payee: Mapping[str, str]) -> bool:
