@@ -14,6 +14,7 @@ import sys
 import threading
 from importlib import import_module
 from keyword import iskeyword
+from types import FrameType
 
 import click
 
@@ -103,12 +104,28 @@ def ledger() -> None:
     """
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as a job that has run too long gets it: what was read is kept as after an interruption by hand."""
+_asked: list[int] = []
+"""The signal that asked this command to end, once it was obeyed: whatever error comes then comes of that."""
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    raise _Terminated
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End the command, at once if it is asked for twice: no write is cut in two by that.
+
+    A signal that falls into an import comes again when it is over: native modules abort the process when an exception
+    passes through their loading.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            again = threading.Timer(0.02, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) is _interrupt:
+            signal.signal(each, signal.SIG_DFL)
+    _asked.append(number)
+    raise KeyboardInterrupt
 
 
 _ROOM = "Make room, then run the same command again: it goes on where this one stopped, and nothing is half-written."
@@ -124,22 +141,26 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks ends no command
-    before = signal.signal(signal.SIGTERM, _terminate)
+    _asked.clear()
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each, was in before.items():
+        if was is not signal.SIG_IGN:  # as `nohup` and a shell's background have it
+            signal.signal(each, _interrupt)
     try:
         return _run()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, was in before.items():
+            signal.signal(each, was)
 
 
 def _run() -> int:
     try:
         result = ledger.main(standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _interrupted()
     except LedgerError as error:
-        return fail(error)
-    except (click.exceptions.Abort, KeyboardInterrupt) as error:
-        click.echo("interrupted; what was read is kept, run the same command again to go on", err=True)
-        return 143 if isinstance(error.__context__, _Terminated) else 130
+        return _interrupted() if _asked else fail(error)
     except click.ClickException as error:
         if "--json" in sys.argv:
             emit("error/1", {**error_data(LedgerError(error.format_message())), "exit_code": error.exit_code})
@@ -154,6 +175,8 @@ def _run() -> int:
         message = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
         return fail(LedgerError(message, hint=_NEXT.get(error.errno or 0, "")))
     except Exception as error:
+        if _asked:  # native code has errors of its own for it
+            return _interrupted()
         if isinstance(error, ModuleNotFoundError) and (known := missing_extra(error.name)) is not None:
             return fail(known)
         if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # as Python before 3.13 says it
@@ -163,3 +186,9 @@ def _run() -> int:
         hint = "This is a mistake in the ledger, not in your input. LEDGER_DEBUG=1 shows where; please report it: "
         hint += f"{ADDRESS}/issues"
         return fail(LedgerError(f"internal error: {type(error).__name__}: {error}", hint=hint))
+
+
+def _interrupted() -> int:
+    """Say how to go on; the exit code is a shell's for a command that a signal ended."""
+    click.echo("interrupted; what was read is kept, run the same command again to go on", err=True)
+    return 128 + (_asked[-1] if _asked else signal.SIGINT)
