@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-import ledger
 from ledger.cli.group import Group
 from ledger.cli.options import json_option, node_option, now_option, options, session
 from ledger.cli.output import emit, note, out, plain
@@ -34,49 +32,39 @@ KNOWN = "known.json"
 """Among what a site keeps for the next build: what was proved of the node (`ledger verify --known`)."""
 
 
-@contextmanager
-def _verifying(run: Session, known: Path | None) -> Iterator[Callable[[], dict[str, Any]]]:
-    """`ledger verify --json` in a process beside this one, for both take long; calling waits for its data.
+class _Verdicts:
+    """The data of `ledger verify --json`, of what was found of each epoch while the site's figures were computed.
 
     `known`: what was proved before, and where what is proved now goes.
     """
-    command = [sys.executable, "-m", "ledger", "verify", "--json", "--node", str(run.node.root.resolve())]
-    command += ["--now", run.now]
-    command += ["--known", str(known)] if known is not None else []
-    here = Path(ledger.__file__).parents[1]  # what `-m` imports from: this very program, whatever lies around us
-    with (
-        tempfile.TemporaryFile() as answer,
-        subprocess.Popen(command, cwd=here, stdout=answer, stderr=subprocess.PIPE) as process,
-    ):
 
-        @cache
-        def wait() -> dict[str, Any]:
-            _, complaint = process.communicate()
-            answer.seek(0)
-            if process.returncode not in (0, 1):
-                raise LedgerError(f"verifying ended with {process.returncode}: {complaint.decode()[-400:]}")
-            found: dict[str, Any] = json.load(answer)
-            return _with_known(run, found)
+    def __init__(self, run: Session, known: Path | None) -> None:
+        self._run, self._known = run, known
+        self.ok = False
 
-        try:
-            yield wait
-        finally:
-            process.kill()
+    def __call__(self, reports: Mapping[tuple[str, int], Any], parts: Collection[int]) -> dict[str, Any]:
+        from ledger.flows.known import Known, as_passed
+        from ledger.flows.session import Session
+        from ledger.flows.sidebyside import CheckedParts
+        from ledger.flows.verdicts import EpochReport
+        from ledger.flows.verify import verify
 
-
-def _with_known(run: Session, found: dict[str, Any]) -> dict[str, Any]:
-    """The data with all that was told of known epochs when they passed."""
-    from ledger.flows.known import as_passed
-
-    known = set(found["known"])
-    epochs: list[Any] = []
-    for report in found["epochs"]:
-        scope_id, epoch_id = report["scope_id"], report["epoch_id"]
-        if f"{scope_id}/{epoch_id}" in known:
-            epochs += [json.loads(encode(plain(each))) for each in as_passed(run.node.epoch(scope_id, epoch_id))]
-        else:
-            epochs.append(report)
-    return {**found, "epochs": epochs}
+        known = Known.read(self._known) if self._known is not None else None
+        checked = CheckedParts({place: list(found) for place, found in reports.items()}, parts)
+        silent = Session(self._run.node, self._run.now)
+        silent.engine = self._run.engine
+        result = verify(silent, known=known, checked=checked)
+        if known is not None:
+            known.write()
+        self.ok = result.ok
+        epochs = list[EpochReport]()
+        for report in result.epochs:
+            if f"{report.scope_id}/{report.epoch_id}" in result.known:
+                epochs += as_passed(self._run.node.epoch(report.scope_id, report.epoch_id))
+            else:
+                epochs.append(report)
+        data: dict[str, Any] = json.loads(encode(plain(replace(result, epochs=epochs))))
+        return {"ok": result.ok, **data}
 
 
 @contextmanager
@@ -122,26 +110,25 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path, r
     Example: ledger site build --out public --reuse public
     """
     from ledger.flows.display import lookalike
+    from ledger.flows.sidebyside import EpochChecker
     from ledger.flows.views import head_commit, names_of_sources
     from ledger.site.build import build_site
 
-    with (
-        session(node_dir, now) as run,
-        _proved(run, reuse, target) as known,
-        _verifying(run, known) as verdicts,
-    ):
+    with session(node_dir, now) as run, _proved(run, reuse, target) as known:
+        verdicts = _Verdicts(run, known)
         result = build_site(
             run.node,
             run.engine,
             target,
             verification=verdicts,
+            checks=partial(EpochChecker, run.now),
             commit=head_commit(run.node.root),
             alike=lookalike,
             said=names_of_sources(run.node),
             tell=note,
             reuse=reuse,
         )
-    ok = bool(verdicts()["ok"])
+    ok = verdicts.ok
     if not ok:
         note("warning: this node does not verify; the site says so. Run `ledger verify` for the details.")
     if as_json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import atexit
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
-from ledger.compute.derive import Loads
+from ledger.compute.derive import Derived, Loads
 from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
 from ledger.compute.processes import helpers, processes
@@ -62,36 +62,62 @@ class EpochSet:
     numbers: tuple[int, ...]
 
 
-def reports_of(session: Session, folder: EpochFolder, receipts: ReceiptCheck, loads: Loads) -> Reports:
-    """One epoch and its amendments checked; what was read for it is let go."""
+@dataclass(frozen=True)
+class CheckedParts:
+    """What whoever computed the epochs of a node found of them, by scope and epoch, and in which parts he did.
+
+    The hashes of each part's ids lie in the `parts` of the engine of whoever verifies.
+    """
+
+    reports: Mapping[tuple[str, int], Reports]
+    parts: Collection[int]
+
+
+def reports_of(
+    session: Session, folder: EpochFolder, receipts: ReceiptCheck, loads: Loads, derived: Derived | None = None
+) -> Reports:
+    """One epoch and its amendments checked; what was read for it is let go. `derived`: as for `EpochCheck`."""
     with no_collection():
-        found = [EpochCheck(session, each, receipts, loads).report() for each in (folder, *amendments(folder))]
+        found = [EpochCheck(session, folder, receipts, loads, derived).report()]
+        found += [EpochCheck(session, each, receipts, loads).report() for each in amendments(folder)]
     if isinstance(folder, FolderOnce):
         folder.forget()
     return found
+
+
+class EpochChecker:
+    """Checks epochs one after another where somebody computes them, on his engine."""
+
+    def __init__(self, now: Timestamp, node: Node, engine: Engine) -> None:
+        self._session = Session(node, now)
+        self._session.engine = engine
+        self._receipts = ReceiptCheck(self._session)
+
+    def __call__(self, folder: EpochFolder, loads: Loads, derived: Derived | None) -> Reports:
+        """As `reports_of`."""
+        return reports_of(self._session, folder, self._receipts, loads, derived)
 
 
 class Checker:
     """Checks set after set on an engine of its own, of one thread: the other cores have their own sets."""
 
     def __init__(self, node: Node, now: Timestamp, parts: Path) -> None:
-        self._session = Session(read_once(node), now)
-        self._session.engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1, parts=parts)
-        self._receipts = ReceiptCheck(self._session)
+        self._node = read_once(node)
+        self._engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1, parts=parts)
+        self._check = EpochChecker(now, self._node, self._engine)
 
     def check(self, one: EpochSet) -> Checked:
         """What each epoch of a set comes to."""
-        session = self._session
-        session.engine.begin_part(one.part)
-        folders = [session.node.epoch(one.scope_id, number) for number in one.numbers]
-        ahead = Ahead(session.engine, session.node, folders)
-        reports = {folder.epoch_id: reports_of(session, folder, self._receipts, ahead) for folder in folders}
-        session.engine.ids_of_part()
+        self._engine.begin_part(one.part)
+        folders = [self._node.epoch(one.scope_id, number) for number in one.numbers]
+        ahead = Ahead(self._engine, self._node, folders)
+        reports = {folder.epoch_id: self._check(folder, ahead, None) for folder in folders}
+        self._engine.ids_of_part()
         return reports
 
     def close(self) -> None:
         """Stop the engine."""
-        self._session.close()
+        self._engine.close()
 
 
 _mine: list[Checker] = []
@@ -111,14 +137,19 @@ def check_there(one: EpochSet) -> Checked:
 class SideBySide:
     """Begins to check these epochs of each scope, if they are many; a context manager.
 
+    `checked`: what was found of them already; it counts where it is about all of them.
     `repeated`: whether an id may stand in two sets, so that what was found does not count.
     """
 
-    def __init__(self, session: Session, folders: Mapping[str, Sequence[EpochFolder]]) -> None:
+    def __init__(
+        self, session: Session, folders: Mapping[str, Sequence[EpochFolder]], checked: CheckedParts | None = None
+    ) -> None:
         self.repeated = False
         self._session = session
         self._node = Node(session.node.root, session.node.settings)
-        self._sets = sets_of(session.node, folders)
+        places = {(scope_id, folder.epoch_id) for scope_id, epochs in folders.items() for folder in epochs}
+        self._before = checked if checked is not None and places <= checked.reports.keys() else None
+        self._sets = sets_of(session.node, folders) if self._before is None else []
         self._todo = deque(self._sets)
         self._found: dict[int, Checked] = {}
 
@@ -148,6 +179,9 @@ class SideBySide:
 
     def reports(self) -> dict[tuple[str, int], Reports]:
         """What was found, by scope and epoch; nothing where all are to be checked one after another."""
+        if self._before is not None:
+            self._session.engine.begin_part(0)
+            return self._joined(self._before)
         if not self._sets:
             return {}
         engine = self._session.engine
@@ -161,13 +195,18 @@ class SideBySide:
             for one in self._sets:
                 if one.part not in self._found:  # the process that had it ended, or met an error
                     self._found[one.part] = here.check(one)
-                engine.add_part(one.part)
-        self.repeated = engine.parts_share_an_id()
-        if self.repeated:
-            return {}
-        return {
+        found = {
             (one.scope_id, number): reports for one in self._sets for number, reports in self._found[one.part].items()
         }
+        return self._joined(CheckedParts(found, self._found))
+
+    def _joined(self, checked: CheckedParts) -> dict[tuple[str, int], Reports]:
+        """What was found in all parts, where no two share an id."""
+        engine = self._session.engine
+        for part in sorted(checked.parts):
+            engine.add_part(part)
+        self.repeated = engine.parts_share_an_id()
+        return {} if self.repeated else dict(checked.reports)
 
 
 def sets_of(node: Node, folders: Mapping[str, Sequence[EpochFolder]]) -> list[EpochSet]:

@@ -29,7 +29,7 @@ from ledger.flows.purity import impure_imports
 from ledger.flows.receipts.check import ReceiptCheck
 from ledger.flows.second import SecondOpinion
 from ledger.flows.session import Session, reading
-from ledger.flows.sidebyside import SideBySide, reports_of
+from ledger.flows.sidebyside import CheckedParts, SideBySide, reports_of
 from ledger.flows.signers import Signed, recover_ahead
 from ledger.flows.trust import Trust, root_findings, trust_of
 from ledger.flows.verdicts import EpochReport, as_finding
@@ -77,6 +77,7 @@ def verify(
     roots: Sequence[str] = (),
     known: Known | None = None,
     second: Mapping[Place, Figures] | None = None,
+    checked: CheckedParts | None = None,
 ) -> Verification:
     """Check the node: all scopes and epochs, or those asked for.
 
@@ -84,9 +85,10 @@ def verify(
     `known`: what the caller proved before; epochs that are the same still are told as known, what passes is added.
     `second`: sums and roots that another engine made (`flows.second`), to which the statements are held instead;
     EngineError where all would pass and an epoch is not among them.
+    `checked`: what was found of the epochs by whoever computed them for something else.
     """
     with reading(session):
-        return _verified(session, scope_id, epoch_id, roots, known, second)
+        return _verified(session, scope_id, epoch_id, roots, known, second, checked)
 
 
 def _verified(
@@ -96,6 +98,7 @@ def _verified(
     roots: Sequence[str],
     known: Known | None,
     second: Mapping[Place, Figures] | None,
+    before: CheckedParts | None,
 ) -> Verification:
     node = session.node
     if not (node.root / "data").exists():
@@ -108,11 +111,14 @@ def _verified(
     ]
     receipts = ReceiptCheck(session)
     same = _known_epochs(node, session.scope_ids(scope_id), known) if known else set()
+    if before is not None:
+        same -= before.reports.keys()
+        session.engine.forget_ids()  # those of whoever computed them
     result.findings += _ids_elsewhere(session, scope_id, epoch_id, same)
     scopes = {scope: _folders(node, scope) for scope in session.scope_ids(scope_id)}
     asked = {scope: [each for each in epochs if epoch_id in (None, each.epoch_id)] for scope, epochs in scopes.items()}
     new = {scope: [each for each in asked[scope] if (scope, each.epoch_id) not in same] for scope in scopes}
-    with SideBySide(session, new if second is None else {}) as beside:
+    with SideBySide(session, new if second is None else {}, before) as beside:
         for scope, folders in scopes.items():
             result.findings += _scope_findings(node, scope, folders)
             with suppress(LedgerError):  # one of the findings

@@ -6,7 +6,7 @@ Reads the node and never writes into it. The target folder is replaced as a whol
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from ledger.site.api import Api
 from ledger.site.cards import FOLDER as CARDS
 from ledger.site.cards import write_cards
 from ledger.site.check import Reader, broken_links
+from ledger.site.computed import Checks
 from ledger.site.csp import seal_alone
 from ledger.site.feeds import write_feeds
+from ledger.site.follows import Place
 from ledger.site.frame import build_frame, list_pages
 from ledger.site.kept import FOLDER as KEPT
 from ledger.site.kept import Earlier, Keeping
@@ -45,8 +47,10 @@ class SiteResult:
     bytes: int
 
 
-Verification = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
-"""The data of `ledger verify --json`, or who waits for it: it is asked for when all figures are there."""
+Verification = Mapping[str, Any] | Callable[[Mapping[Place, Sequence[Any]], Collection[int]], Mapping[str, Any]] | None
+"""The data of `ledger verify --json`; or who makes it of what `checks` found of each epoch and of the sets in which it
+did, once all figures are there.
+"""
 
 
 def _silent(_text: str) -> None:
@@ -60,21 +64,24 @@ def build_site(
     *,
     verification: Verification,
     commit: str | None,
+    checks: Checks | None = None,
     tell: Callable[[str], None] = _silent,
     alike: Callable[[str], str] = str.casefold,
     said: Mapping[str, str] = NO_WORDS,
     reuse: Path | None = None,
 ) -> SiteResult:
-    """Build everything into `out`, which is replaced in one act. `alike`: what a name looks like, to mark those that
-    pass for others; `said`: what third parties' sources call their kinds of events, by `source:event_type`.
+    """Build everything into `out`, which is replaced in one act.
+
+    `checks`: who checks each epoch on the way, while it lies in the engine. `alike`: what a name looks like, to mark
+    those that pass for others; `said`: what third parties' sources call their kinds of events, by `source:event_type`.
     `reuse`: an earlier build of one's own, from which what would be the same is taken over; then this one keeps what
     the next may take over, too.
 
-    Raises InputError when `out` holds something else than an
-    earlier build, DifferenceError when a built page has a dead or a foreign link.
+    Raises InputError when `out` holds something else than an earlier build, DifferenceError when a built page has a
+    dead or a foreign link.
     """
     with no_collection():
-        return _build(node, engine, out.resolve(), verification, commit, tell, alike, said, reuse)
+        return _build(node, engine, out.resolve(), verification, commit, checks, tell, alike, said, reuse)
 
 
 def earlier_site(folder: Path, node: Node, tell: Callable[[str], None] = _silent) -> Earlier | None:
@@ -92,6 +99,7 @@ def _build(
     out: Path,
     verification: Verification,
     commit: str | None,
+    checks: Checks | None,
     tell: Callable[[str], None],
     alike: Callable[[str], str],
     said: Mapping[str, str],
@@ -111,8 +119,8 @@ def _build(
         keeping.folder.mkdir()
         (keeping.folder / "epochs").mkdir()
     pages = Pages(read_once(node), engine, building, api, commit, tell, alike, said, keeping, tool)
-    pages.compute()
-    checked = verification() if callable(verification) else verification or {}
+    pages.compute(checks)
+    checked = verification(pages.reports, pages.parts) if callable(verification) else verification or {}
 
     def frame() -> None:
         tell("building the frame")

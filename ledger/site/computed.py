@@ -6,15 +6,15 @@ are the same however many processes there are. What a process cannot do is done 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.compute.ahead import BATCH_BYTES, Ahead, in_sets
-from ledger.compute.derive import Derived, derive, derive_again
+from ledger.compute.derive import Derived, Loads, derive, derive_again
 from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
 from ledger.compute.processes import helpers, processes
@@ -51,12 +51,19 @@ SETS = 4
 """For each process, so that nobody waits long for whoever has the last."""
 
 
+Check = Callable[[EpochFolder, Loads, Derived | None], Sequence[object]]
+"""Checks an epoch that was just loaded, given what it comes to where that is what is stored."""
+Checks = Callable[[Node, Engine], Check]
+"""Begins to check in a process, which it is pickled for."""
+
+
 @dataclass(frozen=True)
 class Given:
     """What a process must know besides the node. `last`: the number of epochs of each scope.
 
     `keeping`: where the build keeps what the next one takes over; `keys`: what each final epoch follows from then;
     `take`: the epochs that may be taken over.
+    `checks`: who checks each epoch on the way; `parts`: where the engine then keeps what it knows of sets.
     """
 
     building: Path
@@ -66,10 +73,16 @@ class Given:
     keeping: Keeping | None = None
     keys: Mapping[Place, str] = field(default_factory=dict)
     take: frozenset[Place] = frozenset()
+    checks: Checks | None = None
+    parts: Path | None = None
 
 
-Set = tuple[str, tuple[int, ...]]
-"""A scope and some of its epochs, by rising number."""
+class Set(NamedTuple):
+    """A scope and some of its epochs, by rising number. `part` tells sets apart (from 1)."""
+
+    part: int
+    scope_id: str
+    numbers: tuple[int, ...]
 
 
 class Computer:
@@ -79,15 +92,24 @@ class Computer:
         self._node, self._engine, self._given = node, engine, given
         self._spill = Spill(given.building / FOLDER)
         self._told = Told(given.names)
+        self._check = given.checks(node, engine) if given.checks else None
 
     def epochs(self, one: Set) -> Iterator[ComputedEpoch]:
         """The epochs of a set, one after another."""
-        scope_id, numbers = one
+        part, scope_id, numbers = one
         taken = {number: found for number in numbers if (found := self._taken((scope_id, number))) is not None}
         folders = [self._node.epoch(scope_id, number) for number in numbers if number not in taken]
-        computed = self._computed(folders)
+        computed = self._checked(part, folders) if self._check else self._computed(folders)
         for number in numbers:
             yield taken.pop(number) if number in taken else next(computed)
+
+    def _checked(self, part: int, folders: Sequence[EpochFolder]) -> Iterator[ComputedEpoch]:
+        """As `_computed`; with the last the engine has written the hashes of all their ids (`Engine.ids_of_part`)."""
+        self._engine.begin_part(part)
+        for found in self._computed(folders):
+            if found.row.epoch_id == folders[-1].epoch_id:
+                self._engine.ids_of_part()
+            yield replace(found, part=part)
 
     def _taken(self, place: Place) -> ComputedEpoch | None:
         keeping = self._given.keeping
@@ -101,14 +123,16 @@ class Computer:
         ahead = Ahead(self._engine, self._node, folders)
         last: tuple[Derived, list[EventOutcome]] | None = None
         for folder in folders:
-            derived = derive_again(ahead, self._node, folder) if isinstance(folder, FolderOnce) else None
-            derived = derived or derive(ahead, self._node, folder, stated=folder.statement())
+            same = derive_again(ahead, self._node, folder) if isinstance(folder, FolderOnce) else None
+            derived = same or derive(ahead, self._node, folder, stated=folder.statement())
             outcomes = list(derived.loaded.outcomes())
             found = self._epoch(folder, derived, outcomes)
             if found.row.state == "finalized":
                 last = derived, outcomes
             if folder is folders[-1] and last is not None:
                 found = replace(found, profile=Profile.of(*last))
+            if self._check is not None:
+                found = replace(found, reports=tuple(self._check(folder, ahead, same)))
             if isinstance(folder, FolderOnce):
                 folder.forget()
             yield found
@@ -176,7 +200,7 @@ _mine: list[Computer] = []
 
 
 def _begin(node: Node, given: Given) -> None:
-    engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1)
+    engine = Engine(node.root, memory_limit=WORKER_MEMORY, threads=1, parts=given.parts)
     _mine.append(Computer(read_once(node), engine, given))
 
 
@@ -201,8 +225,8 @@ def _computed(
 ) -> Iterator[ComputedEpoch]:
     """`here`: what computes where no process beside does."""
     if sum(map(len, folders.values())) - len(given.take) < FEW or processes() < 2:
-        for scope_id, found in folders.items():
-            yield from here.epochs((scope_id, tuple(folder.epoch_id for folder in found)))
+        for part, (scope_id, found) in enumerate(folders.items(), 1):
+            yield from here.epochs(Set(part, scope_id, tuple(folder.epoch_id for folder in found)))
         return
     sets = list(_sets(folders))
     pool = helpers(processes(len(sets)), _begin, Node(node.root, node.settings), given)
@@ -226,6 +250,8 @@ def _sets(folders: Mapping[str, list[EpochFolder]]) -> Iterator[Set]:
     count, total = sum(map(len, sizes.values())), sum(map(sum, sizes.values()))
     parts = processes() * SETS
     most, octets = count // parts + 1, min(BATCH_BYTES, total // parts + 1)
+    part = 0
     for scope_id, found in folders.items():
         for numbers in in_sets(found, sizes[scope_id], octets, most):
-            yield scope_id, numbers
+            part += 1
+            yield Set(part, scope_id, numbers)

@@ -28,6 +28,7 @@ class ComputedEpoch:
     Where a build keeps what the next one takes over: `key`: the hash over what a final epoch follows from, `told`: that
     over what those are called whom it asked about, `digest`: that of all this, `taken`: whether it is an earlier
     build's, so that no view of its page waits.
+    Where epochs are checked on the way: `reports`: what was found of it (`computed.Check`), `part`: in which set.
     """
 
     path: str
@@ -49,6 +50,8 @@ class ComputedEpoch:
     told: str = ""
     digest: str = ""
     taken: bool = False
+    reports: tuple[Any, ...] = ()
+    part: int = 0
 
 
 def view_of(building: Path, row: EpochRow) -> Path:

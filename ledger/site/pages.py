@@ -14,11 +14,11 @@ from ledger.core.values import UserId
 from ledger.site.again import Printed
 from ledger.site.api import Api
 from ledger.site.apifiles import ROOT
-from ledger.site.computed import Given, compute
+from ledger.site.computed import Checks, Given, compute
 from ledger.site.epochpart import ComputedEpoch, view_of
 from ledger.site.feeds import Entry
 from ledger.site.finding import Finding
-from ledger.site.follows import follows
+from ledger.site.follows import Place, follows
 from ledger.site.frame import SHELLS, Framed, write_shell, write_source
 from ledger.site.history import History
 from ledger.site.kept import Keeping
@@ -72,6 +72,8 @@ class Pages:
         self._commit, self._tell, self._keeping, self._tool = commit, tell, keeping, tool
         self._history = History(node.root)
         self._profiles: dict[str, Profile] = {}
+        self.reports: dict[Place, tuple[Any, ...]] = {}
+        self.parts = set[int]()
         self.navigation: list[dict[str, str]] = []
         self.framed: list[Framed] = []
         self.news: list[Entry] = []
@@ -103,14 +105,18 @@ class Pages:
             self._odd,
         )
 
-    def compute(self) -> None:
-        """Every epoch's files of the API; its page's view is laid aside until the verdicts are in."""
+    def compute(self, checks: Checks | None = None) -> None:
+        """Every epoch's files of the API; its page's view is laid aside until the verdicts are in.
+
+        What `checks` finds on the way stands in `reports` and `parts` then.
+        """
         last = {scope_id: len(self._node.epochs(scope_id)) for scope_id in self._node.scopes}
-        self._given = Given(self._building, self._names, self._commit, last)
-        given = self._given
+        self._given = given = Given(self._building, self._names, self._commit, last)
         if self._keeping is not None:
             keys = follows(self._node, self._tool)
             given = replace(given, keeping=self._keeping, keys=keys, take=kept_epochs(self._keeping.earlier, keys))
+        if checks is not None:
+            given = replace(given, checks=checks, parts=self._engine.parts)
         for epoch in compute(self._node, self._engine, given):
             self._tell(f"computing {epoch.row.scope_id}/{epoch.row.epoch_id}")
             self._remember(epoch)
@@ -124,6 +130,9 @@ class Pages:
         self._api.epoch(epoch.entry)
         self._events.add(len(self._computed), epoch.events)
         self._computed.append(epoch)
+        if epoch.reports:
+            self.reports[row.scope_id, row.epoch_id] = epoch.reports
+            self.parts.add(epoch.part)
         self._finding.saw(epoch.found)
         self._receipts.counted |= epoch.receipts
         self.news += epoch.news

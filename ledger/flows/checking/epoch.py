@@ -33,11 +33,18 @@ from ledger.store.once import FolderOnce
 
 
 class EpochCheck:
-    """Collects findings by invariant for one epoch."""
+    """Collects findings by invariant for one epoch. `derived`: the epoch, where it was recomputed to what is stored."""
 
-    def __init__(self, session: Session, folder: EpochFolder, receipts: ReceiptCheck, ahead: Loads) -> None:
+    def __init__(
+        self,
+        session: Session,
+        folder: EpochFolder,
+        receipts: ReceiptCheck,
+        ahead: Loads,
+        derived: Derived | None = None,
+    ) -> None:
         self.session, self.node, self.folder, self.receipts = session, session.node, folder, receipts
-        self.ahead = ahead
+        self.ahead, self.derived = ahead, derived
         self.found = EpochFindings(folder)
         self.state = "unreadable"
         self.lacks_receipts = False
@@ -50,7 +57,7 @@ class EpochCheck:
         self.state = self.found.one(folder.state) or "unreadable"
         self._transitions(transitions)
         pin = self.found.one(self.folder.pin)
-        derived = self._same(pin)
+        derived = self.derived or self._same(pin)
         statement = derived.statement if derived else self.found.one(folder.statement)
         derived = derived or self.found.one(lambda: self._derive(statement, pin))
         self._decisions(derived, transitions)
