@@ -56,9 +56,11 @@ def _malformed(digits: str) -> SignatureError:
         hint = "Copy the whole answer of the wallet's personal_sign, and nothing else."
     elif len(digits) == 128:
         found, hint = "this has 128, a compact one (EIP-2098)", "Have the wallet give the 65 bytes of personal_sign."
-    elif len(digits) > 130 and len(digits) % 130 == 0:
-        found = f"this has {len(digits)}, as if {len(digits) // 130} were joined"
-        hint = "Give each on its own; what a contract wallet (Safe) collects is no signature of a person's wallet."
+    elif len(digits) > 130:
+        joined = f", as if {len(digits) // 130} were joined" if len(digits) % 130 == 0 else ""
+        found = f"this has {len(digits)}{joined}"
+        hint = "Give each on its own. What a contract wallet answers (Safe, smart accounts) is no signature of a key: "
+        hint += "sign with a wallet that holds one."
     else:
         found = f"this has {len(digits)}"
         hint = "Copy the whole answer of the wallet's personal_sign: a part is missing or something was added."

@@ -244,6 +244,7 @@ def test_what_is_not_65_bytes_of_hex_is_refused_with_what_to_do(text: str) -> No
     [
         ("ab" * 64, "this has 128, a compact one (EIP-2098)"),
         ("ab" * 130, "this has 260, as if 2 were joined"),
+        ("ab" * 200, "this has 400"),
         ("ab" * 60, "this has 120"),
         ("ab" * 64 + "xy", "'x' at place 129 behind 0x is none"),
     ],

@@ -93,10 +93,19 @@ const STORED = /^0x[0-9a-f]{128}1[bc]$/;
 const partsOf = (signature) => ({ r: BigInt(signature.slice(0, 66)), s: BigInt(`0x${signature.slice(66, 130)}`), odd: signature.endsWith("1c") });
 const isInRange = (r, s) => r > 0n && r < ORDER && s > 0n && s <= ORDER / 2n;
 
+/** What a text is that is no signature, where that shows, and what to do about it. */
+function malformed(text) {
+  if (!/^0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{131,})$/.test(text)) return `, not ${text.length} characters`;
+  const found = `: this has ${text.length - 2}`;
+  return text.length === 130
+    ? `${found}, a compact one (EIP-2098). Have the wallet give the 65 bytes of personal_sign`
+    : `${found}, as contract wallets answer (Safe, smart accounts). No key signs for those: sign with a wallet that holds one`;
+}
+
 /** The one accepted form: 0x, 130 lowercase hex digits, v 27 or 28 (0/1 is put right), s in the lower half. */
 export function normalizeSignature(signature) {
   const text = signature.trim();
-  if (!/^0x[0-9a-fA-F]{130}$/.test(text)) throw new Refusal(`a signature is 0x and 130 hex digits (65 bytes), not ${text.length} characters`);
+  if (!/^0x[0-9a-fA-F]{130}$/.test(text)) throw new Refusal(`a signature is 0x and 130 hex digits (65 bytes)${malformed(text)}`);
   const body = text.slice(2, 130).toLowerCase();
   let v = Number.parseInt(text.slice(130), 16);
   if (v === 0 || v === 1) v += 27;
