@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.core.errors import DifferenceError, InputError, UsageError
+from ledger.core.errors import DifferenceError, InputError, StateError, UsageError
 from ledger.core.evaluate import Finding
 from ledger.core.identity import AccountKey, names_of, resolve_accounts
 from ledger.core.merkle import merkle_root
@@ -72,8 +72,8 @@ class PeerCheck:
         return not self.findings
 
 
-Looked = tuple[PeerCheck, bytes | None]
-"""How a peer stands, and what is to be remembered of it as a witness does; None where that is done."""
+Looked = tuple[PeerCheck, bytes]
+"""How a peer stands, and what is to be remembered of it as a witness does."""
 
 
 def known_peers(session: Session) -> list[tuple[Peer, Found | None]]:
@@ -112,7 +112,8 @@ def add_peer(session: Session, name: str, where: str) -> PeerCheck:
 def verify_peers(session: Session, names: Sequence[str] = (), where: str | None = None) -> list[PeerCheck]:
     """Verify the peers asked for (none: all) and compare each with what is remembered.
 
-    `where`: a clone or a site to look at instead of the one that is remembered.
+    `where`: a clone or a site to look at instead of the one that is remembered. Where it cannot be kept, what was found
+    is given all the same, and that is told.
     """
     peers = read_peers(session.node.root)
     unknown = set(names) - {peer.name for peer in peers}
@@ -122,20 +123,23 @@ def verify_peers(session: Session, names: Sequence[str] = (), where: str | None 
     if where is not None and len(chosen) != 1:
         raise UsageError("--clone and --site go with one peer", hint="ledger peers verify NAME --clone DIR")
     looked = [_look(session, peer.name, where or peer.where, peer) for peer in chosen]
-    with write_lock(session.node.root):
-        for found, memory in looked:
-            if found.ok:
-                _remember(session, found, memory)
+    try:
+        with write_lock(session.node.root):
+            for found, memory in looked:
+                if found.ok:
+                    _remember(session, found, memory)
+    except (OSError, StateError) as error:  # a clone that is only read, or one that another command writes to
+        why = error.message if isinstance(error, StateError) else f"{error.strerror}: {error.filename}"
+        session.tell(f"what was found is not kept ({why}), so the next comparison is with what was kept before")
     return [found for found, _ in looked]
 
 
-def _remember(session: Session, found: PeerCheck, memory: bytes | None) -> None:
+def _remember(session: Session, found: PeerCheck, memory: bytes) -> None:
     """Write down when it verified, how far it was, and those of its people who have an account that is ours too.
 
     Nobody else of theirs gets into this node.
     """
-    if memory is not None:
-        write_file(session.node.root, found.peer.memory, memory)
+    write_file(session.node.root, found.peer.memory, memory)
     ours = resolve_accounts(session.node.bindings())
     same = [
         SamePerson(
@@ -157,7 +161,8 @@ def _by_clone(session: Session, name: str, where: str, known: Peer | None) -> Lo
     other = open_session(find_node(Path(where)), session.now)
     try:
         _is_another(session, where, other.node.node_id)
-        seen = witness(other, [session.node.root / (known.memory if known else f"{FOLDER}/{name}.jsonl")])
+        memory = session.node.root / (known.memory if known else f"{FOLDER}/{name}.jsonl")
+        seen = witness(other, [memory], keep=False)
         roots = {trust.scope_id: trust.root for trust in seen.verification.trust}
         peer = known or Peer(name=name, node_id=other.node.node_id, roots=dict(roots), where=where)
         folders = [folder for scope_id in other.node.scopes for folder in other.node.epochs(scope_id)]
@@ -172,7 +177,7 @@ def _by_clone(session: Session, name: str, where: str, known: Peer | None) -> Lo
             people=tuple(_people([each for each in statements if each is not None], other.node.bindings())),
             checkpoints=tuple(_checkpoints(other)),
         )
-        return found, None
+        return found, seen.memory
     finally:
         other.close()
 

@@ -52,12 +52,16 @@ class SeenRoot(Record):
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What a witness found. `remembered`: finalized epochs seen before; `new`: those seen for the first time."""
+    """What a witness found. `remembered`: finalized epochs seen before; `new`: those seen for the first time.
+
+    `memory`: the bytes of a memory that holds what is there now.
+    """
 
     verification: Verification
     findings: tuple[Finding, ...]
     remembered: int
     new: tuple[Seen, ...]
+    memory: bytes
 
     @property
     def ok(self) -> bool:
@@ -70,12 +74,13 @@ class Witnessed:
         return *self.findings, *self.verification.all_findings
 
 
-def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
+def witness(session: Session, against: Sequence[Path] = (), *, keep: bool = True) -> Witnessed:
     """Verify all scopes and epochs and compare each finalized epoch with what was seen before.
 
     `against`: files of a witness's own, which are made where missing and written anew only when nothing differs, so
-    that a difference is told every time until a person has looked; and folders with older clones of the ledger, which
-    are only read. Raises FormatError for a memory that cannot be read, UsageError for one under the node's `data/`.
+    that a difference is told every time until a person has looked (`keep`: False leaves that to the caller); and
+    folders with older clones of the ledger, which are only read. Raises FormatError for a memory that cannot be read,
+    UsageError for one under the node's `data/`.
     """
     files = [path for path in against if not path.is_dir()]
     for path in files:
@@ -96,10 +101,10 @@ def witness(session: Session, against: Sequence[Path] = ()) -> Witnessed:
     ]
     known = {line.key for line in memory if isinstance(line, Seen)}
     new = tuple(each for each in now if each.key not in known)
-    result = Witnessed(verification, changed_past(memory, now, roots), len(known), new)
-    if result.ok:
+    result = Witnessed(verification, changed_past(memory, now, roots), len(known), new, memory_form(now, roots))
+    if result.ok and keep:
         for path in files:
-            write_file(path.parent, path.name, memory_form(now, roots))
+            write_file(path.parent, path.name, result.memory)
     return result
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,8 @@ from ledger.cli import main
 from ledger.flows.identity import bind
 from ledger.site.build import build_site
 from ledger.site.checkpoint import checkpoint
-from tests.nodes import WALLETS, at, golden_copy, make_node
+from ledger.store.files import write_lock
+from tests.nodes import WALLETS, at, digest, golden_copy, make_node
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -57,6 +61,39 @@ def test_a_peer_is_remembered_and_every_change_of_its_past_is_told(tmp_path: Pat
     code, out, _ = call("verify", "--json")
     assert code == 1
     assert not json.loads(out)["ok"]
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_clone_that_is_only_read_shows_what_was_found_and_that_it_is_not_kept(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    theirs, ours = golden_copy(tmp_path / "theirs"), tmp_path / "ours"
+    assert call("add", "example", theirs)[0] == 0
+    (ours / "peers/example.jsonl").write_bytes(b"")
+    before = digest(ours)
+    opened = os.open
+
+    def refused(path: str | Path, flags: int, *mode: int, **how: Any) -> int:
+        if str(path).startswith(str(ours)) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, flags, *mode, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        code, out, err = call("verify")
+        assert (code, out.startswith("the same: example: 6 finalized epochs, 6 of them new")) == (0, True)
+        assert f"what was found is not kept ({os.strerror(number)}" in err
+        assert call("add", "other", theirs)[0] == 3, "there is nothing to show but what was to be written"
+    assert digest(ours) == before
+    assert call("verify")[0] == 0
+    assert (ours / "peers/example.jsonl").read_bytes() != b""
+
+
+def test_what_was_found_while_another_command_writes_is_shown_too(tmp_path: Path, call: Call) -> None:
+    assert call("add", "example", golden_copy(tmp_path / "theirs"))[0] == 0
+    with write_lock(tmp_path / "ours"):
+        code, out, err = call("verify")
+    assert (code, "the same: example" in out, "another ledger command is writing" in err) == (0, True, True)
 
 
 def test_the_site_tells_of_peers_and_what_the_same_people_got_there_as_theirs(tmp_path: Path, call: Call) -> None:
