@@ -13,7 +13,7 @@ from ledger.compute.engine import Engine
 from ledger.flows.paying.settle import by_hand
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
-from tests.browser.test_pages import RULES, VENDOR, WIDTHS, looked, take_picture, unfold
+from tests.browser.test_pages import CUT_OFF, RULES, VENDOR, WIDTHS, looked, take_picture, unfold
 from tests.nodes import at
 from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan
 
@@ -104,4 +104,20 @@ def test_pages_of_money_keep_the_rules_of_accessible_pages(browser: Any, site: P
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width], path
             name = path.strip("/").replace("/", "-").replace(alice, "person")
             take_picture(seen.page, f"money-{name}-{width}")
+        assert seen.problems == []
+
+
+@pytest.mark.parametrize("width", [390, 360])
+def test_no_table_of_money_is_cut_on_a_phone(browser: Any, site: Path, width: int) -> None:
+    listed = json.loads((site / "api/v1/ledger/contributors/index.json").read_text())["contributors"]
+    pages = ["", "paid/", "paid/default/1/", "epochs/default/1/", "epochs/default/2/"]
+    pages += [f"contributors/{one['user_id']}/" for one in listed]
+    with served(site) as origin, watched(browser, viewport={"width": width, "height": 800}) as seen:
+        for path in pages:
+            seen.page.goto(origin + path)
+            seen.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            seen.page.evaluate("new Promise((done) => { requestIdleCallback(done); })")
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert seen.page.evaluate(CUT_OFF) == [], path
+            take_picture(seen.page, f"money-{path.strip('/').replace('/', '-')}-{width}")
         assert seen.problems == []
