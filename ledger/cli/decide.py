@@ -22,6 +22,7 @@ from ledger.cli.options import (
 )
 from ledger.cli.output import emit, note, out
 from ledger.core.errors import UsageError
+from ledger.core.values import units_text
 
 if TYPE_CHECKING:
     from ledger.flows.batch import Batch
@@ -51,6 +52,9 @@ def run_decision(given: dict[str, Any], act: Callable[[Any, Any], Decided], as_j
         return
     out(result.record.encode().decode())
     note("recorded" if result.added else "nothing changed: this decision stands already")
+    for field in ("weight_override_milli", "final_units"):
+        if (milli := getattr(result.record, field, None)) is not None:
+            note(f"{milli} milli-units: {units_text(milli)} units")
     tell_draft(result.draft)
 
 
@@ -207,7 +211,7 @@ def weight(event_id: str, milli: str, reason: str, evidence: str | None, as_json
 @click.command()
 @decision_options
 @click.argument("user_id", metavar="USER", required=False)
-@click.argument("units", metavar="UNITS", required=False)
+@click.argument("units", metavar="MILLI", required=False)
 @click.option("--reason", help="Why; it is published with the decision. Required, but with --file.")
 @evidence_option
 @click.option("--file", "many", type=click.File("rb"), help="Set those of this CSV or JSONL file; `-` is stdin.")
@@ -237,7 +241,7 @@ def override(
         _run_file(many, given, override_file, as_json)
         return
     if not user_id or not units or not reason:
-        raise UsageError("who gets how much, and why?", hint="Give USER, UNITS and --reason, or --file FILE.")
+        raise UsageError("who gets how much, and why?", hint="Give USER, MILLI and --reason, or --file FILE.")
     value = None if units == "-" else amount(units)
     run_decision(
         given, lambda run, folder: flow(run, folder, find_user(run, user_id), value, reason, evidence), as_json

@@ -26,6 +26,11 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _UNCLEAN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _HINT = "Restore the file from git; the ledger writes canonical lines only, so an editor or another tool changed it."
+JOINED = (
+    "Two people wrote here at once, and git or a person joined their lines. Keep one side whole, and give the other's "
+    "commands again: docs/runbooks.md, *Two people decided at once*."
+)
+_CONFLICT = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 
 
 def encode(value: object) -> bytes:
@@ -149,7 +154,7 @@ def read_objects(data: bytes, path: str, after: int = 0) -> Iterator[tuple[int, 
             try:
                 yield number, decode(raw)
             except FormatError as error:
-                error.hint = error.hint or _HINT
+                error.hint = error.hint or (JOINED if raw.startswith(_CONFLICT) else _HINT)
                 raise error.at(path, number) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ledger.core.canonical import read_objects
+from ledger.core.canonical import JOINED, read_objects
 from ledger.core.errors import FormatError
 from ledger.core.records.record import Record
 
@@ -42,7 +42,7 @@ def read_log(
             record = model.read(value)
             check_place(record, node_id, scope_id, epoch_id)
             if (seq := getattr(record, "seq", number)) != number:
-                raise FormatError(f"seq is {seq}, expected {number}")
+                raise FormatError(f"seq is {seq}, expected {number}", hint=JOINED if seq < number else "")
         except FormatError as error:
             error.rule = error.rule or rule
             raise error.at(path, number) from None
