@@ -88,8 +88,8 @@ class _Books:
         self._held()
         return self.book
 
-    def _post(self, user: UserId, posting: Posting) -> None:
-        self._sum(user, posting.credits, posting.kind in EARNED)
+    def _post(self, user: UserId, posting: Posting, *, unearned: bool = False) -> None:
+        self._sum(user, posting.credits, posting.kind in EARNED or unearned)
         if self.whose is None or user in self.whose:
             self.book.postings.setdefault(user, []).append(posting)
 
@@ -99,9 +99,12 @@ class _Books:
         if earned:
             book.earned[user] = book.earned.get(user, 0) + credits
 
-    def _move(self, user: UserId, posting: Posting) -> None:
-        """A posting that later plans reckon with, apart from what the statements they cover say."""
-        self._post(user, posting)
+    def _move(self, user: UserId, posting: Posting, *, unearned: bool = False) -> None:
+        """A posting that later plans reckon with, apart from what the statements they cover say.
+
+        `unearned`: it takes back what counted as earned.
+        """
+        self._post(user, posting, unearned=unearned)
         self.replay.other[user] = self.replay.other.get(user, 0) + posting.credits
 
     def _statements(self) -> None:
@@ -239,7 +242,7 @@ class _Books:
             del self.replay.claims[key]
             credits = self.replay.held.get(key, 0)
             self.book.claimed -= credits
-            self._move(user, Posting(entry.at, "abandoned", -credits, *place))
+            self._move(user, Posting(entry.at, "abandoned", -credits, *place), unearned=True)
 
     def _corrections(self) -> None:
         """Held shares that were claimed and then corrected by a later version of their epoch."""

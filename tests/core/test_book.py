@@ -146,6 +146,20 @@ def test_what_an_amendment_takes_back_is_offset_by_what_follows() -> None:
     assert paid(prepare_plan(more, terms(more, 2, 14))) == {user(1): (12, 12), user(2): (3, 3)}
 
 
+def test_a_held_share_whose_plan_was_given_up_is_earned_once() -> None:
+    held = (HeldShare("file", "x", 7),)
+    book = inputs(statements=[stated(1, {1: 10}, held=held)], bindings=[binding(1, 2)])
+    one = prepare_plan(book, terms(book))
+    given_up = replace(book, plans=[standing(one, 11, settled(one, 1, "abandoned"))])
+    found = build_book(given_up)
+    assert (found.earned, found.balances) == ({user(1): 10, user(2): 7}, {user(1): 10, user(2): 7})
+    assert findings(given_up) == []
+    again = prepare_plan(given_up, terms(given_up, 2, 14))
+    assert paid(again) == {user(1): (10, 10), user(2): (7, 7)}
+    twice = build_book(replace(given_up, plans=[*given_up.plans, standing(again, 15)]))
+    assert (twice.earned, twice.balances) == ({user(1): 10, user(2): 7}, {user(1): 0, user(2): 0})
+
+
 def test_a_held_share_is_claimed_once_by_the_first_plan_that_pays_it() -> None:
     held = (HeldShare("file", "x", 7),)
     book = inputs(statements=[stated(1, {1: 10}, held=held)], bindings=[binding(1, 2)])
