@@ -35,6 +35,18 @@ class Printed(NamedTuple):
     reused: bool = False
 
 
+class Put(NamedTuple):
+    """A page's own file as it lies in the site: its path, size (bytes) and SHA-256; where its body begins in it, and
+    how long that is (bytes).
+    """
+
+    path: str
+    size: int
+    sha256: str
+    start: int
+    length: int
+
+
 class _Pickler(pickle.Pickler):
     """Records by their fields alone: which of them were given is a set, whose order no two runs share."""
 

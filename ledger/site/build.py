@@ -1,4 +1,4 @@
-"""Build the site: epochs (`computed.py`), pages (`pages.py`), frame by mkdocs, then our own checks.
+"""Build the site: epochs (`computed.py`), frames by mkdocs, pages in them (`pages.py`), then our own checks.
 
 Reads the node and never writes into it. The target folder is replaced as a whole: built beside, checked, renamed.
 """
@@ -15,23 +15,25 @@ from ledger.compute.engine import Engine
 from ledger.compute.garbage import no_collection
 from ledger.core.errors import DifferenceError, InputError
 from ledger.core.kinds import NO_WORDS
-from ledger.site.again import MARKED, MARKER, tool_hash
+from ledger.site.again import MARKED, MARKER, frozen, tool_hash
 from ledger.site.api import Api
 from ledger.site.cards import FOLDER as CARDS
 from ledger.site.cards import write_cards
-from ledger.site.check import Reader, broken_links
+from ledger.site.check import Reader
 from ledger.site.computed import Checks
 from ledger.site.csp import seal_alone
 from ledger.site.feeds import write_feeds
 from ledger.site.follows import Place
-from ledger.site.frame import build_frame, list_pages
+from ledger.site.frame import Frames, build_frame, list_pages
 from ledger.site.kept import FOLDER as KEPT
 from ledger.site.kept import Earlier, Keeping
 from ledger.site.linksagain import broken_again
 from ledger.site.pages import Pages
-from ledger.site.publish import fill_shells, move_below, seal_built, write_index
+from ledger.site.publish import move_below, write_index
 from ledger.site.receipts import issuer_document
+from ledger.site.render import FRAMES
 from ledger.site.sharing import Shared, colour_of
+from ledger.site.skim import broken_of
 from ledger.site.templates import templates_folder
 from ledger.store.node import Node
 from ledger.store.once import read_once
@@ -124,20 +126,19 @@ def _build(
 
     def frame() -> None:
         tell("building the frame")
-        build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.navigation)
+        build_frame(building, templates_folder(), node.settings.name, node.settings.site_url, pages.sources())
+        cards = {}
+        if node.settings.site_url:  # a picture is named by its whole address or not at all
+            names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
+            letters = templates_folder() / "cards/Inter-SemiBold-latin.ttf"
+            colour, folder = colour_of(node.node_id), building / "api" / CARDS
+            cards = write_cards(folder, letters, colour, node.settings.name, names, pages.rows, tell)
+        frames = Frames.taken(site, Shared(node.settings.name, node.settings.site_url, cards))
+        (building / FRAMES).write_bytes(frozen(frames))
 
     pages.render(checked, frame)
-    cards = {}
-    if node.settings.site_url:  # a picture is named by its whole address or not at all
-        names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
-        letters = templates_folder() / "cards/Inter-SemiBold-latin.ttf"
-        colour, folder = colour_of(node.node_id), building / "api" / CARDS
-        cards = write_cards(folder, letters, colour, node.settings.name, names, pages.rows, tell)
-    shared = Shared(node.settings.name, node.settings.site_url, cards)
-    seal_built(site, shared)
     if not node.settings.site_url:  # nobody knows at which address, so that the frame's own page would lead astray
         (site / "404.html").write_text(seal_alone(pages.lost), "utf-8")
-    fill_shells(site, pages.framed, pages.printed, shared, pages.kept)
     list_pages(site, node.settings.site_url)
     (site / ".well-known").mkdir()
     (site / ".well-known" / "contribution-ledger.json").write_bytes(pages.well_known)
@@ -149,7 +150,8 @@ def _build(
     (site / MARKER).write_bytes(MARKED)
     files = write_index(site, api.files, {"commit": commit, "node_id": node.node_id})
     tell("checking links")
-    if broken := broken_again(Reader(site), keeping, files, commit) if keeping else broken_links(site):
+    reader, looked = Reader(site), pages.looked
+    if broken := broken_again(reader, keeping, files, commit, looked) if keeping else broken_of(reader, looked):
         raise DifferenceError(f"{len(broken)} links of the built site are dead or lead away: {'; '.join(broken[:5])}")
     if keeping is not None and pages.kept is not None:
         pages.kept.write()

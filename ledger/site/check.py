@@ -28,7 +28,7 @@ _TAG = re.compile(
 """A tag with attributes, a script or a style sheet with what is in it, or a comment: nothing inside these is a tag."""
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 """Any attribute, so that what another one's text holds (`title="src=x"`) is passed over."""
-_PLAIN = re.compile(r"[a-z0-9-][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+PLAIN = re.compile(r"[a-z0-9-][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 """A path in which nothing is hidden: no step up, no escape, no query."""
 
 FEW = 500
@@ -53,7 +53,8 @@ def _told(attributes: str) -> tuple[tuple[str, str], ...]:
     return tuple(each for each in found if each[0] in ("id", "href", "src", "data-loads", "data-rows"))
 
 
-def _read(text: str) -> Page:
+def links_of(text: str) -> Page:
+    """A page's links and anchors, tag by tag."""
     page = Page()
     for inline, its_attributes, tag, attributes in _TAG.findall(text):
         told = _told(attributes or its_attributes)
@@ -107,7 +108,11 @@ class Reader:
     def _at_top(self, place: str) -> str | None:
         """The file at a path from the site's top; None where there is none, or something has to be worked out."""
         target = place if place in self.files else f"{place}index.html"
-        return target if target in self.files and _PLAIN.fullmatch(place) else None
+        return target if target in self.files and PLAIN.fullmatch(place) else None
+
+    def has_all(self, places: Set[str]) -> bool:
+        """Whether there is a file at each of these paths from the site's top."""
+        return all(self.at_top(place) or _target("", place, self.files) in self.files for place in places)
 
     def _listed(self, name: str, path: str) -> frozenset[str]:
         """The people whom a file lists, by the page that names it and its address there."""
@@ -116,7 +121,7 @@ class Reader:
 
     def page(self, name: str) -> Page:
         """A page, without the links that plainly lead to a file: most are such."""
-        page, above = _read((self.site / name).read_text("utf-8")), _above(name)
+        page, above = links_of((self.site / name).read_text("utf-8")), above_of(name)
         page.links = {link: None for link in page.links if not self._plain(link[2], above)}
         return page
 
@@ -124,7 +129,7 @@ class Reader:
         return bool(above) and address.startswith(above) and self.at_top(address.removeprefix(above)) is not None
 
 
-def _above(name: str) -> str:
+def above_of(name: str) -> str:
     """The way from a page to the site's top."""
     return "../" * name.count("/")
 
@@ -178,7 +183,7 @@ def _target(name: str, path: str, files: Set[str]) -> str:
 
 def _broken(name: str, pages: _Pages, reader: Reader) -> Iterator[str]:
     page = pages.get(name)
-    above = _above(name)
+    above = above_of(name)
     for tag, attribute, address in page.links if page else ():
         if address.startswith(above) and above:  # from the site's top: nothing to work out
             place, _, fragment = address.removeprefix(above).partition("#")

@@ -56,4 +56,4 @@ class ComputedEpoch:
 
 def view_of(building: Path, row: EpochRow) -> Path:
     """Where the view of an epoch's page waits in the build's folder."""
-    return building / "bodies" / f"{row.scope_id}-{row.epoch_id}.view"
+    return building / "views" / f"{row.scope_id}-{row.epoch_id}.view"

@@ -1,7 +1,7 @@
-"""The frame around each page: mkdocs builds a handful of pages, and the many are put into frames that it built.
+"""The frame around each page: mkdocs builds empty pages ("shells") before there is any body, and we fill them.
 
 mkdocs takes milliseconds for every page and file that it sees; ten years of epochs and thousands of people are too
-many. So it builds one empty page per kind ("shell"), which is then filled as often as needed.
+many. So of a kind that there are many of it builds one shell, which is then filled as often as needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
+from ledger.site.again import Put
+from ledger.site.check import Page, links_of
 from ledger.site.csp import seal_page
 from ledger.site.sharing import ABOUT, PLACE, Shared
 
@@ -42,24 +45,23 @@ class Framed:
     """A page for a shell: its address, its title (text from outside allowed) and the words to find it by."""
 
     path: str
+    """From the site's top, where it is `.`."""
     title: str
-    body: Path
     words: str = ""
     about: str = ABOUT
     """What the page tells, in a sentence: for those who see a link to it."""
 
-
-def write_source(docs: Path, path: str, title: str, body: str) -> None:
-    """The source of one page for mkdocs: `title` is ours, `body` is ready HTML that the hook puts in."""
-    target = docs / f"{path}.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(f"---\ntitle: {title}\nhide: [toc, navigation]\n---\n", "utf-8")
-    target.with_suffix(".body").write_text(body, "utf-8")
+    @property
+    def file(self) -> str:
+        """Its file in the site."""
+        return "index.html" if self.path == "." else f"{self.path}/index.html"
 
 
 def write_shell(docs: Path, path: str) -> None:
-    """The source of an empty page at `path`, for pages of the same depth."""
-    write_source(docs, path, _TITLE, _BODY)
+    """The source of an empty page, for the page at `path` or for those of the same depth."""
+    target = docs / f"{path}.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(f"---\ntitle: {_TITLE}\nhide: [toc, navigation]\n---\n{_BODY}\n", "utf-8")
 
 
 def build_frame(
@@ -75,7 +77,6 @@ def build_frame(
         "docs_dir": str(building / "docs"),
         "site_dir": str(building / "site"),
         "nav": list(navigation),
-        "hooks": [str(templates / "hooks.py")],
     }
     settings["theme"]["custom_dir"] = str(templates / "theme")
     config = building / "mkdocs.yml"
@@ -96,30 +97,68 @@ def build_frame(
         raise InputError(f"mkdocs refused the site: {'; '.join(said[:5]) or done.stderr[-500:]}")
 
 
+@dataclass(frozen=True)
 class Shell:
-    """An empty page that mkdocs built, sealed once: whatever a body brings, no inline script of it would run."""
+    """An empty page that mkdocs built. `links`: those of the frame, which are the same around every body.
 
-    def __init__(self, site: Path, path: str) -> None:
-        built = site / path / "index.html"
-        self._path = path
-        self._before, self._after = seal_page(built.read_text("utf-8")).split(_BODY)
-        built.unlink()
-        built.parent.rmdir()
+    One for many is sealed before it is filled: whatever a body brings, no inline script of it would run.
+    """
 
-    def fill(self, site: Path, page: Framed, shared: Shared) -> tuple[int, int]:
-        """Write one page; where its body begins in the file, and how long it is (bytes)."""
+    path: str
+    before: str
+    after: str
+    links: Page
+
+    @classmethod
+    def of(cls, path: str, text: str) -> Shell:
+        """`text`: what mkdocs built at `path`."""
+        before, after = (seal_page(text) if path in SHELLS.values() else text).split(_BODY)
+        return cls(path, before, after, links_of(before + after))
+
+    def filled(self, page: Framed, body: bytes, shared: Shared) -> tuple[bytes, int]:
+        """The page's bytes, and where its body begins in them."""
         title = html.escape(page.title)
-        tags = shared.tags(page.title, page.about, page.path)
         before, after = (
-            part.replace(_TITLE, title).replace(f"{self._path}/", f"{page.path}/")
-            for part in (self._before, self._after)
+            part.replace(_TITLE, title).replace(f"{self.path}/", f"{page.path}/") for part in (self.before, self.after)
         )
-        before = before.replace(PLACE, tags, 1)
-        target = site / page.path / "index.html"
+        if self.path == page.path:  # its title has the site's name as well
+            text = shared.told(before, page.path) + body.decode() + after
+            return seal_page(text).encode(), 0
+        head = before.replace(PLACE, shared.tags(page.title, page.about, page.path), 1).encode()
+        return head + body + after.encode(), len(head)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Every shell by where it was built, with what its pages tell whoever shares them."""
+
+    shells: Mapping[str, Shell]
+    shared: Shared
+
+    @classmethod
+    def taken(cls, site: Path, shared: Shared) -> Frames:
+        """The shells of a site that mkdocs built; they are in it no longer, only its own page for lost readers is."""
+        lost, shells = site / "404.html", {}
+        lost.write_text(seal_page(shared.told(lost.read_text("utf-8"), ".")), "utf-8")
+        for built in sorted(site.rglob("index.html")):
+            path = built.parent.relative_to(site).as_posix()
+            shells[path] = Shell.of(path, built.read_text("utf-8"))
+            built.unlink()
+            if path in SHELLS.values():
+                built.parent.rmdir()
+        return cls(shells, shared)
+
+    def of(self, page: Framed) -> Shell:
+        """The shell of a page."""
+        return self.shells.get(page.path) or self.shells[SHELLS[page.path.partition("/")[0]]]
+
+    def put(self, site: Path, page: Framed, body: bytes) -> Put:
+        """Write one page."""
+        data, start = self.of(page).filled(page, body, self.shared)
+        target = site / page.file
         target.parent.mkdir(parents=True, exist_ok=True)
-        head, body = before.encode(), page.body.read_bytes()
-        target.write_bytes(head + body + after.encode())
-        return len(head), len(body)
+        target.write_bytes(data)
+        return Put(page.file, len(data), sha256_hex(data), start, len(body))
 
 
 def list_pages(site: Path, site_url: str) -> None:

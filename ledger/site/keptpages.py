@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.core.canonical import sha256_hex
-from ledger.site.again import Printed
+from ledger.site.again import Printed, Put
 from ledger.site.asked import Told
 from ledger.site.kept import Earlier, Keeping, Note
 
@@ -33,8 +33,8 @@ class KeptPages:
         self._before = self._note.before or {}
         self._now: dict[str, KeptPage] = {}
 
-    def take(self, body: Path, path: str, made_from: str, copies: Sequence[Path] = ()) -> Printed | None:
-        """Put the body of the page at `path`, and its files, where the build has them; None where it has to be made.
+    def take(self, path: str, made_from: str, copies: Sequence[Path] = ()) -> tuple[Printed, bytes] | None:
+        """The page at `path` and its body, its files being where the build has them; None where it has to be made.
 
         `copies`: where else its one file goes.
         """
@@ -47,18 +47,17 @@ class KeptPages:
         files = self._earlier.all_files(kept.files)
         if text is None or files is None:
             return None
-        _put(body, text)
         for name, data in files.items():
             for place in (self._out / "api" / name, *copies):
                 _put(place, data)
-        return Printed(made_from, kept.sha256, kept.users, kept.files, reused=True)
+        return Printed(made_from, kept.sha256, kept.users, kept.files, reused=True), text
 
-    def keep(self, path: str, printed: Printed, start: int, length: int) -> None:
-        """A page that was written, and where its body lies in its file."""
+    def keep(self, path: str, printed: Printed, put: Put) -> None:
+        """A page that was written."""
         if printed.made_from:
             told, users = self._told.of(printed.users), printed.users
             self._now[path] = KeptPage(
-                printed.made_from, printed.sha256, start, length, told, users, printed.files
+                printed.made_from, printed.sha256, put.start, put.length, told, users, printed.files
             )  # fmt: skip
 
     def write(self) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ledger.core.canonical import sha256_hex
-from ledger.site.check import Page, Reader, anchors_elsewhere, beside, broken_on, read_all
+from ledger.site.check import Page, Reader, anchors_elsewhere, beside, broken_links, broken_on, read_all
 from ledger.site.kept import Earlier, Files, Keeping, Note
+from ledger.site.skim import Looked as LookedAt
 
 _ROWS = re.compile(rb'data-rows="([^"]*)"')
 
@@ -31,11 +32,15 @@ class Looks(NamedTuple):
     pages: dict[str, Looked]
 
 
-def broken_again(reader: Reader, keeping: Keeping, files: Files, commit: str | None) -> list[str]:
+def broken_again(
+    reader: Reader, keeping: Keeping, files: Files, commit: str | None, looked_at: LookedAt | None = None
+) -> list[str]:
     """As `check.broken_links`, with what an earlier build found; keeps what was found now where nothing is broken.
 
-    `files`: every file of the site, but for those of which no page makes anchors.
+    `files`: every file of the site, but for those of which no page makes anchors. `looked_at`: pages that were looked
+    at when they were written.
     """
+    known = looked_at.pages if looked_at and reader.has_all(looked_at.places) else {}
     note = Note(keeping, "links.json", Looks)
     before = note.before or Looks((), {})
     hashes = {
@@ -44,13 +49,14 @@ def broken_again(reader: Reader, keeping: Keeping, files: Files, commit: str | N
         if name.endswith(".html")
     }
     same = {name for name, found in hashes.items() if name in before.pages and before.pages[name].sha256 == found}
-    read = read_all(reader, [name for name in hashes if name not in same])
+    read = {name: known[name] for name in hashes if name not in same and name in known}
+    read |= read_all(reader, [name for name in hashes if name not in same and name not in known])
     gone = _gone(reader, keeping.earlier, before, read) if keeping.earlier else None
     whole = gone is None or not reader.files.issuperset(before.files)
     again = [name for name in sorted(same) if whole or not (gone or set()).isdisjoint(before.pages[name].anchors)]
     read |= read_all(reader, again)
-    if broken := broken_on(reader, read):
-        return broken
+    if broken_on(reader, {**read, **{name: page for name, page in known.items() if name not in hashes}}):
+        return broken_links(reader.site)
     looked = {name: before.pages[name] for name in same.difference(read)}
     for name, page in read.items():
         looked[name] = Looked(hashes[name], tuple(sorted(set(anchors_elsewhere(name, page, reader.files)))))

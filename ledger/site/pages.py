@@ -1,4 +1,4 @@
-"""Every page as ready HTML that mkdocs or a shell only frames, and what of the API is about more than one epoch."""
+"""Every page in its frame, and what of the API is about more than one epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 from ledger.compute.engine import Engine
 from ledger.core.kinds import kind_names
 from ledger.core.values import UserId
-from ledger.site.again import Printed
 from ledger.site.api import Api
 from ledger.site.apifiles import ROOT
 from ledger.site.computed import Checks, Given, compute
@@ -19,7 +18,7 @@ from ledger.site.epochpart import ComputedEpoch, view_of
 from ledger.site.feeds import Entry
 from ledger.site.finding import Finding
 from ledger.site.follows import Place, follows
-from ledger.site.frame import SHELLS, Framed, write_shell, write_source
+from ledger.site.frame import SHELLS, Framed, write_shell
 from ledger.site.history import History
 from ledger.site.kept import Keeping
 from ledger.site.keptepochs import kept_epochs
@@ -31,8 +30,9 @@ from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_sc
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.people import Everybody, Person, everyone, shares_of
 from ledger.site.receipts import ReceiptPage, Receipts, receipts_json
-from ledger.site.render import EpochWanted, Press, Renderer
+from ledger.site.render import EpochWanted, Press, Renderer, Written
 from ledger.site.sharing import ABOUT, badges, epoch_words, write_favicon
+from ledger.site.skim import Looked
 from ledger.site.spill import FOLDER, ByPerson
 from ledger.site.templates import templates_folder
 from ledger.site.views import EpochRow, LateLine
@@ -46,7 +46,7 @@ from ledger.store.payments import on_disk
 
 
 class Pages:
-    """Writes the API and, for every page, ready HTML that mkdocs or a shell only frames."""
+    """Writes the API and every page."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Pages:
         tool: str,
     ) -> None:
         self._node, self._engine, self._api = node, engine, api
-        self._building, self._docs, self._bodies = building, building / "docs", building / "bodies"
+        self._building, self._site = building, building / "site"
         self._embedded = building / "api/embed"
         self._computed: list[ComputedEpoch] = []
         self._pins: dict[str, list[Pinned]] = {}
@@ -74,10 +74,10 @@ class Pages:
         self._profiles: dict[str, Profile] = {}
         self.reports: dict[Place, tuple[Any, ...]] = {}
         self.parts = set[int]()
-        self.navigation: list[dict[str, str]] = []
-        self.framed: list[Framed] = []
+        self._framed: list[Framed] = []
         self.news: list[Entry] = []
-        self.printed: Mapping[Path, Printed] = {}
+        self.looked = Looked()
+        """What the link check must know of the pages."""
         self.kept: KeptPages | None = None
         self._contributors = everyone(node)
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
@@ -87,7 +87,7 @@ class Pages:
         self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._receipts = Receipts(node)
         self._peers: list[PeerView] = peer_views(node.root)
-        self._bodies.mkdir()
+        (building / "views").mkdir()
         repository = Repository(node.settings.repository, commit, self._history.prefix)
         scope_names = {scope_id: scope.name or scope_id for scope_id, scope in node.scopes.items()}
         kinds = kind_names((node.weight_policy(scope.weights) for scope in node.scopes.values()), said)
@@ -103,6 +103,7 @@ class Pages:
             node.settings.name,
             f"{node.settings.site_url.rstrip('/')}/" if node.settings.site_url else "",
             self._odd,
+            building,
         )
 
     def compute(self, checks: Checks | None = None) -> None:
@@ -150,7 +151,7 @@ class Pages:
     def render(self, verification: Mapping[str, Any], frame: Callable[[], None]) -> None:
         """Every page, and what of the API is about more than one epoch.
 
-        `frame` is called when mkdocs has all that it needs, while processes may still write pages that it never sees.
+        `frame` has the frames built; processes may make tables meanwhile.
         """
         api = self._api
         reports: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
@@ -176,16 +177,17 @@ class Pages:
         )
         places = {(row.scope_id, row.epoch_id): place for place, row in enumerate(everybody.rows)}
         keeps = self._keeping is not None
-        renderer = replace(self._renderer, bodies=self._bodies, known=known, keeps=keeps, everybody=everybody)
+        renderer = replace(self._renderer, known=known, keeps=keeps, everybody=everybody)
         if self._keeping is not None:
             self.kept = KeptPages(self._building, self._keeping, renderer.told, self._commit)
         digests = [epoch.digest for epoch in self._computed]
         with Press(renderer, len(self._computed) + len(people) + len(vouched), self.kept) as press:
             self._finding.begin(people, press)
+            frame()
             for each in vouched:
                 title = f"{each.receipt.role} of {each.receipt.work_item_id}"
-                body = self._body(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
-                press.page(body, "receipt.html", 2, one=each)
+                page = self._many(each.path, title, f"{each.name} {each.status} {each.receipt.work_item_id}")
+                press.page(page, "receipt.html", 2, one=each)
             embeds = self._embeds()
             wanted: list[tuple[ComputedEpoch, EpochWanted]] = []
             for epoch in self._computed:
@@ -196,19 +198,19 @@ class Pages:
                 row = replace(computed, ok=not failed if report else None)
                 rows.append(row)
                 title = f"{self._renderer.scope_names[row.scope_id][:80]}, epoch {row.epoch_id}"
-                body = self._body(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
+                page = self._many(path, title, f"{row.start} {row.end} {row.state}", epoch_words(row))
                 money = self._money[row.scope_id]
                 final = row.state == "finalized" and money.in_use
                 marks = money.marks(row.epoch_id, self._contributors) if final else None
                 later = row.epoch_id < self._given.last[row.scope_id]
                 followed = f"{epoch.key} {epoch.told} {later}" if epoch.key else ""  # its view has names in it, too
-                one_page = EpochWanted(body, followed, report, marks, embeds[row.scope_id, row.epoch_id])
+                one_page = EpochWanted(page, followed, report, marks, embeds[row.scope_id, row.epoch_id])
                 if not press.took_epoch(one_page):
                     wanted.append((epoch, one_page))
                 api.put_json(f"{path}/verify.json", versions[0])
                 if row.state == "review":
-                    body = self._body(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
-                    press.page(body, "sign.html", 3, row=row)
+                    page = self._many(f"sign/{row.scope_id}/{row.epoch_id}", f"Sign {row.scope_id} {row.epoch_id}", "")
+                    press.page(page, "sign.html", 3, row=row)
             lacking = {(epoch.row.scope_id, epoch.row.epoch_id) for epoch, _ in wanted if epoch.taken}
             if lacking:  # their figures were taken over, but their pages are others now
                 for epoch in compute(self._node, self._engine, self._given, lacking):
@@ -218,7 +220,7 @@ class Pages:
             for person in people:
                 person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
-                body = self._body(f"contributors/{person.user_id}", person.name, words)
+                page = self._many(f"contributors/{person.user_id}", person.name, words)
                 became_of = {
                     (one.epoch.scope_id, one.epoch.epoch_id): mark
                     for one in person.shown
@@ -239,7 +241,7 @@ class Pages:
                 )  # fmt: skip
                 made_from = everybody.made_from(about, digests) if keeps else b""
                 press.person(
-                    body, made_from, about,
+                    page, made_from, about,
                     money=accounts, wishes=wishes, claims=claims, unpaid=unpaid, became_of=became_of,
                     receipts=[one for one in vouched if one.receipt.user_id == person.user_id],
                     elsewhere=theirs_of(self._peers, person.accounts),
@@ -250,8 +252,8 @@ class Pages:
             for one in self._scopes_paid:
                 for plan in one.plans:
                     title = f"Distribution {one.scope_id} {plan.status.distribution}"
-                    body = self._body(plan.path, title, f"{plan.status.state} {plan.symbol}")
-                    press.page(body, "distribution.html", 3, one=plan)
+                    page = self._many(plan.path, title, f"{plan.status.state} {plan.symbol}")
+                    press.page(page, "distribution.html", 3, one=plan)
             self._vouched(vouched, known)
             for scope_id in self._node.scopes:
                 mine = [row for row in rows if row.scope_id == scope_id]
@@ -262,16 +264,18 @@ class Pages:
                         api.put_json(place, made)
             self._pages(rows, people, verification.get("ok"))
             api.finish(self._names)
-            frame()
         everybody.close()
         self._finding.kept.write()
-        self.printed = press.printed
-        for printed in self.printed.values():
-            api.files |= printed.files
+        self.looked.join(renderer.looked)
+        for page in self._framed:
+            written = press.written[page.path]
+            self._wrote(written)
+            if self.kept is not None:
+                self.kept.keep(page.path, written.printed, written.put)
         if self._keeping is not None and self._keeping.earlier is not None:
-            same = sum(one.reused for one in self.printed.values())
+            same = sum(one.printed.reused for one in press.written.values())
             taken = sum(epoch.taken for epoch in self._computed)
-            told = f"{taken} of {len(self._computed)} epochs and {same} of {len(self.printed)} pages"
+            told = f"{taken} of {len(self._computed)} epochs and {same} of {len(press.written)} pages"
             self._tell(f"{told} are those of {self._keeping.earlier.folder}")
 
     @property
@@ -292,7 +296,7 @@ class Pages:
         return found
 
     def _pages(self, rows: list[EpochRow], people: list[Contributor], verified: bool | None) -> None:
-        """The handful of pages that mkdocs builds, and what it needs to build them."""
+        """The handful of pages that there are one of."""
         node = self._node
         scopes = list(node.scopes.values())
         common = {"node": node.settings, "scopes": scopes, "rows": rows, "commit": self._commit}
@@ -309,13 +313,15 @@ class Pages:
             self._page("peers", "Other ledgers", "peers.html", depth=1, peers=self._peers)
         self._page("glossary", "Glossary", "glossary.html", depth=1)
         self._page("check", "How to check", "check.html", depth=1, **common)
-        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self.framed, self._odd):
+        for made in self._finding.pages(rows, people, self._scopes_paid, verified, self._framed, self._odd):
             self._page(made.path, made.title, made.template, depth=made.depth, **made.values)
             for name, data in made.files.items():
-                (self._docs / made.path).with_name(name).write_bytes(data)
-        for shell in SHELLS.values():
-            write_shell(self._docs, shell)
-        self.navigation = [
+                (self._site / made.path).with_name(name).write_bytes(data)
+
+    def sources(self) -> list[dict[str, str]]:
+        """What mkdocs makes the frames from, in `docs`; returns the navigation."""
+        docs = self._building / "docs"
+        navigation = [
             {"Home": "index.md"},
             {"Epochs": "epochs/index.md"},
             {"Contributors": "contributors/index.md"},
@@ -329,9 +335,13 @@ class Pages:
             {"Late events": "late.md"},
             {"Glossary": "glossary.md"},
         ]
+        named = (path.removesuffix(".md") for one in navigation for path in one.values())
+        for path in (*named, "search/index", *SHELLS.values()):
+            write_shell(docs, path)
         made_by = shutil.ignore_patterns("build", "*.md", "package*.json")  # how assets were made is not published
-        shutil.copytree(templates_folder() / "assets", self._docs / "assets", ignore=made_by)
-        write_favicon(self._docs, self._node.settings.name, self._node.node_id)
+        shutil.copytree(templates_folder() / "assets", docs / "assets", ignore=made_by)
+        write_favicon(docs, self._node.settings.name, self._node.node_id)
+        return navigation
 
     @property
     def lost(self) -> str:
@@ -366,13 +376,18 @@ class Pages:
         self._page("paid", "Paid?", "paid.html", depth=1, paid=scopes, known=known)
 
     def _page(self, path: str, title: str, template: str, *, depth: int, **values: object) -> None:
-        """A page that mkdocs builds: `title` is ours, never text from outside."""
+        """A page of which there is one."""
         body = self._renderer.html(template, depth, values)
-        write_source(self._docs, path, title, body)
+        place = path.removesuffix("index").removesuffix("/") or "."
+        self._wrote(self._renderer.put(Framed(place, title), body))
         self._finding.wrote(path, title, body)
 
-    def _body(self, path: str, title: str, words: str, about: str = ABOUT) -> Path:
-        """Where the body of a page of a kind that there are many of goes; `words` are what the search finds it by."""
-        body = self._bodies / f"{path}.html"
-        self.framed.append(Framed(path, title, body, words, about))
-        return body
+    def _wrote(self, written: Written) -> None:
+        """What the index and the link check must know of a page."""
+        self._api.files |= {**written.printed.files, written.put.path: (written.put.size, written.put.sha256)}
+        self.looked.join(written.looked)
+
+    def _many(self, path: str, title: str, words: str, about: str = ABOUT) -> Framed:
+        """A page of a kind that there are many of; `words` are what the search finds it by."""
+        self._framed.append(page := Framed(path, title, words, about))
+        return page

@@ -1,39 +1,16 @@
-"""From pages and files to a folder that can be published: each page in its frame, all in its place, an index."""
+"""From pages and files to a folder that can be published: all in its place, an index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ledger.core.canonical import encode, sha256_hex
-from ledger.site.again import MARKER, Printed
+from ledger.site.again import MARKER
 from ledger.site.apifiles import ROOT
 from ledger.site.check import files_below
-from ledger.site.csp import seal_page
-from ledger.site.frame import SHELLS, Framed, Shell
 from ledger.site.kept import Files
-from ledger.site.keptpages import KeptPages
-from ledger.site.sharing import Shared
-
-
-def seal_built(site: Path, shared: Shared) -> None:
-    """The pages that mkdocs built, each with what it tells whoever shares it, and sealed; no shell of others."""
-    for page in sorted(site.rglob("*.html")):
-        if page.parent.relative_to(site).as_posix() not in SHELLS.values():
-            text = shared.told(page.read_text("utf-8"), page.parent.relative_to(site).as_posix())
-            page.write_text(seal_page(text), "utf-8")
-
-
-def fill_shells(
-    site: Path, framed: Iterable[Framed], printed: Mapping[Path, Printed], shared: Shared, kept: KeptPages | None
-) -> None:
-    """Every page of which there are many in its shell. `kept`: for the next build."""
-    shells = {kind: Shell(site, path) for kind, path in SHELLS.items()}
-    for page in framed:
-        where = shells[page.path.partition("/")[0]].fill(site, page, shared)
-        if kept is not None:
-            kept.keep(page.path, printed[page.body], *where)
 
 
 def move_below(source: Path, target: Path) -> None:

@@ -25,15 +25,17 @@ from ledger.core.kinds import kind_words
 from ledger.core.records.record import made
 from ledger.core.records.statement import Statement
 from ledger.core.values import UserId
-from ledger.site.again import Printed, frozen
+from ledger.site.again import Printed, Put, frozen
 from ledger.site.apifiles import ApiFiles
 from ledger.site.asked import Asked, Told
 from ledger.site.csp import seal_alone
 from ledger.site.filling import Environment, once
+from ledger.site.frame import SHELLS, Framed, Frames
 from ledger.site.keptpages import KeptPages
 from ledger.site.links import Repository, safe_link
 from ledger.site.money import Mark
 from ledger.site.people import NOBODY, Everybody, Person
+from ledger.site.skim import Looked, Skimmer
 from ledger.site.timeline import percent
 from ledger.site.views import MOST_LATE, MOST_LINES, EpochPage
 from ledger.site.views_people import hue, initials
@@ -44,8 +46,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 MOST_EMBEDDED = 10
 """People in the table of an epoch that other pages show."""
+FRAMES = "frames"
+"""Where the frames wait in the build's folder."""
 FEW = 500
 """Pages that are rendered right here: below this, starting processes takes longer than they save."""
+
+
+class Written(NamedTuple):
+    """A page as it lies in the site. `looked`: what the link check must know of it and of what was written with it."""
+
+    printed: Printed
+    put: Put
+    looked: Looked
 
 
 class People(NamedTuple):
@@ -72,8 +84,8 @@ class Renderer:
     ledger_name: str
     site_url: str
     odd_names: Mapping[str, tuple[str, str]]
-    bodies: Path = Path()
-    """The folder below which pages are written, each at its place in the site."""
+    building: Path = Path()
+    """The build's folder: pages go into `site`, whose frames wait in `frames`."""
     known: frozenset[str] = frozenset()
     """Those who have a page."""
     keeps: bool = False
@@ -123,19 +135,40 @@ class Renderer:
         told = self.scope_names, self.kinds, self.ledger_name, self.site_url, repository
         return sha256_hex(frozen(told))
 
-    def key(self, target: Path, template: str, made_from: bytes) -> str:
+    def key(self, page: Framed, template: str, made_from: bytes) -> str:
         """The hash over all that a page is made from besides; empty where nothing is kept."""
-        return sha256_hex(f"{self.made_by} {self.path(target)} {template} ".encode() + made_from) if self.keeps else ""
+        return sha256_hex(f"{self.made_by} {page.path} {template} ".encode() + made_from) if self.keeps else ""
 
-    def path(self, target: Path) -> str:
-        """A page's place in the site, by the file of its body."""
-        return target.relative_to(self.bodies).as_posix().removesuffix(".html")
+    @cached_property
+    def _frames(self) -> Frames:
+        frames: Frames = _thawed((self.building / FRAMES).read_bytes())
+        return frames
 
-    def write(self, target: Path, key: str, template: str, depth: int, values: bytes) -> Printed:
-        """One page into a file. `values`: what the template is filled with, `frozen`."""
-        return self._print(target, key, template, depth, lambda _: _thawed(values))
+    @cached_property
+    def _skimmer(self) -> Skimmer:
+        return Skimmer()
 
-    def write_epoch(self, target: Path, key: str, view: Path, values: bytes, embeds: Sequence[Path]) -> Printed:
+    @property
+    def looked(self) -> Looked:
+        """What the link check must know of the frames that are around many pages."""
+        shells = self._frames.shells
+        return Looked({f"{path}/index.html": shells[path].links for path in SHELLS.values()})
+
+    def put(self, page: Framed, body: str) -> Written:
+        """A page of which there is one."""
+        put = self._frames.put(self.building / "site", page, body.encode())
+        text = (self.building / "site" / put.path).read_text("utf-8")
+        return Written(Printed("", "", ()), put, self._skimmer.whole([put.path], text))
+
+    def put_again(self, page: Framed, printed: Printed, body: bytes) -> Written:
+        """A page that an earlier build made; whoever checks links knows what that one found."""
+        return Written(printed, self._frames.put(self.building / "site", page, body), Looked())
+
+    def write(self, page: Framed, key: str, template: str, depth: int, values: bytes) -> Written:
+        """One page into the site. `values`: what the template is filled with, `frozen`."""
+        return self._print(page, key, template, depth, lambda _: _thawed(values))
+
+    def write_epoch(self, to: Framed, key: str, view: Path, values: bytes, embeds: Sequence[Path]) -> Written:
         """An epoch's page, whose view was laid aside (`lay_aside`) until its verdicts were in, and its table alone.
 
         `values`: the report of its verification, and what became of each person's credits, `frozen`; None for the
@@ -150,16 +183,19 @@ class Renderer:
         def filled(commit: str | None) -> Mapping[str, object]:
             return {"page": replace(page, report=report, names=names, commit=commit), "marks": marks}
 
-        printed = self._print(target, key, "epoch.html", 3, filled)
+        written = self._print(to, key, "epoch.html", 3, filled)
         values_now = {"page": filled(self.repository.commit)["page"], "most": MOST_EMBEDDED}
-        table = seal_alone(self.html("embed.html", 3, values_now).lstrip()).encode()
+        text = seal_alone(self.html("embed.html", 3, values_now).lstrip())
+        table = text.encode()
         for place in embeds:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(table)
-        own = embeds[0].relative_to(self.bodies.parent / "api").as_posix()
-        return printed._replace(users=self._asked, files={own: (len(table), sha256_hex(table))})
+        names_of = [place.relative_to(self.building / "api").as_posix() for place in embeds]
+        written.looked.join(self._skimmer.whole(names_of, text))
+        own = {names_of[0]: (len(table), sha256_hex(table))}
+        return written._replace(printed=written.printed._replace(users=self._asked, files=own))
 
-    def write_person(self, target: Path, key: str, person: Person, values: bytes) -> Printed:
+    def write_person(self, page: Framed, key: str, person: Person, values: bytes) -> Written:
         """A person's page, and all files that are about that person alone. `values`: as for `write`."""
         everybody = self.everybody
         api = ApiFiles(everybody.api)
@@ -169,16 +205,17 @@ class Renderer:
             about = {"person": everybody.contributor(person), "events": events, "node_id": everybody.node_id}
             return {**_thawed(values), **about}
 
-        return self._print(target, key, "contributor.html", 2, filled)._replace(files=api.files)
+        written = self._print(page, key, "contributor.html", 2, filled)
+        return written._replace(printed=written.printed._replace(files=api.files))
 
     def _print(
         self,
-        target: Path,
+        page: Framed,
         key: str,
         template: str,
         depth: int,
         filled: Callable[[str | None], Mapping[str, object]],
-    ) -> Printed:
+    ) -> Written:
         """What is kept is made with a commit that stands nowhere else, so that another one's can take its place."""
         self._people.asked.clear()
         real = self.repository.commit
@@ -188,9 +225,10 @@ class Renderer:
             body = self.html(template, depth, filled(commit))
         finally:
             self.repository.commit = real
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(body.replace(commit, real) if commit and real else body, "utf-8")
-        return Printed(key, sha256_hex(body.encode()) if key else "", self._asked)
+        printed = Printed(key, sha256_hex(body.encode()) if key else "", self._asked)
+        body = body.replace(commit, real) if key and commit and real else body
+        put = self._frames.put(self.building / "site", page, body.encode())
+        return Written(printed, put, self._skimmer.body(put.path, body, self._frames.of(page).links))
 
     @property
     def _asked(self) -> tuple[str, ...]:
@@ -221,9 +259,9 @@ def _begin(renderer: Renderer) -> None:
     _mine = renderer
 
 
-def _write(method: str, *arguments: object) -> Printed:
-    printed: Printed = getattr(_mine, method)(*arguments)
-    return printed
+def _write(method: str, *arguments: object) -> Written:
+    written: Written = getattr(_mine, method)(*arguments)
+    return written
 
 
 class EpochWanted(NamedTuple):
@@ -232,7 +270,7 @@ class EpochWanted(NamedTuple):
     `made_from`: what its view follows from; empty for one that is made anew each time.
     """
 
-    target: Path
+    page: Framed
     made_from: str
     report: Mapping[str, Any] | None
     marks: Mapping[UserId, Mark] | None
@@ -247,9 +285,9 @@ class Press:
 
     def __init__(self, renderer: Renderer, pages: int, kept: KeptPages | None = None) -> None:
         self._renderer, self._kept, self._pages = renderer, kept, pages
-        self._asked: dict[Path, Future[Printed]] = {}
-        self.printed: dict[Path, Printed] = {}
-        """The pages, once they are written."""
+        self._asked: dict[str, Future[Written]] = {}
+        self.written: dict[str, Written] = {}
+        """The pages by their address, once they are written."""
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor | None:
@@ -265,34 +303,34 @@ class Press:
         if pool := self.__dict__.get("_pool"):
             pool.shutdown(cancel_futures=error is not None)
         if error is None:
-            self.printed |= {target: asked.result() for target, asked in self._asked.items()}
+            self.written |= {path: asked.result() for path, asked in self._asked.items()}
 
-    def page(self, target: Path, template: str, depth: int, **values: object) -> None:
+    def page(self, page: Framed, template: str, depth: int, **values: object) -> None:
         """As `Renderer.write`, now or soon."""
         given = frozen(values)
-        key = self._renderer.key(target, template, given)
-        if not self._take(target, key):
-            self._print("write", target, key, template, depth, given)
+        key = self._renderer.key(page, template, given)
+        if not self._take(page, key):
+            self._print("write", page, key, template, depth, given)
 
     def took_epoch(self, one: EpochWanted) -> bool:
         """Whether an epoch's page is an earlier build's, and is in its place."""
-        return self._take(one.target, self._key_of(one, frozen((one.report, one.marks))), one.embeds[1:])
+        return self._take(one.page, self._key_of(one, frozen((one.report, one.marks))), one.embeds[1:])
 
     def epoch(self, one: EpochWanted, view: Path) -> None:
         """As `Renderer.write_epoch`, now or soon."""
         given = frozen((one.report, one.marks))
-        self._print("write_epoch", one.target, self._key_of(one, given), view, given, one.embeds)
+        self._print("write_epoch", one.page, self._key_of(one, given), view, given, one.embeds)
 
     def _key_of(self, one: EpochWanted, given: bytes) -> str:
         made_from = one.made_from.encode() + given
-        return self._renderer.key(one.target, "epoch.html", made_from) if one.made_from else ""
+        return self._renderer.key(one.page, "epoch.html", made_from) if one.made_from else ""
 
-    def person(self, target: Path, made_from: bytes, person: Person, **values: object) -> None:
+    def person(self, page: Framed, made_from: bytes, person: Person, **values: object) -> None:
         """As `Renderer.write_person`, now or soon. `made_from`: what is shown of the person besides the values."""
         given = frozen(values)
-        key = self._renderer.key(target, "contributor.html", made_from + given)
-        if not self._take(target, key):
-            self._print("write_person", target, key, person, given)
+        key = self._renderer.key(page, "contributor.html", made_from + given)
+        if not self._take(page, key):
+            self._print("write_person", page, key, person, given)
 
     def beside(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Callable[[], T]:
         """Have something else done, now or soon; calling waits for what it gives."""
@@ -301,16 +339,15 @@ class Press:
         done = work(*given, **named)
         return lambda: done
 
-    def _take(self, target: Path, key: str, copies: Sequence[Path] = ()) -> bool:
-        path = self._renderer.path(target)
-        taken = self._kept.take(target, path, key, copies) if self._kept and key else None
+    def _take(self, page: Framed, key: str, copies: Sequence[Path] = ()) -> bool:
+        taken = self._kept.take(page.path, key, copies) if self._kept and key else None
         if taken is not None:
-            self.printed[target] = taken
+            self.written[page.path] = self._renderer.put_again(page, *taken)
             self._pages -= 1
         return taken is not None
 
-    def _print(self, method: str, target: Path, *arguments: object) -> None:
+    def _print(self, method: str, page: Framed, *arguments: object) -> None:
         if self._pool:
-            self._asked[target] = self._pool.submit(_write, method, target, *arguments)
+            self._asked[page.path] = self._pool.submit(_write, method, page, *arguments)
         else:
-            self.printed[target] = getattr(self._renderer, method)(target, *arguments)
+            self.written[page.path] = getattr(self._renderer, method)(page, *arguments)

@@ -13,6 +13,7 @@ import pytest
 from ledger.core.errors import LedgerError
 from ledger.site import computed, render
 from ledger.site.build import build_site
+from ledger.site.frame import Framed
 from ledger.site.links import Repository
 from ledger.site.templates import templates_folder
 from tests.nodes import GOLDEN, at, digest, golden_copy
@@ -91,9 +92,9 @@ def test_what_a_process_that_ended_left_undone_is_done_here(tmp_path: Path, monk
 
 @pytest.mark.parametrize("pages", [1, render.FEW], ids=["here", "in a helping process"])
 def test_what_goes_wrong_with_a_page_stops_the_build(tmp_path: Path, pages: int) -> None:
-    renderer = render.Renderer(templates_folder() / "pages", Repository(), {}, {}, {}, "", "", {}, bodies=tmp_path)
+    renderer = render.Renderer(templates_folder() / "pages", Repository(), {}, {}, {}, "", "", {}, tmp_path)
     with pytest.raises(jinja2.UndefinedError), render.Press(renderer, pages) as press:
-        press.page(tmp_path / "page.html", "contributor.html", 2)
+        press.page(Framed("contributors/page", "A page"), "contributor.html", 2)
 
 
 def test_what_failed_is_told_on_its_epochs_page_and_in_the_list(tmp_path: Path) -> None:
