@@ -205,18 +205,7 @@ def people_list(people: Iterable[Contributor], scopes: Mapping[str, str]) -> Peo
     columns = tuple(scopes)[:MOST_SCOPES]
     rows = []
     for person in people:
-        credits = final_credits(person)
-        mine = tuple(credits.get(scope_id, 0) for scope_id in columns)
+        mine = tuple(person.credits.get(scope_id, 0) for scope_id in columns)
         rows.append(PersonRow(person.user_id, person.name, len(person.shares), person.event_count, mine))
     rows.sort(key=lambda row: (*(-one for one in row.credits), -row.events, row.user_id))
     return PeopleList({scope: scopes[scope] for scope in columns}, tuple(rows), len(scopes) - len(columns))
-
-
-def final_credits(person: Contributor) -> dict[str, int]:
-    """A person's credits of finalized epochs, in force, by scope."""
-    found: dict[str, int] = {}
-    for share in person.shares:
-        if share.epoch.state == "finalized":
-            credits = share.credits if share.corrected is None else share.corrected
-            found[share.epoch.scope_id] = found.get(share.epoch.scope_id, 0) + credits
-    return found

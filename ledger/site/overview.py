@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import PlainSerializer
 
 from ledger.core.config import EpochSettings
-from ledger.site.lists import charts_of, final_credits
+from ledger.site.lists import charts_of
 from ledger.site.paid import PaidScope
 from ledger.site.timeline import Timeline
 from ledger.site.views import EpochPage, EpochRow
@@ -115,7 +115,7 @@ def overview(
     """`rows`: all epochs, the oldest first within a scope; `scopes`: their names by id."""
     credits: dict[str, list[int]] = {}
     for person in people:
-        for scope_id, amount in final_credits(person).items():
+        for scope_id, amount in person.credits.items():
             credits.setdefault(scope_id, []).append(amount)
     books = {one.scope_id: one for one in paid}
     standings = tuple(

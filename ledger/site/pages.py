@@ -28,7 +28,7 @@ from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.oddnames import odd_names
 from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
-from ledger.site.people import Everybody, Person, everyone, shares_of
+from ledger.site.people import Everybody, Person, everyone
 from ledger.site.receipts import ReceiptPage, Receipts, receipts_json
 from ledger.site.render import EpochWanted, Press, Renderer, Written
 from ledger.site.sharing import ABOUT, badges, epoch_words, write_favicon
@@ -38,7 +38,7 @@ from ledger.site.templates import templates_folder
 from ledger.site.views import EpochRow, LateLine
 from ledger.site.views_amend import joined_report
 from ledger.site.views_kpi import KpiLine
-from ledger.site.views_people import Contributor, Share
+from ledger.site.views_people import Contributor, Share, shown_of
 from ledger.site.views_policy import Pinned, Profile, scope_policy
 from ledger.store.files import read_file
 from ledger.store.node import Node
@@ -129,7 +129,8 @@ class Pages:
         row = epoch.row
         self._api.files |= epoch.files
         self._api.epoch(epoch.entry)
-        self._events.add(len(self._computed), epoch.events)
+        place = len(self._computed)
+        self._events.add(place, epoch.events)
         self._computed.append(epoch)
         if epoch.reports:
             self.reports[row.scope_id, row.epoch_id] = epoch.reports
@@ -146,7 +147,7 @@ class Pages:
         for user_id, name, *share in epoch.shares:
             if (person := self._contributors.get(user_id)) is None:
                 person = self._contributors[user_id] = Contributor(user_id, name)
-            person.shares.append(Share(row, *share))
+            person.add(Share(place, *share), row)
 
     def render(self, verification: Mapping[str, Any], frame: Callable[[], None]) -> None:
         """Every page, and what of the API is about more than one epoch.
@@ -157,7 +158,7 @@ class Pages:
         reports: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
         for report in verification.get("epochs", []):  # the first version's, then its corrections'
             reports.setdefault((report["scope_id"], report["epoch_id"]), []).append(report)
-        people = sorted(self._contributors.values(), key=lambda person: (-person.final_credits, person.user_id))
+        people = sorted(self._contributors.values(), key=lambda person: (-sum(person.credits.values()), person.user_id))
         rows: list[EpochRow] = []
         instructed = Instructed(self._node, on_disk(self._node.root, self._node.node_id).instructions())
         in_use = [money for money in self._money.values() if money.in_use]
@@ -175,7 +176,6 @@ class Pages:
             tuple(self._events.files),
             tuple(api.shares.files),
         )
-        places = {(row.scope_id, row.epoch_id): place for place, row in enumerate(everybody.rows)}
         keeps = self._keeping is not None
         renderer = replace(self._renderer, known=known, keeps=keeps, everybody=everybody)
         if self._keeping is not None:
@@ -218,14 +218,13 @@ class Pages:
             for epoch, one_page in wanted:
                 press.epoch(one_page, view_of(self._building, epoch.row))
             for person in people:
-                person.shares.sort(key=lambda share: (share.epoch.start, share.epoch.scope_id, share.epoch.epoch_id))
                 words = " ".join((person.user_id, *(text for account in person.accounts for text in account)))
                 page = self._many(f"contributors/{person.user_id}", person.name, words)
                 became_of = {
-                    (one.epoch.scope_id, one.epoch.epoch_id): mark
-                    for one in person.shown
-                    if one.epoch.state == "finalized" and (money := self._money[one.epoch.scope_id]).in_use
-                    for mark in money.marks(one.epoch.epoch_id, [person.user_id]).values()
+                    (row.scope_id, row.epoch_id): mark
+                    for row, _ in (shown_of(everybody.epochs, person.shares) if in_use else ())
+                    if row.state == "finalized" and (money := self._money[row.scope_id]).in_use
+                    for mark in money.marks(row.epoch_id, [person.user_id]).values()
                 }
                 accounts = [found for money in in_use if (found := money.person(person.user_id)) is not None]
                 unpaid = [
@@ -236,7 +235,7 @@ class Pages:
                 wishes = instructed.of(person.user_id) if in_use else None
                 about = Person(
                     person.user_id, person.name, person.accounts, person.bindings, person.event_count,
-                    list(shares_of(person, places)), api.credits(person.user_id),
+                    tuple(zip(*person.shares, strict=True)), api.credits(person.user_id),
                     self._events.of(person.user_id), api.shares.of(person.user_id),
                 )  # fmt: skip
                 made_from = everybody.made_from(about, digests) if keeps else b""

@@ -6,7 +6,7 @@ Written by whatever process has the person in turn, from what waits on disk.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,9 @@ from ledger.core.records.decisions import Binding
 from ledger.site.again import frozen
 from ledger.site.apifiles import ApiFiles
 from ledger.site.person_events import Listed, write_events
-from ledger.site.spill import Spilled, blocks, epochs_in
+from ledger.site.spill import Spilled, epochs_in
 from ledger.site.views import EpochRow
-from ledger.site.views_people import Contributor, Share
+from ledger.site.views_people import Contributor, Epochs, PersonPage, Share, person_page
 from ledger.store.node import Node
 
 _NO_EPOCHS = b'"epochs":[]'
@@ -29,7 +29,7 @@ _NO_EPOCHS = b'"epochs":[]'
 class Person(NamedTuple):
     """One user over all epochs, small enough to be sent to another process.
 
-    `shares`: epoch's place, then a `Share`'s other fields; `events`, `parts`: where the lines wait (`spill.blocks`).
+    `shares`: a `Share`'s fields, each of all of them; `events`, `parts`: where the lines wait (`Spilled.lines`).
     `credits`: of finalized epochs, in force.
     """
 
@@ -64,6 +64,11 @@ class Everybody:
         return Spilled(self.spilled)
 
     @cached_property
+    def epochs(self) -> Epochs:
+        """All epochs as pages of people take them."""
+        return Epochs(self.rows)
+
+    @cached_property
     def _rank(self) -> array[int]:
         """Each epoch's place by its window, whatever its scope."""
         rows, starts = self.rows, self.starts
@@ -77,22 +82,24 @@ class Everybody:
         """Nobody more is written here."""
         self._source.close()
 
-    def contributor(self, person: Person) -> Contributor:
+    def page(self, person: Person) -> PersonPage:
         """The person as their page shows them."""
-        shares = [Share(self.rows[place], *rest) for place, *rest in person.shares]
+        shares = list(map(Share._make, zip(*person.shares, strict=True)))
         accounts, bindings = list(person.accounts), list(person.bindings)
-        return Contributor(person.user_id, person.name, accounts, shares, bindings, person.event_count)
+        found = Contributor(person.user_id, person.name, accounts, shares, bindings, person.event_count)
+        return person_page(self.epochs, found)
 
     def made_from(self, person: Person, digests: Sequence[str]) -> bytes:
         """All that the person's page and files follow from. `digests`: those of all epochs."""
-        places = {*(place for place, *_ in person.shares), *epochs_in(person.events), *epochs_in(person.parts)}
+        places = {*next(iter(person.shares), ()), *epochs_in(person.events), *epochs_in(person.parts)}
         about = (*person[:5], person.credits, self.node_id, [digests[place] for place in sorted(places)])
         return frozen(about)
 
     def write(self, person: Person, api: ApiFiles) -> Listed:
         """The person's own files of the API."""
-        waiting = sorted(blocks(person.events, self.events), key=lambda item: self._rank[item[0]])
-        listed = write_events(person.user_id, (self._source.read(block) for _, block in waiting), api.put)
+        rank = self._rank
+        waiting = sorted(self._source.lines(person.events, self.events), key=lambda item: rank[item[0]])
+        listed = write_events(person.user_id, (lines for _, lines in waiting), api.put)
         about = {
             "bindings": [line.fields() for line in person.bindings],
             "epochs": [],
@@ -104,7 +111,7 @@ class Everybody:
             "user_id": person.user_id,
         }
         before, after = encode(about).split(_NO_EPOCHS)
-        parts = b",".join([self._source.read(block) for _, block in blocks(person.parts, self.parts)])
+        parts = b",".join([part for _, part in self._source.lines(person.parts, self.parts)])
         api.put(f"contributors/{person.user_id}.json", before + b'"epochs":[' + parts + b"]" + after + b"\n")
         return listed
 
@@ -125,10 +132,3 @@ def everyone(node: Node) -> dict[str, Contributor]:
             person.accounts.append(account)
             person.name = line.login or person.name
     return found
-
-
-def shares_of(person: Contributor, places: dict[tuple[str, int], int]) -> Iterator[tuple[Any, ...]]:
-    """For `Person.shares`. `places`: of each epoch by scope and number."""
-    for one in person.shares:
-        place = places[one.epoch.scope_id, one.epoch.epoch_id]
-        yield place, one.credits, one.share, one.units, one.event_count, one.reason, one.corrected

@@ -6,11 +6,12 @@ A person's files follow the epochs' windows, so that one more epoch changes noth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
 from operator import attrgetter
+
+from pydantic_core import from_json
 
 from ledger.core.evaluate import EventOutcome
 from ledger.site.links import safe_link
@@ -124,7 +125,7 @@ def _last_lines(data: bytes) -> bytes:
 
 
 def _event(line: bytes) -> PersonEvent:
-    one = json.loads(line)
+    one = from_json(line)
     return PersonEvent(
         one["scope_id"], one["epoch_id"], one["id"], one["title"] or "", safe_link(one["artifact_url"]),
         f"{one['source']}:{one['event_type']}", one["event_time"], one["late"], one["included"],

@@ -202,7 +202,7 @@ class Renderer:
         events = everybody.write(person, api)
 
         def filled(_commit: str | None) -> Mapping[str, object]:
-            about = {"person": everybody.contributor(person), "events": events, "node_id": everybody.node_id}
+            about = {"person": everybody.page(person), "events": events, "node_id": everybody.node_id}
             return {**_thawed(values), **about}
 
         written = self._print(page, key, "contributor.html", 2, filled)

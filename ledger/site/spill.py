@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 from array import array
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -22,6 +22,10 @@ else:
 
 FOLDER = "waiting"
 """Where a build lays things aside, in its own folder."""
+
+
+_NUMBERS = 5
+"""Kept of a person in an epoch: the epoch's place, the file's, where the lines begin, their bytes, their number."""
 
 
 class Block(NamedTuple):
@@ -69,7 +73,17 @@ class Spilled:
 
     def read(self, block: Block) -> bytes:
         """The bytes of a block."""
-        file, start, size = block
+        return self._read(*block)
+
+    def lines(self, places: bytes, files: Sequence[str]) -> list[tuple[int, bytes]]:
+        """One person's lines by the place of their epoch; `places`: as `ByPerson.of` gave them, `files`: its files."""
+        numbers = iter(array("q", places))
+        return [
+            (place, self._read(files[file], start, size))
+            for place, file, start, size, _ in zip(*[numbers] * _NUMBERS, strict=True)
+        ]
+
+    def _read(self, file: str, start: int, size: int) -> bytes:
         if not size:
             return b""
         found = self._maps.get(file)
@@ -110,10 +124,6 @@ class Portions:
         return cls(block, tuple(user for user, *_ in lines), sizes, counts)
 
 
-_NUMBERS = 5
-"""Kept of a person in an epoch: the epoch's place, the file's, where the lines begin, their bytes, their number."""
-
-
 class ByPerson:
     """Where each person's lines wait, epoch after epoch: a few numbers for each person and epoch."""
 
@@ -144,15 +154,8 @@ class ByPerson:
         return len(self._kept.get(user_id, ())) // _NUMBERS
 
     def of(self, user_id: str) -> bytes:
-        """All places of one person's lines, for `blocks`."""
+        """All places of one person's lines, for `Spilled.lines`."""
         return self._kept.get(user_id, array("q")).tobytes()
-
-
-def blocks(places: bytes, files: Sequence[str]) -> Iterator[tuple[int, Block]]:
-    """One person's blocks, as `ByPerson.of` gave them, each with its epoch's place. `files`: those of `ByPerson`."""
-    numbers = iter(array("q", places))
-    for place, file, start, size, _ in zip(*[numbers] * _NUMBERS, strict=True):
-        yield place, Block(files[file], start, size)
 
 
 def epochs_in(places: bytes) -> Sequence[int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import groupby
+from typing import NamedTuple
 
 HEIGHT = 100
 MOST_BARS = 110
@@ -21,8 +21,7 @@ _STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240, 600, 1200)
 _WHOLE = 100_000
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """What one window came to; `end` is the first day after it. `final`: the value can no longer change."""
 
     start: str
@@ -86,12 +85,12 @@ def percent(thousandths: int) -> str:
     return f"{thousandths // 1000}.{thousandths % 1000:03d}%"
 
 
-def timeline(label: str, spans: Sequence[Span]) -> Timeline | None:
-    """`spans`: windows in order of time. None when there is nothing to compare."""
+def timeline(label: str, spans: Sequence[Span], by: str = "epoch") -> Timeline | None:
+    """`spans`: windows in order of time, each `by` one. None when there is nothing to compare."""
     most = max((span.value for span in spans), default=0)
     if most <= 0 or len(spans) < 2:
         return None
-    by, joined = "epoch", list(spans)
+    joined = list(spans)
     for by_next, months in (("month", 1), ("quarter", 3), ("year", 12)):
         if len(joined) <= MOST_BARS:
             break
@@ -133,13 +132,27 @@ def _first_day(month: int) -> str:
     return f"{month // 12:04d}-{month % 12 + 1:02d}-01"
 
 
+def month_span(month: str, value: int, final: bool) -> Span:
+    """All windows that begin in a month (`2026-03`) as one."""
+    number = _month(month)
+    return Span(_first_day(number), _first_day(number + 1), value, final, month)
+
+
 def _joined(spans: Sequence[Span], months: int) -> Iterator[Span]:
     """One span for all that begin in the same `months` months."""
-    for number, found in groupby(spans, lambda span: _month(span.start) // months):
-        group = list(found)
+    found: list[list[Span]] = []
+    last = None
+    for span in spans:
+        number = _month(span.start) // months
+        if number != last:
+            found.append([])
+            last = number
+        found[-1].append(span)
+    for group in found:
+        number = _month(group[0].start) // months
         start, end = _first_day(number * months), _first_day((number + 1) * months)
         name = start[:4] if months == 12 else start[:7] if months == 1 else f"{start[:4]}, quarter {number % 4 + 1}"
-        value, final = sum(span.value for span in group), all(span.final for span in group)
+        value, final = sum([span.value for span in group]), all(span.final for span in group)
         yield Span(start, end, value, final, name)
 
 

@@ -21,6 +21,8 @@ gave; of it a signed plan that is not settled names what is *in a plan*, a settl
 
 def number(value: int | str) -> str:
     """A number with its thousands apart: 1057737 is `1,057,737`, and the text `-1057.50` is `-1,057.50`."""
+    if type(value) is int:
+        return f"{value:,}"
     text = str(value)
     whole, point, fraction = text.removeprefix("-").partition(".")
     return f"{'-' if text.startswith('-') else ''}{int(whole):,}{point}{fraction}"

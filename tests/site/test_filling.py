@@ -12,6 +12,14 @@ from ledger.site.filling import Environment, once
 from tests.browser.sites import HOSTILE
 
 PAGE = """{% macro bold(text) %}<b title="{{ text }}">{{ text }}</b>{% endmacro %}
+{% macro more(text, end="<") %}{{ text }}{{ end }}{% endmacro %}
+{% macro all(text) %}{{ text }}{{ varargs }}{{ kwargs }}{% endmacro %}
+{% macro around(text) %}{{ text }}{{ caller() }}{% endmacro %}
+{% for each in [value, 1] %}
+{{ more(each) }}{{ more(each, value) }}{{ more(text=each) }}{{ all(each, 2, x=value) }}{{ all(each) }}
+{% call around(each) %}{{ value }}{% endcall %}
+{% endfor %}
+{{ bold(text=value) }}{{ bold(value) ~ "<" }}
 {% set kept %}<i>{{ value }}</i>{% endset %}
 {% for each in [value, value] %}{{ each }}{{ loop.index }}{{ bold(each) }}{% endfor %}
 {{ kept }} {{ value ~ "<" }} {{ "<" }} {{ value if value }} {{ [value] }} {{ value == 1 }}"""

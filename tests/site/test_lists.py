@@ -62,8 +62,8 @@ def test_credits_of_two_scopes_are_never_added() -> None:
     people = [Contributor(f"{name}0000000-0000-0000-0000-000000000000", name) for name in "abc"]
     parts = ((people[0], one, 5), (people[1], one, 7), (people[2], other, 900), (people[0], other, 1))
     for person, row, credits in parts:
-        person.shares.append(Share(row, credits, "1.000000", "1.000", 1, None))
-    people[0].shares.append(Share(replace(one, state="open"), 50, "1.000000", "1.000", 1, None))
+        person.add(Share(0, credits, "1.000000", "1.000", 1, None), row)
+    people[0].add(Share(0, 50, "1.000000", "1.000", 1, None), replace(one, state="open"))
     found = people_list(people, {"default": "One", "design": "Two"})
     assert [(row.name, row.credits) for row in found.rows] == [("b", (7, 0)), ("a", (5, 1)), ("c", (0, 900))]
     assert json.loads(found.json())["columns"][4:] == ["credits:default", "credits:design"]

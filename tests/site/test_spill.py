@@ -9,7 +9,7 @@ import pytest
 
 from ledger.core.canonical import decode, encode
 from ledger.site.api_epoch import allocation_line, share_line
-from ledger.site.spill import Block, ByPerson, Portions, Spill, Spilled, blocks
+from ledger.site.spill import Block, ByPerson, Portions, Spill, Spilled
 from tests.browser.sites import HOSTILE
 
 
@@ -20,11 +20,10 @@ def test_each_person_finds_their_lines_epoch_by_epoch(tmp_path: Path) -> None:
     everybody.add(2, Portions(Block("another", 1, 5), ("ann",), array("q", [5]), array("q", [1])))
     spill.close()
     source = Spilled(tmp_path)
-    found = [(place, source.read(block)) for place, block in blocks(everybody.of("ann"), everybody.files)]
-    assert found == [(0, b"one\ntwo\n"), (2, b"four\n")]
-    assert [source.read(block) for _, block in blocks(everybody.of("ben"), everybody.files)] == [b"three\n"]
+    assert source.lines(everybody.of("ann"), everybody.files) == [(0, b"one\ntwo\n"), (2, b"four\n")]
+    assert source.lines(everybody.of("ben"), everybody.files) == [(0, b"three\n")]
     assert (everybody.count("ann"), everybody.epochs("ann"), everybody.count("eve")) == (3, 2, 0)
-    assert list(blocks(everybody.of("eve"), everybody.files)) == []
+    assert source.lines(everybody.of("eve"), everybody.files) == []
     with pytest.raises(OSError, match="shorter"):
         source.read(Block("another", 1, 6))
     source.close()
