@@ -6,12 +6,13 @@ A derived copy: the raw files and statements are the record, and a test holds th
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from ledger.compute.export import Column, Exporter
 from ledger.core.canonical import encode, sha256_hex
@@ -91,15 +92,14 @@ def rows_of(
         name = called.get(row.user_id, row.user_id[:8])
         values = row.user_id, name, row.activity_count, row.proposed_units, row.final_units, row.override_reason
         found["allocations"].append((*head, *values))
-    add = found["events"].append
-    for one in outcomes:
-        add(
-            (
-                *head, one.id, _time(one.event_time), one.source, one.event_type,
-                titles.get((one.path, one.line)), one.artifact_url, one.platform_user_id, one.platform_login,
-                one.user_id, one.quantity, one.included, one.units, one.weight_source, one.late, one.path, one.line,
-            ),
-        )  # fmt: skip
+    found["events"] = [
+        (
+            *head, one.id, _time(one.event_time), one.source, one.event_type,
+            titles.get((one.path, one.line)), one.artifact_url, one.platform_user_id, one.platform_login,
+            one.user_id, one.quantity, one.included, one.units, one.weight_source, one.late, one.path, one.line,
+        )
+        for one in outcomes
+    ]  # fmt: skip
     found["decisions"] += _decided(head, page)
     for signed in page.signatures:
         current = signed.statement_hash == page.statement.statement_hash
@@ -174,7 +174,7 @@ def _lines(name: str, rows: Sequence[Row]) -> Iterator[bytes]:
     names = [column.name for column in TABLES[name][1]]
     for at in range(0, len(rows), ROWS):
         by_column = dict(zip(names, zip(*rows[at : at + ROWS], strict=True), strict=True))
-        yield json.dumps(by_column, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        yield to_json(by_column) + b"\n"
 
 
 def write_table(building: Path, name: str, waiting: Sequence[Laid]) -> TableFile:

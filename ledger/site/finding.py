@@ -70,27 +70,28 @@ def seen(
     noted = Noted()
     noted.saw(page)
     rows = rows_of(page, allocations, outcomes, titles, corrected, called)
-    return Seen(noted, findable(spill, page, outcomes, titles), lay_rows(spill, rows))
+    return Seen(noted, findable(page, outcomes), lay_rows(spill, rows))
 
 
 class Finding:
-    """Collects while epochs are computed; `building` is the folder of the build."""
+    """Collects while epochs are computed; `building` is the folder of the build, `names` what users are called."""
 
-    def __init__(self, node: Node, building: Path, keeping: Keeping | None) -> None:
+    def __init__(self, node: Node, building: Path, keeping: Keeping | None, names: Mapping[str, str]) -> None:
         self._node = node
         self.kept = KeptFiles(building / "api", keeping)
         self._building = building
         self._out = building / "api"
         self._noted = Noted()
         self._data = Dataset(building)
-        self._search = SearchIndex(building / SPILL)
+        self._search = SearchIndex(building / SPILL, names)
         self._read: list[Result] = []
         self._tables_made: list[Callable[[], TableFile]] = []
 
     def saw(self, epoch: Seen) -> None:
         """One epoch."""
         self._noted.join(epoch.noted)
-        self._search.saw(epoch.findable)
+        events = epoch.tables.get("events")
+        self._search.saw(epoch.findable, events.block if events else None)
         self._data.add(epoch.tables)
 
     def begin(self, people: Iterable[Contributor], press: Press) -> None:

@@ -109,7 +109,6 @@ def _moved(epoch: ComputedEpoch, file: str, by: int) -> ComputedEpoch:
         entry=replace(entry, shares=replace(entry.shares, block=to(entry.shares.block))),
         found=replace(
             found,
-            findable=replace(found.findable, events=to(found.findable.events)),
             tables={name: Laid(to(laid.block), laid.rows) for name, laid in found.tables.items()},
         ),
     )

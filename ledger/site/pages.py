@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ledger.site.keptpages import KeptPages
 from ledger.site.links import Repository
 from ledger.site.money import Instructed, ScopeMoney, book_json
 from ledger.site.oddnames import odd_names
-from ledger.site.paid import badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
+from ledger.site.paid import PaidScope, badge, claim_files, money_logs, paid_facts, paid_scope, plan_files, well_known
 from ledger.site.peers import PeerView, peer_views, theirs_of
 from ledger.site.people import Everybody, Person, everyone
 from ledger.site.receipts import ReceiptPage, Receipts, receipts_json
@@ -81,10 +82,8 @@ class Pages:
         self.kept: KeptPages | None = None
         self._contributors = everyone(node)
         self._names = {user_id: person.name for user_id, person in self._contributors.items()}
-        self._finding = Finding(node, building, keeping)
+        self._finding = Finding(node, building, keeping, self._names)
         self._events = ByPerson()
-        self._money = {scope_id: ScopeMoney(node, scope_id) for scope_id in node.scopes}
-        self._scopes_paid = [paid_scope(node, money, self._names) for money in self._money.values()]
         self._receipts = Receipts(node)
         self._peers: list[PeerView] = peer_views(node.root)
         (building / "views").mkdir()
@@ -106,6 +105,14 @@ class Pages:
             building,
         )
 
+    @cached_property
+    def _money(self) -> dict[str, ScopeMoney]:
+        return {scope_id: ScopeMoney(self._node, scope_id) for scope_id in self._node.scopes}
+
+    @cached_property
+    def _scopes_paid(self) -> list[PaidScope]:
+        return [paid_scope(self._node, money, self._names) for money in self._money.values()]
+
     def compute(self, checks: Checks | None = None) -> None:
         """Every epoch's files of the API; its page's view is laid aside until the verdicts are in.
 
@@ -121,6 +128,7 @@ class Pages:
         for epoch in compute(self._node, self._engine, given):
             self._tell(f"computing {epoch.row.scope_id}/{epoch.row.epoch_id}")
             self._remember(epoch)
+            _ = self._scopes_paid  # gathered once, while other processes compute
         for person in self._contributors.values():
             person.event_count = self._events.count(person.user_id)
 
@@ -173,8 +181,8 @@ class Pages:
             self._building / FOLDER,
             tuple(epoch.row for epoch in self._computed),
             tuple(epoch.start for epoch in self._computed),
-            tuple(self._events.files),
-            tuple(api.shares.files),
+            self._events.files,
+            api.shares.files,
         )
         keeps = self._keeping is not None
         renderer = replace(self._renderer, known=known, keeps=keeps, everybody=everybody)

@@ -6,7 +6,7 @@ Written by whatever process has the person in turn, from what waits on disk.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +48,7 @@ class Person(NamedTuple):
 class Everybody:
     """What is the same for all people. `rows`: every epoch; `starts`: when each begins.
 
-    `events`, `parts`: the names of the files in which lines wait, in the folder `spilled`.
+    `events`, `parts`: the names of the files in which lines wait, in the folder `spilled`, by their epoch's place.
     """
 
     node_id: str
@@ -56,8 +56,8 @@ class Everybody:
     spilled: Path
     rows: tuple[EpochRow, ...]
     starts: tuple[str, ...]
-    events: tuple[str, ...]
-    parts: tuple[str, ...]
+    events: Mapping[int, str]
+    parts: Mapping[int, str]
 
     @cached_property
     def _source(self) -> Spilled:
@@ -116,7 +116,7 @@ class Everybody:
         return listed
 
 
-NOBODY = Everybody("", Path(), Path(), (), (), (), ())
+NOBODY = Everybody("", Path(), Path(), (), (), {}, {})
 """For who writes no page of a person."""
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import mmap
 import os
 from array import array
-from collections.abc import Sequence, Set
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -24,8 +26,9 @@ FOLDER = "waiting"
 """Where a build lays things aside, in its own folder."""
 
 
-_NUMBERS = 5
-"""Kept of a person in an epoch: the epoch's place, the file's, where the lines begin, their bytes, their number."""
+_NUMBERS = 4
+"""Kept of a person in an epoch: the epoch's place, where the lines begin, their bytes, their number."""
+_numbers = partial(array, "q")
 
 
 class Block(NamedTuple):
@@ -75,12 +78,12 @@ class Spilled:
         """The bytes of a block."""
         return self._read(*block)
 
-    def lines(self, places: bytes, files: Sequence[str]) -> list[tuple[int, bytes]]:
+    def lines(self, places: bytes, files: Mapping[int, str]) -> list[tuple[int, bytes]]:
         """One person's lines by the place of their epoch; `places`: as `ByPerson.of` gave them, `files`: its files."""
         numbers = iter(array("q", places))
         return [
-            (place, self._read(files[file], start, size))
-            for place, file, start, size, _ in zip(*[numbers] * _NUMBERS, strict=True)
+            (place, self._read(files[place], start, size))
+            for place, start, size, _ in zip(*[numbers] * _NUMBERS, strict=True)
         ]
 
     def _read(self, file: str, start: int, size: int) -> bytes:
@@ -125,19 +128,21 @@ class Portions:
 
 
 class ByPerson:
-    """Where each person's lines wait, epoch after epoch: a few numbers for each person and epoch."""
+    """Where each person's lines wait, epoch after epoch: a few numbers for each person and epoch.
+
+    `files`: that of each epoch, by its place.
+    """
 
     def __init__(self) -> None:
-        self.files: list[str] = []
-        self._kept: dict[str, array[int]] = {}
+        self.files: dict[int, str] = {}
+        self._kept: defaultdict[str, Numbers] = defaultdict(_numbers)
 
     def add(self, place: int, portions: Portions) -> None:
         """One epoch's, which is the `place`th of all (from 0)."""
-        if portions.block.file not in self.files:
-            self.files.append(portions.block.file)
-        file, start = self.files.index(portions.block.file), portions.block.start
+        kept = self._kept
+        self.files[place], start, _ = portions.block
         for user, size, count in zip(portions.users, portions.sizes, portions.counts, strict=True):
-            self._kept.setdefault(user, array("q")).extend((place, file, start, size, count))
+            kept[user].extend((place, start, size, count))
             start += size
 
     @property
@@ -147,7 +152,7 @@ class ByPerson:
 
     def count(self, user_id: str) -> int:
         """How many lines a person has."""
-        return sum(self._kept.get(user_id, ())[4::_NUMBERS])
+        return sum(self._kept.get(user_id, ())[3::_NUMBERS])
 
     def epochs(self, user_id: str) -> int:
         """In how many epochs a person has any."""
@@ -155,9 +160,9 @@ class ByPerson:
 
     def of(self, user_id: str) -> bytes:
         """All places of one person's lines, for `Spilled.lines`."""
-        return self._kept.get(user_id, array("q")).tobytes()
+        return self._kept.get(user_id, _numbers()).tobytes()
 
 
 def epochs_in(places: bytes) -> Sequence[int]:
-    """The places of the epochs that have blocks of one person, as `ByPerson.of` gave them."""
+    """The places of the epochs that have lines of one person, as `ByPerson.of` gave them."""
     return array("q", places)[::_NUMBERS]

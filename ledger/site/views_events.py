@@ -37,7 +37,12 @@ class EventLine:
     @property
     def anchor(self) -> str:
         """The row's id on the epoch's page: its place in the activity log."""
-        return f"event-{shard_number(self.outcome.path)}-{self.outcome.line}"
+        return row_anchor(self.outcome.path, self.outcome.line)
+
+
+def row_anchor(shard: str, line: int) -> str:
+    """The id of an event's row on its epoch's page, by its shard's name and its line."""
+    return f"event-{shard_number(shard)}-{line}"
 
 
 def event_line(outcome: EventOutcome, titles: Titles = NO_TITLES) -> EventLine:
