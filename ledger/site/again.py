@@ -6,6 +6,7 @@ import io
 import pickle
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,9 +69,17 @@ def frozen(value: object) -> bytes:
 
 
 def tool_hash(templates: Path) -> str:
-    """The hash over what makes a site: this program, its templates, and what it computes and writes with."""
+    """The hash over what makes a site: this program, its templates, and what it computes and writes with.
+
+    Of templates it is taken once: neither they nor the program are others while a process runs.
+    """
+    return _tool_hash(templates, ledger.__version__)
+
+
+@cache
+def _tool_hash(templates: Path, program: str) -> str:
     made_with = {name: version(name) for name in ("duckdb", "jinja2", "markupsafe", "mkdocs-material", "pydantic")}
-    made_with |= {"ledger": ledger.__version__, "python": platform.python_version()}
+    made_with |= {"ledger": program, "python": platform.python_version()}
     found: list[object] = [made_with]
     for folder in (Path(ledger.__file__).parent, templates):
         for path in sorted(folder.rglob("*")):

@@ -282,11 +282,9 @@ def test_what_a_page_is_made_from_follows_from_values_alone(tmp_path: Path) -> N
         statement = session.node.epoch("default", 1).statement()
         assert statement is not None
         assert frozen(statement) == frozen(statement.model_copy())
-    copy = tmp_path / "templates"
-    shutil.copytree(templates_folder(), copy)
-    before = tool_hash(copy)
-    (copy / "pages/epoch.html").write_text("another page", "utf-8")
-    assert tool_hash(copy) != before
+    copy, altered = (shutil.copytree(templates_folder(), tmp_path / name) for name in ("templates", "others"))
+    (altered / "pages/epoch.html").write_text("another page", "utf-8")
+    assert tool_hash(copy) == tool_hash(templates_folder()) != tool_hash(altered)
 
 
 def test_another_repository_or_another_word_for_a_kind_is_another_page() -> None:
