@@ -21,7 +21,7 @@ from ledger.core.identity import bound_since
 from ledger.core.lifecycle import require
 from ledger.core.routing import Facets
 from ledger.core.windows import Window
-from ledger.flows.cursors import notes
+from ledger.flows.cursors import lately, notes
 from ledger.flows.opening import first_window
 from ledger.flows.restricted import forget, require_unweighed
 from ledger.flows.rewritten import hold_back
@@ -82,6 +82,7 @@ class Ingest:
                 secret=secret.encode() if secret else None,
                 bound=bound_since(session.node.bindings(), entry.source),
                 notes=lambda: notes(session, entry.source),
+                lately=lambda stream: lately(session, scope.scope_id, entry.source, stream),
                 boundary=lambda time: session.node.settings.epoch.calendar.holding(time).start == time,
                 tell=session.tell,
                 wait=self._wait,

@@ -133,6 +133,10 @@ class Page:
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+Notes = Mapping[str, Mapping[str, str | int | bool | None]]
+"""What sources noted about streams (a cursor's state), by the stream's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What the caller lends a source: clock, secret, environment, who is bound, where to cache, whom to tell.
@@ -140,8 +144,10 @@ class SourceContext:
     `scope_start`: where the scope's first window begins; nothing earlier belongs to the ledger. `secret` keys the
     hashes of private ids and texts (None: not set; a source that needs it raises CredentialsError). `bound`: the
     accounts of this kind that are bound to a user now, each with the time since which it is. `notes` gives the
-    newest note (cursor state) of each stream that the node's scopes have of this kind of source. `boundary`: whether
-    a window ends at a time, so that what is to be read as it is then can wait for it. `wait` pauses for so
+    newest note (cursor state) of each stream that the node's scopes ever had of this kind of source, for which every
+    epoch is read: for what is asked once. `lately` gives those of the streams that the scope asked for since it last
+    asked for the one that is named, in an epoch before its newest: for what is asked in each run. `boundary`: whether a
+    window ends at a time, so that what is to be read as it is then can wait for it. `wait` pauses for so
     many seconds and is how a source obeys rate limits; tests replace it. `plain` lets SQL take a large file whose rows
     are all plain (None: every row is read by the source's own rules).
     """
@@ -155,7 +161,8 @@ class SourceContext:
     scope_start: Timestamp = EARLIEST
     secret: bytes | None = None
     bound: Mapping[str, Timestamp] = field(default_factory=dict)
-    notes: Callable[[], Mapping[str, Mapping[str, str | int | bool | None]]] = dict
+    notes: Callable[[], Notes] = dict
+    lately: Callable[[str], Notes] = lambda _stream: {}
     boundary: Callable[[Timestamp], bool] = lambda _time: True
     tell: Callable[[str], None] = lambda _text: None
     wait: Callable[[float], None] = lambda _seconds: None

@@ -125,9 +125,9 @@ class DiscordSource:
         return [f"guild:{self._options.guild}", *(f"{kind}:{channel}" for kind in kinds for channel in sorted(listed))]
 
     def _known(self, snapshot: _Snapshot) -> set[int]:
-        """The channels of this guild that the node has read, but for those of which it is on record that they went."""
+        """The channels of this guild that the scope has read, but for those of which it is on record that they went."""
         found = set()
-        for stream, note in self._context.notes().items():
+        for stream, note in self._context.lately(f"guild:{self._options.guild}").items():
             kind, _, number = stream.partition(":")
             if kind == "channel" and note.get("guild") == self._options.guild and not note.get("gone"):
                 facts = snapshot.channels.get(int(number))

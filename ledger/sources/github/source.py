@@ -217,7 +217,7 @@ class GitHubSource:
             place = self._place(payload["repository"])
             if place is None:
                 return None
-            require_same(place.name, place.number, self._context.notes())
+            self._require_same(place)
             if payload["repository"]["private"] and not self._options.private:
                 raise InputError("the payload's repository is private", hint=PRIVATE)
             if self._options.paths and webhook.touches_pull(payload):
@@ -237,6 +237,13 @@ class GitHubSource:
                 f"the payload is not one that GitHub sends ({type(error).__name__}: {str(error)[:80]})",
                 hint="Pass the event's file as GitHub wrote it (GITHUB_EVENT_PATH).",
             ) from None
+
+    def _require_same(self, place: Place) -> None:
+        """SourceError for another repository than was read under this name, or one that was read under another name."""
+        mine = [stream for stream in self.streams() if stream.rpartition(":")[0] == place.name]
+        notes = self._context.lately(mine[0]) if mine else {}
+        read = {stream: notes[stream] for stream in mine if notes.get(stream, {}).get("repository")}
+        require_same(place.name, place.number, read or self._context.notes())
 
     def _told(self, found: Sequence[Found], *left: str) -> Page:
         return Page(items(found), self._context.now(), counts=left_out(found), gaps=left)
