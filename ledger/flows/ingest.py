@@ -24,7 +24,7 @@ from ledger.core.windows import Window
 from ledger.flows.cursors import lately, notes
 from ledger.flows.opening import first_window
 from ledger.flows.restricted import forget, require_unweighed
-from ledger.flows.rewritten import hold_back
+from ledger.flows.rewritten import GIT, hold_back
 from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
 from ledger.flows.samework import leave_out
@@ -130,7 +130,7 @@ class Ingest:
         require("ingest", folder.state(), folder.epoch_id)
         scope = session.node.scope(folder.scope_id)
         reports = []
-        log = RunLog(session, folder)
+        log = RunLog(session, folder, keep=GIT)
         for entry in self._entries(scope, only):
             streams, error = self._streams(log, folder, entry, backfill)
             if error is not None:
@@ -139,7 +139,8 @@ class Ingest:
                 for stream in streams:
                     reports.append(self._stream(folder, entry, stream).read(log, backfill))
         leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
-        hold_back(session, folder, lambda kind, ids: self._present(scope, kind, ids))
+        added = any(report.added for report in reports if report.source == GIT)
+        hold_back(session, folder, lambda kind, ids: self._present(scope, kind, ids), log, added=added)
         for kind in sorted({entry.source for entry in self._entries(scope, only)}):
             if issubclass(source_class(kind), Restricted):
                 forget(session, folder, kind, lambda kind, ids: self._present(scope, kind, ids))

@@ -7,7 +7,8 @@ every machine that collects decides alike, whether its clone still holds the old
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from ledger.core.config import ScopeSettings
@@ -15,10 +16,11 @@ from ledger.core.records.activity import Cursor
 from ledger.core.samework import PERHAPS, SAME_WORK, Work, perhaps_again
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
+from ledger.flows.routes import options_of
 from ledger.flows.runlog import RunLog
 from ledger.flows.samework import Present, exclude, standing
 from ledger.flows.session import Session
-from ledger.sources.git import GitSource, rewritings
+from ledger.sources.git import GitOptions, GitSource, address_of, rewritings
 from ledger.store.amendments import newest
 from ledger.store.epochfolder import EpochFolder
 
@@ -26,74 +28,106 @@ GIT = GitSource.kind
 
 
 class Rewriting(NamedTuple):
-    """A branch was rewritten. `came`: in the time of the epoch at hand; `since`: new is what was ingested after it."""
+    """A branch was rewritten. `came`: in the time of the epoch at hand; `since`: new is what was ingested after it.
+
+    `now`: this run saw it.
+    """
 
     came: bool
     since: str
+    now: bool
 
 
-def hold_back(session: Session, folder: EpochFolder, present: Present) -> int:
+def hold_back(session: Session, folder: EpochFolder, present: Present, log: RunLog, *, added: bool) -> int:
     """Exclude the epoch's events that are perhaps the work of commits which are gone; how many.
 
-    Call inside the write lock, while the epoch is open and after `leave_out`. Reads the scope's logs only where one of
-    its branches was rewritten.
+    Call inside the write lock, while the epoch is open and after `leave_out`. `log`: the run's, which keeps the cursors
+    of git. Reads the scope's older logs only where one of its branches was rewritten, and then only in a run that saw
+    it, that brought commits (`added`), or that comes after the epoch's end: such a one decides whatever an earlier run,
+    which may have been killed, did not, and nothing goes to review before.
     """
-    branch = _rewriting(session, folder)
-    if branch is None:
+    branch = _rewriting(session, folder, log)
+    if branch is None or not (added or branch.now or session.now >= folder.window().end):
         return 0
-    engine = session.engine
-    epochs = [each for each in session.node.epochs(folder.scope_id) if each.epoch_id <= folder.epoch_id]
-    shards = [shard for each in epochs for shard in session.settled.shards(each)]
-    places = {"shards": engine.paths(shards), "here": engine.paths(folder.shards())}
-    works = [Work(*row) for row in engine.rows("commits", since=branch.since, **places)]
-    there = set(present(GIT, {work.id for work in works}))
+    own = _works(session, folder.shards(), branch, here=True)
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
-    new = [work for work in works if work.here and work.id in there and work.id not in decided]
+    new = [work for work in own if work.here and work.id not in decided]
+    there = set(present(GIT, {work.id for work in own}))
+    new = [work for work in new if work.id in there]
     if not new:
         return 0
-    answered = _answered(epochs, there)
+    epochs = [each for each in session.node.epochs(folder.scope_id) if each.epoch_id <= folder.epoch_id]
+    older = [shard for each in epochs[:-1] for shard in session.settled.shards(each)]
+    before = _works(session, older, branch, here=False)
+    there.update(present(GIT, {work.id for work in before}))
+    works, answered = [*before, *own], _answered(epochs, there)
     gone = [work for work in works if work.id not in there and work.id not in answered]
+    read = _addresses(session.node.scope(folder.scope_id), works, there)
+    gone = [work for work in gone if _address(work) in read]
     return exclude(session, folder, perhaps_again(new, gone, came=branch.came), PERHAPS)
 
 
-def _rewriting(session: Session, folder: EpochFolder) -> Rewriting | None:
+def _works(session: Session, shards: Sequence[Path], branch: Rewriting, *, here: bool) -> list[Work]:
+    """The commits of some logs; `here`: these are the epoch's own."""
+    engine = session.engine
+    paths = engine.paths(shards)
+    if not paths:
+        return []
+    rows = engine.rows("commits", shards=paths, here=paths if here else [], since=branch.since)
+    return [Work(*row) for row in rows]
+
+
+def _address(work: Work) -> str:
+    """What stands before the commit's id in the address of its evidence: the repository's place, where it has one."""
+    return work.artifact_url.removesuffix(work.id.partition("#")[0].split(":")[2])
+
+
+def _addresses(scope: ScopeSettings, works: Iterable[Work], there: Collection[str]) -> set[str]:
+    """The places of the repositories that the scope reads: as its file says now, and as their commits were recorded.
+
+    What was recorded of a repository that left the scope's file is not gone; nobody looks there any more.
+    """
+    settings = [options_of(scope, entry)[1] for entry in scope.sources if entry.source == GIT]
+    said = {address_of(options) for options in settings if isinstance(options, GitOptions)}
+    return said | {_address(work) for work in works if work.id in there}
+
+
+def _rewriting(session: Session, folder: EpochFolder, log: RunLog) -> Rewriting | None:
     """What the cursors say of the scope's branches; None where none was ever seen to be rewritten."""
     streams = _streams(session.node.scope(folder.scope_id))
-    if not streams:
-        return None  # the logs of hundreds of channels are not read for nothing
-    log = RunLog(session, folder)
-    found = [_since(session, folder, stream) for stream in streams if rewritings(log.cursor(GIT, stream).state)]
-    times = [since for since in found if since is not None]
-    return Rewriting(bool(times), min(times, default="")) if found else None
+    rewritten = [stream for stream in streams if rewritings(log.cursor(GIT, stream).state)]
+    found = [_since(session, folder, log, stream) for stream in rewritten]
+    times = [since for since, _ in found if since is not None]
+    return Rewriting(bool(times), min(times, default=""), any(now for _, now in found)) if found else None
 
 
 def _streams(scope: ScopeSettings) -> list[str]:
     return [entry.name for entry in scope.sources if entry.source == GIT]
 
 
-def _since(session: Session, folder: EpochFolder, stream: str) -> str | None:
+def _since(session: Session, folder: EpochFolder, log: RunLog, stream: str) -> tuple[str | None, bool]:
     """When the branch was last seen before it was rewritten in this epoch's time; None where that was before it began.
 
-    A run may still be about the epoch before, which waits for its grace to pass or was not closed for long. What comes
-    with a rewriting that it sees then bears new dates, and enters this epoch.
+    And whether this very run saw it. A run may still be about the epoch before, which waits for its grace to pass or
+    was not closed for long. What comes with a rewriting that it sees then bears new dates, and enters this epoch.
     """
     start = folder.window().start
-    known, at = 0, ""
-    for line in _seen(session, folder, stream):
-        if rewritings(line.state) > known and (line.epoch_id == folder.epoch_id or line.at >= start):
-            return at
+    known, at, since, now = 0, "", None, False
+    for line in reversed(_seen(folder, log, stream)):
+        if rewritings(line.state) > known:
+            if since is None and (line.epoch_id == folder.epoch_id or line.at >= start):
+                since = at
+            now = now or line.at == session.now
         known, at = rewritings(line.state), line.at
-    return None
+    return since, now
 
 
-def _seen(session: Session, folder: EpochFolder, stream: str) -> list[Cursor]:
-    """Where a stream stood, in order: in this epoch, and before it from the last time before the epoch began."""
+def _seen(folder: EpochFolder, log: RunLog, stream: str) -> list[Cursor]:
+    """Where a stream stood, the newest first: in this epoch, and back to the last time before the epoch began."""
     found: list[Cursor] = []
-    start = folder.window().start
-    for epoch_id in range(folder.epoch_id, 0, -1):
-        each = folder if epoch_id == folder.epoch_id else session.node.epoch(folder.scope_id, epoch_id)
-        found[:0] = [line for line in each.cursors() if (line.source, line.stream) == (GIT, stream)]
-        if epoch_id < folder.epoch_id and found and found[0].at < start:
+    for line in log.course(stream):
+        found.append(line)
+        if line.epoch_id < folder.epoch_id and line.at < folder.window().start:
             break
     return found
 

@@ -6,7 +6,7 @@ read once a run, since the run holds the lock: a guild may have hundreds of chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.core.canonical import clean_text
 from ledger.core.errors import LedgerError
@@ -25,29 +25,47 @@ Stream = tuple[str, str]
 
 
 class RunLog:
-    """The two logs of one epoch, for one run under the write lock."""
+    """The two logs of one epoch, for one run under the write lock. `keep`: the kind of source for `course`."""
 
-    def __init__(self, session: Session, folder: EpochFolder) -> None:
-        self._session, self._folder = session, folder
+    def __init__(self, session: Session, folder: EpochFolder, keep: str = "") -> None:
+        self._session, self._folder, self._keep = session, folder, keep
         runs = folder.collections()
         self._runs = len(runs)
         self._last_run: dict[Stream, Collection] = {(line.source, line.stream): line for line in runs}
-        cursors = folder.cursors()
-        self._cursors = len(cursors)
-        self._standing: dict[Stream, Cursor] = {(line.source, line.stream): line for line in cursors}
+        self._standing: dict[Stream, Cursor] = {}
+        self._kept: list[list[Cursor]] = []
+        self._cursors = self._take(folder)
         self._epochs_before = folder.epoch_id - 1
+
+    def _take(self, folder: EpochFolder) -> int:
+        """Read the cursors of an epoch, the newest first; how many there are."""
+        lines = folder.cursors()
+        self._standing = {(line.source, line.stream): line for line in lines} | self._standing
+        self._kept.append([line for line in lines if line.source == self._keep])
+        return len(lines)
+
+    def _take_before(self) -> None:
+        self._take(self._session.node.epoch(self._folder.scope_id, self._epochs_before))
+        self._epochs_before -= 1
 
     def cursor(self, source: str, stream: str) -> StreamCursor:
         """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
         wanted = (source, stream)
         while wanted not in self._standing and self._epochs_before:
-            before = self._session.node.epoch(self._folder.scope_id, self._epochs_before)
-            self._epochs_before -= 1
-            self._standing = {(line.source, line.stream): line for line in before.cursors()} | self._standing
+            self._take_before()
         line = self._standing.get(wanted)
         if line is None:
             return StreamCursor()
         return StreamCursor(tuple(Window(interval.from_, interval.to) for interval in line.covered), line.state)
+
+    def course(self, stream: str) -> Iterator[Cursor]:
+        """Where a stream of the kind that is kept stood, the newest first; older epochs are read as it is asked on."""
+        number = 0
+        while number < len(self._kept) or self._epochs_before:
+            if number == len(self._kept):
+                self._take_before()
+            yield from (line for line in reversed(self._kept[number]) if line.stream == stream)
+            number += 1
 
     def advance(self, source: str, stream: str, after: StreamCursor) -> None:
         """Append where a stream stands now: last of all, once everything that it stands for is on disk."""
@@ -63,6 +81,8 @@ class RunLog:
         append_records(self._folder.root, self._folder.path("cursors.jsonl"), [line])
         self._cursors += 1
         self._standing[source, stream] = line
+        if source == self._keep:
+            self._kept[0].append(line)
 
     def failed(self, source: str, stream: str) -> bool:
         """Whether the last run that had something to say about a stream broke off."""

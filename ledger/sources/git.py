@@ -153,7 +153,7 @@ class GitSource:
     def parse(self, raw: Raw) -> Iterable[SourceEvent]:
         """The events of a commit's author and co-authors; bots are no longer among them."""
         oid: str = raw["commit"]
-        url = f"{self._options.web.rstrip('/')}/commit/{oid}" if self._options.web else f"git:{oid}"
+        url = address_of(self._options) + oid
         metadata = {"merge": raw["parents"] > 1, "parents": raw["parents"], "title": raw["title"]}
         metadata |= {"empty": True} if raw["empty"] else {}
         metadata |= {"reverts": " ".join(raw["reverts"])} if raw["reverts"] else {}
@@ -226,6 +226,11 @@ class GitSource:
         if known:
             self._context.tell(f"{self.name}: the branch was rewritten; its whole history is read again")
         return history
+
+
+def address_of(options: GitOptions) -> str:
+    """What stands before a commit's id in the address of its events; one for all repositories without a page."""
+    return f"{options.web.rstrip('/')}/commit/" if options.web else "git:"
 
 
 def rewritings(state: State | None) -> int:

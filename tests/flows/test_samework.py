@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.compute import settled
+from ledger.compute.engine import Engine
 from ledger.core.values import parse_time
 from ledger.flows.collect import collect, remarks_after
 from ledger.flows.decide import curate
@@ -19,6 +22,7 @@ from ledger.flows.session import Session
 from ledger.flows.sign import finalize
 from ledger.flows.start import NodePlan, SourcePlan, init_node
 from ledger.flows.views import status
+from ledger.store.epochfolder import EpochFolder
 from tests.nodes import NODE_ID, WALLETS, at, make_node, sign_as, sign_sets
 from tests.sources.gitworld import ANN, BEN, GitWorld
 
@@ -226,6 +230,69 @@ def test_a_rewriting_that_is_seen_between_an_epochs_end_and_its_review_holds_bac
     with at(tmp_path, "2026-01-20", "ann") as session:
         collect(session)
         assert included(session) == [f"git:commit:{world.oids[last]}"]  # it came with no rewriting
+
+
+def test_what_was_recorded_of_a_repository_that_left_the_scope_is_not_gone(tmp_path: Path) -> None:
+    world, other = GitWorld(git_node(tmp_path) / "repo"), GitWorld(tmp_path / "other")
+    scope = tmp_path / "scopes/default.yaml"
+    alone = scope.read_text("utf-8") + "      web: https://example.org/repo\n"
+    entry = alone[alone.index('  - source: "git"') :]
+    scope.write_text(
+        alone + entry.replace("code", "other").replace('"repo"', '"other"').replace("org/repo", "org/other")
+    )
+    old = redated(world, "2026-01-06T10", "one")
+    redated(other, "2026-01-06T12", "a", "b", "c")
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+        assert len(included(session)) == 4
+    close(tmp_path, "2026-01-12")
+    scope.write_text(alone, "utf-8")
+    redated(world, "2026-01-12T00", "reworded", "two", "three")
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+        assert list(holds(session).values()) == [f"git:commit:{old}"]
+        assert len(included(session)) == 2
+
+
+def test_long_after_a_rewriting_a_run_that_brings_nothing_reads_no_older_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    redated(world, "2026-01-06T10", "one")
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        collect(session)
+    redated(world, "2026-01-08T12", "reworded")
+    close(tmp_path, "2026-01-12")
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+    close(tmp_path, "2026-01-19")
+    redated(world, "2026-01-19T10", "one", "two")
+    rows, cursors = Engine.rows, EpochFolder.cursors
+    read = Counter[str]()
+
+    def asking(engine: Engine, name: str, **values: Any) -> Any:
+        read["logs"] += len(values["shards"]) if name == "commits" else 0
+        return rows(engine, name, **values)
+
+    def reading(folder: EpochFolder) -> Any:
+        read["cursors"] += 1
+        return cursors(folder)
+
+    monkeypatch.setattr(Engine, "rows", asking)
+    monkeypatch.setattr(EpochFolder, "cursors", reading)
+
+    def run(time: str) -> dict[str, int]:
+        read.clear()
+        with at(tmp_path, time, "ann") as session:
+            collect(session)
+        return dict(read)
+
+    assert run("2026-01-20T00:00:00Z") == {"cursors": 2, "logs": 2}, "it sees another rewriting"
+    assert run("2026-01-20T02:00:00Z") == {"cursors": 2, "logs": 0}
+    world.write(world.commit("2026-01-20T03:00:00Z", "three", 4))
+    assert run("2026-01-20T04:00:00Z") == {"cursors": 2, "logs": 2}
+    assert run("2026-01-26T00:30:00Z")["logs"] >= 2, "the week is over: what a killed run left is done"
 
 
 def test_what_was_recorded_before_a_rewriting_and_work_of_others_does_not_wait(tmp_path: Path) -> None:
