@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.compute.engine import Engine
+from ledger.core.canonical import encode
+from ledger.flows.identity import bind, unbind
+from ledger.flows.paying.plan import abandon
 from ledger.flows.paying.settle import by_hand
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
 from tests.browser.test_pages import CUT_OFF, RULES, VENDOR, WIDTHS, looked, take_picture, unfold
-from tests.nodes import at
+from tests.nodes import at, make_node, set_in_scope, signature
 from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan
 
 pytestmark = needs_browser
@@ -38,6 +42,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top / "site"
 
 
+def bent_book(api: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> str:
+    """The book with a change of its first two people, written canonically."""
+    book = json.loads((api / "book/default.json").read_bytes())
+    change(*book["people"][:2])
+    return encode(book).decode() + "\n"
+
+
 def test_the_money_of_a_site_is_checked_in_the_browser_and_what_was_bent_is_found(browser: Any, site: Path) -> None:
     api = site / "api/v1/ledger"
     first = api / "distributions/default/0001"
@@ -55,10 +66,15 @@ def test_the_money_of_a_site_is_checked_in_the_browser_and_what_was_bent_is_foun
             "PAID_ONCE",
         ),
         (second, second.read_text().replace('"amount_minor":"', '"amount_minor":"1', 1), "DISTRIBUTION_BALANCED"),
-        (
-            api / "book/default.json",
-            (api / "book/default.json").read_text().replace('"paid":"', '"paid":"1', 1),
-            "BALANCE_CONSERVED",
+        *(
+            (api / "book/default.json", bent_book(api, change), "BALANCE_CONSERVED")
+            for change in (
+                lambda one, _: one.update(paid="1" + one["paid"]),
+                lambda one, _: one.update(moved="7"),
+                lambda one, _: one.update(moved="7", outstanding=str(int(one["outstanding"]) + 7)),
+                lambda one, other: (one.update(outstanding="7"), other.update(outstanding="-7")),
+                lambda one, other: one.update(name=other["name"]),
+            )
         ),
     ]
     with served(site) as origin, watched(browser) as seen:
@@ -86,6 +102,71 @@ def test_the_money_of_a_site_is_checked_in_the_browser_and_what_was_bent_is_foun
             path.write_text(before)
         assert seen.problems == []
         assert seen.foreign(origin) == []
+
+
+PAGES = {
+    "an amount": ("paid/default/1/", "40.00", "40.01"),
+    "the sum": ("paid/default/1/", "100.00", "900.00"),
+    "a state": ("paid/default/1/", ">failed<", ">paid on 2026-01-13 00:00<"),
+    "who gets it": ("paid/default/1/", "<bdi>alice</bdi>", "<bdi>mallory</bdi>"),
+    "how it was seen": ("paid/default/1/", "R-settled", "R-settlad"),
+    "what is outstanding": ("paid/", '<td class="num">7,000</td>', '<td class="num">7,001</td>'),
+    "the sum of what was paid": ("paid/", ">4,000</span> paid", ">5,000</span> paid"),
+    "a person of the book": ("paid/", "<bdi>carol</bdi>", "<bdi>mallory</bdi>"),
+}
+
+
+@pytest.mark.parametrize("what", [None, *PAGES])
+def test_the_page_in_front_of_the_reader_is_held_to_the_record_too(browser: Any, site: Path, what: str | None) -> None:
+    for place in ("paid/", "paid/default/1/") if what is None else (PAGES[what][0],):
+        file = site / place / "index.html"
+        before = file.read_text("utf-8")
+        old, new = PAGES[what][1:] if what is not None else ("", "")
+        assert old in before
+        with served(site) as origin, watched(browser) as seen:
+            file.write_text(before.replace(old, new, 1), "utf-8")
+            try:
+                seen.page.goto(f"{origin}{place}")
+                seen.page.get_by_role("button", name="Check the money in this browser").click()
+                seen.page.locator("[data-money][data-verdict]").wait_for()
+            finally:
+                file.write_text(before, "utf-8")
+            told = seen.page.locator("[data-money]").inner_text()
+            verdict = seen.page.locator("[data-money]").get_attribute("data-verdict")
+            assert (verdict, "1 figure on this page is WRONG" in told) == (
+                "pass" if what is None else "fail",
+                what is not None,
+            ), told
+            assert seen.problems == []
+
+
+def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_the_ledger_does(
+    browser: Any, tmp_path: Path
+) -> None:
+    root = make_node(tmp_path / "node")
+    set_in_scope(root, "unresolved: hold\n")
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
+    close_epoch(root, 1)
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bind(session, "file", "bob", login="bob", actor="ann")
+        text = signed_plan(session).plan.abandoned_text("wrong")
+        abandon(session, "default", None, "wrong", [signature(text, "ann"), signature(text, "ben")])
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session, Engine(root) as engine:
+        assert len(signed_plan(session).plan.lines) == 2
+        unbind(session, "file", "bob", evidence="another", actor="ann")
+        bind(session, "file", "bob", login="bobby", actor="ann")
+        build_site(session.node, engine, tmp_path / "site", verification=None, commit=None)
+    with served(tmp_path / "site") as origin, watched(browser) as seen:
+        for place in ("paid/", "paid/default/1/", "paid/default/2/"):
+            seen.page.goto(origin + place)
+            seen.page.get_by_role("button", name="Check the money in this browser").click()
+            seen.page.locator("[data-money][data-verdict]").wait_for()
+            told = seen.page.locator("[data-money]").inner_text()
+            assert seen.page.locator("[data-money]").get_attribute("data-verdict") == "pass", told
+        seen.page.goto(f"{origin}paid/")
+        assert "are held for accounts that nobody has bound" in seen.page.locator("#default-sums").inner_text()
+        assert seen.problems == []
 
 
 @pytest.mark.parametrize("width", ["desktop", "phone"])

@@ -1,6 +1,7 @@
 // The check of a scope's money: <div data-money data-scope data-base>. Reads files of this site alone and sends nothing.
 import { checkMoney } from "../verifier/money.js";
-import { button, make, outside, table } from "./dom.js";
+import { button, counted, make, outside, table } from "./dom.js";
+import { readingView, readPage } from "./reading.js";
 
 const WORDS = {
   DISTRIBUTION_BALANCED: "each plan is signed, covers the published statements, and pays at its rate, split exactly",
@@ -25,13 +26,17 @@ function attach(element) {
     result.replaceChildren();
     try {
       const found = await checkMoney(read, element.dataset.scope);
-      said.className = `notice ${found.ok ? "good" : "bad"}`;
-      said.textContent = found.ok ? `${found.plans} distributions were checked, ${found.standing} of them stand. Nothing speaks against them.` : "What is published does not follow from its own records.";
-      result.replaceChildren(table("What was checked, and its verdict", [["Verdict"], ["What"]], found.checks.map(({ rule, verdict, note, findings }) => [
+      const seen = readPage(element.closest("section") ?? element.closest(".ledger"), found.figures);
+      const ok = found.ok && seen.wrong.length === 0;
+      said.className = `notice ${ok ? "good" : "bad"}`;
+      said.textContent = !found.ok ? "What is published does not follow from its own records."
+        : ok ? `${found.plans} distributions were checked, ${found.standing} of them stand. Nothing speaks against them.`
+          : `The records hold, and ${counted(seen.wrong.length, "figure")} on this page ${seen.wrong.length === 1 ? "is" : "are"} WRONG; see below.`;
+      result.replaceChildren(readingView(seen, { findings: [], unseen: [] }, base), table("What was checked, and its verdict", [["Verdict"], ["What"]], found.checks.map(({ rule, verdict, note, findings }) => [
         make("span", { class: `badge ${BADGE[verdict]}` }, verdict),
         make("div", {}, make("code", {}, rule), ` ${WORDS[rule]}`, note ? make("span", { class: "quiet" }, ` (${note})`) : null, ...findings.slice(0, 20).map((text) => make("p", { class: "bad" }, outside(text)))),
       ])));
-      element.dataset.verdict = found.ok ? "pass" : "fail";
+      element.dataset.verdict = ok ? "pass" : "fail";
     } catch (error) {
       said.className = "notice bad";
       said.textContent = `The check could not be made: ${error.message}`;

@@ -1,15 +1,14 @@
 // A scope's money, checked from published files: plans, who signed them, what each pays, what became of it, the book
 // (specification, section 11). Gifts move credits by rules that only `ledger verify` replays; whoever gets one is told.
 import { Chain, personOf } from "./approvers.js";
+import { add, became, bookFigures, earned, returned } from "./book.js";
 import { bytesOf, sha256Hex } from "./bytes.js";
 import { decode, readObjects } from "./canonical.js";
-import { accountKey, resolveAccounts } from "./identities.js";
 import { ApproverSet, ApproverSignature, Binding, readLog } from "./records.js";
 import { recoverSigner } from "./signatures.js";
 
 const MOST = 100_000_000;
 const folder = (number) => String(number).padStart(4, "0");
-const add = (table, key, value) => table.set(key, (table.get(key) ?? 0n) + value);
 const descending = (a, b) => (b > a ? 1 : b < a ? -1 : 0);
 
 /** The text that approvers sign so that a plan stands. */
@@ -86,19 +85,6 @@ function standsAt({ plan, hash, signed }, chain, tell) {
   return null;
 }
 
-/** What became of each line by a time: settled is for good, failed or given up is owed again. */
-function became(plan, settled, until) {
-  const states = new Map(plan.lines.map((line) => [line.reference, "allocated"]));
-  for (const entry of settled) {
-    if (until !== null && entry.at > until) continue;
-    for (const reference of entry.reference === null ? states.keys() : [entry.reference])
-      if (states.has(reference) && states.get(reference) !== "settled") states.set(reference, entry.state);
-  }
-  return states;
-}
-
-const returned = (state) => state === "failed" || state === "abandoned";
-
 /** What speaks against the sums and conversions of one plan. */
 function planFindings({ plan }, nodeId, statements, tell) {
   const n = plan.distribution;
@@ -116,25 +102,7 @@ function planFindings({ plan }, nodeId, statements, tell) {
   }
 }
 
-/** Amounts by user of the versions named, and held shares for whoever the account is bound to by the first bindings. */
-function earned(statements, covers, bindings) {
-  const found = new Map();
-  const bound = resolveAccounts(bindings);
-  for (const { epoch_id: epoch, version } of covers) {
-    const { value = null, hold = null } = statements.get(`${epoch}/${version}`) ?? {};
-    for (const line of value?.payouts ?? []) add(found, line.user_id, BigInt(line.amount_credits));
-    const ended = hold === null ? null : (statements.get(`${epoch + hold}/1`)?.value.identities.size ?? null);
-    for (const line of value?.held ?? []) {
-      const key = accountKey(line.source, line.platform_user_id);
-      const came = (one) => one.action === "bind" && accountKey(one.provider, one.external_id) === key;
-      const user = ended === null || bindings.slice(0, ended).some(came) ? bound.get(key) : null;
-      if (user) add(found, user, BigInt(line.amount_credits));
-    }
-  }
-  return found;
-}
-
-/** Check a scope's money. `{ok, checks: [{rule, verdict, note, findings}], plans, people}`. */
+/** Check a scope's money. `{ok, checks: [{rule, verdict, note, findings}], figures, plans, standing}`; `figures`: what pages must show. */
 export async function checkMoney(read, scope) {
   const found = await load(read, scope);
   const told = new Map(["DISTRIBUTION_BALANCED", "PAID_ONCE", "SETTLEMENT_APPEND_ONLY", "BALANCE_CONSERVED"].map((rule) => [rule, []]));
@@ -177,32 +145,8 @@ export async function checkMoney(read, scope) {
     }
     if (each.since !== null) stood.push(each);
   }
-  bookFindings(found, stood, openings, tell);
+  const figures = bookFigures({ ...found, scope, openings }, stood, tell);
   const note = receivers.size ? `${receivers.size} ${receivers.size === 1 ? "person receives" : "people receive"} gifts, which only ledger verify replays` : null;
   const checks = [...told].map(([rule, findings]) => ({ rule, verdict: findings.length ? "fail" : rule === "BALANCE_CONSERVED" && found.book === null ? "not looked at" : "pass", note: rule === "PAID_ONCE" ? note : null, findings }));
-  return { ok: checks.every(({ verdict }) => verdict !== "fail"), checks, plans: plans.length, standing: stood.length };
-}
-
-/** The published book is what the files give: earned, allocated and paid by person, and its sum that of the statements. */
-function bookFindings({ statements, bindings, book }, stood, openings, tell) {
-  if (book === null) return;
-  const last = new Map();
-  for (const { epoch, value } of statements.values()) if ((last.get(epoch)?.version ?? 0) < value.version) last.set(epoch, { epoch_id: epoch, version: value.version });
-  const [allocated, paid, mine] = [new Map(), new Map(), earned(statements, [...last.values()], bindings)];
-  for (const line of openings) add(mine, line.user_id, BigInt(line.balance_credits));
-  for (const { plan, settled } of stood) {
-    const states = became(plan, settled, null);
-    for (const line of plan.lines) {
-      const state = states.get(line.reference);
-      if (!returned(state)) add(state === "settled" ? paid : allocated, line.user_id, BigInt(line.amount_credits));
-    }
-  }
-  let sum = BigInt(book.to_pool) + BigInt(book.declined) - BigInt(book.waived);
-  for (const one of book.people) {
-    for (const [name, table] of [["earned", mine], ["allocated", allocated], ["paid", paid]])
-      if (BigInt(one[name]) !== (table.get(one.user_id) ?? 0n)) tell("BALANCE_CONSERVED", `${one.user_id}: ${name} ${one[name]}, the record gives ${table.get(one.user_id) ?? 0n}`);
-    sum += BigInt(one.outstanding) + BigInt(one.allocated) + BigInt(one.paid);
-  }
-  const came = [...mine.values()].reduce((total, one) => total + one, 0n);
-  if (sum !== came) tell("BALANCE_CONSERVED", `the book holds ${sum} credits, statements and openings gave ${came}`);
+  return { ok: checks.every(({ verdict }) => verdict !== "fail"), checks, figures, plans: plans.length, standing: stood.length };
 }
