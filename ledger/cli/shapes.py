@@ -16,7 +16,7 @@ from ledger.core.shapes import BOOLEAN, TEXT, Schema, amounts_as_text, array, ma
 def shape(kind: Any, **instead: Schema) -> Schema:
     """The schema of a value of that type as commands print it; `instead`: fields that are written otherwise.
 
-    Records as their files have them, dataclasses as objects, tuples and sets as lists.
+    Records as their files have them, dataclasses and tuples with `fields` as objects, other tuples and sets as lists.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if hasattr(kind, "__supertype__"):
@@ -29,16 +29,16 @@ def shape(kind: Any, **instead: Schema) -> Schema:
         return {"enum": sorted(inner)}
     if origin is tuple and inner[1:] != (...,):
         return {"items": False, "prefixItems": [shape(one) for one in inner], "minItems": len(inner), "type": "array"}
-    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields") and not hasattr(kind, "fields"):
         of = [shape(one) for one in get_type_hints(kind).values()]
         return {"items": False, "prefixItems": of, "minItems": len(of), "type": "array"}
     if origin in (list, tuple, set, frozenset):
         return array(shape(inner[0]))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return mapping(shape(inner[1]))
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+    if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, tuple)):
         hints = get_type_hints(kind)
-        names = [field.name for field in dataclasses.fields(kind)]
+        names = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else list(hints)
         return obj(**{name: instead[name] if name in instead else shape(hints[name]) for name in names})
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _record(kind)

@@ -28,7 +28,7 @@ from ledger.store.scratch import Scratch
 
 __all__ = ["Engine", "LoadedEpoch", "Wanted"]
 
-ROWS_AT_A_TIME = 20_000
+ROWS_AT_A_TIME = 2_000
 SMALL_BYTES = 4_000_000
 """Bytes of a log up to which it is hashed first, to see whether the tables hold it already."""
 

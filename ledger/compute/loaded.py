@@ -7,7 +7,7 @@ passes core's bound. Each place is told as path and line.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate, groupby, starmap
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,11 @@ class LoadedEpoch:
     def activity_count(self) -> int:
         """Lines of the log."""
         return self._ends[-1] if self._ends else 0
+
+    @property
+    def leaves(self) -> bytes | None:
+        """The leaf hashes under the root, one after another, where they are at hand."""
+        return self.extent.leaves
 
     @property
     def lacks_receipts(self) -> bool:
@@ -108,22 +113,28 @@ class LoadedEpoch:
     def outcomes(self) -> Iterator[EventOutcome]:
         """What each event came to, in log order; `path` is the shard's name. Raises as `evaluate` does."""
         self._decide()
-        return map(self._bounded, self._outcomes(None))
+        return map(self._bounded, self._outcomes(self._batch.outcome_rows(self._number)))
 
     def find(self, event_id: str) -> EventOutcome | None:
         """The outcome of one event, None when the epoch does not hold it; its units may be past 64 bits."""
         self._decide()
-        return next(self._outcomes(event_id), None)
+        first = last = self._number
+        return next(self._outcomes(self._engine.rows("outcome_rows", first=first, last=last, id=event_id)), None)
 
     def _bounded(self, event: EventOutcome) -> EventOutcome:
         if event.units > MAX_AMOUNT:  # raises, naming the line
             event_units(event.quantity, event.units // event.quantity, self._folder.path(event.path), event.line)
         return event
 
-    def _outcomes(self, event_id: str | None) -> Iterator[EventOutcome]:
-        for number, *fields in self._rows("outcome_rows", id=event_id):
-            shard, line = self._place(number)
-            yield EventOutcome(line, self._shards[shard].name, *fields)
+    def _outcomes(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[EventOutcome]:
+        shard = end = before = 0
+        name = ""
+        for row in rows:
+            number = row[0] - self._seen.first
+            while number >= end:
+                name, before, end = self._shards[shard].name, end, self._ends[shard]
+                shard += 1
+            yield EventOutcome._make((number + 1 - before, name, *row[1:]))
 
     def _rows(self, query: str, **parameters: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query about this one epoch."""

@@ -28,6 +28,7 @@ class Extent:
     """What a log's bytes came to: root over all shards, lines and bytes of each, whether a last line end is missing.
 
     `ranges`: the complete subtrees under the root, in order. Of a log that does not begin at leaf 0 only they count.
+    `leaves`: the hash of each line after another's, of a log that is small enough to be hashed at once; else None.
     """
 
     root: Hash
@@ -35,6 +36,7 @@ class Extent:
     octets: tuple[int, ...]
     torn: bool
     ranges: tuple[Subtree, ...] = field(default=(), compare=False)
+    leaves: bytes | None = field(default=None, compare=False, repr=False)
 
 
 def line_blocks(shard: Path) -> Iterator[list[bytes]]:
@@ -79,10 +81,11 @@ def scan(shards: Sequence[Path], first: int = 0, path: Callable[[str], str] = st
                 first += len(leaves)
                 leaves.clear()
         counts.append(count)
+    whole = b"".join(leaves) if len(leaves) == sum(counts) else None
     ranges += subtrees(first, leaves)
     octets = tuple(shard.stat().st_size for shard in shards)
     torn = any(map(_is_torn, shards))
-    return Extent(root_of_subtrees(ranges), tuple(counts), octets, torn, tuple(ranges))
+    return Extent(root_of_subtrees(ranges), tuple(counts), octets, torn, tuple(ranges), whole)
 
 
 def _is_torn(shard: Path) -> bool:

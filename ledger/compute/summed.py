@@ -37,6 +37,11 @@ class SummedEpoch(LoadedEpoch):
         return self._count
 
     @property
+    def leaves(self) -> None:
+        """They were made elsewhere."""
+        return None
+
+    @property
     def lacks_receipts(self) -> bool:
         """Not known: the log itself is to be looked at."""
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from ledger.core.errors import FormatError
 from ledger.core.identity import AccountKey, resolve_accounts
@@ -35,11 +35,11 @@ class Finding:
     actual: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventOutcome:
+class EventOutcome(NamedTuple):
     """What one event came to: who it counts for, whether it counts, for how many milli-units and why.
 
-    `line` counts from 1 within the shard `path`. `late`: its time lies before the epoch's window.
+    `line` counts from 1 within the shard `path`. `late`: its time lies before the epoch's window. A tuple, for a site
+    is made of millions of them.
     """
 
     line: int
@@ -57,6 +57,10 @@ class EventOutcome:
     weight_source: WeightSource
     late: bool
     quantity: int
+
+    def fields(self) -> dict[str, Any]:
+        """By name, as commands print it."""
+        return self._asdict()
 
 
 @dataclass(frozen=True, slots=True)

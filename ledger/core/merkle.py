@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ledger.core.values import Hash
 
+HASH_BYTES = 32
 EMPTY_ROOT = Hash(hashlib.sha256(b"").hexdigest())
 
 

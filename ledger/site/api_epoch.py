@@ -80,7 +80,7 @@ def write_epoch(
     }
     shares, credits = _allocations(api, spill, place, derived, state)
     api.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
-    api.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards))
+    api.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards, derived.loaded.leaves))
     pinned = {
         "epoch_id": folder.epoch_id,
         "period_start": epoch.period_start,

@@ -6,22 +6,26 @@ Trees are those of RFC 9162, section 2.1 (`ledger.core.merkle`): a leaf is a log
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ledger.core.merkle import leaf_hash, merkle_root
+from ledger.core.merkle import HASH_BYTES, leaf_hash, merkle_root
 
 
-def leaf_hashes(shards: Iterable[Path]) -> bytes:
+def leaf_hashes(shards: Iterable[Path], leaves: bytes | None = None) -> bytes:
     """The leaf hashes of an activity log in order, one in lowercase hex a line: any inclusion proof follows from them.
 
-    One file an epoch, 65 bytes an event; the tree over them has the statement's `activity_root`.
+    One file an epoch, 65 bytes an event; the tree over them has the statement's `activity_root`. `leaves`: they
+    themselves, one after another, where somebody has hashed the lines already.
     """
-    found = []
-    for shard in shards:
-        with shard.open("rb") as lines:
-            found += [leaf_hash(line[:-1]).hex() for line in lines]
-    return "".join(f"{leaf}\n" for leaf in found).encode()
+    if leaves is None:
+        leaves = b"".join([leaf_hash(line[:-1]) for shard in shards for line in _lines(shard)])
+    return leaves.hex("\n", HASH_BYTES).encode() + b"\n" if leaves else b""
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as lines:
+        yield from lines
 
 
 def statement_log(hashes: Sequence[str]) -> bytes:

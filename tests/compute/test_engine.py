@@ -44,7 +44,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "rated": {"epochs": [1], "kinds": ["a:b"], "weights": [1]},
     "outcomes": {},
     "overflow": {"epoch": 1, "most": 1},
-    "outcome_rows": {"epoch": 1, "id": None},
+    "outcome_rows": {"first": 1, "last": 1, "id": None},
     "suspects": {"epoch": 1},
     "ingested_after": {"epoch": 1, "closed": "", "most": 1},
     "repeated": {"epoch": 1, "most": 1},

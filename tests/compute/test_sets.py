@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from json import loads
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ def test_a_set_of_epochs_gives_what_each_of_them_gives_alone(engine: Engine, dra
 
 def _sealed(fields: dict[str, object]) -> dict[str, object]:
     return event(**{name: value for name, value in fields.items() if name != "payload_hash"})
+
+
+def test_outcomes_of_a_set_are_the_same_in_any_order_and_after_some_were_left_unread(engine: Engine) -> None:
+    events = iter([event(number) for number in range(1, 9)])
+    wanted = write(engine, [Case(events=[next(events) for _ in range(count)]) for count in (3, 0, 2, 3)])
+    loaded = engine.load_set(wanted)
+    told = [[each["id"] for each in map(loads, lines)] for lines in map(_lines, wanted)]
+    for order in (0, 1, 2, 3), (0, 2, 3, 1), (3, 2, 2, 0), (1, 0, 3, 2):
+        assert [[one.id for one in loaded[at].outcomes()] for at in order] == [told[at] for at in order]
+    assert next(loaded[0].outcomes()).id == told[0][0]
+    assert [one.id for one in loaded[2].outcomes()] == told[2]
+    assert [one.line for one in loaded[3].outcomes()] == [1, 2, 3]
+
+
+def _lines(wanted: Wanted) -> list[str]:
+    return [text for shard in wanted.folder.shards() for text in shard.read_text("utf-8").splitlines()]
 
 
 def test_an_id_in_two_epochs_of_a_set_is_told_of_the_later_one(engine: Engine) -> None:

@@ -1,6 +1,6 @@
--- Everything that an outcome of one epoch shows, in log order.
+-- Everything that an outcome shows, for epochs one after another, each in log order.
 --
--- Inputs   tables events, places, outcomes; $epoch; $id one event's id (NULL: all)
+-- Inputs   tables events, places, outcomes; $first, $last epoch; $id one event's id (NULL: all)
 -- Output   number (rowid of events), then the fields of core's EventOutcome from `id` on, in its order; units HUGEINT
 --          milli-units, late BOOLEAN (its time lies before the window), quantity BIGINT
 SELECT
@@ -21,5 +21,8 @@ SELECT
 FROM outcomes
 JOIN events ON events.rowid = number
 JOIN places ON places.epoch = outcomes.epoch
-WHERE outcomes.epoch = $epoch AND events.epoch = $epoch AND ($id::VARCHAR IS NULL OR id = $id)
+WHERE
+    outcomes.epoch BETWEEN $first AND $last
+    AND events.epoch BETWEEN $first AND $last
+    AND ($id::VARCHAR IS NULL OR id = $id)
 ORDER BY number
