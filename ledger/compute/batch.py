@@ -149,8 +149,8 @@ class Batch:
         """One epoch's rows of a query of `OF_EVERY_EPOCH`, which is asked once for the set."""
         if name not in self._answers:
             found: defaultdict[int, list[Row]] = defaultdict(list)
-            for number, *row in self._engine.rows(name):
-                found[number].append(tuple(row))
+            for row in self._engine.rows(name):
+                found[row[0]].append(row[1:])
             self._answers[name] = dict(found)
         return self._answers[name].get(epoch, [])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.core.canonical import sha256_hex
 from ledger.core.errors import InputError
@@ -60,7 +61,63 @@ def payout_table(
     `awards` (credits by user) are paid first, the rest is split over users and, where unclaimed shares are held, over
     `accounts` without a user; ties go to the smaller key, users before accounts. InputError when awards pass the pool.
     """
-    awards, accounts = awards or {}, accounts or {}
+    awards = awards or {}
+    found = _divided(units, pool, awards, accounts or {})
+    got = dict(zip(found.users, found.shares, strict=False))
+    paid = sorted(units.keys() | awards.keys()) if awards else found.users
+    payouts = made(
+        Payout,
+        [
+            {
+                "amount_credits": share + award,
+                "award_credits": award,
+                "share": share_text(each, found.total),
+                "share_credits": share,
+                "total_units": each,
+                "user_id": user,
+            }
+            for user, each, share, award in (
+                (user, units.get(user, 0), got.get(user, 0), awards.get(user, 0)) for user in paid
+            )
+        ],
+    )
+    waiting = tuple(
+        Held(
+            amount_credits=Credits(share),
+            platform_user_id=account,
+            share=share_text(each, found.total),
+            source=source,
+            total_units=Units(each),
+        )
+        for (source, account), each, share in zip(
+            found.accounts, found.owed[len(found.users) :], found.shares[len(found.users) :], strict=True
+        )
+    )
+    return PayoutTable(payouts, waiting, Credits(found.rest - sum(found.shares)))
+
+
+def held_credits(
+    units: Mapping[UserId, int], pool: int, *, awards: Mapping[UserId, int], accounts: Mapping[AccountKey, int]
+) -> dict[AccountKey, Credits]:
+    """Credits that `payout_table` holds for each account, by `<source>:<account>`."""
+    found = _divided(units, pool, awards, accounts)
+    return dict(zip(found.accounts, map(Credits, found.shares[len(found.users) :]), strict=True))
+
+
+class _Divided(NamedTuple):
+    """Users and accounts, each sorted; of all in that order, milli-units (`total`) and credits by share (of `rest`)."""
+
+    users: list[UserId]
+    accounts: list[AccountKey]
+    owed: list[int]
+    shares: list[int]
+    total: int
+    rest: int
+
+
+def _divided(
+    units: Mapping[UserId, int], pool: int, awards: Mapping[UserId, int], accounts: Mapping[AccountKey, int]
+) -> _Divided:
     awarded = bounded_sum(awards.values(), "awards")
     if awarded > pool:
         raise InputError(
@@ -68,9 +125,8 @@ def payout_table(
             rule="POOL_REPRODUCIBLE",
             hint="Cancel or lower an award, or record a top_up with evidence.",
         )
-    held = {f"{source}:{account}": (source, account, owed) for (source, account), owed in accounts.items()}
-    users, keys = sorted(units), sorted(held)
-    owed = [*map(units.__getitem__, users), *(held[key][2] for key in keys)]  # users first, each sorted: so ties go
+    users, keys = sorted(units), sorted(accounts, key=":".join)
+    owed = [*map(units.__getitem__, users), *map(accounts.__getitem__, keys)]  # users first, each sorted: so ties go
     total = bounded_sum(owed, "units")
     rest = pool - awarded
     shares = [0] * len(owed)
@@ -81,36 +137,7 @@ def payout_table(
         ranked = sorted(range(len(owed)), key=remainders.__getitem__, reverse=True)  # stable: equal ones stay in order
         for number in ranked[: rest - sum(shares)]:
             shares[number] += 1
-    got = dict(zip(users, shares, strict=False))
-    paid = sorted(units.keys() | awards.keys()) if awards else users
-    payouts = made(
-        Payout,
-        [
-            {
-                "amount_credits": share + award,
-                "award_credits": award,
-                "share": share_text(each, total),
-                "share_credits": share,
-                "total_units": each,
-                "user_id": user,
-            }
-            for user, each, share, award in (
-                (user, units.get(user, 0), got.get(user, 0), awards.get(user, 0)) for user in paid
-            )
-        ],
-    )
-    kept = dict(zip(keys, shares[len(users) :], strict=True))
-    waiting = tuple(
-        Held(
-            amount_credits=Credits(kept[key]),
-            platform_user_id=held[key][1],
-            share=share_text(held[key][2], total),
-            source=held[key][0],
-            total_units=Units(held[key][2]),
-        )
-        for key in keys
-    )
-    return PayoutTable(payouts, waiting, Credits(rest - sum(shares)))
+    return _Divided(users, keys, owed, shares, total, rest)
 
 
 def allocation_set_hash(units: Mapping[UserId, int], accounts: Mapping[AccountKey, int] | None = None) -> Hash:

@@ -9,7 +9,7 @@ from ledger.core.awards import award_credits, standing_awards
 from ledger.core.evaluate import Evaluation
 from ledger.core.identity import NOBODY, AccountKey
 from ledger.core.lifecycle import Pin
-from ledger.core.payout import PayoutTable, allocation_set_hash, payout_table
+from ledger.core.payout import PayoutTable, allocation_set_hash, held_credits, payout_table
 from ledger.core.pool import Computed, pool_total, standing_components
 from ledger.core.records.decisions import Award, PoolComponent
 from ledger.core.records.epoch import ALGORITHM, Epoch
@@ -72,13 +72,12 @@ def would_be_owed(evaluation: Evaluation, pool: int, awards: Sequence[Award]) ->
     """Credits that each unclaimed account gets, or would get, if shares are held: the one answer to "what waits?"."""
     if not (accounts := unclaimed(evaluation)):
         return {}
-    table = payout_table(
+    return held_credits(
         {row.user_id: row.units for row in evaluation.allocations},
         pool,
         awards=award_credits(standing_awards(awards).values()),
         accounts=accounts,
     )
-    return {(line.source, line.platform_user_id): line.amount_credits for line in table.held}
 
 
 def build_statement(inputs: StatementInputs) -> Statement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainSerializer
 
@@ -14,17 +14,18 @@ from ledger.core.canonical import encode
 from ledger.core.evaluate import EventOutcome
 from ledger.core.pool import KpiLinearV1, rules_of
 from ledger.core.records.statement import Allocation, Payout
+from ledger.core.values import UserId
 from ledger.site.apifiles import ApiFiles
 from ledger.site.checkpoint import leaf_hashes
 from ledger.site.spill import Portions, Spill
-from ledger.site.views_amend import amendment_views, credits_in_force
-from ledger.site.words import bound_names
+from ledger.site.views_amend import amendment_views
 from ledger.store import layout
 from ledger.store.entries import walk
 from ledger.store.epochfolder import EpochFolder
 
 OUTCOME_COLUMNS = ("file", "line", "milli_units", "weight_source", "included", "late")
 """What a row of `outcomes.json` holds: index into `activity_files`, line from 1, and what the event came to."""
+TRUTH = ("false", "true")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,19 @@ class EpochEntry:
 
 
 def write_epoch(
-    api: ApiFiles, spill: Spill, folder: EpochFolder, derived: Derived, state: str, outcomes: Iterable[EventOutcome]
+    api: ApiFiles,
+    spill: Spill,
+    folder: EpochFolder,
+    derived: Derived,
+    state: str,
+    outcomes: Iterable[EventOutcome],
+    corrected: Mapping[str, int] | None,
+    then: Mapping[UserId, str],
 ) -> EpochEntry:
-    """All files of one epoch as they are stored, and what follows from them. `spill`: where shares wait."""
+    """All files of one epoch as they are stored, and what follows from them. `spill`: where shares wait.
+
+    `corrected`: credits of another version in force than the first; `then`: what users were called.
+    """
     place = f"epochs/{folder.scope_id}/{folder.epoch_id}"
     names_there = [path.removeprefix(f"{folder.relative}/") for path, _ in walk(folder.root, folder.relative)]
     stored = sorted(name for name in names_there if _is_published(name))
@@ -78,8 +89,8 @@ def write_epoch(
         "statement_hash": statement.statement_hash if state != "open" else None,
         "undistributed_credits": str(statement.undistributed_credits),
     }
-    shares, credits = _allocations(api, spill, place, derived, state)
-    api.put_json(f"{place}/outcomes.json", _outcomes(files, outcomes))
+    shares, credits = _allocations(api, spill, place, derived, state, corrected, then)
+    api.put(f"{place}/outcomes.json", _outcomes(files, outcomes))
     api.put(f"proofs/{folder.scope_id}/{folder.epoch_id}.txt", leaf_hashes(shards, derived.loaded.leaves))
     pinned = {
         "epoch_id": folder.epoch_id,
@@ -92,21 +103,27 @@ def write_epoch(
 
 
 def _allocations(
-    api: ApiFiles, spill: Spill, place: str, derived: Derived, state: str
+    api: ApiFiles,
+    spill: Spill,
+    place: str,
+    derived: Derived,
+    state: str,
+    corrected: Mapping[str, int] | None,
+    then: Mapping[UserId, str],
 ) -> tuple[Portions, dict[str, int]]:
-    statement, corrected = derived.statement, credits_in_force(derived.folder)
-    then = bound_names(derived.bindings)
+    statement = derived.statement
     payouts = {payout.user_id: payout for payout in statement.payouts}
     allocations = {row.user_id: row for row in derived.evaluation.allocations}
+    write = Shares(statement.epoch_id, statement.period_start, statement.scope_id, state)
     rows, lines, credits = list[str](), [], dict[str, int]()
     for user_id in sorted(payouts.keys() | allocations.keys()):
         now = None if corrected is None else corrected.get(user_id, 0)
-        share = _share(allocations.get(user_id), payouts.get(user_id), now)
-        rows.append(allocation_line(share, then.get(user_id, user_id[:8]), user_id))
-        line = share_line(share, statement.epoch_id, statement.period_start, statement.scope_id, state)
+        payout = payouts.get(user_id)
+        row, line = write.lines(user_id, then.get(user_id, user_id[:8]), allocations.get(user_id), payout, now)
+        rows.append(row)
         lines.append((user_id, line.encode(), 1))
         if state == "finalized":
-            credits[user_id] = int(share["amount_credits"]) if now is None else now
+            credits[user_id] = now if now is not None else payout.amount_credits if payout else 0
     projected = [
         {
             "amount_credits": str(each.amount_credits),
@@ -122,56 +139,48 @@ def _allocations(
     return Portions.lay(spill, lines), credits
 
 
-def _share(row: Allocation | None, payout: Payout | None, corrected: int | None) -> dict[str, Any]:
-    """One user's part of one epoch; with an award alone there is no allocation.
+class Shares(NamedTuple):
+    """Writes everybody's part of one epoch as canonical JSON. Ten years of a large node are a million lines of each."""
 
-    `corrected`: credits by the version in force, where that is not the first.
-    """
-    proposed = "0" if row is None else str(row.proposed_units)
-    final = None if row is None or row.final_units is None else str(row.final_units)
-    return {
-        "activity_count": 0 if row is None else row.activity_count,
-        "amount_credits": str(payout.amount_credits) if payout else "0",
-        "award_credits": str(payout.award_credits) if payout else "0",
-        "corrected_credits": None if corrected is None else str(corrected),
-        "final_units": final,
-        "override_reason": None if row is None else row.override_reason,
-        "proposed_units": proposed,
-        "share": payout.share if payout else None,
-        "share_credits": str(payout.share_credits) if payout else "0",
-        "units": proposed if final is None else final,
-    }
+    epoch_id: int
+    period_start: str
+    scope_id: str
+    state: str
 
+    def lines(
+        self, user_id: str, name: str, row: Allocation | None, payout: Payout | None, corrected: int | None
+    ) -> tuple[str, str]:
+        """A user's part in the epoch's own file and in the person's; with an award alone there is no allocation.
 
-def allocation_line(share: Mapping[str, Any], name: str, user_id: str) -> str:
-    """A user's part of an epoch in the epoch's own file, in canonical form, as `share_line` in the person's."""
-    return (
-        f'{{"activity_count":{share["activity_count"]},"amount_credits":"{share["amount_credits"]}",'
-        f'"award_credits":"{share["award_credits"]}","corrected_credits":{_text(share["corrected_credits"])},'
-        f'"final_units":{_text(share["final_units"])},"name":{quoted(name)},'
-        f'"override_reason":{_text(share["override_reason"])},"proposed_units":"{share["proposed_units"]}",'
-        f'"share":{_text(share["share"])},"share_credits":"{share["share_credits"]}","units":"{share["units"]}",'
-        f'"user_id":"{user_id}"}}'
-    )
-
-
-def share_line(share: Mapping[str, Any], epoch_id: int, period_start: str, scope_id: str, state: str) -> str:
-    """A user's part of an epoch with the epoch itself, in canonical form (a test holds it to `core.canonical.encode`).
-
-    Ten years of a large node are a million of them.
-    """
-    return (
-        f'{{"activity_count":{share["activity_count"]},"amount_credits":"{share["amount_credits"]}",'
-        f'"award_credits":"{share["award_credits"]}","corrected_credits":{_text(share["corrected_credits"])},'
-        f'"epoch_id":{epoch_id},"final_units":{_text(share["final_units"])},'
-        f'"override_reason":{_text(share["override_reason"])},"period_start":"{period_start}",'
-        f'"proposed_units":"{share["proposed_units"]}","scope_id":"{scope_id}","share":{_text(share["share"])},'
-        f'"share_credits":"{share["share_credits"]}","state":"{state}","units":"{share["units"]}"}}'
-    )
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else quoted(value)
+        `corrected`: credits by the version in force, where that is not the first.
+        """
+        count, proposed, final, reason = 0, 0, None, None
+        if row is not None:
+            count, proposed, final, reason = (
+                row.activity_count,
+                row.proposed_units,
+                row.final_units,
+                row.override_reason,
+            )
+        amount, award, by_share, share = 0, 0, 0, "null"
+        if payout is not None:
+            amount, award, by_share = payout.amount_credits, payout.award_credits, payout.share_credits
+            share = f'"{payout.share}"'
+        now = "null" if corrected is None else f'"{corrected}"'
+        begin = (
+            f'{{"activity_count":{count},"amount_credits":"{amount}","award_credits":"{award}",'
+            f'"corrected_credits":{now},'
+        )
+        set_to = "null" if final is None else f'"{final}"'
+        why = f'"override_reason":{"null" if reason is None else quoted(reason)},'
+        units = proposed if final is None else final
+        return (
+            f'{begin}"final_units":{set_to},"name":{quoted(name)},{why}"proposed_units":"{proposed}","share":{share},'
+            f'"share_credits":"{by_share}","units":"{units}","user_id":"{user_id}"}}',
+            f'{begin}"epoch_id":{self.epoch_id},"final_units":{set_to},{why}"period_start":"{self.period_start}",'
+            f'"proposed_units":"{proposed}","scope_id":"{self.scope_id}","share":{share},'
+            f'"share_credits":"{by_share}","state":"{self.state}","units":"{units}"}}',
+        )
 
 
 def _is_published(name: str) -> bool:
@@ -180,12 +189,14 @@ def _is_published(name: str) -> bool:
     return layout.kind_of(own, version=2 if folder else 1) is not None
 
 
-def _outcomes(files: list[str], outcomes: Iterable[EventOutcome]) -> dict[str, Any]:
+def _outcomes(files: list[str], outcomes: Iterable[EventOutcome]) -> bytes:
     """What each event came to, by user, as rows that point into the raw log (OUTCOME_COLUMNS)."""
     number = {path.rpartition("/")[2]: index for index, path in enumerate(files)}
-    users: dict[str, list[tuple[object, ...]]] = {}
-    unresolved: list[tuple[object, ...]] = []
-    for event in outcomes:
-        rows = unresolved if event.user_id is None else users.setdefault(event.user_id, [])
-        rows.append((number[event.path], event.line, event.units, event.weight_source, event.included, event.late))
-    return {"activity_files": files, "columns": OUTCOME_COLUMNS, "unresolved": unresolved, "users": users}
+    users: dict[str, list[str]] = {}
+    unresolved: list[str] = []
+    for line, path, _, _, _, _, _, _, _, user, included, units, by, late, _ in outcomes:
+        row = f'[{number[path]},{line},{units},"{by}",{TRUTH[included]},{TRUTH[late]}]'
+        (unresolved if user is None else users.setdefault(user, [])).append(row)
+    head = encode({"activity_files": files, "columns": OUTCOME_COLUMNS}).removesuffix(b"}").decode()
+    of_users = ",".join([f'"{user}":[{",".join(rows)}]' for user, rows in sorted(users.items())])
+    return f'{head},"unresolved":[{",".join(unresolved)}],"users":{{{of_users}}}}}\n'.encode()

@@ -22,6 +22,8 @@ from ledger.compute.shards import WORKER_MEMORY
 from ledger.core.errors import LedgerError
 from ledger.core.evaluate import EventOutcome
 from ledger.core.receipts import SOURCE
+from ledger.core.records.decisions import Binding
+from ledger.core.values import UserId
 from ledger.site.api_epoch import write_epoch
 from ledger.site.apifiles import ApiFiles
 from ledger.site.asked import Asked, Told
@@ -40,7 +42,7 @@ from ledger.site.views_amend import credits_in_force
 from ledger.site.views_events import titles_of
 from ledger.site.views_kpi import kpi_lines
 from ledger.site.views_policy import Profile, pinned
-from ledger.site.words import units
+from ledger.site.words import bound_names, units
 from ledger.store.epochfolder import EpochFolder
 from ledger.store.node import Node
 from ledger.store.once import FolderOnce, read_once
@@ -92,6 +94,7 @@ class Computer:
         self._node, self._engine, self._given = node, engine, given
         self._spill = Spill(given.building / FOLDER)
         self._told = Told(given.names)
+        self._then: tuple[int, Mapping[UserId, str]] = 0, {}
         self._check = given.checks(node, engine) if given.checks else None
 
     def epochs(self, one: Set) -> Iterator[ComputedEpoch]:
@@ -150,12 +153,12 @@ class Computer:
         self, folder: EpochFolder, derived: Derived, outcomes: list[EventOutcome], names: Mapping[str, str]
     ) -> ComputedEpoch:
         given, scope_id, number = self._given, folder.scope_id, folder.epoch_id
-        titles, corrected = titles_of(folder), credits_in_force(folder)
+        titles, corrected, then = titles_of(folder), credits_in_force(folder), self._called(derived.bindings)
         page = epoch_page(
-            self._node, folder, derived, names, given.last[scope_id], None, given.commit, outcomes, titles
+            self._node, folder, derived, names, given.last[scope_id], None, given.commit, outcomes, titles, then
         )  # fmt: skip
         api = ApiFiles(given.building / "api")
-        entry = write_epoch(api, self._spill, folder, derived, page.state, outcomes)
+        entry = write_epoch(api, self._spill, folder, derived, page.state, outcomes, corrected, then)
         row = epoch_row(page)
         lay_aside(page, view_of(given.building, row))
         allocations = derived.evaluation.allocations
@@ -175,6 +178,12 @@ class Computer:
             kpis=tuple(kpi_lines(page)),
             witnesses=frozenset(line.signer_wallet for line in page.attestations),
         )  # fmt: skip
+
+    def _called(self, bindings: Sequence[Binding]) -> Mapping[UserId, str]:
+        """`bound_names` of a prefix of the node's bindings, which an epoch mostly has in common with the one before."""
+        if len(bindings) != self._then[0]:
+            self._then = len(bindings), bound_names(bindings)
+        return self._then[1]
 
     def close(self) -> None:
         """Nothing more is asked."""

@@ -120,11 +120,8 @@ class Portions:
     @classmethod
     def lay(cls, spill: Spill, lines: Sequence[tuple[str, bytes, int]]) -> Portions:
         """`lines`: each person's bytes and how many lines they are."""
-        block = spill.put(b"".join([data for _, data, _ in lines]))
-        sizes, counts = (
-            array("q", numbers) for numbers in ([len(data) for _, data, _ in lines], [n for *_, n in lines])
-        )
-        return cls(block, tuple(user for user, *_ in lines), sizes, counts)
+        users, pieces, counts = zip(*lines, strict=True) if lines else ((), (), ())
+        return cls(spill.put(b"".join(pieces)), users, array("q", map(len, pieces)), array("q", counts))
 
 
 class ByPerson:

@@ -16,6 +16,7 @@ from ledger.core.records.epoch import Transition
 from ledger.core.records.statement import Attestation, Signature, Statement
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.statement import would_be_owed
+from ledger.core.values import UserId
 from ledger.core.weighing import unweighed
 from ledger.site.views_amend import AmendmentView, amendment_views
 from ledger.site.views_events import NO_TITLES, EventLine, Titles, event_line
@@ -214,16 +215,21 @@ def epoch_page(
     commit: str | None,
     outcomes: Sequence[EventOutcome],
     titles: Titles,
+    then: Mapping[UserId, str],
 ) -> EpochPage:
-    """Everything about one epoch. `outcomes`: those of `derived`; `titles`: `titles_of` it; the caller needs both."""
+    """Everything about one epoch.
+
+    `outcomes`: those of `derived`; `titles`: `titles_of` it; `then`: `bound_names` of its bindings, all the caller's.
+    """
     statement, epoch = derived.statement, derived.epoch
     rendered = statement.activity_count <= MOST_EVENTS
     titles = titles if rendered else NO_TITLES
     settings = node.scope(folder.scope_id)
-    changed = renamed(derived.bindings, names)
-    names = ChainMap(changed, cast("dict[str, str]", names))
-    events = events_by_user(outcomes, titles, rendered)
-    people = person_lines(derived, names, events)
+    changed = renamed(then, names)
+    if changed:
+        names = ChainMap(changed, cast("dict[str, str]", names))
+    events, total = events_by_user(statement, outcomes, titles, rendered), total_units(statement)
+    people = person_lines(derived, names, events, total)
     owed = would_be_owed(derived.evaluation, statement.pool_total_credits, derived.awards)
     pin = folder.pin()
     pinned: dict[str, str] = {
@@ -238,9 +244,9 @@ def epoch_page(
         statement=statement,
         people=people,
         people_count=len(statement.payouts),
-        left_out=left_out_of(statement, names, events),
+        left_out=left_out_of(names, events),
         others=tuple(events.others),
-        total_units=units(total_units(statement)),
+        total_units=units(total),
         pool=pool_view(node, folder, derived),
         amendments=amendment_views(folder, names),
         windows=epoch.windows,

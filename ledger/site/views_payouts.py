@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ledger.compute.derive import Derived
@@ -67,36 +67,50 @@ class LeftOut:
 
 @dataclass
 class EventsByUser:
-    """An epoch's events by whose they are: rows only where the page renders them, and what the sums are made of."""
+    """An epoch's events by whose they are, of those whom its page shows: rows only where it renders them, and what the
+    sums are made of.
+    """
 
+    paid: Sequence[Payout]
+    """The rows that the page renders: those with most credits, the most first."""
     rows: dict[str, list[EventLine]] = field(default_factory=dict)
     others: list[EventLine] = field(default_factory=list)
     """Events of nobody who is known."""
     late: list[EventOutcome] = field(default_factory=list)
-    count: Counter[str] = field(default_factory=Counter)
+    """Everybody's."""
+    unpaid: Counter[str] = field(default_factory=Counter)
+    """Events of those who have no payout."""
     excluded: Counter[str] = field(default_factory=Counter)
     quantities: dict[str, dict[tuple[str, int, bool], list[int]]] = field(default_factory=dict)
     """For each user the quantity of each event that counts, by kind, units of one, and whether people decided that."""
 
 
-def events_by_user(outcomes: Iterable[EventOutcome], titles: Titles, rendered: bool) -> EventsByUser:
+def events_by_user(
+    statement: Statement, outcomes: Iterable[EventOutcome], titles: Titles, rendered: bool
+) -> EventsByUser:
     """The outcomes of an epoch by whose they are. `rendered`: whether the page shows each event."""
-    found = EventsByUser()
+    ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
+    found = EventsByUser(ranked[:MOST_ROWS])
+    shown, more = {row.user_id for row in found.paid}, {row.user_id for row in ranked[MOST_ROWS:]}
     for outcome in outcomes:
         user = outcome.user_id
         if outcome.late:
             found.late.append(outcome)
+        if user in more:
+            continue
         if rendered:
             row = event_line(outcome, titles)
             (found.others if user is None else found.rows.setdefault(user, [])).append(row)
         if user is None:
             continue
-        found.count[user] += 1
-        found.excluded[user] += not outcome.included
-        if outcome.included:
+        if user not in shown:
+            found.unpaid[user] += 1
+        elif outcome.included:
             kind = f"{outcome.source}:{outcome.event_type}"
             term = (kind, outcome.units // outcome.quantity, outcome.weight_source == "decision")
             found.quantities.setdefault(user, {}).setdefault(term, []).append(outcome.quantity)
+        else:
+            found.excluded[user] += 1
     return found
 
 
@@ -105,15 +119,15 @@ def total_units(statement: Statement) -> int:
     return sum(line.total_units for line in statement.payouts) + sum(line.total_units for line in statement.held)
 
 
-def person_lines(derived: Derived, names: Mapping[str, str], events: EventsByUser) -> tuple[PersonLine, ...]:
-    """The rows that a page renders: those with most credits, the most first."""
-    statement = derived.statement
-    allocations = {row.user_id: row for row in derived.evaluation.allocations}
-    ranked = sorted(statement.payouts, key=lambda row: (-row.amount_credits, -row.total_units, row.user_id))
-    total = total_units(statement) or 1
-    shared = statement.pool_total_credits - statement.awards_total_credits
+def person_lines(
+    derived: Derived, names: Mapping[str, str], events: EventsByUser, total: int
+) -> tuple[PersonLine, ...]:
+    """The rows that a page renders. `total`: `total_units` of the statement."""
+    shared = derived.statement.pool_total_credits - derived.statement.awards_total_credits
+    shown = {payout.user_id for payout in events.paid}
+    allocations = {row.user_id: row for row in derived.evaluation.allocations if row.user_id in shown}
     found = []
-    for payout in ranked[:MOST_ROWS]:
+    for payout in events.paid:
         user = payout.user_id
         allocation = allocations.get(user)  # none for somebody who has an award and no events
         found.append(
@@ -126,7 +140,7 @@ def person_lines(derived: Derived, names: Mapping[str, str], events: EventsByUse
                 override_reason=allocation.override_reason if allocation else None,
                 event_count=allocation.activity_count if allocation else 0,
                 events=tuple(events.rows.get(user, ())),
-                whole=payout.total_units * shared // total,
+                whole=payout.total_units * shared // (total or 1),
                 terms=_terms(events.quantities.get(user, {})),
                 excluded=events.excluded[user],
             )
@@ -134,11 +148,11 @@ def person_lines(derived: Derived, names: Mapping[str, str], events: EventsByUse
     return tuple(found)
 
 
-def left_out_of(statement: Statement, names: Mapping[str, str], events: EventsByUser) -> tuple[LeftOut, ...]:
+def left_out_of(names: Mapping[str, str], events: EventsByUser) -> tuple[LeftOut, ...]:
     """Those who have events and no payout."""
-    users = sorted(events.count.keys() - {payout.user_id for payout in statement.payouts})
     return tuple(
-        LeftOut(user, names.get(user, user[:8]), events.count[user], tuple(events.rows.get(user, ()))) for user in users
+        LeftOut(user, names.get(user, user[:8]), count, tuple(events.rows.get(user, ())))
+        for user, count in sorted(events.unpaid.items())
     )
 
 

@@ -81,14 +81,15 @@ def pool_view(node: Node, folder: EpochFolder, derived: Derived) -> PoolView:
     standing = {line.seq for line in standing_components(derived.pool)}
     awarded = {line.seq for line in standing_awards(derived.awards).values()}
     statement = derived.statement
+    held = sum(line.amount_credits for line in statement.held)
     return PoolView(
         lines=tuple(PoolLine(line, line.seq in standing) for line in derived.pool),
         awards=tuple(AwardLine(line, line.seq in awarded) for line in derived.awards),
         projected=derived.projected,
         held=_held(node, folder, derived),
-        held_credits=sum(line.amount_credits for line in statement.held),
+        held_credits=held,
         hold_epochs=derived.epoch.hold_epochs,
-        allocated=sum(payout.amount_credits for payout in statement.payouts),
+        allocated=statement.pool_total_credits - held - statement.undistributed_credits,
     )
 
 

@@ -45,10 +45,6 @@ def bound_names(bindings: Sequence[Binding]) -> dict[UserId, str]:
     return {line.user_id: line.user_id[:8] for line in bindings} | names_of(bindings)
 
 
-def renamed(bindings: Sequence[Binding], now: Mapping[str, str]) -> dict[str, str]:
-    """The users whom these lines call otherwise than all lines do (`now`), as an epoch's page names them."""
-    return {
-        user: f"{then}, now {now[user]}"
-        for user, then in bound_names(bindings).items()
-        if user in now and now[user] != then
-    }
+def renamed(then: Mapping[UserId, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The users who were called otherwise (`bound_names`) than they are `now`, as an epoch's page names them."""
+    return {user: f"{name}, now {today}" for user, name in then.items() if (today := now.get(user)) not in (None, name)}

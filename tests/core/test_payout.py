@@ -14,7 +14,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ledger.core.errors import InputError
-from ledger.core.payout import PayoutTable, allocation_set_hash, bounded_sum, payout_table, share_text
+from ledger.core.payout import PayoutTable, allocation_set_hash, bounded_sum, held_credits, payout_table, share_text
 from ledger.core.pool import pool_total
 from ledger.core.values import MAX_AMOUNT, Credits, UserId
 from tests.core.samples import record, user
@@ -201,7 +201,9 @@ def test_awards_shares_held_and_undistributed_are_exactly_the_pool(
 ) -> None:
     assume(sum(units.values()) + sum(accounts.values()) <= MAX_AMOUNT and sum(awards.values()) <= pool)
     table = payout_table(units, pool, awards=awards, accounts=accounts)
-    held = sum(row.amount_credits for row in table.held)
+    alone = {(row.source, row.platform_user_id): row.amount_credits for row in table.held}
+    assert held_credits(units, pool, awards=awards, accounts=accounts) == alone
+    held = sum(alone.values())
     assert sum(paid(table).values()) + held + table.undistributed == pool
     assert all(row.amount_credits == row.award_credits + row.share_credits for row in table.payouts)
     assert {row.user_id: row.award_credits for row in table.payouts if row.award_credits} == {
