@@ -56,12 +56,13 @@ def titles_of(folder: EpochFolder) -> Titles:
     """The title of each event, where its source stored one; lines that name none are not read."""
     places, texts = [], []
     for shard in folder.shards():
-        data = folder.read(shard.name)
+        name = shard.name
+        data = folder.read(name)
         if b'"title":"' not in data:
             continue
         for number, title in enumerate(map(_TITLE.search, data.split(b"\n")), start=1):
             if title is not None:
-                places.append((shard.name, number))
+                places.append((name, number))
                 texts.append(title[1])
     read: list[str] = json.loads((b'["%b"]' % b'","'.join(texts)).decode()) if texts else []
     return dict(zip(places, read, strict=True))
