@@ -48,6 +48,16 @@ def test_everything_is_rechecked_and_what_is_wrong_is_named(browser: Any, sites:
         assert seen.foreign(origin) == []
 
 
+@pytest.mark.parametrize("name", ["harbour", "hostile"])
+def test_nothing_differs_in_other_nodes(name: str, browser: Any, sites: dict[str, Path]) -> None:
+    """Epochs of every state, corrections, names of every kind."""
+    with served(sites[name]) as origin, watched(browser) as seen:
+        seen.page.goto(origin)
+        seen.page.get_by_role("button", name="Recheck everything").click()
+        seen.page.locator("[data-recheck-all][data-verdict]").wait_for()
+        assert "Nothing differs." in seen.page.locator("[data-recheck-all]").inner_text()
+
+
 ALICE = "7a921390-31f3-5c67-a8de-020b9bff7a6e"
 ABOUT = f"contributors/{ALICE}.json"
 
@@ -116,6 +126,79 @@ EVERYBODY: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     ),
 }
 """By what is changed: the file, how, and what is said of that."""
+LISTED: dict[str, tuple[str, Callable[[Any], Any], str]] = {
+    "credits of an epoch": (
+        "epochs/list.json",
+        lambda found: found["scopes"]["default"][0].__setitem__(7, "9999"),
+        "epochs/list.json, epoch default/3, allocated: it says 9999, the epochs give ",
+    ),
+    "the state of an epoch": (
+        "epochs/list.json",
+        lambda found: found["scopes"]["guild"][1].__setitem__(3, "open"),
+        "epochs/list.json, epoch guild/1, state: it says open, the epochs give finalized",
+    ),
+    "an epoch that is left out": (
+        "epochs/list.json",
+        lambda found: found["scopes"]["guild"].pop(),
+        "epochs/list.json, epoch guild/1: it says none, the epochs give a row",
+    ),
+    "a scope that there is not": (
+        "epochs/list.json",
+        lambda found: found["scopes"].update(other=[[1, *found["scopes"]["guild"][0][1:]]]),
+        "epochs/list.json, epoch other/1: it says a row, the epochs give none",
+    ),
+    "the order of epochs": (
+        "epochs/list.json",
+        lambda found: found["scopes"]["default"].reverse(),
+        "epochs/list.json, the order: it says [1,2,3], the epochs give [3,2,1]",
+    ),
+    "credits of a person": (
+        "contributors/list.json",
+        lambda found: row_of(found, ALICE).__setitem__(4, "77"),
+        f"contributors/list.json, user {ALICE} (alice), credits:default: it says 77, the epochs give ",
+    ),
+    "the name of a person": (
+        "contributors/list.json",
+        lambda found: row_of(found, ALICE).__setitem__(1, "mallory"),
+        f"contributors/list.json, user {ALICE} (alice), name: it says mallory, the epochs give alice",
+    ),
+    "the events of a person": (
+        "contributors/list.json",
+        lambda found: row_of(found, ALICE).__setitem__(3, 1000),
+        f"contributors/list.json, user {ALICE} (alice), events: it says 1000, the epochs give ",
+    ),
+    "a person who is left out": (
+        "contributors/list.json",
+        lambda found: found["rows"].remove(row_of(found, ALICE)),
+        f"contributors/list.json, user {ALICE} (alice): it says none, the epochs give a row",
+    ),
+    "whose credits they are": (
+        "contributors/list.json",
+        lambda found: found["columns"].__setitem__(4, "credits:guild"),
+        'contributors/list.json, columns: it says ["user_id","name","epochs","events","credits:guild"',
+    ),
+}
+"""The same of the site's own lists."""
+
+
+def row_of(found: dict[str, Any], user: str) -> list[Any]:
+    return next(row for row in found["rows"] if row[0] == user)
+
+
+@pytest.mark.parametrize("what", LISTED)
+def test_a_changed_list_of_the_site_is_named(what: str, browser: Any, sites: dict[str, Path]) -> None:
+    file, change, wanted = LISTED[what]
+    with served(sites["golden"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.route(f"**/{file}", lambda route: route.fulfill(body=about(change)(route.fetch().body())))
+        page.goto(origin)
+        page.get_by_role("button", name="Recheck everything").click()
+        page.locator("[data-recheck-all][data-verdict=fail]").wait_for()
+        told = page.locator("[data-recheck-all]").inner_text()
+        assert f"the list of {file.partition('/')[0]} is WRONG" in told
+        assert wanted in told
+        assert page.locator("[data-recheck-all] ul.bad li").count() == 1, "nothing else is wrong"
+        assert seen.problems == []
 
 
 @pytest.mark.parametrize("what", EVERYBODY)

@@ -1,5 +1,5 @@
 // Recheck everything: <div data-recheck-all data-base>. Every epoch on every core, with what each came to, kept for the
-// session; then what the list of contributors says of all of them together.
+// session; then what the lists of contributors and of epochs say of all of them together.
 import { Verifier } from "./client.js";
 import { button, counted, make, outside, Progress, table } from "./dom.js";
 import { orderOf } from "../verifier/personevents.js";
@@ -51,19 +51,22 @@ async function spread(epochs, base, each, stop) {
   }));
 }
 
-/** What is published of everybody, beside the list of contributors: the files of each (not if `people` is null), and marks of names. */
-async function everyoneOf(base, epochs, people) {
+/**
+ * What is published of everybody, beside the list of contributors in the API: the files of each and the site's list of them (not if
+ * `people` is null), marks of names, and the site's list of epochs. `listed`: what each epoch has there.
+ */
+async function everyoneOf(base, epochs, people, listed) {
   const order = orderOf(epochs);
   for (const { seals } of people?.values() ?? []) seals.sort((a, b) => order.get(a.epoch) - order.get(b.epoch));
   const verifier = new Verifier();
   try {
-    return await verifier.ask("everyone", { base, people });
+    return await verifier.ask("everyone", { base, people, epochs: listed });
   } finally {
     verifier.end();
   }
 }
 
-const nobody = () => ({ credits: "0", entries: [], seals: [] });
+const nobody = () => ({ credits: "0", entries: [], seals: [], scopes: {} });
 
 /** The list of contributors against the sum of all epochs. */
 async function listsOf(base, people) {
@@ -103,7 +106,8 @@ function words({ epochs, lists }, total) {
   const bad = all.filter((one) => !one.ok).length;
   const events = all.reduce((sum, one) => sum + one.events, 0);
   const told = `${counted(number(all.length), "epoch")}${all.length < total ? ` of ${number(total)}` : ""} with ${counted(number(events), "event")} recomputed in this browser`;
-  const listed = lists.some((text) => text.startsWith("contributors/index.json")) ? "the list of contributors is WRONG" : "what is published of people is WRONG";
+  const about = (name) => lists.some((text) => text.startsWith(name));
+  const listed = about("contributors/index.json") || about("contributors/list.json") ? "the list of contributors is WRONG" : about("epochs/list.json") ? "the list of epochs is WRONG" : "what is published of people is WRONG";
   const wrong = [bad ? `${counted(number(bad), "epoch")} DIFFER` : "", lists.length ? listed : ""].filter(Boolean).join(", and ");
   return wrong ? `${told}: ${wrong}.` : `${told}. Nothing differs.`;
 }
@@ -128,7 +132,7 @@ export function attachRecheckAll(element) {
     stop.now = false;
     const began = performance.now();
     const found = { at: new Date().toISOString(), epochs: {}, lists: [] };
-    const people = new Map();
+    const [people, listed] = [new Map(), []];
     const person = (user) => people.get(user) ?? people.set(user, nobody()).get(user);
     try {
       const answer = await fetch(new URL("epochs.json", base), { cache: "no-store", credentials: "omit", redirect: "error" });
@@ -136,12 +140,16 @@ export function attachRecheckAll(element) {
       const { epochs } = await answer.json();
       start.after(stopping);
       let [done, shown, known] = [0, -BEAT, true];
-      await spread(epochs, base, ({ scope_id, epoch_id }, { rows, seals = null, period_start, ...one }) => {
+      await spread(epochs, base, ({ scope_id, epoch_id }, { rows, seals = null, period_start, listed: row = null, ...one }) => {
         const [place, epoch] = [`${scope_id}/${epoch_id}`, { scope_id, epoch_id, period_start, state: one.state }];
         found.epochs[place] = one;
+        listed.push([scope_id, epoch_id, row]);
         for (const [user, credits, text] of rows) {
           const mine = person(user);
-          if (one.state === "finalized") mine.credits = String(BigInt(mine.credits) + BigInt(credits));
+          if (one.state === "finalized") {
+            mine.credits = String(BigInt(mine.credits) + BigInt(credits));
+            mine.scopes[scope_id] = String(BigInt(mine.scopes[scope_id] ?? "0") + BigInt(credits));
+          }
           mine.entries.push([epoch, text]);
         }
         known &&= seals !== null;
@@ -154,7 +162,7 @@ export function attachRecheckAll(element) {
       }, stop);
       if (!stop.now) {
         progress.words.textContent = "what is published of each person …";
-        found.lists = [...(await listsOf(base, people)), ...(await everyoneOf(base, epochs, known ? people : null))];
+        found.lists = [...(await listsOf(base, people)), ...(await everyoneOf(base, epochs, known ? people : null, listed))];
       }
       const order = new Map(epochs.map((one, index) => [`${one.scope_id}/${one.epoch_id}`, index]));
       found.epochs = Object.fromEntries(Object.entries(found.epochs).sort(([a], [b]) => order.get(a) - order.get(b)));

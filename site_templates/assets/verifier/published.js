@@ -44,8 +44,9 @@ export class Published {
     this.unseen = [];
   }
 
-  async json(path) {
-    const data = await this.read(path);
+  /** A file's JSON, null where it is not published; `place`: where it is read, if not by its name. */
+  async json(path, place = path) {
+    const data = await this.read(place);
     if (data === null) {
       this.unseen.push(path);
       return null;

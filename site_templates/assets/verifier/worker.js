@@ -9,6 +9,7 @@ import { pageFigures, shownNames } from "./figures.js";
 import { oddNameFindings, personFindings } from "./everyone.js";
 import { namesOf } from "./identities.js";
 import { IDENTITIES } from "./invariants.js";
+import { epochListFindings, peopleListFindings, rowOfEpoch } from "./lists.js";
 import { loadEpoch } from "./load.js";
 import { personLines, sealOf } from "./personevents.js";
 import { Published, entryOfPerson, peopleRows, publishedFindings } from "./published.js";
@@ -87,21 +88,26 @@ const ACTS = {
     const text = (row) => JSON.stringify(ENTRY.map((name) => row[name]));
     const rows = found.derived ? peopleRows(found).map((row) => [row.user_id, row.corrected_credits ?? row.amount_credits, text(row)]) : [];
     const seals = found.derived && [...personLines(loaded, found.derived)].map(([user, lines]) => [user, sealOf(lines)]);
-    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows, seals, period_start: found.derived?.statement.period_start };
+    return { ok: wrong.length === 0, state: report.state, events: report.events, hash: report.statement_hash, wrong, rows, seals, listed: found.derived && rowOfEpoch(found.derived, report.state), period_start: found.derived?.statement.period_start };
   },
   /**
    * After all of them: what is published of everybody, held to what the epochs gave; each place that differs, in words.
-   * `people`: by user, his `credits`, his `entries` (the epoch, and the text that `recheckOne` gave) and `seals`; null where an
-   * epoch could not be recomputed, so that nobody's are known.
+   * `people`: by user, his `credits`, his `entries` (the epoch, and the text that `recheckOne` gave), `seals` and `scopes`
+   * (his credits in each); null where an epoch could not be recomputed, so that nobody's are known. `epochs`: as `epochListFindings` takes them.
    */
-  async everyone({ base, people }) {
+  async everyone({ base, people, epochs }) {
     const out = new Published(sharing(base));
     const node = (await out.json("epochs.json"))?.node_id;
     const data = await out.read("identities.jsonl");
     const bindings = data ? readLog(Binding, data, IDENTITIES, { node_id: node }) : [];
     const names = namesOf(bindings);
     if (data) await oddNameFindings(out, names);
-    if (people !== null) await personFindings(out, everybody(people, names, bindings));
+    await epochListFindings(out, epochs);
+    if (people !== null) {
+      const all = everybody(people, names, bindings);
+      await peopleListFindings(out, all);
+      await personFindings(out, all);
+    }
     return out.findings.map(({ path, what, expected, actual }) => `${path}, ${what}: it says ${actual}, the epochs give ${expected}`);
   },
   async prepare(asked, progress) {
@@ -117,9 +123,9 @@ const ACTS = {
 /** Of each user that the epochs or the bindings name, what is due in his own file. */
 function everybody(people, names, bindings) {
   const found = new Map([...new Set([...names.keys(), ...people.keys()])].map((user) => {
-    const { credits = "0", entries = [], seals = [] } = people.get(user) ?? {};
+    const { credits = "0", entries = [], seals = [], scopes = {} } = people.get(user) ?? {};
     const unpacked = entries.map(([epoch, text]) => entryOfPerson(Object.fromEntries(JSON.parse(text).map((value, index) => [ENTRY[index], value])), epoch));
-    return [user, { name: names.get(user) ?? user.slice(0, 8), credits, entries: unpacked, bindings: [], seals }];
+    return [user, { name: names.get(user) ?? user.slice(0, 8), credits, entries: unpacked, bindings: [], seals, scopes }];
   }));
   for (const line of bindings) found.get(line.user_id).bindings.push(line);
   return found;
