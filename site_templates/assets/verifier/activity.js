@@ -1,6 +1,6 @@
 // A part of the activity log: every line's form, place, payload hash and leaf hash. What all parts come to: log.js.
-import { bytesOf, hex, isHex, passingBytes } from "./bytes.js";
-import { LINE_BYTES, lineSpans } from "./canonical.js";
+import { bytesOf, hex, isHex, passingBytes, passingRoom } from "./bytes.js";
+import { LINE_BYTES, lineEnds } from "./canonical.js";
 import { Refusal } from "./errors.js";
 import { readEvent } from "./event.js";
 import { clearColumns, keepRead, keepWalked, keptColumns } from "./eventcolumns.js";
@@ -14,7 +14,6 @@ const [NODE, SCOPE, SOURCE, ID, HASH] = ["node_id", "scope_id", "source", "id", 
 const [OF_RECEIPT, RECEIPT_ID] = ["receipt", "receipt:"].map(bytesOf);
 
 const digest = new Uint8Array(32);
-let room = new Uint8Array(4096); // for the payload of a line
 
 /** The payload's hash; the next call writes over it. */
 const payloadHash = (payload) => sha256(passingBytes(payload), digest);
@@ -33,7 +32,7 @@ function judgeEvent({ event, payload }, epoch, tell) {
 function walkEvent(data, begin, end, { node, scope }) {
   if (end - begin > LINE_BYTES || !walkLine(data, begin, end)) return false;
   if (!isText(data, NODE, node) || !isText(data, SCOPE, scope) || isText(data, SOURCE, OF_RECEIPT) || bytesAt(data, textStart(ID), RECEIPT_ID)) return false;
-  if (room.length <= end - begin) room = new Uint8Array(2 * (end - begin));
+  const room = passingRoom(end - begin);
   sha256(room, digest, 0, copyPayload(data, room));
   if (!isHex(digest, data, textStart(HASH), textEnd(HASH))) return false;
   keepWalked(data);
@@ -43,17 +42,17 @@ function walkEvent(data, begin, end, { node, scope }) {
 /** Every line of a part; see `scanPart`. `walking`: lines of the common look are walked; null where those are not right. */
 export function scanLines({ path, data, torn }, epoch, walking) {
   const findings = [];
-  const spans = [...lineSpans(data)];
-  const leaves = new Uint8Array(32 * spans.length);
+  const ends = lineEnds(data);
+  const leaves = new Uint8Array(32 * ends.length);
   const lines = [];
   const receipts = [];
   const due = { node: bytesOf(String(epoch.node_id)), scope: bytesOf(String(epoch.scope_id)) };
-  let line = 0;
+  let [line, begin] = [0, 0];
   const tell = (rule, message, expected = null, actual = null) => {
     if (findings.length <= MOST_FINDINGS) findings.push({ rule, message, path, line, expected, actual });
   };
   clearColumns();
-  for (const [begin, end] of spans) {
+  for (const end of ends) {
     const raw = data.subarray(begin, end);
     leafHash(raw, leaves, 32 * line);
     line += 1;
@@ -72,9 +71,10 @@ export function scanLines({ path, data, torn }, epoch, walking) {
       if (!(error instanceof Refusal)) throw error;
       tell("PROVENANCE_REQUIRED", error.message);
     }
+    begin = end + 1;
   }
   const columns = keptColumns(walking ? epoch.period_end : null);
-  return columns && { findings, readable: lines.length === spans.length, leaves, lines: Uint32Array.from(lines), columns, receipts };
+  return columns && { findings, readable: lines.length === ends.length, leaves, lines: Uint32Array.from(lines), columns, receipts };
 }
 
 /**

@@ -25,10 +25,16 @@ export const bytesOf = (text) => encoder.encode(text);
 
 let room = new Uint8Array(4096);
 
-/** As `bytesOf`, for bytes that are read at once: the next call writes over them. */
+/** `size` bytes or more for what is read at once, the same ones each time: whoever asks next writes over them. */
+export function passingRoom(size) {
+  if (room.length < size) room = new Uint8Array(2 * size);
+  return room;
+}
+
+/** As `bytesOf`, in such bytes. */
 export function passingBytes(text) {
-  if (room.length < text.length * 3) room = new Uint8Array(text.length * 3);
-  return room.subarray(0, encoder.encodeInto(text, room).written);
+  const bytes = passingRoom(text.length * 3);
+  return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
 }
 
 export function hex(bytes) {

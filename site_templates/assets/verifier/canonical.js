@@ -204,12 +204,21 @@ class Reader {
   }
 }
 
-/** Where each line of a log begins and ends, without line ends; split at the byte \n and nowhere else. */
-export function* lineSpans(data) {
-  for (let begin = 0; begin < data.length;) {
+/** Where each line of a log ends, without its line end; split at the byte \n and nowhere else. */
+export function lineEnds(data) {
+  const ends = [];
+  for (let begin = 0; begin < data.length; begin = ends.at(-1) + 1) {
     const end = data.indexOf(10, begin);
-    yield [begin, end === -1 ? data.length : end];
-    if (end === -1) return;
+    ends.push(end === -1 ? data.length : end);
+  }
+  return ends;
+}
+
+/** Where each begins and ends. */
+export function* lineSpans(data) {
+  let begin = 0;
+  for (const end of lineEnds(data)) {
+    yield [begin, end];
     begin = end + 1;
   }
 }

@@ -1,15 +1,15 @@
 // Merkle tree hash of RFC 9162, section 2.1, over SHA-256. Hashes lie one after the other, 32 bytes each.
-import { EMPTY } from "./bytes.js";
+import { EMPTY, passingRoom } from "./bytes.js";
 import { sha256 } from "./sha256.js";
 
 const pair = new Uint8Array(65).fill(1, 0, 1);
-let room = new Uint8Array(4096); // its first byte is never written: the 0x00 of a leaf
 
 /** HASH(0x00 || leaf), written to `out` at `at`; gives `out`. */
 export function leafHash(leaf, out = new Uint8Array(32), at = 0) {
-  if (room.length <= leaf.length) room = new Uint8Array(leaf.length * 2);
-  room.set(leaf, 1);
-  return sha256(room, out, at, leaf.length + 1);
+  const bytes = passingRoom(leaf.length + 1);
+  bytes[0] = 0;
+  bytes.set(leaf, 1);
+  return sha256(bytes, out, at, leaf.length + 1);
 }
 
 /** The root over leaf hashes, in order: neighbours pair level by level, an odd last one is carried upwards. */

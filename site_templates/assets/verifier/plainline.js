@@ -45,18 +45,22 @@ export function bytesAt(data, at, wanted) {
 /** Whether the walked line's field is a text of exactly these bytes. */
 export const isText = (data, field, wanted) => textEnd(field) - textStart(field) === wanted.length && bytesAt(data, textStart(field), wanted);
 
+/** 0 for a byte that says nothing in a text: neither its end, nor an escape, nor a control character, nor a part of a longer one. */
+const SPECIAL = Uint8Array.from({ length: 256 }, (_, byte) => Number(byte === QUOTE || byte === BACKSLASH || byte < 0x20 || byte > 0x7e));
+
 /** The place behind the text whose quote is at `at`, or -1. A line end is a control character, so none is run over. */
 function pastText(data, at) {
   if (data[at] !== QUOTE) return -1;
   let high = false;
   for (let next = at + 1; next < data.length; next += 1) {
     const byte = data[next];
+    if (SPECIAL[byte] === 0) continue;
     if (byte === QUOTE) return high && firstBadByte(data, at + 1, next) !== null ? -1 : next + 1;
     if (byte < 0x20 || byte === 0x7f) return -1;
     if (byte === BACKSLASH) {
       next += 1;
       if (data[next] !== QUOTE && data[next] !== BACKSLASH) return -1;
-    } else if (byte > 0x7f) high = true;
+    } else high = true;
   }
   return -1;
 }
