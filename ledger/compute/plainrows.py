@@ -54,6 +54,15 @@ class PlainPart:
         """How many of the rows lie before a time."""
         return max(0, min(self.rows.first_at(time), self.end) - self.first)
 
+    def kinds(self) -> list[Row]:
+        """Source, type and hours of their events, as `kinds` tells of a log."""
+        return list(self.rows.asked("plain_kinds", self.first, self.end))
+
+    def apart(self) -> bool:
+        """Whether no two have link, moment and kind in common."""
+        found: bool = next(self.rows.asked("plain_apart", self.first, self.end))[0]
+        return found
+
     def part(self, first: int, end: int) -> PlainPart:
         """Some of the rows, by their places in this part."""
         return PlainPart(self.rows, self.first + first, self.first + end)
@@ -98,6 +107,10 @@ class PlainRows:
         asked = {"kinds": list(kinds), "weights": list(kinds.values()), "most": MAX_AMOUNT}
         own = {"file": self._file, "begins": self._begins, "first": first, "end": end}
         return self._engine.rows("plain_dear", **own, **asked)
+
+    def asked(self, name: str, first: int, end: int) -> Iterator[Row]:
+        """What a query tells of the rows number `first` up to `end` (not included)."""
+        return self._engine.rows(name, file=self._file, first=first, end=end)
 
     def first_at(self, time: Timestamp) -> int:
         """The number of the first row at a time or later."""

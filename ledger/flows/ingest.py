@@ -27,7 +27,7 @@ from ledger.flows.restricted import forget, require_unweighed
 from ledger.flows.rewritten import GIT, hold_back
 from ledger.flows.routes import Claims, check_routes, options_of
 from ledger.flows.runlog import ALL_STREAMS, RunLog
-from ledger.flows.samework import leave_out
+from ledger.flows.samework import know, leave_out
 from ledger.flows.session import Session, cache_dir
 from ledger.flows.streamrun import StreamReport, StreamRun, failure, window_of
 from ledger.flows.taken import Known
@@ -130,6 +130,7 @@ class Ingest:
         require("ingest", folder.state(), folder.epoch_id)
         scope = session.node.scope(folder.scope_id)
         reports = []
+        first, whole = not folder.log_shards(), []
         log = RunLog(session, folder, keep=GIT)
         for entry in self._entries(scope, only):
             streams, error = self._streams(log, folder, entry, backfill)
@@ -137,7 +138,11 @@ class Ingest:
                 reports.append(StreamReport(entry.source, entry.name, entry.name, error=error))
             with _rare_collections():
                 for stream in streams:
-                    reports.append(self._stream(folder, entry, stream).read(log, backfill))
+                    run = self._stream(folder, entry, stream)
+                    reports.append(run.read(log, backfill))
+                    whole += run.whole
+        if first and len(whole) == 1 and len(whole[0]) == sum(report.added for report in reports):
+            know(session, folder, whole[0])
         leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
         added = any(report.added for report in reports if report.source == GIT)
         hold_back(session, folder, lambda kind, ids: self._present(scope, kind, ids), log, added=added)

@@ -5,7 +5,7 @@ The decisions are the policy's, name the first event, and can be taken back by `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import NamedTuple
 
 from ledger.compute.engine import query
@@ -14,6 +14,7 @@ from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, 
 from ledger.core.spam import POLICY_ACTOR
 from ledger.core.values import EventId
 from ledger.flows.session import Session
+from ledger.sources.port import Ready
 from ledger.store.append import append_records
 from ledger.store.epochfolder import EpochFolder
 
@@ -64,12 +65,26 @@ class Kind(NamedTuple):
 
 def kinds_of(session: Session, folder: EpochFolder) -> list[Kind]:
     """The kinds of the epoch's events, each once; asked anew only where the log is another than it was."""
-    engine, shards = session.engine, folder.shards()
-    log = tuple((str(shard), facts.st_size, facts.st_mtime_ns) for shard in shards for facts in [shard.stat()])
-    if shards and log not in session.kinds:
-        rows = engine.rows("kinds", shards=engine.paths(shards))
+    engine, log = session.engine, _log(folder)
+    if log and log not in session.kinds:
+        rows = engine.rows("kinds", shards=engine.paths(folder.shards()))
         session.kinds[log] = [(source, event_type, hours) for source, event_type, hours in rows]
     return [Kind(*row) for row in session.kinds.get(log, [])]
+
+
+def know(session: Session, folder: EpochFolder, events: Ready) -> None:
+    """Keep what the epoch's log would be read for, which holds these events and no others as it stands now."""
+    log = _log(folder)
+    session.kinds[log] = list(events.kinds())
+    if events.apart():
+        session.apart.add(log)
+
+
+def _log(folder: EpochFolder) -> tuple[Hashable, ...]:
+    """What tells that an epoch's log is as it was; nothing where there is none."""
+    return tuple(
+        (str(shard), facts.st_size, facts.st_mtime_ns) for shard in folder.shards() for facts in [shard.stat()]
+    )
 
 
 def _hours(kinds: Sequence[Kind]) -> list[int]:
@@ -92,6 +107,8 @@ def repeated(session: Session, folder: EpochFolder) -> list[Again]:
     """The epoch's events that repeat another in all but the id, and that nobody has left out."""
     left_out = standing(folder.curation())
     hours = _hours(kinds_of(session, folder))
+    if _log(folder) in session.apart and session.settled.near(folder, hours) == folder.shards():
+        return []
     return [pair for pair in alike(_works(session, folder, "alike", hours)) if pair.id not in left_out]
 
 

@@ -49,6 +49,8 @@ class Session:
     elsewhere: Mapping[Place, str] = field(default_factory=dict)
     kinds: dict[Hashable, list[tuple[str, str, list[int]]]] = field(default_factory=dict)
     """Source, type and hours of the events of logs that were asked about, by what tells that a log is as it was."""
+    apart: set[Hashable] = field(default_factory=set)
+    """Logs no two of whose events have link, moment and kind in common, by the same."""
     amendments_logged: set[str] = field(default_factory=set)
 
     @cached_property

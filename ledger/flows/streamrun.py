@@ -86,6 +86,8 @@ class StreamRun:
         self.facets: Facets | None = None
         self.claimed: Sequence[str] = ()
         self._writing = False
+        self.whole: list[Ready] = []
+        """What was ready of which every event was new, and is in the log now."""
 
     def read(self, log: RunLog, backfill: Window | None = None) -> StreamReport:
         """Fetch, append, then record what was covered; an interruption keeps what the finished pages brought."""
@@ -249,7 +251,7 @@ class StreamRun:
         """Take events that are written already, under the ids that this scope has them by."""
         mine = self.scope_id in order
         bounded, dear = ready.bounded(self.epoch.weight_config) if mine else (ready, None)
-        late, at = bounded.before(self.epoch.period_start), 0
+        late, at, new = bounded.before(self.epoch.period_start), 0, 0
         suffix = scoped_id("", self.scope_id, order) if mine else ""
         for some in bounded.sealed(provenance, suffix):
             keys, hashes, lines = zip(*some, strict=True)
@@ -263,6 +265,7 @@ class StreamRun:
                 self.known.add_all(self.scope_id, keys, hashes)
                 self.report.late += min(max(late - at, 0), len(ids))
                 self._hold(lines)
+                new += len(ids)
             else:
                 wanted = [self.known.key(each, self.scope_id, order) for each in ids]
                 other = (
@@ -272,6 +275,8 @@ class StreamRun:
                     event = some[place] if key == keys[place] else other[place]
                     self._add(*event, late=at + place < late)
             at += len(ids)
+        if new == len(bounded) > 0:
+            self.whole.append(bounded)
         if dear is not None:
             self.report.seen += 1
             raise dear.error()

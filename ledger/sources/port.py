@@ -75,6 +75,14 @@ class Ready(Protocol):
         """How many of the events lie before a time."""
         ...
 
+    def kinds(self) -> Sequence[tuple[str, str, list[int]]]:
+        """Source, type and hours of the events, each source and type once; hours as numbers, in rising order."""
+        ...
+
+    def apart(self) -> bool:
+        """Whether no two of them have link, moment and kind in common; False where that is not known."""
+        ...
+
 
 class Plain(Protocol):
     """All rows of a file that SQL found plain (`SourceContext.plain`); an id stands in it once."""

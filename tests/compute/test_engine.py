@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,11 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "ids_elsewhere": {"shards": [], "skip": 0},
     "alike": {"shards": [], "here": []},
     "commits": {"shards": [], "here": [], "since": ""},
+    "plain_apart": {"file": "", "first": 1, "end": 2},
     "plain_before": {"file": "", "time": ""},
     "plain_dear": {"file": "", "begins": "", "first": 1, "end": 2, "kinds": ["vote"], "weights": [1], "most": 1},
     "plain_ids": {"file": ""},
+    "plain_kinds": {"file": "", "first": 1, "end": 2},
     "plain_lines": {
         "file": "", "begins": "", "suffix": "", "first": 1, "end": 2, "ingested": "", "node": "", "produced": "",
         "placed": "",
@@ -342,3 +345,24 @@ def test_an_engine_that_runs_out_of_memory_says_so(tmp_path: Path) -> None:
     folder = case.write(tmp_path)
     with Engine(tmp_path, memory_limit="1MB") as engine, pytest.raises(LedgerError, match="out of memory"):
         engine.load(folder, case.epoch)
+
+
+def test_kinds_are_told_of_whatever_source_and_hour(engine: Engine) -> None:
+    sources = ("file", "git", "github", "onchain", "profile", "x")
+    rows = [
+        event(
+            number,
+            id=f"{source}:{number}",
+            source=source,
+            event_type=kind,
+            event_time=f"2026-01-0{day}T1{day}:00:00.000Z",
+            artifact_url=f"https://example.org/{number}?a=b",
+            metadata={"source": "git", "title": "größer als 🙂 " * number},
+            platform_login=None,
+        )
+        for number, (source, kind, day) in enumerate(product(sources, ("a", "b" * 63), (6, 8)))
+    ]
+    folder = Case(events=rows, cuts=(7,)).write(engine.root)
+    assert list(engine.rows("kinds", shards=engine.paths(folder.shards()))) == [
+        (source, kind, [2026010616, 2026010818]) for source in sources for kind in ("a", "b" * 63)
+    ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.compute.batch import Row
+from ledger.compute.engine import Engine
 from ledger.flows.collect import collect
+from ledger.flows.samework import kinds_of, repeated
 from ledger.flows.streamrun import StreamReport
 from ledger.flows.verify import verify
 from tests.nodes import ROWS, at, digest, make_node
@@ -65,6 +69,35 @@ def test_what_is_worth_more_than_a_total_may_be_is_told_as_by_the_models(
         assert f"event 'file:work:{told_of}'" in str(report.error)
         assert (report.seen, taken) == (len(taken) + 1, [name for name in "abcde" if name < told_of])
     assert digest(tmp_path / "sql") == digest(tmp_path / "models")
+
+
+@pytest.mark.parametrize("again", ["", "d2,2026-01-07,design,eve,,https://e.org/d,Other\n"])
+def test_what_a_first_run_took_whole_is_known_without_reading_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    monkeypatch.setattr("ledger.sources.file.LARGE", 0)
+    rows = ROWS + 'd1,2026-01-07,design,"b""x",,https://e.org/d,"a, b"\n' + again
+    root = make_node(tmp_path / "node", rows=rows)
+    asked = []
+    plain = Engine.rows
+
+    def watched(self: Engine, name: str, **parameters: object) -> Iterator[Row]:
+        asked.append(name)
+        return plain(self, name, **parameters)
+
+    monkeypatch.setattr(Engine, "rows", watched)
+    with at(root, "2026-01-08T00:00:00Z", "ann") as session:
+        collect(session)
+        folder = session.folder("default", 1)
+        known, pairs = kinds_of(session, folder), repeated(session, folder)
+    assert "kinds" not in asked and ("works" in asked) == bool(again)
+    with at(root, "2026-01-08T00:00:00Z", "ann") as session:
+        assert (kinds_of(session, folder), repeated(session, folder)) == (known, pairs)
+    assert {kind.event_type for kind in known} == {"community", "design", "governance"}
+    (root / "work.csv").write_text(rows + "e1,2026-01-07,review,eve,,https://e.org/e,New\n", "utf-8")
+    with at(root, "2026-01-09T00:00:00Z", "ann") as session:
+        collect(session)
+        assert "review" in {kind.event_type for kind in kinds_of(session, folder)}
 
 
 def shared(root: Path, large: int, monkeypatch: pytest.MonkeyPatch) -> list[StreamReport]:
