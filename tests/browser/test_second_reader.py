@@ -301,7 +301,7 @@ def test_hashes_of_every_length_near_a_block_are_the_same(page: Any) -> None:
 
 WALKED = """async ([lines, node_id]) => {
     const { scanLines, scanPart } = await import("/assets/verifier/activity.js");
-    const { bytesOf, hex } = await import("/assets/verifier/bytes.js");
+    const { bytesOf, hex, textOf } = await import("/assets/verifier/bytes.js");
     const { valuesOf } = await import("/assets/verifier/columns.js");
     const { copyPayload, fieldOf, textEnd, textStart, walkLine } = await import("/assets/verifier/plainline.js");
     const { sha256 } = await import("/assets/verifier/sha256.js");
@@ -309,7 +309,7 @@ WALKED = """async ([lines, node_id]) => {
     const field = fieldOf("payload_hash");
     const both = (data) => {
         const part = { name: "activity.jsonl", path: "activity.jsonl", data, torn: false };
-        const values = ([name, text], count) => [name, valuesOf(text, count)];
+        const values = ([name, bytes], count) => [name, valuesOf(textOf(bytes), count)];
         const fields = ({ columns, lines }) => Object.entries(columns).map((one) => values(one, lines.length));
         const plain = (scan) =>
             JSON.stringify({ ...scan, leaves: hex(scan.leaves), lines: [...scan.lines], columns: fields(scan) });

@@ -40,7 +40,7 @@ function walkEvent(data, begin, end, { node, scope }) {
 }
 
 /** Every line of a part; see `scanPart`. `walking`: lines of the common look are walked; null where those are not right. */
-export function scanLines({ path, data, torn }, epoch, walking) {
+export function scanLines({ data, torn }, epoch, walking) {
   const findings = [];
   const ends = lineEnds(data);
   const leaves = new Uint8Array(32 * ends.length);
@@ -49,7 +49,7 @@ export function scanLines({ path, data, torn }, epoch, walking) {
   const due = { node: bytesOf(String(epoch.node_id)), scope: bytesOf(String(epoch.scope_id)) };
   let [line, begin] = [0, 0];
   const tell = (rule, message, expected = null, actual = null) => {
-    if (findings.length <= MOST_FINDINGS) findings.push({ rule, message, path, line, expected, actual });
+    if (findings.length <= MOST_FINDINGS) findings.push({ rule, message, line, expected, actual });
   };
   clearColumns();
   for (const end of ends) {
@@ -63,7 +63,7 @@ export function scanLines({ path, data, torn }, epoch, walking) {
         judgeEvent(found, epoch, tell);
         const { id, source, producer, metadata, payload_hash: stated } = found.event;
         if (source === "receipt" || id.startsWith("receipt:"))
-          receipts.push({ path, line, id, source, producer, receipt: metadata.receipt_hash, payload: hex(payloadHash(found.payload)), stated });
+          receipts.push({ line, id, source, producer, receipt: metadata.receipt_hash, payload: hex(payloadHash(found.payload)), stated });
         keepRead(found.event);
       }
       lines.push(line);

@@ -1,5 +1,4 @@
 // Bytes, text and hashes.
-import { sha1 } from "../vendor/noble.js";
 import { sha256 } from "./sha256.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -74,13 +73,4 @@ export function concat(parts) {
     at += part.length;
   }
   return whole;
-}
-
-/** UUIDv5 (RFC 9562, section 5.5) of `name` in the name space `uuid`. */
-export function nameUuid(uuid, name) {
-  const space = fromHex(uuid.replaceAll("-", ""));
-  const digest = sha1(Uint8Array.of(...space, ...bytesOf(name))).slice(0, 16);
-  digest[6] = (digest[6] & 0x0f) | 0x50;
-  digest[8] = (digest[8] & 0x3f) | 0x80;
-  return hex(digest).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

@@ -1,5 +1,5 @@
 // Texts of many lines, gathered field by field as bytes: one text is made of a whole column, and none of each value.
-import { passingBytes, textOf } from "./bytes.js";
+import { passingBytes } from "./bytes.js";
 
 const END = 10; // between two values: no stored text holds a line end
 const BACKSLASH = 0x5c;
@@ -36,8 +36,8 @@ export class Column {
     this.copy(bytes, 0, bytes.length);
   }
 
-  /** All values as one text, which crosses from one worker to another at once; one value where all are the same. */
-  text() { return this.#size === 0 ? "" : textOf(this.#bytes.subarray(0, this.#size - 1)); }
+  /** The UTF-8 of all values as one text, which crosses from one worker to another as it is; one value where all are the same. */
+  bytes() { return this.#bytes.slice(0, Math.max(0, this.#size - 1)); }
 
   /** Whether the bytes are once more the first value, which is counted then. A value with an escape never is. */
   #isFirst(data, from, to) {

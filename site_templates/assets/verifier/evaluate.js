@@ -19,6 +19,9 @@ export function foldCuration(curation) {
   return decisions;
 }
 
+/** How many of its kind an event is. */
+export const manyOf = ({ quantity }) => (quantity === "1" ? 1n : BigInt(quantity));
+
 /** Milli-units of an event: quantity × weight; Refusal that names the line past 2^63-1. */
 export function eventUnits({ quantity, path, line }, weight) {
   const units = BigInt(quantity) * BigInt(weight);
@@ -41,9 +44,9 @@ function oncePerPair(work) {
 
 /** Milli-units of all events at these weights, whatever was decided about them. */
 export function policyUnits(outcomes, weights) {
-  let total = 0n;
-  for (const { event, kind } of outcomes) if (Object.hasOwn(weights, kind)) total += BigInt(event.quantity) * BigInt(weights[kind]);
-  return total;
+  const many = new Map();
+  for (const { event, kind } of outcomes) many.set(kind, (many.get(kind) ?? 0n) + manyOf(event));
+  return [...many].reduce((total, [kind, count]) => total + (Object.hasOwn(weights, kind) ? count * BigInt(weights[kind]) : 0n), 0n);
 }
 
 /**

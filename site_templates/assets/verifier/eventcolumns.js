@@ -1,5 +1,5 @@
 // What is kept of the events of a part of the log, field by field, whether a line was read or only walked (plainline.js).
-import { bytesOf, EMPTY } from "./bytes.js";
+import { bytesOf, EMPTY, textOf } from "./bytes.js";
 import { Column } from "./columns.js";
 import * as walked from "./plainline.js";
 import { ActivityEvent } from "./records.js";
@@ -70,15 +70,15 @@ export function keepWalked(data) {
 }
 
 /**
- * The columns, each a text (columns.js). `end`: of the epoch, where lines were walked, whose values are judged here; then
+ * The columns, each the bytes of a text (columns.js). `end`: of the epoch, where lines were walked, whose values are judged here; then
  * null where one is not what its field may hold, or lies behind the epoch: who reads the lines tells what is wrong.
  */
 export function keptColumns(end = null) {
   const found = {};
   for (const [name, column] of Object.entries(columns)) {
-    const text = column.text();
-    if (end !== null && CHECKED.has(name) && !text.split("\n").every((value) => CHECKED.get(name)(value) === null && (name !== "event_time" || value < end))) return null;
-    if (!JUDGED.includes(name)) found[name] = text;
+    const bytes = column.bytes();
+    if (end !== null && CHECKED.has(name) && !textOf(bytes).split("\n").every((value) => CHECKED.get(name)(value) === null && (name !== "event_time" || value < end))) return null;
+    if (!JUDGED.includes(name)) found[name] = bytes;
   }
   return found;
 }

@@ -2,6 +2,7 @@
 //
 // `rows` has, by the id of a row or a sum of the page ("" is the page as a whole), the text of each field; where more than
 // one text is right, a list of them; null where nothing here can tell. `sets` has, for each table, the ids of all rows that it stands for.
+import { manyOf } from "./evaluate.js";
 import { namesOf } from "./identities.js";
 import { IDENTITIES } from "./invariants.js";
 import { BY_HAND, standingComponents } from "./pool.js";
@@ -139,7 +140,7 @@ class Figures {
     const found = [];
     for (const { event, kind, units: worth, included, weightSource } of own) {
       if (!included) continue;
-      const quantity = event.quantity === "1" ? 1n : BigInt(event.quantity);
+      const quantity = manyOf(event);
       const [each, decided] = [quantity === 1n ? worth : worth / quantity, weightSource === "decision"]; // weights of none and of zero are one part
       if (!kinds.has(kind)) kinds.set(kind, [new Map(), new Map()]);
       const parts = kinds.get(kind)[Number(decided)];
@@ -182,8 +183,10 @@ class Figures {
       if (!found.has(kind)) found.set(kind, { events: 0, quantity: 0n, counted: 0, units: 0n });
       const total = found.get(kind);
       total.events += 1;
-      total.quantity += BigInt(event.quantity);
-      if (included && user !== null) Object.assign(total, { counted: total.counted + 1, units: total.units + BigInt(worth) });
+      total.quantity += manyOf(event);
+      if (!included || user === null) continue;
+      total.counted += 1;
+      total.units += worth;
     }
     const weights = this.found.epoch.weight_config;
     for (const [kind, total] of found)

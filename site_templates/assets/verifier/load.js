@@ -42,7 +42,9 @@ const each = (value, fits) => Array.isArray(value) && value.every((item) => item
 
 /** The two lists by which the files are found; Refusal when one is not of the shape that is published. */
 async function readLists(read) {
-  const [index, scopes] = [await readJson(read, "epochs.json"), await readJson(read, "scopes.json")];
+  const second = readJson(read, "scopes.json");
+  second.catch(() => {}); // told where it is waited for, behind what is wrong with the first
+  const [index, scopes] = [await readJson(read, "epochs.json"), await second];
   const epochFits = ({ scope_id, epoch_id, state, files }) => texts([scope_id, state]) && Number.isSafeInteger(epoch_id) && texts(files);
   const scopeFits = ({ scope_id, threshold, approvers }) =>
     texts([scope_id]) && Number.isSafeInteger(threshold) && each(approvers, ({ wallets }) => texts(wallets));
@@ -129,25 +131,26 @@ export async function loadEpoch(read, scope, epochText, progress) {
   const entry = siblings.find((one) => one.epoch_id === epochId);
   if (!entry) throw new Refusal(`epoch ${scope}/${epochId} is not in epochs.json`);
   const place = `epochs/${scope}/${epochId}/`;
-  const own = entry.files.filter((path) => !amendedPath(path));
-  const names = own.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const names = entry.files.filter((path) => !amendedPath(path)).map((path) => path.slice(path.lastIndexOf("/") + 1));
   const files = new Map();
   const missing = [];
   const total = names.length;
   let done = 0;
   progress({ stage: "fetching files", done, total });
-  await Promise.all(names.map(async (name) => {
-    const data = /^[a-z0-9._-]+$/.test(name) ? await read(place + name) : null;
-    progress({ stage: `fetched ${name}`, done: (done += 1), total });
-    if (data === null) missing.push(name);
-    else files.set(name, data);
-  }));
   const readOf = (number, name) => {
     const listed = siblings.find((one) => one.epoch_id === number)?.files.includes(`epochs/${scope}/${number}/${name}`);
     return listed ? read(`epochs/${scope}/${number}/${name}`) : null;
   };
   const shared = async (name) => (await read(name)) ?? new Uint8Array(0);
-  const receipts = await shared("receipts.jsonl");
+  const own = names.map(async (name) => {
+    const data = /^[a-z0-9._-]+$/.test(name) ? await read(place + name) : null;
+    progress({ stage: `fetched ${name}`, done: (done += 1), total });
+    if (data === null) missing.push(name);
+    else files.set(name, data);
+  });
+  const beside = ["receipts.jsonl", "identities.jsonl", `approvers/${scope}.jsonl`, `approvers/${scope}.signatures.jsonl`, `log/${scope}.jsonl`].map(shared);
+  const before = ["epoch.json", "statement.json"].map((name) => readOf(epochId - 1, name));
+  const [receipts, identities, approvers, approverSignatures, log, previousEpoch, previousStatement] = await Promise.all([...beside, ...before, ...own]);
   const chains = new Map();
   for (const { scope_id: other } of receipts.length ? scopes.scopes : [])
     if (isScope(other)) chains.set(other, { sets: await shared(`approvers/${other}.jsonl`), signatures: await shared(`approvers/${other}.signatures.jsonl`) });
@@ -158,15 +161,15 @@ export async function loadEpoch(read, scope, epochText, progress) {
     files,
     missing,
     ...(await readAmendments(read, readOf, entry.files, missing, files.get("epoch.json"), epochId)),
-    identities: await shared("identities.jsonl"),
+    identities,
     receipts,
     chains,
-    approvers: await shared(`approvers/${scope}.jsonl`),
-    approverSignatures: await shared(`approvers/${scope}.signatures.jsonl`),
-    log: await shared(`log/${scope}.jsonl`),
-    previousEpoch: await readOf(epochId - 1, "epoch.json"),
+    approvers,
+    approverSignatures,
+    log,
+    previousEpoch,
     closed: await readClosed(readOf, receipts, epochId),
-    previousStatement: await readOf(epochId - 1, "statement.json"),
+    previousStatement,
     ...(await readInputs(read, readOf, files.get("epoch.json"), epochId)),
     siblings: once(index, scope, () =>
       siblings.map(({ epoch_id: number, state, files: listed }) => ({ number, state, amended: closedVersions(listed) })).sort((a, b) => a.number - b.number)),

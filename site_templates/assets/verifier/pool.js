@@ -1,10 +1,11 @@
 // The credit budget: which components and awards stand, and what the pinned rules give (specification, section 4, rule 4).
-import { nameUuid, sha256Hex, textOf } from "./bytes.js";
+import { sha256Hex, textOf } from "./bytes.js";
 import { rowsOf } from "./csv.js";
 import { Refusal } from "./errors.js";
 import { accountKey, claimedSince } from "./identities.js";
 import { boundedSum, MAX_AMOUNT } from "./payout.js";
 import { poolRule } from "./records.js";
+import { nameUuid } from "./uuid.js";
 
 /** `algorithm_version` of a component that a person recorded. */
 export const BY_HAND = "by-hand-v1";

@@ -78,6 +78,11 @@ export class Published {
   }
 }
 
+/** The lists that are about an epoch, in the order in which `publishedFindings` takes them. */
+export function listsOf(scopeId, epochId) {
+  return [...["allocations", "outcomes", "verify"].map((name) => `epochs/${scopeId}/${epochId}/${name}.json`), "epochs.json", "contributors/index.json"];
+}
+
 /**
  * `people`: contributors' own files that are read at most.
  * @returns {Promise<{findings: {path: string, what: string, expected: string, actual: string}[], unseen: string[]}>}
@@ -91,8 +96,7 @@ export async function publishedFindings(read, loaded, report, found, people = MO
   const names = shownNames(loaded, derived.names);
   const bare = peopleRows(found);
 
-  const paths = [...["allocations", "outcomes", "verify"].map((name) => `${place}/${name}.json`), "epochs.json", "contributors/index.json"];
-  const [allocations, outcomes, verdicts, index, everyone] = await Promise.all(paths.map((path) => out.json(path)));
+  const [allocations, outcomes, verdicts, index, everyone] = await Promise.all(listsOf(scopeId, epochId).map((path) => out.json(path)));
   if (allocations !== null) {
     const called = (user) => names.then.get(user) ?? user.slice(0, 8);
     const rows = bare.map(({ override_reason, proposed_units, share, share_credits, units, user_id, ...row }) =>

@@ -5,7 +5,9 @@ import { scanPart } from "./activity.js";
 
 self.addEventListener("message", ({ data: { part, epoch } }) => {
   try {
-    self.postMessage({ result: scanPart(part, epoch) });
+    const result = scanPart(part, epoch);
+    const moved = [result.leaves, result.lines, ...Object.values(result.columns)].map((bytes) => bytes.buffer);
+    self.postMessage({ result }, moved);
   } catch (error) {
     self.postMessage({ error: error.message });
   }

@@ -1,8 +1,9 @@
 // The statement, built anew from what it was computed from (specification, section 4).
-import { bytesOf, nameUuid } from "./bytes.js";
+import { bytesOf } from "./bytes.js";
 import { canonicalText } from "./canonical.js";
 import { standsForAnybody } from "./identities.js";
 import { allocationSetHash, boundedSum, payoutTable, unitsOf } from "./payout.js";
+import { nameUuid } from "./uuid.js";
 
 /** Accounts without a user for whom a share can wait. */
 const unclaimed = (evaluation) => evaluation.unresolved.filter(({ source, account }) => !standsForAnybody(source, account));

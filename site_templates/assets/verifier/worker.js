@@ -12,9 +12,9 @@ import { IDENTITIES } from "./invariants.js";
 import { epochListFindings, peopleListFindings, rowOfEpoch } from "./lists.js";
 import { loadEpoch } from "./load.js";
 import { personLines, sealOf } from "./personevents.js";
-import { Published, entryOfPerson, peopleRows, publishedFindings } from "./published.js";
+import { Published, entryOfPerson, listsOf, peopleRows, publishedFindings } from "./published.js";
 import { Binding, readLog } from "./records.js";
-import { Scanners } from "./scanners.js";
+import { Scanners, whole } from "./scanners.js";
 import { setText, signedText } from "./signatures.js";
 import { findEvents, prepare, trial } from "./whatif.js";
 
@@ -23,15 +23,15 @@ const BEAT = 80; // milliseconds between two reports of progress, at least
 
 let prepared = null;
 
-function reader(base, expect = () => {}) {
+/** `take`: how the bytes are taken from the answer for a path. */
+function reader(base, take = (_, answer) => whole(answer)) {
   const root = new URL(base);
   if (root.origin !== self.location.origin) throw new Refusal("the files lie on another site");
   return async (path) => {
     const answer = await fetch(new URL(path, root), { cache: "no-store", credentials: "omit", redirect: "error" });
     if (answer.status === 404) return null;
     if (!answer.ok) throw new Refusal(`${path} could not be fetched (status ${answer.status})`);
-    expect(path, Number(answer.headers.get("content-length")));
-    return new Uint8Array(await answer.arrayBuffer());
+    return take(path, answer);
   };
 }
 
@@ -52,20 +52,29 @@ function sharing(base) {
   };
 }
 
-async function check({ base, scope, epoch }, progress) {
+/** Asks for some files now, to be here when they are read; what goes wrong is told to who reads. */
+function early(base, paths) {
+  const read = reader(base);
+  const coming = new Map(paths.map((path) => [path, read(path)]));
+  for (const one of coming.values()) one.catch(() => {});
+  return (path) => coming.get(path) ?? read(path);
+}
+
+/** `lists`: whether the published lists are read afterwards, which come while the log is scanned then. */
+async function check({ base, scope, epoch }, progress, lists = false) {
   const scanners = new Scanners();
   try {
-    const loaded = await loadEpoch(reader(base, (path, bytes) => scanners.expect(path, bytes)), scope, epoch, progress);
-    return { ...(await checkEpoch(loaded, progress, (...log) => scanners.scan(...log))), loaded, settings: loaded.settings ?? {} };
+    const loaded = await loadEpoch(reader(base, (path, answer) => scanners.take(path, answer)), scope, epoch, progress);
+    const read = lists ? early(base, ["kinds.json", ...listsOf(loaded.scopeId, loaded.epochId)]) : null;
+    return { read, ...(await checkEpoch(loaded, progress, (...log) => scanners.scan(...log))), loaded, settings: loaded.settings ?? {} };
   } finally {
     scanners.end();
   }
 }
 
 /** What the page and the published lists have to say, where the epoch could be recomputed at all. */
-async function reading({ base }, { loaded, report, found }, progress) {
+async function reading({ read, loaded, report, found }, progress) {
   if (!found.derived) return { published: { findings: [], unseen: [] }, figures: null };
-  const read = reader(base);
   progress({ stage: "reading the page", done: 0, total: 1 });
   const kinds = await read("kinds.json").then((data) => (data === null ? {} : JSON.parse(new TextDecoder().decode(data)))).catch(() => ({}));
   return { published: await publishedFindings(read, loaded, report, found), figures: pageFigures(loaded, report, found, kinds) };
@@ -73,9 +82,9 @@ async function reading({ base }, { loaded, report, found }, progress) {
 
 const ACTS = {
   async recheck(asked, progress) {
-    const checked = await check(asked, progress);
+    const checked = await check(asked, progress, asked.read);
     const { report, found } = checked;
-    return { report, ...(asked.read ? await reading(asked, checked, progress) : {}), ...(report.ok && found.derived ? forSigning(checked) : {}) };
+    return { report, ...(asked.read ? await reading(checked, progress) : {}), ...(report.ok && found.derived ? forSigning(checked) : {}) };
   },
   /** One of many: its verdict in short, with what its lists say, and each person's credits in force and entry, as text to be small. */
   async recheckOne({ base, scope, epoch }, progress) {
