@@ -6,7 +6,7 @@ const BACKSLASH = 0x5c;
 
 /** One field of many lines. While all values are the same, the first is kept and the others counted. */
 export class Column {
-  #bytes = new Uint8Array(1 << 16);
+  #bytes = new Uint8Array(1 << 18); // of a part of a log most fields have less: none of these grows then
   #size = 0;
   #count = 0;
   #first = -1; // bytes of the first value while all are like it; -1 from the first other one on
@@ -41,12 +41,13 @@ export class Column {
 
   /** Whether the bytes are once more the first value, which is counted then. A value with an escape never is. */
   #isFirst(data, from, to) {
-    if (this.#first === -1) return false;
-    let same = to - from === this.#first;
-    for (let index = 0; same && index < this.#first; index += 1) same = data[from + index] === this.#bytes[index] && data[from + index] !== BACKSLASH;
-    if (same) this.#count += 1;
-    else this.#different();
-    return same;
+    const [first, bytes] = [this.#first, this.#bytes];
+    if (first === -1) return false;
+    let at = to - from === first ? 0 : -1;
+    while (at !== -1 && at < first) at = data[from + at] === bytes[at] && bytes[at] !== BACKSLASH ? at + 1 : -1;
+    if (at === -1) this.#different();
+    else this.#count += 1;
+    return at !== -1;
   }
 
   /** Writes the first value as often as it was there. */
