@@ -182,6 +182,30 @@ def camt(lines: list[tuple[str, str, str]], ccy: str = "EUR", sts: str = "BOOK")
     return CAMT.format(entries="".join(entries)).encode()
 
 
+def test_a_wrong_payment_that_was_put_right_by_hand_no_longer_keeps_the_others_of_its_file_out(root: Path) -> None:
+    with at(root, NEXT, "ann") as session:
+        told: list[str] = []
+        session.tell = told.append  # type: ignore[method-assign]
+        stood = signed_plan(session).plan
+        amounts = {line.reference: f"{line.amount_minor // 100}.{line.amount_minor % 100:02d}" for line in stood.lines}
+        (a, _), (b, y), (c, z) = amounts.items()
+        data = camt([(a, "99.99", "B1"), (b, y, "B2"), (b, y, "B3")])
+        with pytest.raises(DifferenceError, match="the bank paid"):
+            by_bank(session, "default", None, data, "bank.xml")
+        by_hand(session, "default", None, references=[a], state="settled", evidence=HAND)
+        told.clear()
+        assert [entry.reference for entry in by_bank(session, "default", None, data, "bank.xml").added] == [b]
+        assert [text.split("(")[1][:2] for text in told] == ["B1", "B3"]
+        told.clear()
+        assert by_bank(session, "default", None, camt([(b, y, "B2"), (b, y, "B9")]), "next.xml").added == ()
+        assert [text.split("(")[1][:2] for text in told] == ["B9"]
+        told.clear()
+        for rows in (f"{c},{z}\n", f"x,1\n{c},{z}\n"):  # a table without references of the bank, fetched twice
+            by_bank(session, "default", None, f"reference,amount\n{rows}".encode(), "bank.csv")
+        assert told == []
+    assert rules(root) == set()
+
+
 def test_a_bank_statement_settles_exactly_the_lines_that_it_names(root: Path) -> None:
     with at(root, NEXT, "ann") as session:
         stood = signed_plan(session).plan

@@ -15,11 +15,14 @@ from xml.etree import ElementTree as xml
 
 from ledger.core.bankdata import private_text
 from ledger.core.canonical import sha256_hex
+from ledger.core.distribution import PlanLine, Settlement
 from ledger.core.errors import FormatError, InputError
 from ledger.core.money import Minor, parse_decimal
 
 _REFERENCE = re.compile(r"(?<![0-9a-f-])[1-9][0-9]{0,8}-[0-9a-f]{16}(?![0-9a-f])")
 MAX_FILE = 100_000_000
+_OURS = re.compile(r"[0-9a-f]{16}:[0-9]+")
+"""A reference that `read_bank_file` made of a table's hash and row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,15 @@ def _camt(data: bytes, name: str, decimals: int) -> Iterator[BankLine]:
             ref = own or (f"{bank_ref}/{count}" if len(details) > 1 else bank_ref) or f"{day}/{match[0]}"
             value = _amount(amount.text or "", decimals, name, match[0])
             yield BankLine(match[0], value, amount.get("Ccy", ""), _public(ref, name), day)
+
+
+def is_another(entry: Settlement, mine: PlanLine, line: BankLine, currency: str) -> bool:
+    """Whether the bank's line is not of the payment that settled: another amount, or another reference of its own."""
+    if (line.amount_minor, line.currency) != (mine.amount_minor, currency):
+        return True
+    refs = [str(entry.evidence.get("ref")), line.bank_ref]
+    made = any(_OURS.fullmatch(ref) for ref in refs)  # by us, of a table that has none: another file gives another
+    return entry.evidence.get("kind") == "bank_ref" and not made and refs[0] != refs[1]
 
 
 def _table(data: bytes, name: str, decimals: int, currency: str) -> Iterator[BankLine]:

@@ -19,7 +19,7 @@ from ledger.core.money import chain_of, currency_of, decimal_text, token_of
 from ledger.core.planning import PlanOnRecord
 from ledger.core.settling import Course, repeated_evidence, require_acknowledged
 from ledger.core.signing import normalize_signature, recover_signer
-from ledger.flows.paying.bank import BankLine, read_bank_file
+from ledger.flows.paying.bank import BankLine, is_another, read_bank_file
 from ledger.flows.paying.check import wallet_of
 from ledger.flows.paying.elsewhere import no_longer_owed, paid_elsewhere
 from ledger.flows.paying.plan import latest
@@ -67,7 +67,8 @@ def by_hand(
 def by_bank(session: Session, scope_id: str, distribution: int | None, data: bytes, name: str) -> Settled:
     """Settle the lines whose references a bank's file names with their exact amounts.
 
-    Raises DifferenceError when an amount or a currency is another one; nothing is written then.
+    Raises DifferenceError when an amount or a currency is another one; nothing is written then. What the file has of
+    lines that are settled is no error: another payment is told, for somebody may have been paid twice.
     """
     digest = sha256_hex(data)
 
@@ -76,17 +77,23 @@ def by_bank(session: Session, scope_id: str, distribution: int | None, data: byt
         currency = currency_of(plan.asset)
         if currency is None:
             raise InputError("a bank's file settles currencies", hint="Settle tokens with --transaction.")
-        wanted: list[Entry] = []
-        done = _settled(found)
+        wanted: dict[str, Entry] = {}
+        done = {reference: entry for reference, entry in _states(found).items() if entry.state == "settled"}
         for line in read_bank_file(data, name, plan.decimals, currency):
             mine = plan.by_reference.get(line.reference)
             if mine is None:
                 continue  # of another distribution
+            if line.reference in wanted or line.reference in done:
+                if line.reference in wanted or is_another(done[line.reference], mine, line, currency):
+                    paid = f"{decimal_text(line.amount_minor, plan.decimals)} {line.currency}"
+                    session.tell(
+                        f"{line.reference} is settled, and the bank paid {paid} too ({line.bank_ref}): see to it"
+                    )
+                continue
             _same_amount(plan, mine, line, currency)
-            if line.reference not in done:
-                detail = {"date": line.day, "file_sha256": digest, "kind": "bank_ref", "ref": line.bank_ref}
-                wanted.append((line.reference, "settled", detail))
-        return wanted
+            detail = {"date": line.day, "file_sha256": digest, "kind": "bank_ref", "ref": line.bank_ref}
+            wanted[line.reference] = (line.reference, "settled", detail)
+        return list(wanted.values())
 
     return _record(session, scope_id, distribution, entries)
 
@@ -97,7 +104,7 @@ def _same_amount(plan: Plan, mine: PlanLine, line: BankLine, currency: str) -> N
             f"line {line.reference}: the bank paid {decimal_text(line.amount_minor, plan.decimals)} {line.currency}, "
             f"the plan says {decimal_text(mine.amount_minor, plan.decimals)} {currency}",
             rule="PAID_ONCE",
-            hint="Correct the payment, or record what happened by hand with a note.",
+            hint="Record what happened by hand (`ledger settle --line … --note …`), then give this file again.",
         )
 
 
@@ -257,9 +264,12 @@ def _those_out(found: PlanOnRecord, state: str, evidence: Mapping[str, Any]) -> 
     return [(reference, state, evidence) for reference in out]
 
 
+def _states(found: PlanOnRecord) -> dict[str, Settlement]:
+    return line_states(found.plan, found.settlements)
+
+
 def _settled(found: PlanOnRecord) -> set[str]:
-    states = line_states(found.plan, found.settlements)
-    return {reference for reference, entry in states.items() if entry.state == "settled"}
+    return {reference for reference, entry in _states(found).items() if entry.state == "settled"}
 
 
 def _record(
