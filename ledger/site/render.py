@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import jinja2
 
+from ledger.compute.garbage import no_collection
 from ledger.compute.processes import helpers, processes
 from ledger.core.canonical import sha256_hex
 from ledger.core.install import install_line
@@ -260,7 +261,8 @@ def _begin(renderer: Renderer) -> None:
 
 
 def _write(method: str, *arguments: object) -> Written:
-    written: Written = getattr(_mine, method)(*arguments)
+    with no_collection():
+        written: Written = getattr(_mine, method)(*arguments)
     return written
 
 
