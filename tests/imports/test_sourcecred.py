@@ -238,6 +238,8 @@ def test_nobody_is_guessed_and_who_is_known_here_already_is_the_same_person(root
     assert "treasury" not in {name for name, _, _ in first.balances}
     with pytest.raises(InputError, match="nobody is called 'zoe'"):
         bring(root, leave_out=("zoe",))
+    with pytest.raises(InputError, match="has github ben, which is nobody's account there"):
+        bring(root, accounts=b"provider,name,account\nGitHub,Ann,1234567\ngithub,ben,7\n")
 
 
 def test_a_wallet_that_the_file_states_is_bound_only_where_somebody_vouches_for_it(root: Path, instance: Path) -> None:

@@ -22,7 +22,7 @@ def bindings_of(
 ) -> tuple[list[Wanted], dict[str, UserId]]:
     """The bindings that follow for certain, and each identity's user. Who holds such an account here already is him.
 
-    InputError where one identity would be two people here, or who is left out by name is not there.
+    InputError where one identity would be two people here, or who is left out or told by name is not there.
     """
     log = session.node.bindings()
     held, used, told = resolve_accounts(log), known_users(log), _told_accounts(terms)
@@ -30,6 +30,13 @@ def bindings_of(
     unknown = without - {each.name.lower() for each in identities}
     if unknown:
         raise InputError(f"nobody is called {min(unknown)!r} there", hint="--leave-out takes the name shown.")
+    there = {(alias.provider, alias.name.lower()) for each in identities for alias in each.aliases}
+    if stray := sorted(told.keys() - there):
+        raise InputError(
+            f"has {stray[0][0]} {stray[0][1]}, which is nobody's account there",
+            path=terms.accounts_name,
+            hint="Provider and name are those that the report shows; nothing was written.",
+        )
     collected = {entry.source for scope in session.node.scopes.values() for entry in scope.sources}
     wanted: list[Wanted] = []
     users: dict[str, UserId] = {}
@@ -98,7 +105,9 @@ def _told_accounts(terms: Terms) -> dict[tuple[str, str], str]:
             raise InputError("has no columns provider, name and account", path=terms.accounts_name, line=1)
         for row in rows:
             if row["account"]:
-                found[(row["provider"] or "").strip(), (row["name"] or "").strip().lower()] = row["account"].strip()
+                found[(row["provider"] or "").strip().lower(), (row["name"] or "").strip().lower()] = row[
+                    "account"
+                ].strip()
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"is no CSV in UTF-8: {error}", path=terms.accounts_name) from None
     return found
