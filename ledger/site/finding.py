@@ -22,7 +22,8 @@ from ledger.site.oddnames import OddName
 from ledger.site.overview import Noted, overview
 from ledger.site.paid import PaidScope
 from ledger.site.render import Press
-from ledger.site.search import Findable, Result, SearchIndex, findable, page_result
+from ledger.site.search import Findable, SearchIndex, findable, page_result
+from ledger.site.searchwords import Result
 from ledger.site.spill import FOLDER as SPILL
 from ledger.site.spill import Spill
 from ledger.site.views import EpochPage, EpochRow
@@ -83,15 +84,15 @@ class Finding:
         self._out = building / "api"
         self._noted = Noted()
         self._data = Dataset(building)
-        self._search = SearchIndex(building / SPILL, names)
+        self._search = SearchIndex(building / SPILL, names, keeping)
         self._read: list[Result] = []
         self._tables_made: list[Callable[[], TableFile]] = []
 
-    def saw(self, epoch: Seen) -> None:
-        """One epoch."""
+    def saw(self, epoch: Seen, follows: str) -> None:
+        """One epoch. `follows`: what it all follows from; empty where nothing is kept."""
         self._noted.join(epoch.noted)
         events = epoch.tables.get("events")
-        self._search.saw(epoch.findable, events.block if events else None)
+        self._search.saw(epoch.findable, events.block if events else None, follows)
         self._data.add(epoch.tables)
 
     def begin(self, people: Iterable[Contributor], press: Press) -> None:

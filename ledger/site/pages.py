@@ -143,7 +143,7 @@ class Pages:
         if epoch.reports:
             self.reports[row.scope_id, row.epoch_id] = epoch.reports
             self.parts.add(epoch.part)
-        self._finding.saw(epoch.found)
+        self._finding.saw(epoch.found, f"{epoch.digest}/{epoch.told}")
         self._receipts.counted |= epoch.receipts
         self.news += epoch.news
         self._pins.setdefault(row.scope_id, []).append(epoch.pinned)

@@ -198,6 +198,7 @@ def test_nothing_kept_that_somebody_altered_is_believed(tmp_path: Path, earlier:
     swap(site / "embed/default/2/index.html", b"credit", b"tiderc")
     swap(site / "data/payouts.csv", b"default", b"tluafed")
     swap(site / "search/found/0.json", b"person", b"nosrep")
+    swap(site / FOLDER / "search/default-1", b'"event"', b'"tneve"')
     swap(site / FOLDER / "files.json", b'"data/events"', b'"data/stneve"')
     again, _ = built(root, tmp_path / "again", ONE, site)
     assert again == whole

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.site.search import MOST_OF_A_WORD, Result, page_result, words_of, write_files
+from ledger.site import search
+from ledger.site.search import MOST_OF_A_WORD, page_result, write_files
+from ledger.site.searchevents import Piece
+from ledger.site.searchwords import Result, row_of, words_of
+from tests.nodes import digest
 
 WORDS = [
     f"{first}{second}{third}" for first in "bcdfgklm" for second in "aeiou" for third in ("n", "rt", "st", "ll", "x")
@@ -102,6 +106,33 @@ def test_a_word_of_too_many_results_keeps_the_first_ones(large: Path) -> None:
     found = Reader(large).find("widgets", 10**6)
     assert len(found) == MOST_OF_A_WORD
     assert found[0][2] == "epochs/default/0/#event-1-0"
+
+
+def piece_of(events: list[tuple[str, Result, str]]) -> Piece:
+    """The events of an epoch, some of them of one time, as they come from its rows."""
+    mine = sorted(events, key=lambda event: event[0], reverse=True)
+    words: dict[str, list[int]] = {}
+    for number, (_, result, also) in enumerate(mine):
+        for word in dict.fromkeys(words_of(f"{result.title} {also}")):
+            words.setdefault(word, []).append(number)
+    return Piece([at for at, *_ in mine], words, [row_of(result) for _, result, _ in mine])
+
+
+def test_events_of_epochs_that_overlap_are_found_as_if_they_were_of_one_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_EVENTS", 300)
+    people, events = list(results(5, 0)), [event for event in results(5, 400) if event[0].kind == "event"]
+    dice = random.Random(8)
+    epochs: list[list[tuple[str, Result, str]]] = [[], [], []]
+    for result, also in events:
+        epochs[dice.randrange(3)].append((f"2026-01-{dice.randrange(1, 20):02d}", result, also))
+    newest = sorted((event for epoch in epochs for event in epoch), key=lambda event: event[0], reverse=True)
+    write_files(tmp_path / "one", [*people, *((result, also) for _, result, also in newest[:300])])
+    pieces = [piece_of(epoch) for epoch in epochs]
+    write_files(tmp_path / "pieces", people, pieces)
+    assert digest(tmp_path / "pieces") == digest(tmp_path / "one")
+    assert Piece.read(pieces[0].data) == pieces[0]
 
 
 @pytest.mark.parametrize(
