@@ -5,10 +5,13 @@ The decisions are the policy's, name the first event, and can be taken back by `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ledger.compute.engine import query
+from ledger.compute.moments import Moment, moments
 from ledger.core.records.decisions import Curation
 from ledger.core.samework import RECORDED_AGAIN, SAME_WORK, Again, Work, alike, recorded_again
 from ledger.core.spam import POLICY_ACTOR
@@ -25,7 +28,8 @@ Present = Callable[[str, Collection[str]], Collection[str]]
 def leave_out(session: Session, folder: EpochFolder, present: Present) -> int:
     """Exclude the epoch's events that are work recorded before; how many. Call inside the write lock, while open."""
     hours = _hours([kind for kind in kinds_of(session, folder) if kind.source in RECORDED_AGAIN])
-    works = _works(session, folder, "same_work", hours, sources=RECORDED_AGAIN) if hours else []
+    again = bool(hours) and _may_be_again(session, folder, hours)
+    works = _works(session, folder, "same_work", hours, sources=RECORDED_AGAIN) if again else []
     asked = {work.id for work in works if work.source == "git"}
     there = set(present("git", asked)) if asked else set()
     decided = {line.event_id for line in folder.curation() if line.action in ("include", "exclude")}
@@ -67,9 +71,20 @@ def kinds_of(session: Session, folder: EpochFolder) -> list[Kind]:
     """The kinds of the epoch's events, each once; asked anew only where the log is another than it was."""
     engine, log = session.engine, _log(folder)
     if log and log not in session.kinds:
-        rows = engine.rows("kinds", shards=engine.paths(folder.shards()))
+        shards = folder.shards()
+        small = moments(session.node.root, shards)
+        rows = engine.rows("kinds", shards=engine.paths(shards)) if small is None else _kinds(chain(*small))
         session.kinds[log] = [(source, event_type, hours) for source, event_type, hours in rows]
     return [Kind(*row) for row in session.kinds.get(log, [])]
+
+
+def _kinds(events: Iterable[Moment]) -> Iterator[tuple[str, str, list[int]]]:
+    """What `kinds` tells of a log."""
+    found: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for event in events:
+        found[event.source.decode(), event.event_type.decode()].add(event.hour)
+    for kind, hours in sorted(found.items()):
+        yield *kind, sorted(hours)
 
 
 def know(session: Session, folder: EpochFolder, events: Ready) -> None:
@@ -89,6 +104,16 @@ def _log(folder: EpochFolder) -> tuple[Hashable, ...]:
 
 def _hours(kinds: Sequence[Kind]) -> list[int]:
     return sorted({hour for kind in kinds for hour in kind.hours})
+
+
+def _may_be_again(session: Session, folder: EpochFolder, hours: Sequence[int]) -> bool:
+    """Whether an event of the epoch may share source, kind and moment with another: small logs tell at once."""
+    near, own = session.settled.near(folder, hours), folder.shards()
+    small = moments(session.node.root, near)
+    if small is None:
+        return True
+    counts = Counter(chain(*small))
+    return any(counts[event] > 1 for event in chain(*small[len(near) - len(own) :]))
 
 
 def _works(session: Session, folder: EpochFolder, name: str, hours: Sequence[int], **values: object) -> list[Work]:

@@ -92,9 +92,11 @@ class Node:
         """How many epochs of a scope were opened, which is the number of the last; FormatError where one is missing."""
         folder = self.root / layout.EPOCHS / scope_id
         names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
-        ids = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
+        ids = sorted(map(int, filter(_NUMBER.fullmatch, names)))
         if ids and not self.epoch(scope_id, ids[-1]).exists():
             ids.pop()  # a run was killed while it opened the epoch; the next one completes it
+        if ids == [*range(1, len(ids) + 1)]:
+            return len(ids)
         for expected, epoch_id in enumerate(ids, start=1):
             if epoch_id != expected:
                 path = layout.epoch_path(scope_id, epoch_id)
