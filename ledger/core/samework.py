@@ -8,7 +8,7 @@ node, no decisions of people and no units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -93,23 +93,22 @@ def _same_commit(before: Work, work: Work, present: Callable[[str], bool]) -> bo
     return titled and gone and work.event_type == "commit_authored"
 
 
-def perhaps_again(new: Iterable[Work], gone: Iterable[Work], *, came: bool) -> list[Again]:
+def perhaps_again(new: Iterable[Work], gone: Iterable[Work], came: Collection[EventId]) -> list[Again]:
     """New commits that may be the work of commits which are gone from a rewritten branch, whatever their moment.
 
     Both come in the order in which they were recorded. Each that is gone stands for one of its kind: first for one of
-    its account and title. `came`: the new ones came with the rewriting; then also for an author's of its title under
+    its account and title. `came`: those that came with a rewriting; of them also for an author's of its title under
     another account, and last for any of its account. Which of an account's it is cannot be known, and need not be: as
     many wait as may be paid a second time.
     """
     keys: list[Callable[[Work], tuple[str | None, ...] | None]] = [
         lambda work: (work.event_type, work.platform_user_id, work.title)
     ]
-    if came:
-        keys.append(lambda work: (work.title,) if work.title and work.event_type == "commit_authored" else None)
-        keys.append(lambda work: (work.event_type, work.platform_user_id))
+    keys.append(lambda work: (work.title,) if work.title and work.event_type == "commit_authored" else None)
+    keys.append(lambda work: (work.event_type, work.platform_user_id))
     left, found = list(gone), dict[EventId, EventId]()
     waiting = list(new)
-    for key in keys:
+    for place, key in enumerate(keys):
         by_key: dict[tuple[str | None, ...] | None, list[Work]] = {}
         for before in left:
             by_key.setdefault(key(before), []).append(before)
@@ -121,7 +120,7 @@ def perhaps_again(new: Iterable[Work], gone: Iterable[Work], *, came: bool) -> l
                 found[work.id] = some.pop().id
         taken = set(found.values())
         left = [work for work in left if work.id not in taken]
-        waiting = [work for work in waiting if work.id not in found]
+        waiting = [work for work in waiting if work.id not in found and (place or work.id in came)]
     return [Again(event_id, first) for event_id, first in found.items()]
 
 

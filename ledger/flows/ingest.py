@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from ledger.flows.samework import know, leave_out
 from ledger.flows.session import Session, cache_dir
 from ledger.flows.streamrun import StreamReport, StreamRun, failure, window_of
 from ledger.flows.taken import Known
+from ledger.sources.git import GitSource
 from ledger.sources.port import Changeable, Checked, Closable, Page, Pushed, Restricted, Source, SourceContext
 from ledger.sources.registry import source_class
 from ledger.store.epochfolder import EpochFolder
@@ -145,7 +146,8 @@ class Ingest:
             know(session, folder, whole[0])
         leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
         added = any(report.added for report in reports if report.source == GIT)
-        hold_back(session, folder, lambda kind, ids: self._present(scope, kind, ids), log, added=added)
+        present, behind = partial(self._present, scope), partial(self._behind, scope)
+        hold_back(session, folder, present, behind, log, added=added)
         for kind in sorted({entry.source for entry in self._entries(scope, only)}):
             if issubclass(source_class(kind), Restricted):
                 forget(session, folder, kind, lambda kind, ids: self._present(scope, kind, ids))
@@ -164,6 +166,14 @@ class Ingest:
                 except LedgerError:
                     return ids
         return found
+
+    def _behind(self, scope: ScopeSettings, stream: str, tip: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the ids whose commit a branch had when it stood at `tip`; none, where it cannot be asked now."""
+        entry = next(entry for entry in scope.sources if (entry.source, entry.name) == (GIT, stream))
+        with suppress(LedgerError):
+            source = self.source(scope, entry)
+            return source.behind(tip, ids) if isinstance(source, GitSource) else ()
+        return ()
 
     def _streams(
         self, log: RunLog, folder: EpochFolder, entry: SourceSettings, backfill: Window | None

@@ -7,7 +7,7 @@ every machine that collects decides alike, whether its clone still holds the old
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,15 +30,22 @@ GIT = GitSource.kind
 class Rewriting(NamedTuple):
     """A branch was rewritten. `came`: in the time of the epoch at hand; `since`: new is what was ingested after it.
 
-    `now`: this run saw it.
+    `now`: this run saw it. `tips`: by stream, where a branch that was ever rewritten stood before the epoch began.
     """
 
     came: bool
     since: str
     now: bool
+    tips: Mapping[str, str]
 
 
-def hold_back(session: Session, folder: EpochFolder, present: Present, log: RunLog, *, added: bool) -> int:
+Behind = Callable[[str, str, Collection[str]], Collection[str]]
+"""Of a stream of git, a commit and ids of events: those whose commit the branch had when it stood at that one."""
+
+
+def hold_back(
+    session: Session, folder: EpochFolder, present: Present, behind: Behind, log: RunLog, *, added: bool
+) -> int:
     """Exclude the epoch's events that are perhaps the work of commits which are gone; how many.
 
     Call inside the write lock, while the epoch is open and after `leave_out`. `log`: the run's, which keeps the cursors
@@ -64,7 +71,14 @@ def hold_back(session: Session, folder: EpochFolder, present: Present, log: RunL
     gone = [work for work in works if work.id not in there and work.id not in answered]
     read = _addresses(session.node.scope(folder.scope_id), works, there)
     gone = [work for work in gone if _address(work) in read]
-    return exclude(session, folder, perhaps_again(new, gone, came=branch.came), PERHAPS)
+    came = {work.id for work in new} if branch.came else _dated_ahead(new, branch, behind)
+    return exclude(session, folder, perhaps_again(new, gone, came), PERHAPS)
+
+
+def _dated_ahead(new: Sequence[Work], branch: Rewriting, behind: Behind) -> set[EventId]:
+    """What a branch had before the epoch began: its date was ahead of it, so it may have come with the rewriting."""
+    ids = {work.id for work in new}
+    return {EventId(each) for stream, tip in branch.tips.items() for each in behind(stream, tip, ids)}
 
 
 def _works(session: Session, shards: Sequence[Path], branch: Rewriting, *, here: bool) -> list[Work]:
@@ -96,16 +110,22 @@ def _rewriting(session: Session, folder: EpochFolder, log: RunLog) -> Rewriting 
     """What the cursors say of the scope's branches; None where none was ever seen to be rewritten."""
     streams = _streams(session.node.scope(folder.scope_id))
     rewritten = [stream for stream in streams if rewritings(log.cursor(GIT, stream).state)]
-    found = [_since(session, folder, log, stream) for stream in rewritten]
+    seen = {stream: _seen(folder, log, stream) for stream in rewritten}
+    found = [_since(session, folder, lines) for lines in seen.values()]
     times = [since for since, _ in found if since is not None]
-    return Rewriting(bool(times), min(times, default=""), any(now for _, now in found)) if found else None
+    tips = {
+        stream: str((lines[-1].state or {}).get("tip") or "")
+        for stream, lines in seen.items()
+        if lines[-1].at < folder.window().start
+    }
+    return Rewriting(bool(times), min(times, default=""), any(now for _, now in found), tips) if found else None
 
 
 def _streams(scope: ScopeSettings) -> list[str]:
     return [entry.name for entry in scope.sources if entry.source == GIT]
 
 
-def _since(session: Session, folder: EpochFolder, log: RunLog, stream: str) -> tuple[str | None, bool]:
+def _since(session: Session, folder: EpochFolder, lines: Sequence[Cursor]) -> tuple[str | None, bool]:
     """When the branch was last seen before it was rewritten in this epoch's time; None where that was before it began.
 
     And whether this very run saw it. A run may still be about the epoch before, which waits for its grace to pass or
@@ -113,7 +133,7 @@ def _since(session: Session, folder: EpochFolder, log: RunLog, stream: str) -> t
     """
     start = folder.window().start
     known, at, since, now = 0, "", None, False
-    for line in reversed(_seen(folder, log, stream)):
+    for line in reversed(lines):
         if rewritings(line.state) > known:
             if since is None and (line.epoch_id == folder.epoch_id or line.at >= start):
                 since = at

@@ -176,6 +176,14 @@ class GitSource:
         _, history = self._look()
         return {each for each in ids if each.split("#")[0].split(":")[2] in history}
 
+    def behind(self, tip: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the events whose commit the branch had when it stood at `tip`; none where that is gone from it."""
+        repository, history = self._look()
+        if tip not in history:
+            return ()
+        since = frozenset(repository.commits(history.tip, without=tip))
+        return {each for each in self.present(ids) if each.split("#")[0].split(":")[2] not in since}
+
     def _raw(self, commit: Commit) -> Raw:
         show = self._options.logins == "show"
         return {

@@ -63,7 +63,7 @@ def test_a_cherry_pick_is_the_same_work_and_a_changed_address_does_not_hide_it()
 
 
 def perhaps(new: list[Work], gone: list[Work], *, came: bool = True) -> list[tuple[str, str]]:
-    return [tuple(pair) for pair in perhaps_again(new, gone, came=came)]
+    return [tuple(pair) for pair in perhaps_again(new, gone, {work.id for work in new} if came else ())]
 
 
 def test_a_commit_that_is_gone_stands_for_one_of_its_account_and_title_whatever_the_moment() -> None:

@@ -255,6 +255,32 @@ def test_what_was_recorded_of_a_repository_that_left_the_scope_is_not_gone(tmp_p
         assert len(included(session)) == 2
 
 
+def test_a_reworded_commit_that_is_dated_weeks_ahead_waits_in_its_week_and_honest_work_of_that_week_does_not(
+    tmp_path: Path,
+) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    base = world.commit("2026-01-05T10:00:00Z", "base")
+    world.write(world.commit("2026-01-06T10:00:00Z", "feature", base))
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+    old = world.oids[2]
+    ahead = world.commit("2026-01-20T10:00:00Z", "reworded", base)  # two windows on
+    world.write(ahead)
+    with at(tmp_path, "2026-01-09", "ann") as session:
+        collect(session)
+    close(tmp_path, "2026-01-12")
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+    close(tmp_path, "2026-01-19")
+    honest = world.commit("2026-01-20T11:00:00Z", "honest", ahead)
+    world.write(honest)
+    with at(tmp_path, "2026-01-21", "ann") as session:
+        collect(session)
+        assert holds(session) == {f"git:commit:{world.oids[ahead]}": f"git:commit:{old}"}
+        assert included(session) == [f"git:commit:{world.oids[honest]}"]
+
+
 def test_long_after_a_rewriting_a_run_that_brings_nothing_reads_no_older_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
