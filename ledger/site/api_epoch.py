@@ -116,7 +116,8 @@ def _allocations(
     allocations = {row.user_id: row for row in derived.evaluation.allocations}
     write = Shares(statement.epoch_id, statement.period_start, statement.scope_id, state)
     rows, lines, credits = list[str](), [], dict[str, int]()
-    for user_id in sorted(payouts.keys() | allocations.keys()):
+    same = payouts.keys() == allocations.keys()  # in a statement they are sorted
+    for user_id in list(payouts) if same else sorted(payouts.keys() | allocations.keys()):
         now = None if corrected is None else corrected.get(user_id, 0)
         payout = payouts.get(user_id)
         row, line = write.lines(user_id, then.get(user_id, user_id[:8]), allocations.get(user_id), payout, now)

@@ -170,7 +170,7 @@ class Computer:
             files=api.files,
             found=seen(self._spill, page, allocations, outcomes, titles, corrected, names),
             events=Portions.lay(self._spill, lines_of(scope_id, number, outcomes, titles)),
-            shares=tuple(_shares(derived, page.names, corrected)),
+            shares=tuple(zip(*_shares(derived, page.names, corrected), strict=True)),
             receipts={one.id: counted(scope_id, number, one) for one in outcomes if one.source == SOURCE},
             news=tuple(news(page.scope_name, page.statement, folder.transitions())),
             pinned=pinned(page),

@@ -23,7 +23,7 @@ from ledger.site.views_policy import Pinned, Profile
 class ComputedEpoch:
     """What the site takes of one epoch; its page's view waits in a file (`view_of`) until the verdicts are in.
 
-    `shares`: a `Share` of each person without its epoch, after the user's id and name; `witnesses`: wallets;
+    `shares`: by column, users' ids, names, and the fields of a `Share` without its place; `witnesses`: wallets;
     `profile`: with the last epoch of a set, that of the last finalized one; `files`: those of the API.
     Where a build keeps what the next one takes over: `key`: the hash over what a final epoch follows from, `told`: that
     over what those are called whom it asked about, `digest`: that of all this, `taken`: whether it is an earlier

@@ -152,7 +152,7 @@ class Pages:
         self._witnesses.setdefault(row.scope_id, set()).update(epoch.witnesses)
         if epoch.profile is not None:
             self._profiles[row.scope_id] = epoch.profile
-        for user_id, name, *share in epoch.shares:
+        for user_id, name, *share in zip(*epoch.shares, strict=True):
             if (person := self._contributors.get(user_id)) is None:
                 person = self._contributors[user_id] = Contributor(user_id, name)
             person.add(Share(place, *share), row)
