@@ -36,23 +36,10 @@ CREATE OR REPLACE TEMP TABLE statements AS
     SELECT (line->>'$.user_id') AS user_id, (line->>'$.amount_credits')::HUGEINT AS credits
     FROM (SELECT unnest(s->'$.payouts[*]') AS line FROM stated);
 
--- Held shares whose account is somebody's by now, unless nobody had come for them when their time ended.
 CREATE OR REPLACE TEMP TABLE bindings AS
     SELECT (line->>'$.seq')::BIGINT AS seq, (line->>'$.provider') AS provider, (line->>'$.external_id') AS account,
            (line->>'$.action') AS action, (line->>'$.user_id') AS user_id
     FROM lines WHERE name LIKE 'identities%';
-CREATE OR REPLACE TEMP TABLE held AS
-    WITH shares AS (SELECT epoch_id, (line->>'$.source') AS provider, (line->>'$.platform_user_id') AS account,
-                           (line->>'$.amount_credits')::HUGEINT AS credits
-                    FROM (SELECT epoch_id, unnest(s->'$.held[*]') AS line FROM stated)),
-         epochs AS (SELECT (content::JSON->>'$.epoch_id')::BIGINT AS epoch_id, (content::JSON->>'$.hold_epochs')::BIGINT AS hold_epochs
-                    FROM read_text(getvariable('folder') || 'epoch.json')),
-         now AS (SELECT provider, account, arg_max(action, seq) AS action, arg_max(user_id, seq) AS user_id FROM bindings GROUP BY ALL)
-    SELECT now.user_id, shares.credits FROM shares JOIN now USING (provider, account) JOIN epochs USING (epoch_id)
-    LEFT JOIN final ON final.epoch_id = shares.epoch_id + epochs.hold_epochs AND final.version = 1
-    WHERE now.action = 'bind' AND (final.s IS NULL OR EXISTS (
-        FROM bindings b WHERE b.provider = shares.provider AND b.account = shares.account AND b.action = 'bind'
-                          AND b.seq <= (final.s->>'$.identities.size')::BIGINT));
 
 -- Who counts: the last approver set of the scope. A plan, or opening balances, stand with enough of its people.
 CREATE OR REPLACE TEMP TABLE set_now AS
@@ -83,6 +70,41 @@ CREATE OR REPLACE TEMP TABLE became AS
           FROM (SELECT folder, unnest(plan->'$.lines[*]') AS line FROM plans)) p
     LEFT JOIN settled s ON s.folder = p.folder AND (s.reference = p.reference OR s.reference IS NULL)
     GROUP BY p.folder, p.user_id, p.reference, p.credits;
+
+-- Who took which held share: whoever held its account when the first plan that stands paid him, or left him out by his own
+-- word. A plan that was given up before anything of it was paid took nothing; it says which versions count all the same.
+CREATE OR REPLACE TEMP TABLE shares AS
+    SELECT epoch_id, version, (line->>'$.source') AS provider, (line->>'$.platform_user_id') AS account,
+           (line->>'$.amount_credits')::HUGEINT AS credits
+    FROM (SELECT epoch_id, version, unnest(s->'$.held[*]') AS line FROM final);
+CREATE OR REPLACE TEMP TABLE claims AS
+    WITH undone AS (SELECT folder FROM settled WHERE state = 'abandoned' EXCEPT SELECT folder FROM became WHERE state = 'paid'),
+         covers AS (SELECT folder, (c->>'$.epoch_id')::BIGINT AS epoch_id, (c->>'$.version')::BIGINT AS version
+                    FROM (SELECT folder, unnest(plan->'$.covers[*]') AS c FROM plans)),
+         taking AS (SELECT folder, (plan->>'$.identities.size')::BIGINT AS size FROM plans WHERE folder NOT IN (FROM undone)),
+         covered AS (SELECT taking.folder, taking.size, covers.epoch_id, arg_max(covers.version, covers.folder) AS version
+                     FROM taking JOIN covers ON covers.folder <= taking.folder GROUP BY ALL),
+         takers AS (SELECT folder, (line->>'$.user_id') AS user_id FROM (SELECT folder, unnest(plan->'$.lines[*]') AS line FROM plans)
+                    UNION SELECT folder, (line->>'$.user_id') FROM (SELECT folder, unnest(plan->'$.left_out[*]') AS line FROM plans)
+                    WHERE (line->>'$.reason') = 'declined'),
+         owners AS (SELECT folder, epoch_id, provider, account, arg_max(b.action, b.seq) AS action, arg_max(b.user_id, b.seq) AS user_id
+                    FROM covered JOIN shares USING (epoch_id, version) JOIN bindings b USING (provider, account)
+                    WHERE b.seq <= covered.size GROUP BY folder, epoch_id, provider, account)
+    SELECT epoch_id, provider, account, arg_min(user_id, folder) AS user_id
+    FROM owners JOIN takers USING (folder, user_id) WHERE action = 'bind' GROUP BY epoch_id, provider, account;
+
+-- Held shares that somebody took, and those whose account is somebody's by now, unless nobody had come when their time ended.
+CREATE OR REPLACE TEMP TABLE held AS
+    WITH epochs AS (SELECT (content::JSON->>'$.epoch_id')::BIGINT AS epoch_id, (content::JSON->>'$.hold_epochs')::BIGINT AS hold_epochs
+                    FROM read_text(getvariable('folder') || 'epoch.json')),
+         now AS (SELECT provider, account, arg_max(action, seq) AS action, arg_max(user_id, seq) AS user_id FROM bindings GROUP BY ALL)
+    SELECT coalesce(claims.user_id, now.user_id) AS user_id, shares.credits
+    FROM shares JOIN stated USING (epoch_id, version) JOIN now USING (provider, account) JOIN epochs USING (epoch_id)
+    LEFT JOIN claims USING (epoch_id, provider, account)
+    LEFT JOIN final ON final.epoch_id = shares.epoch_id + epochs.hold_epochs AND final.version = 1
+    WHERE claims.user_id IS NOT NULL OR now.action = 'bind' AND (final.s IS NULL OR EXISTS (
+        FROM bindings b WHERE b.provider = shares.provider AND b.account = shares.account AND b.action = 'bind'
+                          AND b.seq <= (final.s->>'$.identities.size')::BIGINT));
 
 -- Declined amounts of plans that were not undone as a whole, and negative balances that approvers let go.
 CREATE OR REPLACE TEMP TABLE moved AS

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from ledger.compute.export import Column, Exporter
-from ledger.core.canonical import encode, sha256_hex
+from ledger.core.canonical import encode
 from ledger.core.config import NodeSettings
 from ledger.core.evaluate import EventOutcome
 from ledger.core.records.statement import Allocation
 from ledger.site.datatables import FRICTIONLESS, TABLES
+from ledger.site.kept import file_as
 from ledger.site.keptfiles import KeptFiles
 from ledger.site.render import Press
 from ledger.site.spill import FOLDER as SPILL
@@ -190,11 +191,7 @@ def write_table(building: Path, name: str, waiting: Sequence[Laid]) -> TableFile
     exporter.export(lines, columns, out)
     exporter.close()
     lines.unlink()
-    files = {}
-    for form in ("csv", "parquet"):
-        data = out.with_name(f"{name}.{form}").read_bytes()
-        files[form] = (len(data), sha256_hex(data))
-    return _table(name, waiting, files)
+    return _table(name, waiting, {form: file_as(out.with_name(f"{name}.{form}")) for form in ("csv", "parquet")})
 
 
 def _table(name: str, waiting: Sequence[Laid], files: Mapping[str, tuple[int, str]]) -> TableFile:

@@ -13,7 +13,6 @@ from typing import Any
 import jinja2
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import Expr
-from jinja2.runtime import Context, Macro
 from markupsafe import Markup, escape
 
 SHORT = 200
@@ -35,26 +34,6 @@ def once(macro: Callable[..., Markup], *values: object) -> Markup:
     return macro(*values)
 
 
-_PASSED = {"_block_vars", "_loop_vars"}
-"""What jinja2 itself gives along with each call, for functions that take its context."""
-
-
-class _Context(Context):
-    """jinja2's context, but for how a macro is called that gets just what it takes: a page calls thousands."""
-
-    def call(self, called: Callable[..., Any], *values: Any, **named: Any) -> Any:
-        """What it makes of these values."""
-        if (
-            type(called) is Macro
-            and self.eval_ctx.autoescape
-            and len(values) == called._argument_count
-            and named.keys() <= _PASSED
-            and not (called.caller or called.catch_kwargs or called.catch_varargs)
-        ):
-            return str.__new__(Markup, called._func(*values))
-        return super().call(called, *values, **named)
-
-
 class _Compiler(CodeGenerator):
     """Compiles `{{ value }}` to our own way of escaping; what this does not know stays as jinja2 does it, escaped."""
 
@@ -69,7 +48,6 @@ class Environment(jinja2.Environment):
     """jinja2's environment, but for how `{{ value }}` is written into a page."""
 
     code_generator_class = _Compiler
-    context_class = _Context
 
     @staticmethod
     def text(value: Any) -> str:

@@ -7,6 +7,7 @@ whoever can write it can lie in it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -148,6 +149,13 @@ class Note(Generic[T]):
 def kept_as(data: bytes) -> tuple[int, str]:
     """Size (bytes) and SHA-256 of a file."""
     return len(data), sha256_hex(data)
+
+
+def file_as(path: Path) -> tuple[int, str]:
+    """The same of a file that may be large."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
 
 
 def parsed(data: bytes) -> Any:

@@ -10,7 +10,7 @@ from ledger.core.canonical import encode, sha256_hex
 from ledger.site.again import MARKER
 from ledger.site.apifiles import ROOT
 from ledger.site.check import files_below
-from ledger.site.kept import Files
+from ledger.site.kept import Files, file_as
 
 
 def move_below(source: Path, target: Path) -> None:
@@ -28,8 +28,7 @@ def write_index(site: Path, known: Files, head: Mapping[str, Any]) -> Files:
     found = dict(known)
     for name in files_below(site):
         if name != MARKER and name not in found:
-            data = (site / name).read_bytes()
-            found[name] = (len(data), sha256_hex(data))
+            found[name] = file_as(site / name)
     files = [{"path": name, "sha256": digest, "size": size} for name, (size, digest) in sorted(found.items())]
     data = encode({**head, "files": files}) + b"\n"
     (site / ROOT / "index.json").write_bytes(data)

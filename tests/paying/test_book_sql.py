@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ledger.flows.identity import bind, unbind
 from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.opening import sign_openings, text_of, write_openings
+from ledger.flows.paying.plan import abandon
 from ledger.flows.paying.settle import by_hand
 from ledger.site.money import ScopeMoney, book_json
-from tests.nodes import at, signature
+from tests.nodes import at, make_node, set_in_scope, signature
 from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
 
 SQL = Path(__file__).parents[2] / "docs/verify/book.sql"
@@ -76,3 +78,24 @@ def test_plain_sql_gives_the_same_book_and_finds_what_was_bent(tmp_path: Path) -
         _, verdict = asked(root)
         assert (verdict["verdict"], verdict[broken]) == ("DIFFERENT from the record", False), broken
         path.write_text(before)
+
+
+def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_the_ledger_does(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    set_in_scope(root, "unresolved: hold\n")
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
+    close_epoch(root, 1)
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bind(session, "file", "bob", login="bob", actor="ann")
+        text = signed_plan(session).plan.abandoned_text("wrong")
+        abandon(session, "default", None, "wrong", [signature(text, "ann"), signature(text, "ben")])
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        plan = signed_plan(session).plan
+        unbind(session, "file", "bob", evidence="another", actor="ann")
+        bind(session, "file", "bob", login="bobby", actor="ann")
+        (root / "book.json").write_bytes(book_json(ScopeMoney(session.node, "default"), {}))
+    people, verdict = asked(root)
+    assert verdict["verdict"] == "same as the record", (people, verdict)
+    claimed = {line.user_id: line.amount_credits for line in plan.lines}
+    assert {row["user_id"]: int(row["earned"]) for row in people} == claimed
