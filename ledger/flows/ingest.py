@@ -133,6 +133,8 @@ class Ingest:
         reports = []
         first, whole = not folder.log_shards(), []
         log = RunLog(session, folder, keep=GIT)
+        # while a repository could not be read nothing was held to be gone: what came then is decided once it can be
+        doubt = any(log.failed(GIT, entry.name) for entry in scope.sources if entry.source == GIT)
         for entry in self._entries(scope, only):
             streams, error = self._streams(log, folder, entry, backfill)
             if error is not None:
@@ -145,7 +147,7 @@ class Ingest:
         if first and len(whole) == 1 and len(whole[0]) == sum(report.added for report in reports):
             know(session, folder, whole[0])
         leave_out(session, folder, lambda kind, ids: self._present(scope, kind, ids))
-        added = any(report.added for report in reports if report.source == GIT)
+        added = doubt or any(report.added for report in reports if report.source == GIT)
         present, behind = partial(self._present, scope), partial(self._behind, scope)
         hold_back(session, folder, present, behind, log, added=added)
         for kind in sorted({entry.source for entry in self._entries(scope, only)}):

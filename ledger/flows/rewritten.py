@@ -50,8 +50,8 @@ def hold_back(
 
     Call inside the write lock, while the epoch is open and after `leave_out`. `log`: the run's, which keeps the cursors
     of git. Reads the scope's older logs only where one of its branches was rewritten, and then only in a run that saw
-    it, that brought commits (`added`), or that comes after the epoch's end: such a one decides whatever an earlier run,
-    which may have been killed, did not, and nothing goes to review before.
+    it, that brought commits or follows one which could not read all (`added`), or that comes after the epoch's end:
+    such a one decides whatever an earlier run, which may have been killed, did not, and nothing goes to review before.
     """
     branch = _rewriting(session, folder, log)
     if branch is None or not (added or branch.now or session.now >= folder.window().end):
@@ -69,8 +69,10 @@ def hold_back(
     there.update(present(GIT, {work.id for work in before}))
     works, answered = [*before, *own], _answered(epochs, there)
     gone = [work for work in works if work.id not in there and work.id not in answered]
-    read = _addresses(session.node.scope(folder.scope_id), works, there)
-    gone = [work for work in gone if _address(work) in read]
+    scope = session.node.scope(folder.scope_id)
+    if gone and log.streams().difference(_streams(scope)):
+        read = _addresses(scope, works, there)
+        gone = [work for work in gone if _address(work) in read]
     came = {work.id for work in new} if branch.came else _dated_ahead(new, branch, behind)
     return exclude(session, folder, perhaps_again(new, gone, came), PERHAPS)
 
@@ -99,7 +101,8 @@ def _address(work: Work) -> str:
 def _addresses(scope: ScopeSettings, works: Iterable[Work], there: Collection[str]) -> set[str]:
     """The places of the repositories that the scope reads: as its file says now, and as their commits were recorded.
 
-    What was recorded of a repository that left the scope's file is not gone; nobody looks there any more.
+    What was recorded of a repository that left the scope's file is not gone; nobody looks there any more. Ask only
+    where one left: an address alone may change with the settings, and what was recorded under the old one be gone.
     """
     settings = [options_of(scope, entry)[1] for entry in scope.sources if entry.source == GIT]
     said = {address_of(options) for options in settings if isinstance(options, GitOptions)}

@@ -67,6 +67,12 @@ class RunLog:
             yield from (line for line in reversed(self._kept[number]) if line.stream == stream)
             number += 1
 
+    def streams(self) -> set[str]:
+        """The streams of the kind that is kept that have a cursor, in whatever epoch: reads those of all."""
+        while self._epochs_before:
+            self._take_before()
+        return {stream for source, stream in self._standing if source == self._keep}
+
     def advance(self, source: str, stream: str, after: StreamCursor) -> None:
         """Append where a stream stands now: last of all, once everything that it stands for is on disk."""
         line = Cursor(

@@ -255,6 +255,62 @@ def test_what_was_recorded_of_a_repository_that_left_the_scope_is_not_gone(tmp_p
         assert len(included(session)) == 2
 
 
+def two_sources(root: Path) -> tuple[GitWorld, GitWorld]:
+    """A node whose scope reads two repositories, `code` and `other`, and the two."""
+    world, other = GitWorld(git_node(root) / "repo"), GitWorld(root / "other")
+    scope = root / "scopes/default.yaml"
+    text = scope.read_text("utf-8")
+    entry = text[text.index('  - source: "git"') :]
+    scope.write_text(text + entry.replace("code", "other").replace('"repo"', '"other"'), "utf-8")
+    return world, other
+
+
+def test_what_could_not_be_decided_while_a_repository_was_away_is_decided_once_it_is_back(tmp_path: Path) -> None:
+    world, other = two_sources(tmp_path)
+    redated(world, "2026-01-06T10", "one", "two")
+    redated(other, "2026-01-06T12", "a")
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+    close(tmp_path, "2026-01-12")
+    redated(world, "2026-01-12T10", "reworded", "reworded too")
+    away = other.path.rename(tmp_path / "away")
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        assert [run.error is None for run in collect(session).reports] == [True, False]
+        assert holds(session) == {}
+    away.rename(other.path)
+    with at(tmp_path, "2026-01-14", "ann") as session:
+        assert [run.added for run in collect(session).reports] == [0, 0]
+        assert len(holds(session)) == 2
+        lines = session.folder("default", None).curation()
+    other.path.rename(away)
+    with at(tmp_path, "2026-01-19T01:00:00Z", "ann") as session:
+        folder = session.node.epoch("default", 2)
+        review(session, folder, Ingest(session), accepted_gaps=("other",))
+        assert folder.curation() == lines
+        assert [event.id for event in preview(session, folder).loaded.outcomes() if event.included] == []
+
+
+def test_a_branch_that_is_rewritten_while_its_repository_moves_to_another_address_is_not_paid_again(
+    tmp_path: Path,
+) -> None:
+    world = GitWorld(git_node(tmp_path) / "repo")
+    scope = tmp_path / "scopes/default.yaml"
+    text = scope.read_text("utf-8")
+    scope.write_text(text + "      web: https://a.example/repo\n", "utf-8")
+    redated(world, "2026-01-06T10", "one", "two")
+    with at(tmp_path, "2026-01-08", "ann") as session:
+        bind(session, "git", ANN[1], actor="ann")
+        collect(session)
+    close(tmp_path, "2026-01-12")
+    scope.write_text(text + "      web: https://b.example/repo\n", "utf-8")
+    redated(world, "2026-01-12T10", "reworded", "reworded too")
+    with at(tmp_path, "2026-01-13", "ann") as session:
+        collect(session)
+        assert len(holds(session)) == 2
+        assert included(session) == []
+
+
 def test_a_reworded_commit_that_is_dated_weeks_ahead_waits_in_its_week_and_honest_work_of_that_week_does_not(
     tmp_path: Path,
 ) -> None:
@@ -314,7 +370,7 @@ def test_long_after_a_rewriting_a_run_that_brings_nothing_reads_no_older_log(
             collect(session)
         return dict(read)
 
-    assert run("2026-01-20T00:00:00Z") == {"cursors": 2, "logs": 2}, "it sees another rewriting"
+    assert run("2026-01-20T00:00:00Z") == {"cursors": 3, "logs": 2}, "it sees another rewriting; each log once"
     assert run("2026-01-20T02:00:00Z") == {"cursors": 2, "logs": 0}
     world.write(world.commit("2026-01-20T03:00:00Z", "three", 4))
     assert run("2026-01-20T04:00:00Z") == {"cursors": 2, "logs": 2}
