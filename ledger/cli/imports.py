@@ -155,13 +155,18 @@ def _tell(report: Report, as_json: bool) -> None:
         return
     unit = report.unit
     out(f"{report.people} people, {report.bound} bindings, {len(report.unbound)} accounts that nobody is bound to")
-    for why in dict.fromkeys(why for _, _, why in report.unbound):
-        them = [safe_text(f"    {name}: {account}", 200) for name, account, reason in report.unbound if reason == why]
+    reasons: dict[str, list[str]] = {}
+    for name, account, why in report.unbound:
+        reasons.setdefault(why, []).append(f"    {name}: {account}")
+    # a reason may hold the account's own text, so there may be as many as accounts
+    for why, them in sorted(reasons.items(), key=lambda each: -len(each[1]))[:SHOWN]:
         out(safe_text(f"  {len(them)}: {why}", 200))
         for each in them[:SHOWN]:
-            out(each)
+            out(safe_text(each, 200))
         if len(them) > SHOWN:
             out(f"    and {len(them) - SHOWN} more (--json has all)")
+    if len(reasons) > SHOWN:
+        out(f"  and {len(reasons) - SHOWN} more reasons (--json has all)")
     for words, count in {**report.left_out, **report.counts}.items():
         out(safe_text(f"{count} {words}", 200))
     for words, count in report.again.items():

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ledger.cli.app import ledger
 from ledger.core.errors import InputError, StateError
 from ledger.core.history import Contribution, System
 from ledger.flows.importing.lists import import_list
@@ -78,6 +80,18 @@ def test_balances_of_a_table_open_a_book_at_a_stated_rate_and_only_one_system_br
     assert (found.total_credits, found.remainder_minor, found.nobody_minor) == (125, 0, 33)  # bob is nobody here yet
     (line,) = on_disk(root, "11111111-1111-4111-8111-111111111111").openings("default")
     assert (line.balance_credits, line.earned_credits, line.paid_credits) == (125, 400, 275)
+
+
+def test_reasons_are_told_by_how_many_they_hold_back_and_no_more_than_ten_of_them(tmp_path: Path) -> None:
+    root, path = make_node(tmp_path / "node"), tmp_path / "old.csv"
+    alike = "".join(f"q{number},wallet2,w{number}\n" for number in range(12))  # of one reason; the others each its own
+    path.write_text("person,provider,account\n" + "".join(f"p{n},git,no mail {n}\n" for n in range(30)) + alike)
+    words = ["import", "csv", str(path), "--node", str(root), "--actor", "ann"]
+    lines = CliRunner().invoke(ledger, words, standalone_mode=False).stdout.splitlines()
+    assert lines[1] == "  12: no account of 'wallet2' can ever match an event here"
+    assert (lines[2], lines[11:13]) == ("    q0: wallet2 w0", ["    q9: wallet2 w9", "    and 2 more (--json has all)"])
+    assert sum(line.startswith("  1: 'no mail ") for line in lines) == 9
+    assert "  and 21 more reasons (--json has all)" in lines
 
 
 @pytest.mark.parametrize(
