@@ -206,6 +206,32 @@ def test_a_wrong_payment_that_was_put_right_by_hand_no_longer_keeps_the_others_o
     assert rules(root) == set()
 
 
+def test_a_second_payment_is_told_however_the_first_was_recorded_and_the_same_entry_twice_is_none(root: Path) -> None:
+    with at(root, NEXT, "ann") as session:
+        told: list[str] = []
+        session.tell = told.append  # type: ignore[method-assign]
+        stood = signed_plan(session).plan
+        amounts = {line.reference: f"{line.amount_minor // 100}.{line.amount_minor % 100:02d}" for line in stood.lines}
+        (a, x), (b, y), (c, z) = amounts.items()
+
+        def too(data: bytes) -> list[str]:
+            told.clear()
+            by_bank(session, "default", None, data, "bank")
+            return [text.split("(")[1].split(")")[0] for text in told]
+
+        assert too(f"reference,amount\n{c},{z}\n".encode()) == []
+        assert too(camt([(c, z, "B1"), (c, z, "B9")])) == ["B9"]
+        by_hand(session, "default", None, references=[a], state="settled", evidence=HAND)
+        assert too(camt([(a, x, "B1")])) == []
+        assert too(camt([(a, x, "B1"), (a, x, "B2"), (a, x, "B3")])) == ["B2", "B3"]
+        assert too(camt([(b, y, "B7"), (b, y, "B7")])) == []
+        assert too(camt([(b, y, "B8"), (b, y, "B7")])) == ["B8"]
+        assert too(camt([(b, y, ""), (b, y, "")])) == [f"2026-01-13/{b}"] * 2  # by no name they are not the same
+        assert too(camt([(a, x, ""), (a, x, "")])) == [f"2026-01-13/{a}"]
+        assert too(camt([(b, y, "B7"), (b, "0.01", "B7")])) == ["B7"]
+    assert rules(root) == set()
+
+
 def test_a_bank_statement_settles_exactly_the_lines_that_it_names(root: Path) -> None:
     with at(root, NEXT, "ann") as session:
         stood = signed_plan(session).plan

@@ -35,6 +35,11 @@ class BankLine:
     bank_ref: str
     day: str
 
+    @property
+    def nameless(self) -> bool:
+        """Whether the bank calls it nothing, so that another payment of that day looks the same."""
+        return self.bank_ref == _stand_in(self.day, self.reference)
+
 
 def read_bank_file(data: bytes, name: str, decimals: int, currency: str) -> list[BankLine]:
     """The payments of a camt.053 file, or of a CSV with `reference`, `amount` and what else it has.
@@ -83,18 +88,30 @@ def _camt(data: bytes, name: str, decimals: int) -> Iterator[BankLine]:
             if amount is None:
                 raise FormatError(f"the entry with reference {match[0]} has no amount of its own", path=name)
             own = detail.findtext(f"{space}Refs/{space}AcctSvcrRef") or detail.findtext(f"{space}Refs/{space}TxId")
-            ref = own or (f"{bank_ref}/{count}" if len(details) > 1 else bank_ref) or f"{day}/{match[0]}"
+            ref = own or (f"{bank_ref}/{count}" if len(details) > 1 else bank_ref) or _stand_in(day, match[0])
             value = _amount(amount.text or "", decimals, name, match[0])
             yield BankLine(match[0], value, amount.get("Ccy", ""), _public(ref, name), day)
 
 
-def is_another(entry: Settlement, mine: PlanLine, line: BankLine, currency: str) -> bool:
-    """Whether the bank's line is not of the payment that settled: another amount, or another reference of its own."""
+def is_another(entry: Settlement | None, first: str | None, mine: PlanLine, line: BankLine, currency: str) -> bool:
+    """Whether the bank's line is another payment than the one that settled: by its amount, or by its own reference.
+
+    `entry`: what settled the plan's line before this file; `first`: the reference of the file's first payment of it.
+    """
     if (line.amount_minor, line.currency) != (mine.amount_minor, currency):
         return True
-    refs = [str(entry.evidence.get("ref")), line.bank_ref]
-    made = any(_OURS.fullmatch(ref) for ref in refs)  # by us, of a table that has none: another file gives another
-    return entry.evidence.get("kind") == "bank_ref" and not made and refs[0] != refs[1]
+    evidence = entry.evidence if entry is not None else {}
+    recorded = str(evidence.get("ref")) if evidence.get("kind") == "bank_ref" else None
+    if first is not None and (line.bank_ref not in (first, recorded) or (line.nameless and line.bank_ref == first)):
+        return True
+    if recorded is None:
+        return False
+    made = any(_OURS.fullmatch(ref) for ref in (recorded, line.bank_ref))  # of a table that has none: by us, each time
+    return not made and recorded != line.bank_ref
+
+
+def _stand_in(day: str, reference: str) -> str:
+    return f"{day}/{reference}"
 
 
 def _table(data: bytes, name: str, decimals: int, currency: str) -> Iterator[BankLine]:

@@ -78,16 +78,19 @@ def by_bank(session: Session, scope_id: str, distribution: int | None, data: byt
         if currency is None:
             raise InputError("a bank's file settles currencies", hint="Settle tokens with --transaction.")
         wanted: dict[str, Entry] = {}
+        paid: dict[str, str] = {}  # of each line what the bank calls the first payment in this file
         done = {reference: entry for reference, entry in _states(found).items() if entry.state == "settled"}
         for line in read_bank_file(data, name, plan.decimals, currency):
             mine = plan.by_reference.get(line.reference)
             if mine is None:
                 continue  # of another distribution
+            first = paid.get(line.reference)
+            paid.setdefault(line.reference, line.bank_ref)
             if line.reference in wanted or line.reference in done:
-                if line.reference in wanted or is_another(done[line.reference], mine, line, currency):
-                    paid = f"{decimal_text(line.amount_minor, plan.decimals)} {line.currency}"
+                if is_another(done.get(line.reference), first, mine, line, currency):
+                    amount = f"{decimal_text(line.amount_minor, plan.decimals)} {line.currency}"
                     session.tell(
-                        f"{line.reference} is settled, and the bank paid {paid} too ({line.bank_ref}): see to it"
+                        f"{line.reference} is settled, and the bank paid {amount} too ({line.bank_ref}): see to it"
                     )
                 continue
             _same_amount(plan, mine, line, currency)
