@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 from ledger.compute.engine import Engine
 from ledger.core.canonical import encode
 from ledger.flows.identity import bind, unbind
+from ledger.flows.paying.instruct import Wish, draft, instruct
 from ledger.flows.paying.plan import abandon
 from ledger.flows.paying.settle import by_hand
+from ledger.flows.session import Session
+from ledger.flows.verify import verify
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
 from tests.browser.test_pages import CUT_OFF, RULES, VENDOR, WIDTHS, looked, take_picture, unfold
 from tests.nodes import at, make_node, set_in_scope, signature
-from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan
+from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
 
 pytestmark = needs_browser
 
@@ -167,6 +171,116 @@ def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_t
         seen.page.goto(f"{origin}paid/")
         assert "are held for accounts that nobody has bound" in seen.page.locator("#default-sums").inner_text()
         assert seen.problems == []
+
+
+CARRY = 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - rule: carry-over-v1\n    cap_credits: "0"\n'
+
+
+def held_epochs(root: Path, terms: str, epochs: int = 1) -> Path:
+    """The first epochs of a node that holds shares for everybody but alice."""
+    set_in_scope(root, terms)
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
+    for number in range(1, epochs + 1):
+        close_epoch(root, number)
+    return root
+
+
+def told_of_the_money(browser: Any, root: Path, out: Path, time: str) -> tuple[bool, str]:
+    """Whether `ledger verify` finds the node right, and the browser's verdict over its site with what it says."""
+    with at(root, time, "ann") as session, Engine(root) as engine:
+        ok = verify(session).ok
+        build_site(session.node, engine, out, verification=None, commit=None)
+    with served(out) as origin, watched(browser) as seen:
+        seen.page.goto(f"{origin}paid/")
+        seen.page.get_by_role("button", name="Check the money in this browser").click()
+        shown = seen.page.locator("[data-money][data-verdict]")
+        shown.wait_for()
+        assert seen.problems == []
+        return ok, f"{shown.get_attribute('data-verdict')}: {shown.inner_text()}"
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["never his", "bound and left before the epoch ended"])
+def test_a_held_share_that_lapsed_is_not_claimed_by_who_came_later(browser: Any, tmp_path: Path, once: bool) -> None:
+    root = make_node(tmp_path / "node")
+    if once:
+        with at(root, "2026-01-06T00:00:00Z") as session:
+            bind(session, "file", "bob", login="bob", actor="ann")
+            unbind(session, "file", "bob", evidence="gone", actor="ann")
+    held_epochs(root, CARRY, epochs=2)
+    with at(root, "2026-01-20T00:00:00Z") as session:
+        bind(session, "file", "bob", login="bob", actor="ann")
+    close_epoch(root, 3)
+    with at(root, "2026-01-27T00:00:00Z", "ann") as session:
+        signed_plan(session)
+    ok, told = told_of_the_money(browser, root, tmp_path / "site", "2026-01-28T00:00:00Z")
+    assert ok
+    assert told.startswith("pass"), told
+
+
+def give(session: Session, wish: Wish) -> None:
+    instruct(session, "default", wish, signature=signature(draft(session, "default", wish).signed_text, "eve"))
+
+
+GIFTS = {
+    "everything": Wish("", "gift", None, "pool"),
+    "from a later epoch": Wish("", "gift", None, "pool", 9),
+    "nothing, for it was taken back": Wish("", "gift", None, "pool"),
+}
+
+
+@pytest.mark.parametrize("what", GIFTS)
+def test_who_gave_a_held_share_away_has_claimed_it_if_something_moved(browser: Any, tmp_path: Path, what: str) -> None:
+    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
+        prove_wallet(session, "bob", "eve")
+        give(session, replace(GIFTS[what], user_id=bob))
+        if "back" in what:
+            give(session, Wish(bob, "clear"))
+        give(session, Wish(bob, "hold"))
+        assert [line.user_id for line in signed_plan(session).plan.lines] == [user_of(session, "alice")]
+        unbind(session, "file", "bob", evidence="another", actor="ann")
+        bind(session, "file", "bob", login="bobby", actor="ann")
+    ok, told = told_of_the_money(browser, root, tmp_path / "site", "2026-01-14T00:00:00Z")
+    assert ok
+    assert told.startswith("pass"), told
+
+
+def test_a_gift_that_is_used_up_claims_no_further_share(browser: Any, tmp_path: Path) -> None:
+    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
+        prove_wallet(session, "bob", "eve")
+        give(session, Wish(bob, "gift", 100, "pool"))
+        give(session, Wish(bob, "hold"))
+        signed_plan(session)
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        bind(session, "file", "carol", user_id=bob, actor="ann")
+    close_epoch(root, 2)
+    with at(root, "2026-01-20T00:00:00Z", "ann") as session:
+        signed_plan(session)
+        unbind(session, "file", "carol", evidence="another", actor="ann")
+        bind(session, "file", "carol", login="carla", actor="ann")
+    ok, told = told_of_the_money(browser, root, tmp_path / "site", "2026-01-21T00:00:00Z")
+    assert ok
+    assert told.startswith("pass"), told
+
+
+def test_who_claimed_a_share_and_lost_its_account_is_paid_his_next_credits(browser: Any, tmp_path: Path) -> None:
+    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
+        prove_wallet(session, "bob", "eve")
+        signed_plan(session)
+        unbind(session, "file", "bob", evidence="another", actor="ann")
+        bind(session, "file", "bob", login="bobby", actor="ann")
+        bind(session, "file", "carol", user_id=bob, actor="ann")
+    with at(root, "2026-01-14T00:00:00Z", "ann") as session:
+        assert bob in {line.user_id for line in signed_plan(session).plan.lines}
+    ok, told = told_of_the_money(browser, root, tmp_path / "site", "2026-01-15T00:00:00Z")
+    assert ok
+    assert told.startswith("pass"), told
 
 
 @pytest.mark.parametrize("width", ["desktop", "phone"])

@@ -1,5 +1,5 @@
 // A scope's account book held to its record, and what the pages of money must show of it (specification, section 11).
-import { accountKey, namesOf, resolveAccounts } from "./identities.js";
+import { accountKey, claimedSince, namesOf, resolveAccounts } from "./identities.js";
 import { day, number, short } from "./words.js";
 
 const GIVEN_UP = "abandoned";
@@ -18,56 +18,99 @@ export function became(plan, settled, until) {
 
 export const returned = (state) => state === "failed" || state === "abandoned";
 
-/** A held share of an epoch. */
-const shareKey = (epoch, line) => `${epoch} ${accountKey(line.source, line.platform_user_id)}`;
-
-/**
- * Each held share of the versions named: its credits, whose it is by the first bindings (null: nobody's), and whether it fell back.
- *
- * `claims`: who took a share before, by `shareKey`: binding the account to somebody else later moves nothing.
- */
-function* heldShares(statements, covers, bindings, claims) {
-  const bound = resolveAccounts(bindings);
-  for (const { epoch_id: epoch, version } of covers) {
-    const { value = null, hold = null } = statements.get(`${epoch}/${version}`) ?? {};
-    const ended = hold === null ? null : (statements.get(`${epoch + hold}/1`)?.value.identities.size ?? null);
-    for (const line of value?.held ?? []) {
-      const key = accountKey(line.source, line.platform_user_id);
-      const came = (one) => one.action === "bind" && accountKey(one.provider, one.external_id) === key;
-      const taken = claims.get(shareKey(epoch, line)) ?? null;
-      const lapsed = taken === null && ended !== null && !bindings.slice(0, ended).some(came);
-      yield { credits: BigInt(line.amount_credits), user: taken ?? (lapsed ? null : (bound.get(key) ?? null)), lapsed };
-    }
-  }
-}
-
-/** Amounts by user of the versions named, and held shares for whoever they are. */
-export function earned(statements, covers, bindings, claims = new Map()) {
-  const found = new Map();
-  for (const { epoch_id: epoch, version } of covers)
-    for (const line of statements.get(`${epoch}/${version}`)?.value.payouts ?? []) add(found, line.user_id, BigInt(line.amount_credits));
-  for (const { credits, user } of heldShares(statements, covers, bindings, claims)) if (user !== null) add(found, user, credits);
-  return found;
-}
-
 /** Whether a plan was given up before anything of it settled: then it is as if it had never stood. */
 const undone = ({ plan, settled }) => settled.some(({ state }) => state === GIVEN_UP) && ![...became(plan, settled, null).values()].includes("settled");
 
-/** Who took which held share: whoever held its account when the first plan that stands paid him, or left him out by his own word. */
-function claimsOf(stood, statements, bindings) {
-  const claims = new Map();
-  const covered = new Map();
-  for (const each of stood) {
-    for (const { epoch_id: epoch, version } of each.plan.covers) covered.set(epoch, version);
-    if (undone(each)) continue;
-    const bound = resolveAccounts(bindings.slice(0, each.plan.identities.size));
-    const takers = new Set([...each.plan.lines, ...each.plan.left_out.filter(({ reason }) => reason === "declined")].map((line) => line.user_id));
-    for (const [epoch, version] of covered) for (const line of statements.get(`${epoch}/${version}`)?.value.held ?? []) {
-      const user = bound.get(accountKey(line.source, line.platform_user_id));
-      if (takers.has(user) && !claims.has(shareKey(epoch, line))) claims.set(shareKey(epoch, line), user);
+/** A held share of an epoch. */
+const shareKey = (epoch, line) => `${epoch} ${accountKey(line.source, line.platform_user_id)}`;
+
+/** The gifts that stand after some instructions of a scope: each person's last one behind his last `clear`. */
+function standingGifts(instructions) {
+  const found = new Map();
+  for (const line of instructions) {
+    if (line.instruction === "clear") found.delete(line.user_id);
+    else if (line.instruction === "gift") found.set(line.user_id, line);
+  }
+  return found.values();
+}
+
+/** The shares that a scope's epochs held back for accounts: whose they are, who took them, which fell back to the pool. */
+export class Held {
+  #claims = new Map(); // who took a share, by `shareKey`: binding the account to somebody else later moves nothing
+  #covered = new Map(); // the version of each epoch that the plans so far cover
+  #came = new Map(); // the accounts that somebody came for between two places of the bindings
+  #given = new Map(); // what each gift has moved so far, by its `seq`
+  #moved = new Map(); // what was given, got as a gift or declined so far, by person
+
+  constructor({ statements, bindings, instructions }) {
+    Object.assign(this, { statements, bindings, instructions });
+  }
+
+  /** Whether nobody came for a share until its time ended, in an epoch that is covered. Ask it last: it goes through bindings. */
+  #lapsed(epoch, line, covered) {
+    const { hold } = this.statements.get(`${epoch}/${covered.get(epoch)}`);
+    if (hold === null || !covered.has(epoch + hold)) return false;
+    const [since, until] = [epoch, epoch + hold].map((one) => this.statements.get(`${one}/1`)?.value.identities.size ?? 0);
+    const key = `${since} ${until}`;
+    if (!this.#came.has(key)) this.#came.set(key, claimedSince(this.bindings.slice(0, until), since));
+    return !this.#came.get(key).has(accountKey(line.source, line.platform_user_id));
+  }
+
+  /** Each share of the versions covered: its credits, whose it is by the first `size` bindings (null: nobody's), whether it fell back. */
+  *shares(covers, size) {
+    const bound = resolveAccounts(this.bindings.slice(0, size));
+    const covered = new Map(covers.map(({ epoch_id: epoch, version }) => [epoch, version]));
+    for (const [epoch, version] of covered) for (const line of this.statements.get(`${epoch}/${version}`)?.value.held ?? []) {
+      const taken = this.#claims.get(shareKey(epoch, line)) ?? null;
+      const lapsed = taken === null && this.#lapsed(epoch, line, covered);
+      const user = taken ?? (lapsed ? null : (bound.get(accountKey(line.source, line.platform_user_id)) ?? null));
+      yield { credits: BigInt(line.amount_credits), user, lapsed };
     }
   }
-  return claims;
+
+  /** Amounts by user of the versions covered, and held shares for whoever they are by the first `size` bindings. */
+  earned(covers, size) {
+    const found = new Map();
+    for (const { epoch_id: epoch, version } of covers)
+      for (const line of this.statements.get(`${epoch}/${version}`)?.value.payouts ?? []) add(found, line.user_id, BigInt(line.amount_credits));
+    for (const { credits, user } of this.shares(covers, size)) if (user !== null) add(found, user, credits);
+    return found;
+  }
+
+  /**
+   * A plan stands, the next in their order: a share is from now on his who holds its account, if the plan pays him, or he declined
+   * or gave something away in it. `balance`: what everybody was owed before it, but for gifts and what was declined.
+   */
+  stand(each, balance) {
+    const { covers, identities, left_out: left, lines } = each.plan;
+    for (const { epoch_id: epoch, version } of covers) this.#covered.set(epoch, version);
+    if (undone(each)) return;
+    const declined = left.filter(({ reason }) => reason === "declined");
+    const takers = new Set([...lines, ...declined].map((line) => line.user_id).concat(this.#give(each.plan, balance)));
+    for (const line of declined) add(this.#moved, line.user_id, -BigInt(line.amount_credits));
+    const bound = resolveAccounts(this.bindings.slice(0, identities.size));
+    for (const [epoch, version] of this.#covered) for (const line of this.statements.get(`${epoch}/${version}`)?.value.held ?? []) {
+      const [key, user] = [shareKey(epoch, line), bound.get(accountKey(line.source, line.platform_user_id))];
+      if (takers.has(user) && !this.#claims.has(key) && !this.#lapsed(epoch, line, this.#covered)) this.#claims.set(key, user);
+    }
+  }
+
+  /** Move what people give away when a plan stands, out of what each had before any gift arrived; who gave something. */
+  #give({ covers, instructions }, balance) {
+    const last = covers.reduce((most, { epoch_id: epoch }) => Math.max(most, epoch), 1);
+    const gifts = [];
+    for (const { seq, user_id: user, to, amount_credits: limit, from_epoch: from } of standingGifts(this.instructions.filter((line) => line.seq <= instructions.size))) {
+      const has = (balance.get(user) ?? 0n) + (this.#moved.get(user) ?? 0n);
+      const may = limit === null ? has : BigInt(limit) - (this.#given.get(seq) ?? 0n);
+      if (from <= last && has > 0n && may > 0n) gifts.push({ seq, user, to, credits: may < has ? may : has });
+    }
+    for (const { seq, user, to, credits } of gifts) {
+      add(this.#given, seq, credits);
+      add(this.#moved, user, -credits);
+      if (to !== "pool") add(this.#moved, to, credits);
+    }
+    return gifts.map(({ user }) => user);
+  }
 }
 
 /** What was declined or let go, by person. Gifts are apart: only `ledger verify` replays them. */
@@ -78,13 +121,13 @@ function movedBy(stood, waivers) {
   return moved;
 }
 
-/** Hold the published book to the record, row by row; gives the figures `{rows, sets}` that the pages of the scope must show. */
-export function bookFigures({ bindings, book, instructions, openings, plans, scope, statements, waivers }, stood, tell) {
+/** Hold the published book to the record, row by row; gives the figures `{rows, sets}` that the pages of the scope must show. `held`: after all plans. */
+export function bookFigures({ bindings, book, held, instructions, openings, plans, scope, statements, waivers }, stood, tell) {
   const wrong = (text) => tell("BALANCE_CONSERVED", text);
   const last = new Map();
   for (const { epoch, value } of statements.values()) if ((last.get(epoch)?.version ?? 0) < value.version) last.set(epoch, { epoch_id: epoch, version: value.version });
-  const [inForce, claims] = [[...last.values()], claimsOf(stood, statements, bindings)];
-  const [allocated, paid, mine] = [new Map(), new Map(), earned(statements, inForce, bindings, claims)];
+  const inForce = [...last.values()];
+  const [allocated, paid, mine] = [new Map(), new Map(), held.earned(inForce, bindings.length)];
   for (const line of openings) add(mine, line.user_id, BigInt(line.balance_credits));
   for (const { plan, settled } of stood) {
     const states = became(plan, settled, null);
@@ -121,7 +164,7 @@ export function bookFigures({ bindings, book, instructions, openings, plans, sco
       sum += BigInt(one.outstanding) + BigInt(one.allocated) + BigInt(one.paid);
       rows[`${scope}-book-${user}`] = { person: called(user), ...Object.fromEntries(Object.entries(due).map(([field, value]) => [field, number(value)])) };
     }
-    const waiting = [...heldShares(statements, inForce, bindings, claims)].reduce((all, { credits, user, lapsed }) => (user === null && !lapsed ? all + credits : all), 0n);
+    const waiting = [...held.shares(inForce, bindings.length)].reduce((all, { credits, user, lapsed }) => (user === null && !lapsed ? all + credits : all), 0n);
     if (BigInt(book.waiting) !== waiting) wrong(`${book.waiting} credits wait for accounts that nobody has bound, the record gives ${waiting}`);
     const came = total(mine);
     if (sum !== came) wrong(`the book holds ${sum} credits, statements and openings gave ${came}`);

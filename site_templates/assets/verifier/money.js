@@ -1,7 +1,7 @@
 // A scope's money, checked from published files: plans, who signed them, what each pays, what became of it, the book
 // (specification, section 11). Gifts move credits by rules that only `ledger verify` replays; whoever gets one is told.
 import { Chain, personOf } from "./approvers.js";
-import { add, became, bookFigures, earned, returned } from "./book.js";
+import { add, became, bookFigures, Held, returned } from "./book.js";
 import { bytesOf, sha256Hex } from "./bytes.js";
 import { decode, readObjects } from "./canonical.js";
 import { ApproverSet, ApproverSignature, Binding, readLog } from "./records.js";
@@ -107,18 +107,17 @@ export async function checkMoney(read, scope) {
   const found = await load(read, scope);
   const told = new Map(["DISTRIBUTION_BALANCED", "PAID_ONCE", "SETTLEMENT_APPEND_ONLY", "BALANCE_CONSERVED"].map((rule) => [rule, []]));
   const tell = (rule, message) => told.get(rule).push(message);
-  const { chain, statements, plans, bindings, instructions, waivers, nodeId } = found;
+  const { chain, statements, plans, instructions, waivers, nodeId } = found;
   const receivers = new Set(instructions.filter(({ instruction, to }) => instruction === "gift" && to !== "pool").map(({ to }) => to));
   const set = chain.counting.at(-1) ?? null;
   const openedBy = new Set(found.opened.filter(({ opening_hash: hash }) => found.openings && hash === sha256Hex(found.openings)).map(({ signer_wallet: wallet }) => set && personOf(set, wallet)).filter(Boolean));
   const openings = set !== null && openedBy.size >= set.threshold ? found.openingLines : [];
-  const used = new Map();
-  const stood = [];
+  const [used, stood, held] = [new Map(), [], new Held(found)];
   for (const each of plans) {
     const { plan, settled, base } = each;
     planFindings(each, nodeId, statements, tell);
     each.since = standsAt(each, chain, tell);
-    const balance = earned(statements, plan.covers, bindings.slice(0, plan.identities.size));
+    const balance = held.earned(plan.covers, plan.identities.size);
     for (const line of openings) add(balance, line.user_id, BigInt(line.balance_credits));
     for (const line of waivers) if (line.at <= plan.at) add(balance, line.user_id, BigInt(line.amount_credits));
     for (const before of stood) {
@@ -143,9 +142,11 @@ export async function checkMoney(read, scope) {
       if (used.has(key) && used.get(key) !== here) tell("PAID_ONCE", `${key} shows two payments`);
       used.set(key, here);
     }
-    if (each.since !== null) stood.push(each);
+    if (each.since === null) continue;
+    held.stand(each, balance);
+    stood.push(each);
   }
-  const figures = bookFigures({ ...found, scope, openings }, stood, tell);
+  const figures = bookFigures({ ...found, held, scope, openings }, stood, tell);
   const note = receivers.size ? `${receivers.size} ${receivers.size === 1 ? "person receives" : "people receive"} gifts, which only ledger verify replays` : null;
   const checks = [...told].map(([rule, findings]) => ({ rule, verdict: findings.length ? "fail" : rule === "BALANCE_CONSERVED" && found.book === null ? "not looked at" : "pass", note: rule === "PAID_ONCE" ? note : null, findings }));
   return { ok: checks.every(({ verdict }) => verdict !== "fail"), checks, figures, plans: plans.length, standing: stood.length };
