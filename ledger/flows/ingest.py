@@ -133,8 +133,10 @@ class Ingest:
         reports = []
         first, whole = not folder.log_shards(), []
         log = RunLog(session, folder, keep=GIT)
-        # while a repository could not be read nothing was held to be gone: what came then is decided once it can be
-        doubt = any(log.failed(GIT, entry.name) for entry in scope.sources if entry.source == GIT)
+        # while a repository cannot be read nothing is held to be gone: what came then is decided once it can be. A run
+        # that was asked for one source says nothing of the others, but leaves their cursors behind
+        git = [entry.name for entry in scope.sources if entry.source == GIT]
+        doubt = len({log.moved(GIT, name) for name in git}) > 1 or any(log.failed(GIT, name) for name in git)
         for entry in self._entries(scope, only):
             streams, error = self._streams(log, folder, entry, backfill)
             if error is not None:

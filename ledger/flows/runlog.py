@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ledger.core.canonical import clean_text
 from ledger.core.errors import LedgerError
 from ledger.core.records.activity import Collection, Cursor, Interval
+from ledger.core.values import Timestamp
 from ledger.core.windows import Window
 from ledger.flows.session import Session
 from ledger.sources.port import StreamCursor
@@ -50,13 +51,21 @@ class RunLog:
 
     def cursor(self, source: str, stream: str) -> StreamCursor:
         """Where a stream stands: its last line in this epoch, else in the nearest epoch before."""
-        wanted = (source, stream)
-        while wanted not in self._standing and self._epochs_before:
-            self._take_before()
-        line = self._standing.get(wanted)
+        line = self._last(source, stream)
         if line is None:
             return StreamCursor()
         return StreamCursor(tuple(Window(interval.from_, interval.to) for interval in line.covered), line.state)
+
+    def moved(self, source: str, stream: str) -> Timestamp | None:
+        """When a stream's cursor was written last; None where it has none."""
+        line = self._last(source, stream)
+        return None if line is None else line.at
+
+    def _last(self, source: str, stream: str) -> Cursor | None:
+        wanted = (source, stream)
+        while wanted not in self._standing and self._epochs_before:
+            self._take_before()
+        return self._standing.get(wanted)
 
     def course(self, stream: str) -> Iterator[Cursor]:
         """Where a stream of the kind that is kept stood, the newest first; older epochs are read as it is asked on."""

@@ -265,7 +265,10 @@ def two_sources(root: Path) -> tuple[GitWorld, GitWorld]:
     return world, other
 
 
-def test_what_could_not_be_decided_while_a_repository_was_away_is_decided_once_it_is_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [None, "code"])
+def test_what_could_not_be_decided_while_a_repository_was_away_is_decided_once_it_is_back(
+    tmp_path: Path, asked: str | None
+) -> None:
     world, other = two_sources(tmp_path)
     redated(world, "2026-01-06T10", "one", "two")
     redated(other, "2026-01-06T12", "a")
@@ -276,7 +279,8 @@ def test_what_could_not_be_decided_while_a_repository_was_away_is_decided_once_i
     redated(world, "2026-01-12T10", "reworded", "reworded too")
     away = other.path.rename(tmp_path / "away")
     with at(tmp_path, "2026-01-13", "ann") as session:
-        assert [run.error is None for run in collect(session).reports] == [True, False]
+        run = collect(session, source=asked)
+        assert [each.stream for each in run.reports if each.error is not None] == ([] if asked else ["other"])
         assert holds(session) == {}
     away.rename(other.path)
     with at(tmp_path, "2026-01-14", "ann") as session:
