@@ -71,12 +71,24 @@ CREATE OR REPLACE TEMP TABLE became AS
     LEFT JOIN settled s ON s.folder = p.folder AND (s.reference = p.reference OR s.reference IS NULL)
     GROUP BY p.folder, p.user_id, p.reference, p.credits;
 
--- Who took which held share: whoever held its account when the first plan that stands paid him, or left him out by his own
--- word. A plan that was given up before anything of it was paid took nothing; it says which versions count all the same.
+-- Held shares, and the epoch with which each fell back to the pool, where nobody had come for it by then.
 CREATE OR REPLACE TEMP TABLE shares AS
     SELECT epoch_id, version, (line->>'$.source') AS provider, (line->>'$.platform_user_id') AS account,
            (line->>'$.amount_credits')::HUGEINT AS credits
     FROM (SELECT epoch_id, version, unnest(s->'$.held[*]') AS line FROM final);
+CREATE OR REPLACE TEMP TABLE lapsed AS
+    WITH epochs AS (SELECT (content::JSON->>'$.epoch_id')::BIGINT AS epoch_id, (content::JSON->>'$.hold_epochs')::BIGINT AS hold_epochs
+                    FROM read_text(getvariable('folder') || 'epoch.json')),
+         sizes AS (SELECT epoch_id, (s->>'$.identities.size')::BIGINT AS size FROM final WHERE version = 1)
+    SELECT DISTINCT shares.epoch_id, provider, account, ending.epoch_id AS since
+    FROM shares JOIN epochs USING (epoch_id) JOIN sizes own USING (epoch_id)
+    JOIN sizes ending ON ending.epoch_id = shares.epoch_id + epochs.hold_epochs
+    WHERE NOT EXISTS (FROM bindings b WHERE b.provider = shares.provider AND b.account = shares.account AND b.action = 'bind'
+                                            AND b.seq > own.size AND b.seq <= ending.size);
+
+-- Who took which held share: whoever held its account when the first plan that stands paid him, left him out by his own word, or
+-- moved his gift (whoever had a gift on record by then: what gifts move is not replayed here), unless it had fallen back by then.
+-- A plan that was given up before anything of it was paid took nothing; it says which versions count all the same.
 CREATE OR REPLACE TEMP TABLE claims AS
     WITH undone AS (SELECT folder FROM settled WHERE state = 'abandoned' EXCEPT SELECT folder FROM became WHERE state = 'paid'),
          covers AS (SELECT folder, (c->>'$.epoch_id')::BIGINT AS epoch_id, (c->>'$.version')::BIGINT AS version
@@ -86,25 +98,27 @@ CREATE OR REPLACE TEMP TABLE claims AS
                      FROM taking JOIN covers ON covers.folder <= taking.folder GROUP BY ALL),
          takers AS (SELECT folder, (line->>'$.user_id') AS user_id FROM (SELECT folder, unnest(plan->'$.lines[*]') AS line FROM plans)
                     UNION SELECT folder, (line->>'$.user_id') FROM (SELECT folder, unnest(plan->'$.left_out[*]') AS line FROM plans)
-                    WHERE (line->>'$.reason') = 'declined'),
+                    WHERE (line->>'$.reason') = 'declined'
+                    UNION SELECT plans.folder, (line->>'$.user_id') FROM plans JOIN lines ON name = 'instructions.jsonl'
+                    WHERE (line->>'$.instruction') = 'gift' AND (line->>'$.seq')::BIGINT <= (plan->>'$.instructions.size')::BIGINT),
          owners AS (SELECT folder, epoch_id, provider, account, arg_max(b.action, b.seq) AS action, arg_max(b.user_id, b.seq) AS user_id
                     FROM covered JOIN shares USING (epoch_id, version) JOIN bindings b USING (provider, account)
-                    WHERE b.seq <= covered.size GROUP BY folder, epoch_id, provider, account)
+                    WHERE b.seq <= covered.size AND NOT EXISTS (
+                        FROM lapsed l JOIN covers c ON c.epoch_id = l.since
+                        WHERE l.epoch_id = shares.epoch_id AND l.provider = shares.provider AND l.account = shares.account
+                              AND c.folder <= covered.folder)
+                    GROUP BY folder, epoch_id, provider, account)
     SELECT epoch_id, provider, account, arg_min(user_id, folder) AS user_id
     FROM owners JOIN takers USING (folder, user_id) WHERE action = 'bind' GROUP BY epoch_id, provider, account;
 
--- Held shares that somebody took, and those whose account is somebody's by now, unless nobody had come when their time ended.
+-- Held shares that somebody took, and those whose account is somebody's by now and that did not fall back.
 CREATE OR REPLACE TEMP TABLE held AS
-    WITH epochs AS (SELECT (content::JSON->>'$.epoch_id')::BIGINT AS epoch_id, (content::JSON->>'$.hold_epochs')::BIGINT AS hold_epochs
-                    FROM read_text(getvariable('folder') || 'epoch.json')),
-         now AS (SELECT provider, account, arg_max(action, seq) AS action, arg_max(user_id, seq) AS user_id FROM bindings GROUP BY ALL)
+    WITH now AS (SELECT provider, account, arg_max(action, seq) AS action, arg_max(user_id, seq) AS user_id FROM bindings GROUP BY ALL)
     SELECT coalesce(claims.user_id, now.user_id) AS user_id, shares.credits
-    FROM shares JOIN stated USING (epoch_id, version) JOIN now USING (provider, account) JOIN epochs USING (epoch_id)
+    FROM shares JOIN stated USING (epoch_id, version) JOIN now USING (provider, account)
     LEFT JOIN claims USING (epoch_id, provider, account)
-    LEFT JOIN final ON final.epoch_id = shares.epoch_id + epochs.hold_epochs AND final.version = 1
-    WHERE claims.user_id IS NOT NULL OR now.action = 'bind' AND (final.s IS NULL OR EXISTS (
-        FROM bindings b WHERE b.provider = shares.provider AND b.account = shares.account AND b.action = 'bind'
-                          AND b.seq <= (final.s->>'$.identities.size')::BIGINT));
+    WHERE claims.user_id IS NOT NULL OR now.action = 'bind' AND NOT EXISTS (
+        FROM lapsed l WHERE l.epoch_id = shares.epoch_id AND l.provider = shares.provider AND l.account = shares.account);
 
 -- Declined amounts of plans that were not undone as a whole, and negative balances that approvers let go.
 CREATE OR REPLACE TEMP TABLE moved AS

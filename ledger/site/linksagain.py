@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from ledger.core.bounds import FILE_BYTES
 from ledger.core.canonical import sha256_hex
+from ledger.core.errors import LedgerError
 from ledger.site.check import Page, Reader, anchors_elsewhere, beside, broken_links, broken_on, read_all
 from ledger.site.kept import Earlier, Files, Keeping, Note
 from ledger.site.skim import Looked as LookedAt
+from ledger.store.files import read_file
 
 _ROWS = re.compile(rb'data-rows="([^"]*)"')
 
@@ -74,15 +77,15 @@ def _gone(reader: Reader, earlier: Earlier, before: Looks, read: Mapping[str, Pa
     """The anchors that the pages which are others now do not have any more; None where nobody can tell."""
     was, gone = Reader(earlier.folder), set[str]()
 
-    def digest_of(path: str) -> str:
-        return sha256_hex((earlier.folder / path).read_bytes())
+    def digest_of(path: str) -> str:  # as an altered page may name it: no link is followed, nothing outside is read
+        return sha256_hex(read_file(earlier.folder, path, FILE_BYTES) or b"")
 
     for name, page in read.items():
         if name in before.pages:
             try:
                 if _hash(was, name, digest_of, earlier.commit) != before.pages[name].sha256:
                     return None
-            except OSError:
+            except (LedgerError, OSError, ValueError):  # ValueError: no name of a file
                 return None
             gone.update(f"{name}#{one}" for one in _anchors(was, name, was.page(name)) - _anchors(reader, name, page))
     return gone

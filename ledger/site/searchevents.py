@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes) -> Piece:
-        """What `bytes` gave."""
+        """What `data` gave."""
         times, words, *rows = data.split(b"\n")
         return cls(from_json(times), from_json(words), rows)
 

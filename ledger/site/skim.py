@@ -40,11 +40,12 @@ def skim(body: str) -> Page:
     links = {("a", "href", html.unescape(found)): None for found in dict.fromkeys(_HREF.findall(body))}
     page = Page(links, {html.unescape(found) for found in _ID.findall(body)})
     for found in _RARE.finditer(body):
-        begin = body.rfind("<", 0, found.start())
-        if body.find(">", begin, found.start()) < 0:
-            tag = links_of(body[begin : body.index(">", found.start()) + 1])
-            page.links |= tag.links
-            page.loads += tag.loads
+        begin, end = body.rfind("<", 0, found.start()), body.find(">", found.start())
+        tag = links_of(body[begin : end + 1])
+        if not (tag.links or tag.loads):  # it stands in a text, or some other attribute holds a sign of markup
+            return links_of(body)
+        page.links |= tag.links
+        page.loads += tag.loads
     return page
 
 

@@ -99,3 +99,39 @@ def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_t
     assert verdict["verdict"] == "same as the record", (people, verdict)
     claimed = {line.user_id: line.amount_credits for line in plan.lines}
     assert {row["user_id"]: int(row["earned"]) for row in people} == claimed
+
+
+def test_a_held_share_that_fell_back_is_nobodys_though_its_account_is_bound_and_paid_later(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    set_in_scope(root, 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n')
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
+    close_epoch(root, 1)
+    close_epoch(root, 2)
+    with at(root, "2026-01-20T00:00:00Z") as session:
+        bind(session, "file", "bob", login="bob", actor="ann")
+    close_epoch(root, 3)
+    with at(root, "2026-01-27T00:00:00Z", "ann") as session:
+        signed_plan(session)
+        (root / "book.json").write_bytes(book_json(ScopeMoney(session.node, "default"), {}))
+    people, verdict = asked(root)
+    assert verdict["verdict"] == "same as the record", (people, verdict)
+
+
+def test_who_gave_a_held_share_away_took_it(tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    set_in_scope(root, "unresolved: hold\n")
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
+    close_epoch(root, 1)
+    with at(root, "2026-01-13T00:00:00Z", "ann") as session:
+        bind(session, "file", "bob", login="bob", actor="ann")
+        prove_wallet(session, "bob", "eve")
+        wish = Wish(user_of(session, "bob"), "gift", None, "pool")
+        instruct(session, "default", wish, signature=signature(draft(session, "default", wish).signed_text, "eve"))
+        signed_plan(session)
+        unbind(session, "file", "bob", evidence="another", actor="ann")
+        bind(session, "file", "bob", login="bobby", actor="ann")
+        (root / "book.json").write_bytes(book_json(ScopeMoney(session.node, "default"), {}))
+    people, verdict = asked(root)
+    assert verdict["verdict"] == "same as the record", (people, verdict)

@@ -71,6 +71,13 @@ def test_what_only_looks_like_an_attribute_is_none() -> None:
     assert skim.skim(body) == Page({("img", "src", "a.svg"): None}, {"x"})
 
 
+@pytest.mark.parametrize("alt", ["a > b", "a < b", "<i>", ">"])
+def test_a_sign_of_markup_in_another_attribute_hides_nothing(alt: str) -> None:
+    body = f'<a href="../">x</a><img alt="{alt}" src="https://else.example/x.png"><p>x src="y'
+    assert skim.skim(body) == links_of(body)
+    assert ("img", "src", "https://else.example/x.png") in skim.skim(body).links
+
+
 def test_only_what_cannot_be_told_yet_is_left_of_a_page() -> None:
     skimmer = Skimmer()
     body = (
