@@ -112,8 +112,8 @@ def add_peer(session: Session, name: str, where: str) -> PeerCheck:
 def verify_peers(session: Session, names: Sequence[str] = (), where: str | None = None) -> list[PeerCheck]:
     """Verify the peers asked for (none: all) and compare each with what is remembered.
 
-    `where`: a clone or a site to look at instead of the one that is remembered. Where it cannot be kept, what was found
-    is given all the same, and that is told.
+    `where`: a clone or a site to look at instead of the one that is remembered. Where not all can be kept, what was
+    found is given all the same, and that is told.
     """
     peers = read_peers(session.node.root)
     unknown = set(names) - {peer.name for peer in peers}
@@ -130,7 +130,7 @@ def verify_peers(session: Session, names: Sequence[str] = (), where: str | None 
                     _remember(session, found, memory)
     except (OSError, StateError) as error:  # a clone that is only read, or one that another command writes to
         why = error.message if isinstance(error, StateError) else f"{error.strerror}: {error.filename}"
-        session.tell(f"what was found is not kept ({why}), so the next comparison is with what was kept before")
+        session.tell(f"not all of what was found is kept ({why}): the next comparison is with what is")
     return [found for found, _ in looked]
 
 

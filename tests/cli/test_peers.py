@@ -82,11 +82,32 @@ def test_a_clone_that_is_only_read_shows_what_was_found_and_that_it_is_not_kept(
         patch.setattr(os, "open", refused)
         code, out, err = call("verify")
         assert (code, out.startswith("the same: example: 6 finalized epochs, 6 of them new")) == (0, True)
-        assert f"what was found is not kept ({os.strerror(number)}" in err
+        assert f"not all of what was found is kept ({os.strerror(number)}" in err
         assert call("add", "other", theirs)[0] == 3, "there is nothing to show but what was to be written"
     assert digest(ours) == before
     assert call("verify")[0] == 0
     assert (ours / "peers/example.jsonl").read_bytes() != b""
+
+
+def test_a_disk_that_fills_up_between_a_peers_two_files_is_not_told_as_nothing_kept(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("add", "example", golden_copy(tmp_path / "theirs"))[0] == 0
+    memory, findings = tmp_path / "ours/peers/example.jsonl", tmp_path / "ours/peers/example.json"
+    memory.write_bytes(b"")
+    before, replaced = findings.read_bytes(), os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target == findings:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replaced(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        code, _, err = call("verify")
+    assert (code, memory.read_bytes() != b"", findings.read_bytes() == before) == (0, True, True)
+    assert "not all of what was found is kept" in err
+    assert "the next comparison is with what was kept before" not in err
 
 
 def test_what_was_found_while_another_command_writes_is_shown_too(tmp_path: Path, call: Call) -> None:
