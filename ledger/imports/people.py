@@ -116,7 +116,7 @@ def table(data: bytes, name: str, decimals: int) -> Listed:
         try:
             who = _word(row.get("person"))
             person = found.person(who, who, number)
-            provider, account = row.get("provider") or "", row.get("account") or ""
+            provider, account = (row.get("provider") or "").lower(), row.get("account") or ""
             if bool(provider) != bool(account):
                 raise ValueError("provider and account go together")
             if provider and all((each.provider, each.account) != (provider, account) for each in person.aliases):

@@ -94,6 +94,16 @@ def test_reasons_are_told_by_how_many_they_hold_back_and_no_more_than_ten_of_the
     assert "  and 21 more reasons (--json has all)" in lines
 
 
+def test_an_account_of_a_table_can_be_told_by_the_name_that_the_report_shows(tmp_path: Path) -> None:
+    root, path = make_node(tmp_path / "node"), tmp_path / "old.csv"
+    path.write_text("person,provider,account\nann,GitHub,Ann\n")
+    with at(root, "2026-01-06T00:00:00Z", "ann") as session:
+        ((_, shown, _),) = import_list(session, "default", "csv", path, Terms(), write=False).unbound
+        provider, name = shown.split(" ")
+        told = f"provider,name,account\n{provider},{name},1234567\n".encode()
+        assert import_list(session, "default", "csv", path, Terms(accounts=told), write=False).bound == 1
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [

@@ -48,7 +48,7 @@ def bindings_of(
         keys: list[tuple[AccountKey, str, int]] = []
         own = [Alias("sourcecred", name, name, each.line) for name in each.ids] if report.system == "sourcecred" else []
         for alias in (*own, *each.aliases):
-            account = alias.account or told.get((alias.provider, alias.name.lower()))
+            account = told.get((alias.provider, alias.name.lower())) or alias.account
             found = _key_of(session, alias, account, collected)
             if isinstance(found, str):
                 why = found
