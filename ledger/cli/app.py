@@ -20,7 +20,7 @@ import click
 
 from ledger import __version__
 from ledger.cli.group import Group
-from ledger.cli.output import emit, error_data, fail
+from ledger.cli.output import emit, error_data, fail, note
 from ledger.core.errors import LedgerError
 from ledger.core.install import ADDRESS, missing_extra
 
@@ -106,6 +106,10 @@ def ledger() -> None:
 
 _asked: list[int] = []
 """The signal that asked this command to end, once it was obeyed: whatever error comes then comes of that."""
+_waiting: list[threading.Timer] = []
+"""What sends a signal again that fell into an import."""
+_sent: list[int] = []
+"""A signal that is sent again and has not come yet."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -114,10 +118,16 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     A signal that falls into an import comes again when it is over: native modules abort the process when an exception
     passes through their loading.
     """
+    if _waiting and not _sent:  # asked for twice within one import
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    _waiting.clear()
+    _sent.clear()
     while frame is not None:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            again = threading.Timer(0.02, os.kill, (os.getpid(), number))
+            again = threading.Timer(0.02, _send, (number,))
             again.daemon = True
+            _waiting.append(again)
             again.start()
             return
         frame = frame.f_back
@@ -126,6 +136,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
             signal.signal(each, signal.SIG_DFL)
     _asked.append(number)
     raise KeyboardInterrupt
+
+
+def _send(number: int) -> None:
+    _sent.append(number)
+    os.kill(os.getpid(), number)
 
 
 _ROOM = "Make room, then run the same command again: it goes on where this one stopped, and nothing is half-written."
@@ -141,13 +156,21 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks ends no command
-    _asked.clear()
+    for each_list in (_asked, _waiting, _sent):
+        each_list.clear()
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     for each, was in before.items():
         if was is not signal.SIG_IGN:  # as `nohup` and a shell's background have it
             signal.signal(each, _interrupt)
     try:
-        return _run()
+        code = _run()
+        if _waiting and not _asked:  # the command was over before the import that a signal fell into let it through
+            _waiting[0].cancel()
+            _asked.extend(_waiting[0].args)
+            return _interrupted()
+        return code
+    except KeyboardInterrupt:
+        return _interrupted()
     finally:
         for each, was in before.items():
             signal.signal(each, was)
@@ -160,8 +183,10 @@ def _run() -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted()
     except LedgerError as error:
-        return _interrupted() if _asked else fail(error)
+        return _interrupted(error) if _asked else fail(error)
     except click.ClickException as error:
+        if _asked:
+            return _interrupted(error)
         if "--json" in sys.argv:
             emit("error/1", {**error_data(LedgerError(error.format_message())), "exit_code": error.exit_code})
         error.show()
@@ -170,6 +195,8 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
+        if _asked:
+            return _interrupted(error)
         if error.filename == "git" and error.errno == errno.ENOENT:
             return fail(LedgerError("git could not be started", hint="Install git 2.31 or newer, on PATH."))
         message = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
@@ -188,7 +215,12 @@ def _run() -> int:
         return fail(LedgerError(f"internal error: {type(error).__name__}: {error}", hint=hint))
 
 
-def _interrupted() -> int:
-    """Say how to go on; the exit code is a shell's for a command that a signal ended."""
+def _interrupted(error: Exception | None = None) -> int:
+    """Say how to go on; the exit code is a shell's for a command that a signal ended.
+
+    `error`: what failed after the signal, which is told too, unless it is only the interruption in other words.
+    """
     click.echo("interrupted; what was read is kept, run the same command again to go on", err=True)
+    if error is not None and not isinstance(error.__cause__, KeyboardInterrupt):
+        note(f"error: {error}")
     return 128 + (_asked[-1] if _asked else signal.SIGINT)

@@ -261,6 +261,10 @@ def _in_our_words() -> Iterator[None]:
         raise LedgerError(f"DuckDB ran out of memory: {_first(error)}", hint="Raise memory_limit.") from error
     except duckdb.Error as error:
         raise FormatError(f"DuckDB cannot read the data: {_first(error)}", hint="Restore it from git.") from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB makes of a signal whose handler raises
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _first(error: duckdb.Error) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
@@ -38,6 +39,9 @@ def helpers(count: int, begin: Callable[..., None] | None = None, *given: object
 
 
 def _begin(begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal's Ctrl-C goes to all; they end with the parent, in its words
     Thread(target=_end_with_parent, daemon=True).start()
     if begin is not None:
         begin(*given)

@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from ledger.compute.engine import Engine
 
 KILL = "import os, signal\nos.kill(os.getpid(), signal.{})\n"
 COMMAND = """import signal, sys
@@ -47,7 +50,7 @@ def test_a_module_that_is_being_loaded_is_loaded_whole_before_the_command_ends(
     assert done.stderr.startswith("interrupted;")
 
 
-@pytest.mark.parametrize("error", ["ValueError", "app.LedgerError"])
+@pytest.mark.parametrize("error", ["ValueError", "app.LedgerError", "OSError", "app.click.ClickException"])
 def test_what_native_code_makes_of_an_interruption_is_no_error_of_ours(tmp_path: Path, error: str) -> None:
     body = f"""import os
     try:
@@ -58,6 +61,44 @@ def test_what_native_code_makes_of_an_interruption_is_no_error_of_ours(tmp_path:
     done = played("-c", COMMAND.format(body), folder=tmp_path)
     assert (done.returncode, done.stdout) == (143, "")
     assert done.stderr.startswith("interrupted;")
+
+
+@pytest.mark.parametrize("error", ["app.LedgerError", "OSError", "app.click.ClickException"])
+def test_what_fails_after_an_interruption_is_told_below_it(tmp_path: Path, error: str) -> None:
+    body = f"""import os
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    finally:
+        raise {error}("the disk is full")"""
+    done = played("-c", COMMAND.format(body), folder=tmp_path)
+    assert done.returncode == 143
+    assert [line.split(";")[0] for line in done.stderr.splitlines()] == ["interrupted", "error: the disk is full"]
+
+
+def test_who_interrupts_a_module_that_is_being_loaded_twice_is_obeyed_at_once(tmp_path: Path) -> None:
+    twice = f"app._send = lambda number: None\n    {KILL.format('SIGINT').splitlines()[0]}"
+    (tmp_path / "slow.py").write_text(KILL.format("SIGINT") * 2 + "print('whole')\n", encoding="utf-8")
+    done = played("-c", COMMAND.format(f"{twice}\n    import slow"), folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_a_command_that_is_over_before_its_import_lets_the_signal_through_says_so(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(KILL.format("SIGTERM") + "print('whole')\n", encoding="utf-8")
+    done = played("-c", COMMAND.format("app._send = lambda number: None\n    import slow"), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (143, "whole\n")
+    assert done.stderr.startswith("interrupted;")
+
+
+def test_what_duckdb_makes_of_an_interruption_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    with Engine(tmp_path) as engine:
+        cursor = SimpleNamespace(execute=interrupted)
+        monkeypatch.setattr(engine, "_database", SimpleNamespace(cursor=lambda: cursor, close=engine._database.close))
+        with pytest.raises(KeyboardInterrupt):
+            engine.execute("SELECT 1", {})
 
 
 def test_who_interrupts_twice_is_obeyed_at_once_and_without_a_traceback(tmp_path: Path) -> None:
