@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.compute.engine import Engine
+from ledger.flows.budget import add_component
+from ledger.flows.collect import collect
 from ledger.flows.display import lookalike
+from ledger.flows.identity import bind
+from ledger.flows.ingest import Ingest
+from ledger.flows.review import review
+from ledger.flows.session import locked
+from ledger.flows.sign import finalize
+from ledger.site.build import build_site
 from ledger.site.oddnames import odd_names
 from tests.browser.support import needs_browser, served, watched
+from tests.nodes import at, make_node, sign_as
 
 pytestmark = needs_browser
 
@@ -172,6 +183,11 @@ LISTED: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         lambda found: found["rows"].remove(row_of(found, ALICE)),
         f"contributors/list.json, user {ALICE} (alice): it says none, the epochs give a row",
     ),
+    "a fraction for credits": (
+        "contributors/list.json",
+        lambda found: row_of(found, ALICE).__setitem__(4, 0.5),
+        f"contributors/list.json, user {ALICE} (alice), credits:default: it says 0.5, the epochs give ",
+    ),
     "whose credits they are": (
         "contributors/list.json",
         lambda found: found["columns"].__setitem__(4, "credits:guild"),
@@ -199,6 +215,81 @@ def test_a_changed_list_of_the_site_is_named(what: str, browser: Any, sites: dic
         assert wanted in told
         assert page.locator("[data-recheck-all] ul.bad li").count() == 1, "nothing else is wrong"
         assert seen.problems == []
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("name", ["epochs", "contributors"])
+def test_a_list_of_the_site_that_is_nothing_is_told(
+    name: str, status: int, browser: Any, sites: dict[str, Path]
+) -> None:
+    with served(sites["golden"]) as origin, watched(browser) as seen:
+        page = seen.page
+        page.route(f"**/{name}/list.json", lambda route: route.fulfill(status=status, body="null"))
+        page.goto(origin)
+        page.get_by_role("button", name="Recheck everything").click()
+        page.locator("[data-recheck-all][data-verdict=fail]").wait_for()
+        told = page.locator("[data-recheck-all]").inner_text()
+        assert f"the list of {name} is WRONG" in told
+        assert f"{name}/list.json, the whole: it says {'null' if status == 200 else 'none'}" in told
+        assert page.locator("[data-recheck-all] ul.bad li").count() == 1, "nothing else is wrong"
+
+
+def test_a_scope_may_be_called_as_what_every_object_has(browser: Any, tmp_path: Path) -> None:
+    root = make_node(tmp_path / "node")
+    settings = (root / "scopes/default.yaml").rename(root / "scopes/constructor.yaml")
+    settings.write_text(settings.read_text("utf-8").replace("scope_id: default", "scope_id: constructor"), "utf-8")
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        for name in ("alice", "dora"):
+            bind(session, "file", name, login=name, actor="ann")
+    with at(root, "2026-01-11T00:00:00Z", "ann") as session:
+        collect(session)
+    with at(root, "2026-01-12T01:00:00Z", "ann") as session, Engine(root) as engine:
+        folder = session.node.epoch("constructor", 1)
+        add_component(session, folder, "base_issuance", 10_000, None)
+        with locked(session):
+            review(session, folder, Ingest(session))
+        sign_as(session, folder, "ann", "ben")
+        finalize(session, folder)
+        build_site(session.node, engine, tmp_path / "site", verification=None, commit=None)
+    with served(tmp_path / "site") as origin, watched(browser) as seen:
+        seen.page.goto(origin)
+        seen.page.get_by_role("button", name="Recheck everything").click()
+        seen.page.locator("[data-recheck-all][data-verdict]").wait_for()
+        assert "Nothing differs." in seen.page.locator("[data-recheck-all]").inner_text()
+        assert seen.problems == []
+
+
+def test_where_the_worker_cannot_load_the_check_ends_and_says_so(
+    browser: Any, sites: dict[str, Path], tmp_path: Path
+) -> None:
+    site = Path(shutil.copytree(sites["golden"], tmp_path / "site"))
+    (site / "assets/verifier/worker.js").unlink()
+    with served(site) as origin, watched(browser) as seen:
+        seen.page.goto(origin)
+        seen.page.get_by_role("button", name="Recheck everything").click()
+        seen.page.locator("[data-recheck-all][data-verdict]").wait_for()
+        assert "this browser cannot run the check" in seen.page.locator("[data-recheck-all]").inner_text()
+
+
+def test_a_part_that_cannot_be_given_to_a_helper_ends_the_scan(browser: Any, sites: dict[str, Path]) -> None:
+    with served(sites["golden"]) as origin, watched(browser) as seen:
+        seen.page.goto(origin)
+        told = seen.page.evaluate(
+            """async () => {
+                Object.defineProperty(navigator, "hardwareConcurrency", { value: 2 });
+                const lost = new Promise((done) => addEventListener("error", () => done("lost")));
+                const { Scanners } = await import(new URL("assets/verifier/scanners.js", document.baseURI).href);
+                const part = (slice) => ({ data: { buffer: null, byteOffset: 0, byteLength: 0, slice }, torn: false });
+                const right = part(() => new Uint8Array(0));
+                const parts = [right, right, right, part(() => { throw new RangeError("no room"); }), right];
+                const scanners = new Scanners();
+                const scan = scanners.scan(parts, { node_id: "x", scope_id: "x", period_end: "x" }, () => {});
+                const ended = await Promise.race([lost, scan.then(() => "all", ({ message }) => message)]);
+                scanners.end();
+                return ended;
+            }"""
+        )
+        assert told == "no room"
 
 
 @pytest.mark.parametrize("what", EVERYBODY)

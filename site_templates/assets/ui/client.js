@@ -9,6 +9,7 @@ export class Verifier {
   #worker = new Worker(new URL("../verifier/worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
   #last = 0;
+  #broken = null; // why the worker cannot run: it says so once, and answers nothing
 
   constructor() {
     this.#worker.addEventListener("message", ({ data }) => {
@@ -18,12 +19,14 @@ export class Verifier {
       return "error" in data ? reject(new Error(data.error)) : resolve(data.result);
     });
     this.#worker.addEventListener("error", () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error("this browser cannot run the check (it needs module workers)"));
+      this.#broken = new Error("this browser cannot run the check (it needs module workers)");
+      for (const { reject } of this.#waiting.values()) reject(this.#broken);
     });
   }
 
   /** Ask for one act of the worker (see verifier/worker.js). */
   ask(act, values, progress = () => {}) {
+    if (this.#broken) return Promise.reject(this.#broken);
     const id = (this.#last += 1);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, progress });

@@ -66,7 +66,7 @@ async function everyoneOf(base, epochs, people, listed) {
   }
 }
 
-const nobody = () => ({ credits: "0", entries: [], seals: [], scopes: {} });
+const nobody = () => ({ credits: "0", entries: [], seals: [], scopes: new Map() });
 
 /** The list of contributors against the sum of all epochs. */
 async function listsOf(base, people) {
@@ -148,7 +148,7 @@ export function attachRecheckAll(element) {
           const mine = person(user);
           if (one.state === "finalized") {
             mine.credits = String(BigInt(mine.credits) + BigInt(credits));
-            mine.scopes[scope_id] = String(BigInt(mine.scopes[scope_id] ?? "0") + BigInt(credits));
+            mine.scopes.set(scope_id, String(BigInt(mine.scopes.get(scope_id) ?? "0") + BigInt(credits)));
           }
           mine.entries.push([epoch, text]);
         }

@@ -7,6 +7,13 @@ const sum = (lines) => String(lines.reduce((total, line) => total + BigInt(line.
 const lists = (value) => (Array.isArray(value) && value.every(Array.isArray) ? value : []);
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
+/** One of them; null, and told, where there is none: the site's tables have nothing else to be filled from. */
+async function list(out, path) {
+  const [before, stated] = [out.findings.length, await out.json(path, TOP + path)];
+  if (stated === null && out.findings.length === before) out.tell(path, "the whole", "a list", undefined);
+  return stated;
+}
+
 /** What the list has of an epoch that was recomputed, but for its number. */
 export function rowOfEpoch({ statement: s, outcomes }, state) {
   const late = outcomes.filter(({ event }) => event.event_time < s.period_start).length;
@@ -28,7 +35,7 @@ function rowsFindings(out, path, columns, due, stated, called) {
 /** `epochs`: of each epoch its scope, its number and `rowOfEpoch`, null where that is not known. */
 export async function epochListFindings(out, epochs) {
   const path = "epochs/list.json";
-  const stated = await out.json(path, TOP + path);
+  const stated = await list(out, path);
   if (stated === null) return;
   out.same(path, "columns", [...EPOCHS, "recomputes"], stated.columns);
   const scopes = new Map();
@@ -39,16 +46,16 @@ export async function epochListFindings(out, epochs) {
   }
 }
 
-/** `people`: by user, his `name`, his `entries` and `seals`, and `scopes`, what the finalized epochs of each scope give him. */
+/** `people`: by user, his `name`, his `entries` and `seals`, and `scopes`, a Map: what the finalized epochs of each scope give him. */
 export async function peopleListFindings(out, people) {
   const path = "contributors/list.json";
-  const stated = await out.json(path, TOP + path);
+  const stated = await list(out, path);
   if (stated === null) return;
   const scopes = ((await out.json("scopes.json"))?.scopes ?? []).slice(0, MOST_SCOPES).map((one) => one.scope_id);
   const columns = ["user_id", "name", "epochs", "events", ...scopes.map((scope) => `credits:${scope}`)];
   out.same(path, "columns", columns, stated.columns);
   const due = [...people].map(([user, { name, entries, seals, scopes: credits }]) =>
-    [user, name, entries.length, seals.reduce((all, seal) => all + seal.count, 0), ...scopes.map((scope) => credits[scope] ?? "0")]);
+    [user, name, entries.length, seals.reduce((all, seal) => all + seal.count, 0), ...scopes.map((scope) => credits.get(scope) ?? "0")]);
   due.sort((a, b) => {
     const more = scopes.map((_, index) => compare(BigInt(b[4 + index]), BigInt(a[4 + index]))).find((one) => one);
     return more || b[3] - a[3] || compare(a[0], b[0]);

@@ -12,7 +12,16 @@ import { fileBytes } from "./statement.js";
 
 const MOST_PEOPLE = 60; // contributors' own files that are fetched for one epoch
 const MOST_FINDINGS = 50;
-const shown = (value) => (value === undefined ? "none" : typeof value === "string" ? value : canonicalText(value));
+
+/** A value in words; what no record can hold (a fraction) as JSON writes it. */
+function shown(value) {
+  if (value === undefined || typeof value === "string") return value ?? "none";
+  try {
+    return canonicalText(value);
+  } catch {
+    return JSON.stringify(value);
+  }
+}
 const sum = (lines) => String(lines.reduce((total, line) => total + BigInt(line.amount_credits), 0n));
 
 /** What is told of each person in one epoch. */
@@ -44,7 +53,7 @@ export class Published {
     this.unseen = [];
   }
 
-  /** A file's JSON, null where it is not published; `place`: where it is read, if not by its name. */
+  /** A file's JSON, null where it is not published or, which is told, holds none; `place`: where it is read, if not by its name. */
   async json(path, place = path) {
     const data = await this.read(place);
     if (data === null) {
@@ -52,7 +61,9 @@ export class Published {
       return null;
     }
     try {
-      return once(data, "json", () => JSON.parse(new TextDecoder().decode(data)));
+      const value = once(data, "json", () => JSON.parse(new TextDecoder().decode(data)));
+      if (value === null) this.tell(path, "the whole", "an object", value);
+      return value;
     } catch {
       this.tell(path, "is no JSON", "JSON", "something else");
       return null;

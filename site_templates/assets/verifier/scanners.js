@@ -82,7 +82,9 @@ export class Scanners {
 
   /** What came of exactly this part for exactly this epoch, where it was scanned already, or is about to be. */
   #known({ data: { buffer, byteOffset, byteLength } }, epoch) {
-    const found = this.#ahead.get(buffer)?.get(byteOffset);
+    const parts = this.#ahead.get(buffer);
+    const found = parts?.get(byteOffset);
+    parts?.delete(byteOffset); // asked for once; what came of it is let go with the part
     return found && found.end === byteOffset + byteLength && found.epoch === epoch ? found.result : null;
   }
 
@@ -101,8 +103,13 @@ export class Scanners {
 
   #give(helper, task) {
     this.#given.set(helper, task);
-    const data = task.part.bytes();
-    helper.postMessage({ part: { data, torn: task.part.torn }, epoch: JSON.parse(task.epoch) }, [data.buffer]);
+    try {
+      const data = task.part.bytes();
+      helper.postMessage({ part: { data, torn: task.part.torn }, epoch: JSON.parse(task.epoch) }, [data.buffer]);
+    } catch (error) { // no room for a copy
+      task.reject(error);
+      this.#free.push(helper);
+    }
   }
 
   #answered(helper, { result, error }) {

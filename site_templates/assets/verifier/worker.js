@@ -132,7 +132,7 @@ const ACTS = {
 /** Of each user that the epochs or the bindings name, what is due in his own file. */
 function everybody(people, names, bindings) {
   const found = new Map([...new Set([...names.keys(), ...people.keys()])].map((user) => {
-    const { credits = "0", entries = [], seals = [], scopes = {} } = people.get(user) ?? {};
+    const { credits = "0", entries = [], seals = [], scopes = new Map() } = people.get(user) ?? {};
     const unpacked = entries.map(([epoch, text]) => entryOfPerson(Object.fromEntries(JSON.parse(text).map((value, index) => [ENTRY[index], value])), epoch));
     return [user, { name: names.get(user) ?? user.slice(0, 8), credits, entries: unpacked, bindings: [], seals, scopes }];
   }));
