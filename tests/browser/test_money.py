@@ -22,8 +22,8 @@ from ledger.flows.verify import verify
 from ledger.site.build import build_site
 from tests.browser.support import needs_browser, served, watched
 from tests.browser.test_pages import CUT_OFF, RULES, VENDOR, WIDTHS, looked, take_picture, unfold
-from tests.nodes import at, make_node, set_in_scope, signature
-from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
+from tests.nodes import at, make_node, signature
+from tests.paying.world import CARRY, HOLD, close_epoch, held_epochs, owed_node, prove_wallet, signed_plan, user_of
 
 pytestmark = needs_browser
 
@@ -147,11 +147,7 @@ def test_the_page_in_front_of_the_reader_is_held_to_the_record_too(browser: Any,
 def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_the_ledger_does(
     browser: Any, tmp_path: Path
 ) -> None:
-    root = make_node(tmp_path / "node")
-    set_in_scope(root, "unresolved: hold\n")
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    close_epoch(root, 1)
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bind(session, "file", "bob", login="bob", actor="ann")
         text = signed_plan(session).plan.abandoned_text("wrong")
@@ -171,19 +167,6 @@ def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_t
         seen.page.goto(f"{origin}paid/")
         assert "are held for accounts that nobody has bound" in seen.page.locator("#default-sums").inner_text()
         assert seen.problems == []
-
-
-CARRY = 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - rule: carry-over-v1\n    cap_credits: "0"\n'
-
-
-def held_epochs(root: Path, terms: str, epochs: int = 1) -> Path:
-    """The first epochs of a node that holds shares for everybody but alice."""
-    set_in_scope(root, terms)
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    for number in range(1, epochs + 1):
-        close_epoch(root, number)
-    return root
 
 
 def told_of_the_money(browser: Any, root: Path, out: Path, time: str) -> tuple[bool, str]:
@@ -231,7 +214,7 @@ GIFTS = {
 
 @pytest.mark.parametrize("what", GIFTS)
 def test_who_gave_a_held_share_away_has_claimed_it_if_something_moved(browser: Any, tmp_path: Path, what: str) -> None:
-    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
         prove_wallet(session, "bob", "eve")
@@ -248,7 +231,7 @@ def test_who_gave_a_held_share_away_has_claimed_it_if_something_moved(browser: A
 
 
 def test_a_gift_that_is_used_up_claims_no_further_share(browser: Any, tmp_path: Path) -> None:
-    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
         prove_wallet(session, "bob", "eve")
@@ -268,7 +251,7 @@ def test_a_gift_that_is_used_up_claims_no_further_share(browser: Any, tmp_path: 
 
 
 def test_who_claimed_a_share_and_lost_its_account_is_paid_his_next_credits(browser: Any, tmp_path: Path) -> None:
-    root = held_epochs(make_node(tmp_path / "node"), "unresolved: hold\n")
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bob = bind(session, "file", "bob", login="bob", actor="ann").user_id
         prove_wallet(session, "bob", "eve")

@@ -14,8 +14,8 @@ from ledger.flows.paying.opening import sign_openings, text_of, write_openings
 from ledger.flows.paying.plan import abandon
 from ledger.flows.paying.settle import by_hand
 from ledger.site.money import ScopeMoney, book_json
-from tests.nodes import at, make_node, set_in_scope, signature
-from tests.paying.world import close_epoch, owed_node, prove_wallet, signed_plan, user_of
+from tests.nodes import at, make_node, signature
+from tests.paying.world import CARRY, HOLD, close_epoch, held_epochs, owed_node, prove_wallet, signed_plan, user_of
 
 SQL = Path(__file__).parents[2] / "docs/verify/book.sql"
 
@@ -81,11 +81,7 @@ def test_plain_sql_gives_the_same_book_and_finds_what_was_bent(tmp_path: Path) -
 
 
 def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_the_ledger_does(tmp_path: Path) -> None:
-    root = make_node(tmp_path / "node")
-    set_in_scope(root, "unresolved: hold\n")
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    close_epoch(root, 1)
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bind(session, "file", "bob", login="bob", actor="ann")
         text = signed_plan(session).plan.abandoned_text("wrong")
@@ -102,12 +98,7 @@ def test_held_shares_that_were_claimed_given_up_and_bound_anew_are_reckoned_as_t
 
 
 def test_a_held_share_that_fell_back_is_nobodys_though_its_account_is_bound_and_paid_later(tmp_path: Path) -> None:
-    root = make_node(tmp_path / "node")
-    set_in_scope(root, 'unresolved: hold\nhold_epochs: 1\npool_rules:\n  - {rule: carry-over-v1, cap_credits: "0"}\n')
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    close_epoch(root, 1)
-    close_epoch(root, 2)
+    root = held_epochs(make_node(tmp_path / "node"), CARRY, epochs=2)
     with at(root, "2026-01-20T00:00:00Z") as session:
         bind(session, "file", "bob", login="bob", actor="ann")
     close_epoch(root, 3)
@@ -119,11 +110,7 @@ def test_a_held_share_that_fell_back_is_nobodys_though_its_account_is_bound_and_
 
 
 def test_who_gave_a_held_share_away_took_it(tmp_path: Path) -> None:
-    root = make_node(tmp_path / "node")
-    set_in_scope(root, "unresolved: hold\n")
-    with at(root, "2026-01-06T00:00:00Z") as session:
-        bind(session, "file", "alice", login="alice", actor="ann")
-    close_epoch(root, 1)
+    root = held_epochs(make_node(tmp_path / "node"), HOLD)
     with at(root, "2026-01-13T00:00:00Z", "ann") as session:
         bind(session, "file", "bob", login="bob", actor="ann")
         prove_wallet(session, "bob", "eve")

@@ -14,11 +14,13 @@ from ledger.flows.paying.plan import PlanWish, Prepared, plan, sign_plan
 from ledger.flows.review import review
 from ledger.flows.session import Session, locked
 from ledger.flows.sign import finalize
-from tests.nodes import WALLETS, at, make_node, sign_as, signature
+from tests.nodes import WALLETS, at, make_node, set_in_scope, sign_as, signature
 
 TOKEN = "eip155:31337/erc20:0x5FbDB2315678afecb367f032d93F642f64180aa3"
 EURO = PlanWish("csv", "EUR", "0.01", "agreed in the open")
 PEOPLE = ("alice", "bob", "carol")
+HOLD = "unresolved: hold\n"
+CARRY = f'{HOLD}hold_epochs: 1\npool_rules:\n  - rule: carry-over-v1\n    cap_credits: "0"\n'
 
 
 def owed_node(root: Path, epochs: int = 1) -> Path:
@@ -27,6 +29,16 @@ def owed_node(root: Path, epochs: int = 1) -> Path:
     with at(root, "2026-01-06T00:00:00Z") as session:
         for name in PEOPLE:
             bind(session, "file", name, login=name, actor="ann")
+    for number in range(1, epochs + 1):
+        close_epoch(root, number)
+    return root
+
+
+def held_epochs(root: Path, terms: str, epochs: int = 1) -> Path:
+    """The first epochs of a node that holds shares for everybody but alice."""
+    set_in_scope(root, terms)
+    with at(root, "2026-01-06T00:00:00Z") as session:
+        bind(session, "file", "alice", login="alice", actor="ann")
     for number in range(1, epochs + 1):
         close_epoch(root, number)
     return root
