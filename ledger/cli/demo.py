@@ -14,6 +14,7 @@ import click
 
 from ledger.cli.options import json_option, options
 from ledger.cli.output import emit, note, out, plain
+from ledger.cli.site import Verdicts
 from ledger.core.errors import DifferenceError
 
 if TYPE_CHECKING:
@@ -58,19 +59,21 @@ def demo(as_json: bool, repo: Path | None, target: Path, with_site: bool) -> Non
         made = run_demo(repo or _this_clone(), target, dict(os.environ), progress)
         run = open_session(made.root, made.clock, tell=lambda text: progress(1, 1, text))
         try:
-            checked = verify(run)
             site = made.root / "site"
+            verdicts = Verdicts(run, None)
             if with_site:
                 build_site(
                     run.node,
                     run.engine,
                     site,
-                    verification={"ok": checked.ok, **plain(checked)},
+                    verification=verdicts,
+                    checks=verdicts.checks,
                     commit=head_commit(made.root),
                     alike=lookalike,
                     said=names_of_sources(run.node),
                     tell=lambda text: progress(1, 1, text),
                 )
+            checked = verdicts.result or verify(run)
         finally:
             run.close()
     if as_json:

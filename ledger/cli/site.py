@@ -21,6 +21,7 @@ from ledger.core.errors import LedgerError
 
 if TYPE_CHECKING:
     from ledger.flows.session import Session
+    from ledger.flows.verify import Verification
 
 
 @click.group(cls=Group)
@@ -32,17 +33,21 @@ KNOWN = "known.json"
 """Among what a site keeps for the next build: what was proved of the node (`ledger verify --known`)."""
 
 
-class _Verdicts:
+class Verdicts:
     """The data of `ledger verify --json`, of what was found of each epoch while the site's figures were computed.
 
-    `known`: what was proved before, and where what is proved now goes.
+    `known`: what was proved before, and where what is proved now goes. `result`: what was found, once it was asked for.
     """
 
     def __init__(self, run: Session, known: Path | None) -> None:
+        from ledger.flows.sidebyside import EpochChecker
+
         self._run, self._known = run, known
-        self.ok = False
+        self.checks = partial(EpochChecker, run.now)
+        self.result: Verification | None = None
 
     def __call__(self, reports: Mapping[tuple[str, int], Any], parts: Collection[int]) -> dict[str, Any]:
+        """The data. `reports`: what `checks` found, by scope and epoch; `parts`: the sets in which it did."""
         from ledger.flows.known import Known, as_passed
         from ledger.flows.session import Session
         from ledger.flows.sidebyside import CheckedParts
@@ -53,10 +58,9 @@ class _Verdicts:
         checked = CheckedParts({place: list(found) for place, found in reports.items()}, parts)
         silent = Session(self._run.node, self._run.now)
         silent.engine = self._run.engine
-        result = verify(silent, known=known, checked=checked)
+        self.result = result = verify(silent, known=known, checked=checked)
         if known is not None:
             known.write()
-        self.ok = result.ok
         epochs = list[EpochReport]()
         for report in result.epochs:
             if f"{report.scope_id}/{report.epoch_id}" in result.known:
@@ -110,25 +114,24 @@ def build(node_dir: Path | None, now: str | None, as_json: bool, target: Path, r
     Example: ledger site build --out public --reuse public
     """
     from ledger.flows.display import lookalike
-    from ledger.flows.sidebyside import EpochChecker
     from ledger.flows.views import head_commit, names_of_sources
     from ledger.site.build import build_site
 
     with session(node_dir, now) as run, _proved(run, reuse, target) as known:
-        verdicts = _Verdicts(run, known)
+        verdicts = Verdicts(run, known)
         result = build_site(
             run.node,
             run.engine,
             target,
             verification=verdicts,
-            checks=partial(EpochChecker, run.now),
+            checks=verdicts.checks,
             commit=head_commit(run.node.root),
             alike=lookalike,
             said=names_of_sources(run.node),
             tell=note,
             reuse=reuse,
         )
-    ok = verdicts.ok
+    ok = verdicts.result is not None and verdicts.result.ok
     if not ok:
         note("warning: this node does not verify; the site says so. Run `ledger verify` for the details.")
     if as_json:

@@ -39,9 +39,7 @@ def helpers(count: int, begin: Callable[..., None] | None = None, *given: object
 
 
 def _begin(begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal's Ctrl-C goes to all; they end with the parent, in its words
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; they end with the parent
     Thread(target=_end_with_parent, daemon=True).start()
     if begin is not None:
         begin(*given)
